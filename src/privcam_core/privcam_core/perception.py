@@ -1,0 +1,58 @@
+"""What detection and tracking hand on: boxes with scores, and tracks.
+
+Boxes are x0, y0, x1, y1 in picture pixels (origin top left) and may reach over the border.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Person boxes of one frame, best first. boxes: (N, 4) float32 px. scores: (N,) float32 in [0, 1]."""
+
+    boxes: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.boxes.shape != (len(self.scores), 4):
+            raise ValueError(f"boxes: expected shape ({len(self.scores)}, 4) to go with scores, got {self.boxes.shape}")
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def at_least(self, score: float) -> "Detections":
+        """Return the detections that score at least `score`."""
+        keep = self.scores >= score
+        return Detections(self.boxes[keep], self.scores[keep])
+
+
+class TrackState(IntEnum):
+    """Life of a track."""
+
+    TENTATIVE = 0  # seen too few times to be sure
+    CONFIRMED = 1  # matched in this frame
+    LOST = 2  # confirmed before, not matched in this frame: the box is the prediction
+
+
+@dataclass(frozen=True)
+class Track:
+    """One followed person in one frame.
+
+    velocity: of the box centre x and y (px/s), of the aspect ratio w/h (1/s), of the height (px/s).
+    score: of the matched detection, 0 while lost. hits, age, lost_frames: counts of frames.
+    """
+
+    subject_id: int
+    box: Box
+    velocity: tuple[float, float, float, float]
+    score: float
+    state: TrackState
+    hits: int
+    age: int
+    lost_frames: int
