@@ -1,0 +1,1 @@
+"""The commands of the privacy camera: demo, bench, replay, launch, models."""

@@ -1,0 +1,1 @@
+"""The cloud of the privacy camera: from Ω to what happened, and to a picture of it."""

@@ -1,0 +1,1 @@
+"""From sequences of Ω to what happened."""

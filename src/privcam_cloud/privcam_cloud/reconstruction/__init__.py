@@ -1,0 +1,1 @@
+"""From Ω to a picture of it."""

@@ -1,0 +1,1 @@
+"""From the anonymous frame to the vector z."""

@@ -1,0 +1,1 @@
+"""Raw pixels live here, in host memory, for a bounded time."""

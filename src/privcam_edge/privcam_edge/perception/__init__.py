@@ -1,0 +1,1 @@
+"""From a raw frame to boxes, descriptors, keypoints and masks."""

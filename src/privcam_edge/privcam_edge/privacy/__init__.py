@@ -1,0 +1,1 @@
+"""Raw frames come in, publishable values come out. Raw pixels end here."""

@@ -1,0 +1,1 @@
+"""DeepSORT: who is who over time, and who is in front."""
