@@ -12,6 +12,11 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
     ],
-    entry_points={"console_scripts": [f"{node}_node = {NAME}.nodes.{node}:main" for node in NODES]},
+    entry_points={
+        "console_scripts": [
+            *(f"{node}_node = {NAME}.nodes.{node}:main" for node in NODES),
+            f"edge_composed = {NAME}.nodes.composed:main",
+        ]
+    },
     license="Apache-2.0",
 )

@@ -127,7 +127,7 @@ class SubjectPose:
 class Environment:
     """The environment picture Ī, or, with empty `png`, only the digest of the one that still holds.
 
-    key: κ of the frame whose state it shows. png: 8-bit RGBA, alpha is the validity plane. validity: share confirmed.
+    key: κ of the frame it goes with. png: 8-bit RGBA, alpha is the validity plane. validity: share confirmed.
     """
 
     key: SyncKey
@@ -148,6 +148,11 @@ class Environment:
         _require_range(self.width, 1, MAX_WIDTH, "environment.width")
         _require_range(self.validity, 0.0, 1.0, "environment.validity")
         _require(0 < self.epoch < 2**32, "environment.epoch", f"{self.epoch} is not in [1, 2^32)")
+
+    @classmethod
+    def of(cls, key: SyncKey, png: bytes, height: int, width: int, validity: float, epoch: int) -> "Environment":
+        """Return the environment of a new picture, with the digest of its bytes."""
+        return cls(key, png, sha256(png).digest(), height, width, validity, epoch)
 
     def without_png(self) -> "Environment":
         """Return the same environment by digest alone."""

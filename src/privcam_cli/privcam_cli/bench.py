@@ -1,0 +1,265 @@
+"""`./privcam bench`: how fast, how late, how many bits, how much of the machine. Writes bench.json and a figure."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import psutil
+from privcam_core import cdr
+from privcam_core.omega import SyncKey
+from privcam_edge.link.gate import Gate
+from privcam_edge.link.pictures import PictureSchedule
+from privcam_edge.pipeline import EdgePipeline
+
+from privcam_cli.clip import ClipError, demo_clip
+from privcam_cli.demo import START_TIMEOUT_S, free_endpoint
+from privcam_cli.figures import bench_figure
+from privcam_cli.graph import Graph, free_domain
+from privcam_cli.observer import Observations, Observer
+
+CAMERA_ID = "bench"
+WARM_UP_FRAMES = 30
+# The environment is a picture that is sent seldom; its bytes are spread over this long.
+SPREAD_S = 600.0
+X264 = {"preset": "veryfast", "crf": "28"}
+LIVE_RATE_HZ = 10.0
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run all measurements; return the exit code."""
+    parser = argparse.ArgumentParser(prog="privcam bench", description=__doc__)
+    parser.add_argument("--source", help="video file (default: the clip of the demo)")
+    parser.add_argument("--frames", type=int, default=250, help="frames per measurement (default 250)")
+    parser.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for the results")
+    parser.add_argument("--composed", action="store_true", help="measure the graph with one process per side")
+    options = parser.parse_args(argv)
+    try:
+        source = Path(options.source).absolute() if options.source else demo_clip(_say)
+    except ClipError as error:
+        _say(str(error))
+        return 1
+    if not source.is_file():
+        _say(f"--source {source}: no such file")
+        return 1
+    out: Path = options.out.absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    frames = WARM_UP_FRAMES + options.frames
+
+    _say(f"loop: the same objects in one process, {frames} frames")
+    loop = measure_loop(source, frames)
+    _say(f"  {loop['frames_per_s']:.1f} frames/s")
+    _say("graph: real processes, as fast as they go")
+    fast = measure_graph(source, frames, out, pace="graph", composed=options.composed)
+    _say(f"  {fast['frames_per_s']:.1f} frames/s")
+    _say(f"graph: at {LIVE_RATE_HZ:g} frames/s, for latency and load")
+    live = measure_graph(source, frames, out, pace="realtime", composed=options.composed)
+    _say("x264: the same frames")
+    video = x264_bits_per_s(source, frames)
+    result = {
+        "source": source.name,
+        "frames": options.frames,
+        "picture": loop["picture"],
+        "cores": os.cpu_count(),
+        "composed": options.composed,
+        "graph_over_loop": round(fast["frames_per_s"] / loop["frames_per_s"], 3),
+        "frames_per_s": round(fast["frames_per_s"], 2),
+        "loop_frames_per_s": round(loop["frames_per_s"], 2),
+        "latency_ms": live["latency_ms"],
+        "live_frames_per_s": round(live["frames_per_s"], 2),
+        "live_skipped": live["skipped"],
+        "omega_over_x264": round(loop["omega_bits_per_s"] / video, 4),
+        "omega_bits_per_s": round(loop["omega_bits_per_s"]),
+        "omega_bits_per_s_without_environment": round(loop["rest_bits_per_s"]),
+        "environment_bytes_per_picture": loop["environment_bytes_per_picture"],
+        "environment_pictures": loop["environment_pictures"],
+        "environment_spread_over_s": SPREAD_S,
+        "x264_bits_per_s": round(video),
+        "stages": loop["stages"],
+        "nodes": live["nodes"],
+        "nodes_at_full_speed": fast["nodes"],
+    }
+    (out / "bench.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    bench_figure(result, out / "bench.png")
+    _say(
+        f"graph / loop {result['graph_over_loop']}, latency p50 {live['latency_ms']['p50']} p95 "
+        f"{live['latency_ms']['p95']} ms, Ω / x264 {result['omega_over_x264']}"
+    )
+    _say(f"results: {out}/bench.json, bench.png")
+    return 0
+
+
+def measure_loop(source: Path, frames: int) -> dict[str, Any]:
+    """Run the edge as one plain loop, with gate and serialisation, decoding the video in between as the camera does."""
+    pipeline, gate, schedule = EdgePipeline(), Gate(CAMERA_ID, max_rate_hz=240.0), PictureSchedule(refresh_s=SPREAD_S)
+    capture = cv2.VideoCapture(str(source))
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    origin, started, count = time.time_ns(), 0.0, 0
+    rest, pictures, link_s = 0, [], []
+    picture = [0, 0]
+    for index in range(frames):
+        good, image = capture.read()
+        if not good:
+            break
+        if index == WARM_UP_FRAMES:
+            started = time.perf_counter()
+        picture = [image.shape[1], image.shape[0]]
+        omega = pipeline(SyncKey(CAMERA_ID, index + 1, origin + int(index / rate * 1e9)), image)
+        before = time.perf_counter()
+        sent = schedule.next(gate.check(cdr.encode(omega)))
+        size = len(cdr.encode(sent))
+        link_s.append(time.perf_counter() - before)
+        png = len(sent.environment.png)
+        rest += size - png
+        count = index + 1
+        if png:
+            pictures.append(png)
+    seconds = time.perf_counter() - started
+    camera_s = count / rate
+    rest_bits = 8 * rest / camera_s
+    stages = {name: _stage(values[WARM_UP_FRAMES:]) for name, values in pipeline.seconds.items()}
+    stages["gate"] = _stage(link_s[WARM_UP_FRAMES:])
+    return {
+        "picture": picture,
+        "frames_per_s": (count - WARM_UP_FRAMES) / seconds,
+        "rest_bits_per_s": rest_bits,
+        "omega_bits_per_s": rest_bits + 8 * sum(pictures) / max(SPREAD_S, camera_s),
+        "environment_bytes_per_picture": round(float(np.mean(pictures))) if pictures else 0,
+        "environment_pictures": len(pictures),
+        "stages": stages,
+    }
+
+
+def _stage(seconds: Sequence[float]) -> dict[str, float]:
+    milliseconds = 1e3 * np.array(seconds)
+    return {
+        "median_ms": round(float(np.median(milliseconds)), 2),
+        "p95_ms": round(float(np.percentile(milliseconds, 95)), 2),
+    }
+
+
+def measure_graph(source: Path, frames: int, out: Path, *, pace: str, composed: bool) -> dict[str, Any]:
+    """Run edge and cloud as real processes over the real link, until `frames` Ω came to the cloud."""
+    arguments = {
+        "camera_id": CAMERA_ID,
+        "source": str(source),
+        "pace": pace,
+        "endpoint": free_endpoint(),
+        "composed": str(composed).lower(),
+    }
+    domain = free_domain()
+    graph = Graph("demo", arguments, log=out / f"graph_{pace}.log", domain_id=domain)
+    os.environ.update(graph.environment)
+    with Observer(CAMERA_ID, domain) as observer, graph:
+        seen = observer.seen
+        warm = observer.wait_for(lambda s: len(s.frames) >= WARM_UP_FRAMES or not graph.running, START_TIMEOUT_S)
+        if not warm or not graph.running:
+            raise RuntimeError(f"the graph did not run; from {graph.log}:\n{graph.errors()}")
+        load = Load()
+        _settle(observer, graph, frames)
+        nodes = load.stop()
+    measured = seen.frames[WARM_UP_FRAMES:frames]
+    latencies = 1e3 * np.array([frame.arrived_s - frame.stamp_s for frame in measured])
+    span = measured[-1].arrived_s - measured[0].arrived_s
+    for name, values in nodes.items():
+        values.update(_reported(seen, name))
+    return {
+        "frames_per_s": (len(measured) - 1) / span,
+        "latency_ms": {
+            "p50": round(float(np.percentile(latencies, 50)), 1),
+            "p95": round(float(np.percentile(latencies, 95)), 1),
+        },
+        "skipped": int(seen.latest(f"/{CAMERA_ID}/camera", "skipped")),
+        "nodes": nodes,
+    }
+
+
+def _settle(observer: Observer, graph: Graph, frames: int) -> None:
+    while len(observer.seen.frames) < frames and graph.running:
+        observer.wait_for(lambda seen: len(seen.frames) >= frames or not graph.running, 1.0)
+
+
+def _reported(seen: Observations, name: str) -> dict[str, float]:
+    for full in (f"/{CAMERA_ID}/{name}", f"/{CAMERA_ID}/cloud/{name}"):
+        if full in seen.diagnostics:
+            medians = [float(v["median_ms"]) for _, v in seen.diagnostics[full] if "median_ms" in v]
+            if medians:
+                return {"median_ms": round(float(np.median(medians)), 2)}
+    return {}
+
+
+class Load:
+    """CPU time and memory of every node's process between construction and `stop`."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._processes = {
+            node_name(process): (process, _cpu_s(process))
+            for process in psutil.Process().children(recursive=True)
+            if node_name(process)
+        }
+
+    def stop(self) -> dict[str, dict[str, float]]:
+        """Return per node: cpu (cores, 1 is one core fully used) and rss_mb."""
+        seconds = time.perf_counter() - self._started
+        loads = {}
+        for name, (process, before) in self._processes.items():
+            try:
+                used = (_cpu_s(process) - before) / seconds
+                loads[name] = {"cpu": round(used, 3), "rss_mb": round(process.memory_info().rss / 2**20, 1)}
+            except psutil.NoSuchProcess:
+                loads[name] = {}
+        return loads
+
+
+def node_name(process: psutil.Process) -> str:
+    """Return the name of the node that a process runs, empty for any other process."""
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        return ""
+    for word in words:
+        if word.startswith("__node:="):
+            return word.removeprefix("__node:=")
+        if word.endswith("_composed"):
+            return Path(word).name
+    return ""
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def x264_bits_per_s(source: Path, frames: int) -> float:
+    """Return the bit rate of the same frames as H.264 (x264 veryfast, CRF 28)."""
+    capture = cv2.VideoCapture(str(source))
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    stream = av.CodecContext.create("libx264", "w")
+    stream.framerate = round(rate)
+    stream.pix_fmt = "yuv420p"
+    stream.options = X264
+    total = count = 0
+    for _ in range(frames):
+        good, image = capture.read()
+        if not good:
+            break
+        height, width = (n - n % 2 for n in image.shape[:2])
+        stream.width, stream.height = width, height
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), format="bgr24")
+        frame.pts = count
+        total += sum(packet.size for packet in stream.encode(frame))
+        count += 1
+    total += sum(packet.size for packet in stream.encode(None))
+    return 8 * total * rate / count
+
+
+def _say(text: str) -> None:
+    print(f"[bench] {text}", file=sys.stderr, flush=True)

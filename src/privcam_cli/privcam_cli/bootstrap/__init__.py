@@ -1,0 +1,38 @@
+"""From a fresh machine to a running command, with the standard library alone."""
+
+import os
+import sys
+from pathlib import Path
+
+from privcam_cli.bootstrap.environment import command_line, ros_is_sourced
+from privcam_cli.bootstrap.steps import SetupError, prepare
+
+USAGE = """usage: ./privcam COMMAND [options]     (./privcam COMMAND --help tells more)
+
+  demo      run edge and cloud on real video, leave a picture, a video, an Ω bag and a summary in out/demo
+  test      lint, type check, unit tests, system tests
+  bench     measure speed, latency, bits and load; writes bench.json and a figure
+  survey    run the edge over a folder of clips and print a table of what it did
+  launch    run a launch file (launch/edge.launch.xml, cloud.launch.xml, ...)
+  replay    publish a recorded bag into the graph
+  models    fetch, verify and import the default models
+  setup     only set up (every other command does it when needed)
+"""
+
+
+def main(root: Path, arguments: list[str]) -> int:
+    """Set up what is missing and replace this process by the command. Returns only on errors, help or `setup`."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(USAGE)
+        return 0 if arguments else 2
+    command = arguments[0]
+    try:
+        prepare(root, with_models=command != "models", with_tools=command == "test")
+    except SetupError as error:
+        print(f"privcam: set-up stopped: {error}", file=sys.stderr)
+        return 1
+    if command == "setup":
+        return 0
+    argv, environment = command_line(root, ["-m", "privcam_cli", *arguments], sourced=ros_is_sourced(root))
+    sys.stdout.flush()
+    os.execve(argv[0], argv, environment)

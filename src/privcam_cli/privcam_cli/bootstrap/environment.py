@@ -1,0 +1,53 @@
+"""The environment variables under which every privcam process runs."""
+
+import os
+import sys
+from pathlib import Path
+
+OWN_MARK = "PRIVCAM_ROOT"
+
+
+def ros_is_sourced(root: Path) -> bool:
+    """Whether the user has sourced a ROS 2 of their own. An environment made by us does not count as theirs."""
+    return bool(os.environ.get("ROS_DISTRO")) and os.environ.get(OWN_MARK) != str(root)
+
+
+def venv_python(root: Path) -> Path:
+    """The interpreter of the project's virtual environment."""
+    return root / ".venv" / "bin" / "python"
+
+
+def base_environment(root: Path, *, sourced: bool) -> dict[str, str]:
+    """Variables for ROS 2 itself: the user's own where they sourced one, else the wheels in `.venv`."""
+    environment = dict(os.environ)
+    venv = root / ".venv"
+    # A Python of another prefix that re-executes us may have left this behind; a venv must not inherit it.
+    environment.pop("PYTHONHOME", None)
+    environment["VIRTUAL_ENV"] = str(venv)
+    environment["PATH"] = f"{venv / 'bin'}{os.pathsep}{environment.get('PATH', os.defpath)}"
+    environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    if sourced:
+        return environment
+    environment[OWN_MARK] = str(root)
+    environment["ROS_DISTRO"] = "jazzy"
+    environment["ROS_VERSION"] = "2"
+    environment["ROS_PYTHON_VERSION"] = "3"
+    environment["AMENT_PREFIX_PATH"] = str(venv)
+    environment["CMAKE_PREFIX_PATH"] = str(venv)
+    environment.pop("PYTHONPATH", None)
+    # The wheels' own start-up hook would run Python twice to set the library path; here it is set at once.
+    environment["_ROS_WHEELS_BOOTSTRAP_COMPLETE"] = "1"
+    site = next((venv / "lib").glob("python3*/site-packages"), venv)
+    libraries = [venv / "lib", *sorted(site.glob("ros_*.libs"))]
+    environment["LD_LIBRARY_PATH"] = os.pathsep.join(map(str, libraries))
+    return environment
+
+
+def command_line(root: Path, arguments: list[str], *, sourced: bool) -> tuple[list[str], dict[str, str]]:
+    """Return argv and environment that run `.venv`'s Python with `arguments` inside the built workspace."""
+    environment = base_environment(root, sourced=sourced)
+    script = f'. "{root}/install/local_setup.sh" && exec "$0" "$@"'
+    # colcon's script needs to be told where it lies when it is read by a plain sh.
+    environment["COLCON_CURRENT_PREFIX"] = str(root / "install")
+    environment["COLCON_PYTHON_EXECUTABLE"] = sys.executable
+    return ["/bin/sh", "-c", script, str(venv_python(root)), *arguments], environment

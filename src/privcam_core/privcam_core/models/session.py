@@ -1,0 +1,101 @@
+"""Runs a model. What runtime does it, on what processor, is known here only."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from privcam_core.models.cache import read_model
+from privcam_core.models.errors import ModelError
+from privcam_core.models.manifest import ModelEntry, cache_folder, load_manifest
+from privcam_core.models.runtime import onnxruntime
+
+Array = npt.NDArray[Any]
+
+_LOG = logging.getLogger(__name__)
+
+_PROVIDERS = {
+    "tensorrt": "TensorrtExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+# TensorRT builds an engine for minutes when a model is first loaded, so it is used only where it is asked for.
+_BY_DEFAULT = ("cuda", "cpu")
+_ONLY_ERRORS = 3
+
+
+class Session:
+    """A loaded model. Safe to run from several threads."""
+
+    def __init__(self, entry: ModelEntry, content: bytes, threads: int = 1, providers: Sequence[str] | None = None):
+        """Load verified ONNX bytes; `load` does this by name.
+
+        threads: processor cores for one run. providers: "tensorrt", "cuda", "cpu" in the order of preference; the
+        best one present if None. What is not there is left out with a warning; the CPU always is.
+
+        Raises: ModelError for bytes that the runtime does not take. ValueError for an unknown provider or threads < 1.
+        """
+        if threads < 1:
+            raise ValueError(f"threads: {threads} is less than 1")
+        self.entry = entry
+        wanted = _present(entry.name, providers or _BY_DEFAULT, warn=providers is not None)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _ONLY_ERRORS
+        # Waiting threads would otherwise keep the cores busy that the other models of this machine need.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=wanted)
+        except Exception as error:  # the runtime's own exception types are not public
+            raise ModelError(f"model {entry.name}: ONNX Runtime does not take it: {error}") from error
+        if self._session.get_providers()[0] != wanted[0]:
+            _LOG.warning("model %s: %s cannot be used here, running on the CPU", entry.name, wanted[0])
+        self._inputs = [node.name for node in self._session.get_inputs()]
+        self._outputs = list(entry.outputs) or [node.name for node in self._session.get_outputs()]
+
+    def run(self, *inputs: Array) -> list[Array]:
+        """Return the outputs of the manifest entry, in its order, for inputs in the order of the model.
+
+        Raises: ValueError for inputs of the wrong number, shape or type.
+        """
+        if len(inputs) != len(self._inputs):
+            raise ValueError(f"model {self.entry.name}: needs {len(self._inputs)} inputs, got {len(inputs)}")
+        try:
+            outputs = self._session.run(self._outputs, dict(zip(self._inputs, inputs, strict=True)))
+        except Exception as error:  # see above
+            shapes = ", ".join(f"{x.dtype} {np.shape(x)}" for x in inputs)
+            raise ValueError(f"model {self.entry.name}: cannot run on {shapes}: {error}") from error
+        return list(outputs)
+
+    def run_picture(self, image: npt.NDArray[np.uint8]) -> list[Array]:
+        """Return the outputs for one (H, W, 3) uint8 BGR picture of the size that the model takes."""
+        return self.run(self.entry.input.tensor(image))
+
+
+def load(name: str, threads: int = 1, providers: Sequence[str] | None = None, *, cache: Path | None = None) -> Session:
+    """Return a session of the model `name` of the manifest, its file verified against the recorded SHA-256.
+
+    Arguments as in Session. cache: folder of the imported models, see `cache_folder`.
+
+    Raises: ModelError that says what to run where the model is missing, damaged or from another version.
+    """
+    entry = load_manifest(cache).entry(name)
+    return Session(entry, read_model(entry, cache_folder(cache)), threads, providers)
+
+
+def _present(model: str, wanted: Sequence[str], *, warn: bool) -> list[str]:
+    unknown = [name for name in wanted if name not in _PROVIDERS]
+    if unknown:
+        raise ValueError(f"providers: {', '.join(unknown)} unknown; there are {', '.join(_PROVIDERS)}")
+    available = onnxruntime.get_available_providers()
+    chosen = []
+    for name in wanted:
+        if _PROVIDERS[name] in available:
+            chosen.append(_PROVIDERS[name])
+        elif warn:
+            _LOG.warning("model %s: this ONNX Runtime has no %s, going on without it", model, name)
+    return list(dict.fromkeys([*chosen, _PROVIDERS["cpu"]]))

@@ -1,0 +1,147 @@
+"""Where frames come from: a V4L2 camera, a network stream, or a video file."""
+
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from privcam_core.images import require_bgr8
+
+Image = npt.NDArray[np.uint8]
+
+DEFAULT_RATE_HZ = 25.0
+# Some files tell nonsense as their rate; a camera outside of this range does not exist.
+RATE_RANGE_HZ = (0.5, 240.0)
+
+
+class SourceError(RuntimeError):
+    """The source cannot be opened. The message says what was tried and what to do."""
+
+
+class SourceEnded(Exception):
+    """The video file is at its end."""
+
+
+class SourceLost(Exception):
+    """A camera or stream that worked gives no frames any more."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What kind of source a text names: `camera` (index), `stream` (URL) or `file`."""
+
+    kind: str
+    target: str
+
+    @property
+    def live(self) -> bool:
+        """Whether frames are lost when they are not taken."""
+        return self.kind != "file"
+
+
+def parse(text: str) -> Spec:
+    """Read a source: `0` or `/dev/video0`, an RTSP or HTTP URL, or the path of a video file."""
+    if re.fullmatch(r"\d{1,3}", text):
+        return Spec("camera", text)
+    if text.startswith("/dev/video"):
+        return Spec("camera", text.removeprefix("/dev/video"))
+    if re.match(r"(rtsps?|https?|udp|tcp)://", text):
+        return Spec("stream", text)
+    if not text:
+        raise SourceError("source is empty: give a camera index (0), an rtsp:// or http:// URL, or a video file")
+    return Spec("file", text)
+
+
+def without_password(url: str) -> str:
+    """Return the URL without user and password, for logs."""
+    return re.sub(r"//[^/@]*@", "//", url)
+
+
+class VideoSource:
+    """Frames of one source. Raises SourceError when it cannot be opened."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.index = 0
+        self._capture = self._open()
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.rate_hz = rate if RATE_RANGE_HZ[0] <= rate <= RATE_RANGE_HZ[1] else DEFAULT_RATE_HZ
+
+    def _open(self) -> cv2.VideoCapture:
+        kind, target = self.spec.kind, self.spec.target
+        shown = without_password(target)
+        if kind == "file":
+            path = Path(target)
+            if not path.exists():
+                raise SourceError(f"source {shown}: no such file")
+            if not path.is_file() or not os.access(path, os.R_OK):
+                raise SourceError(f"source {shown}: not a file that this user may read")
+            capture = cv2.VideoCapture(target, cv2.CAP_FFMPEG)
+            problem = "is not a video that FFmpeg can decode; check that it plays, or convert it to MP4"
+        elif kind == "camera":
+            if not Path(f"/dev/video{target}").exists():
+                present = ", ".join(sorted(str(p) for p in Path("/dev").glob("video*"))) or "none"
+                raise SourceError(f"source /dev/video{target}: no such camera; cameras here: {present}")
+            capture = cv2.VideoCapture(int(target), cv2.CAP_V4L2)
+            problem = "could not be opened; is it in use, or is this user not in the group `video`?"
+        else:
+            milliseconds = 5000
+            limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
+            capture = cv2.VideoCapture(target, cv2.CAP_FFMPEG, limits)
+            problem = "gave no stream within 5 s; check address, user and password, and that the camera is on"
+        if not capture.isOpened():
+            raise SourceError(f"source {shown}: {problem}")
+        return capture
+
+    def read(self) -> Image:
+        """Return the next frame, (H, W, 3) uint8 BGR. Raises SourceEnded, SourceLost, or ValueError for a bad frame."""
+        good, image = self._capture.read()
+        if not good:
+            if self.spec.live:
+                raise SourceLost(f"source {without_password(self.spec.target)}: gives no frames any more")
+            if self.index == 0:
+                raise SourceError(f"source {self.spec.target}: holds no frame that can be decoded")
+            raise SourceEnded
+        require_bgr8(image, f"frame {self.index} of {without_password(self.spec.target)}")
+        self.index += 1
+        return image
+
+    def skip(self) -> None:
+        """Let one frame go by without decoding it."""
+        if not self._capture.grab():
+            self.read()  # raises what is the matter
+        self.index += 1
+
+    def close(self) -> None:
+        """Let go of the device."""
+        self._capture.release()
+
+
+class Backoff:
+    """Waiting times between attempts to reconnect: doubling from `first_s` up to `longest_s`."""
+
+    def __init__(self, first_s: float = 0.5, longest_s: float = 10.0) -> None:
+        self._first_s = first_s
+        self._longest_s = longest_s
+        self._wait_s = first_s
+        self._next = 0.0
+
+    def due(self) -> bool:
+        """Whether the next attempt may be made now."""
+        return time.monotonic() >= self._next
+
+    def failed(self) -> float:
+        """Note a failed attempt; return the seconds until the next."""
+        wait = self._wait_s
+        self._next = time.monotonic() + wait
+        self._wait_s = min(2 * wait, self._longest_s)
+        return wait
+
+    def succeeded(self) -> None:
+        """Start over."""
+        self._wait_s = self._first_s

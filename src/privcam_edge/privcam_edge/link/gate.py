@@ -1,0 +1,125 @@
+"""The gate: the last thing an Ω passes on the edge, and the only way to the network.
+
+It sees bytes of Ω and nothing else; no frame, detector or track can be reached from here. What it lets through is made
+anew from checked values: the picture is unpacked to pixels and packed again, so that nothing but pixels survives.
+"""
+
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import NoReturn
+
+from privcam_core import cdr
+from privcam_core.checks import Reason, Rejected, follows, open_environment, reason_of, require_publishable
+from privcam_core.images import encode_environment
+from privcam_core.omega import CAMERA_ID, Environment, InvalidOmega, Omega, SyncKey
+
+# An Ω may still name the picture before the newest; more than a few are never in use at once.
+KNOWN_PICTURES = 4
+# After a short stall of the graph this much of a second's Ω may leave at once.
+BURST_S = 1.0
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A picture that passed: the bytes made here, and what was measured on its pixels."""
+
+    png: bytes
+    digest: bytes
+    height: int
+    width: int
+    validity: float
+
+
+class Gate:
+    """Checks and rebuilds the Ω of one camera.
+
+    camera_id: the only camera whose Ω passes. max_rate_hz: Ω per second, measured on `clock` (monotonic seconds).
+    `passed` and `rejected` (by Reason) count since the start.
+    """
+
+    def __init__(self, camera_id: str, *, max_rate_hz: float = 60.0, clock: Callable[[], float] = time.monotonic):
+        if CAMERA_ID.fullmatch(camera_id) is None:
+            raise ValueError(f"camera_id: {camera_id[:80]!r} is not 1 to 64 of a-z, 0-9 and _")
+        if not 0 < max_rate_hz < float("inf"):
+            raise ValueError(f"max_rate_hz: {max_rate_hz} is not a positive number of Ω per second")
+        self.passed = 0
+        self.rejected: Counter[Reason] = Counter()
+        self._camera_id = camera_id
+        self._rate = max_rate_hz
+        self._clock = clock
+        self._tokens = self._burst
+        self._refilled = clock()
+        self._last: SyncKey | None = None
+        self._pictures: OrderedDict[bytes, _Picture] = OrderedDict()
+
+    def check(self, offered: bytes | Omega) -> Omega:
+        """Return an Ω made anew from what is offered, always with its picture. bytes: CDR of privcam_msgs/msg/Omega.
+
+        The picture's bytes and digest differ from the offered ones; one offered digest always becomes the same new one.
+        Raises Rejected, which is counted, for anything that may not leave.
+        """
+        try:
+            omega = self._decode(offered) if isinstance(offered, bytes) else offered
+            require_publishable(omega)
+            self._require_turn(omega.key)
+            environment = self._rebuild(omega.environment)
+            clean = replace(omega, environment=environment)
+        except Rejected as rejection:
+            self.rejected[rejection.reason] += 1
+            raise
+        except InvalidOmega as error:
+            self._reject(reason_of(error), str(error), error)
+        self._last = omega.key
+        self.passed += 1
+        return clean
+
+    def _decode(self, payload: bytes) -> Omega:
+        if len(payload) > cdr.MAX_OMEGA_BYTES:
+            raise Rejected(Reason.TOO_LARGE, f"payload: {len(payload)} bytes, limit {cdr.MAX_OMEGA_BYTES}")
+        return cdr.decode(payload)
+
+    def _reject(self, reason: Reason, text: str, cause: Exception) -> NoReturn:
+        self.rejected[reason] += 1
+        raise Rejected(reason, text) from cause
+
+    @property
+    def _burst(self) -> float:
+        return max(1.0, self._rate * BURST_S)
+
+    def _require_turn(self, key: SyncKey) -> None:
+        """Raise Rejected unless κ is of this camera, newer than the last that passed, and within the rate."""
+        if key.camera_id != self._camera_id:
+            raise Rejected(Reason.CAMERA, f"key.camera_id: {key.camera_id}, this gate is of {self._camera_id}")
+        if self._last is not None and not follows(key, self._last):
+            raise Rejected(Reason.ORDER, f"key: {key} does not come after {self._last}")
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._refilled) * self._rate)
+        self._refilled = now
+        if self._tokens < 1.0:
+            raise Rejected(Reason.RATE, f"key: more than {self._rate:g} Ω per second, raise max_rate_hz if intended")
+        self._tokens -= 1.0
+
+    def _rebuild(self, environment: Environment) -> Environment:
+        """Return the environment with the picture that was made here for its digest."""
+        if environment.png and environment.digest not in self._pictures:
+            self._learn(environment)
+        picture = self._pictures.get(environment.digest)
+        if picture is None:
+            raise Rejected(Reason.UNKNOWN_PICTURE, "environment.sha256: its picture never came through this gate")
+        self._pictures.move_to_end(environment.digest)
+        if (environment.height, environment.width) != (picture.height, picture.width):
+            stated = (environment.height, environment.width)
+            raise InvalidOmega("environment.size", f"{stated}, its picture has {(picture.height, picture.width)}")
+        return replace(environment, png=picture.png, digest=picture.digest, validity=picture.validity)
+
+    def _learn(self, environment: Environment) -> None:
+        plate, validity = open_environment(environment)
+        png = encode_environment(plate, validity)
+        height, width = validity.shape
+        share = float(validity.mean())
+        self._pictures[environment.digest] = _Picture(png, sha256(png).digest(), height, width, share)
+        while len(self._pictures) > KNOWN_PICTURES:
+            self._pictures.popitem(last=False)

@@ -1,0 +1,46 @@
+"""detector_node: FrameRef in, person boxes out."""
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from privcam_msgs.msg import DetectionArray
+
+from privcam_core.omega import SyncKey
+from privcam_edge.nodes.base import FrameNode
+from privcam_edge.perception.detector import Detector
+from privcam_ros.convert import to_msg
+from privcam_ros.node import STREAM, run
+from privcam_ros.parameters import param
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of the detector node."""
+
+    score: float = param(
+        0.05, "report boxes that score at least this; weak ones protect pixels, the tracker takes only strong ones",
+        low=0.01, high=0.35,
+    )  # fmt: skip
+    threads: int = param(1, "CPU threads of the model", low=1, high=64)
+
+
+class DetectorNode(FrameNode[Parameters]):
+    """Finds persons in the newest frame."""
+
+    def __init__(self) -> None:
+        super().__init__("detector", Parameters)
+        self._detector = Detector(score=self.parameters.score, threads=self.parameters.threads)
+        self._out = self.create_publisher(DetectionArray, "detections", STREAM)
+        self.on_frame(self._detect)
+
+    def _detect(self, key: SyncKey, image: npt.NDArray[np.uint8]) -> None:
+        detections = self._detector(image)
+        self.facts["persons"] = len(detections.at_least(0.35))
+        self._out.publish(to_msg(detections, key))
+
+
+def main() -> None:
+    """Run the node."""
+    sys.exit(run(DetectorNode))

@@ -1,0 +1,40 @@
+"""embedder_node: the anonymous frame in, z out."""
+
+import sys
+from dataclasses import dataclass
+
+from cv_bridge import CvBridge
+from privcam_msgs.msg import Embedding, ProxyFrame
+
+from privcam_core.omega import SyncKey
+from privcam_edge.embedding.encoder import HogEncoder
+from privcam_ros.convert import to_msg
+from privcam_ros.node import STREAM, PrivcamNode, run
+from privcam_ros.parameters import param
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of the embedder node."""
+
+    sigma: float = param(0.02, "standard deviation of the Gaussian noise, in units of z", low=0.0, high=1.0)
+
+
+class EmbedderNode(PrivcamNode[Parameters]):
+    """Encodes the anonymous frame. Sees no raw pixel."""
+
+    def __init__(self) -> None:
+        super().__init__("embedder", Parameters)
+        self._bridge = CvBridge()
+        self._encode = HogEncoder(self.parameters.sigma)
+        self._out = self.create_publisher(Embedding, "embedding", STREAM)
+        self.on("proxy", ProxyFrame, self._embed)
+
+    def _embed(self, key: SyncKey, proxy: ProxyFrame) -> None:
+        anonymous = self._bridge.imgmsg_to_cv2(proxy.image, "bgr8")
+        self._out.publish(to_msg(self._encode(anonymous), key))
+
+
+def main() -> None:
+    """Run the node."""
+    sys.exit(run(EmbedderNode))

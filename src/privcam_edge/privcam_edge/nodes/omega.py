@@ -1,0 +1,64 @@
+"""omega_node: all parts of one frame in, Ω out."""
+
+import sys
+from dataclasses import dataclass
+
+from privcam_msgs.msg import Embedding, Environment, PrivacyReport, SubjectPoseArray
+from privcam_msgs.msg import Omega as OmegaMsg
+from privcam_msgs.msg import SyncKey as SyncKeyMsg
+
+from privcam_core.omega import Omega, SyncKey
+from privcam_ros.convert import from_msg, key_to_msg, to_msg
+from privcam_ros.node import STREAM, PrivcamNode, run
+from privcam_ros.parameters import param
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of the omega node."""
+
+    join_timeout_s: float = param(
+        0.5, "seconds after which an incomplete frame is dropped", low=0.05, high=5.0
+    )
+
+
+class OmegaNode(PrivcamNode[Parameters]):
+    """Binds the parts of one frame by exact κ. A frame that lacks a part is dropped whole."""
+
+    def __init__(self) -> None:
+        super().__init__("omega", Parameters)
+        self._out = self.create_publisher(OmegaMsg, "omega", STREAM)
+        self._done = self.create_publisher(SyncKeyMsg, "done", STREAM)
+        parts = [
+            ("environment", Environment, STREAM),
+            ("poses", SubjectPoseArray, STREAM),
+            ("embedding", Embedding, STREAM),
+            ("privacy", PrivacyReport, STREAM),
+        ]
+        self.on_joined(parts, self._bind, self.parameters.join_timeout_s)
+
+    def _bind(
+        self,
+        key: SyncKey,
+        environment: Environment,
+        poses: SubjectPoseArray,
+        embedding: Embedding,
+        report: PrivacyReport,
+    ) -> None:
+        try:
+            omega = Omega(
+                key,
+                from_msg(environment),
+                from_msg(poses),
+                from_msg(embedding),
+                from_msg(report),
+            )
+            self._out.publish(to_msg(omega))
+        finally:
+            # Bound or refused, the frame has left the graph: the camera may send another.
+            self._done.publish(key_to_msg(key))
+
+
+def main() -> None:
+    """Run the node."""
+    sys.exit(run(OmegaNode))

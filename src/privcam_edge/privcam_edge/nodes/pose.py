@@ -1,0 +1,43 @@
+"""pose_node: FrameRef and tracks in, poses of the confirmed subjects out."""
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from privcam_msgs.msg import SubjectPoseArray, TrackArray
+
+from privcam_core.omega import SyncKey
+from privcam_edge.nodes.base import FrameNode
+from privcam_edge.perception.subjects import SubjectPoser
+from privcam_ros.convert import from_msg, poses_to_msg
+from privcam_ros.node import STREAM, run
+from privcam_ros.parameters import param
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of the pose node."""
+
+    fast: bool = param(False, "always use the lighter model (else only with more than three people)")
+    threads: int = param(1, "CPU threads of the model", low=1, high=64)
+
+
+class PoseNode(FrameNode[Parameters]):
+    """Estimates the poses of the subjects that are seen now, and who is in front of whom."""
+
+    def __init__(self) -> None:
+        super().__init__("pose", Parameters)
+        self._pose = SubjectPoser(fast=self.parameters.fast or None, threads=self.parameters.threads)
+        self._out = self.create_publisher(SubjectPoseArray, "poses", STREAM)
+        self.on_frame(self._estimate, ("tracks", TrackArray))
+
+    def _estimate(self, key: SyncKey, image: npt.NDArray[np.uint8], tracks: TrackArray) -> None:
+        poses = self._pose(image, from_msg(tracks), key.stamp_ns)
+        self.facts["subjects"] = len(poses)
+        self._out.publish(poses_to_msg(poses, key))
+
+
+def main() -> None:
+    """Run the node."""
+    sys.exit(run(PoseNode))

@@ -1,0 +1,43 @@
+"""tracker_node: FrameRef and person boxes in, tracks out."""
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from privcam_msgs.msg import DetectionArray, TrackArray
+
+from privcam_core.omega import SyncKey
+from privcam_edge.nodes.base import FrameNode
+from privcam_edge.tracking.follower import Follower
+from privcam_ros.convert import from_msg, tracks_to_msg
+from privcam_ros.node import STREAM, run
+from privcam_ros.parameters import param
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of the tracker node."""
+
+    score: float = param(0.35, "a box that scores less starts no track", low=0.05, high=1.0)
+    weak_score: float = param(0.2, "a box that scores less is not used at all", low=0.01, high=1.0)
+
+
+class TrackerNode(FrameNode[Parameters]):
+    """Follows persons. Their appearance descriptors stay in this process."""
+
+    def __init__(self) -> None:
+        super().__init__("tracker", Parameters)
+        self._follow = Follower(self.parameters.score, self.parameters.weak_score)
+        self._out = self.create_publisher(TrackArray, "tracks", STREAM)
+        self.on_frame(self._track, ("detections", DetectionArray))
+
+    def _track(self, key: SyncKey, image: npt.NDArray[np.uint8], found: DetectionArray) -> None:
+        tracks = self._follow(image, from_msg(found), key.stamp_ns)
+        self.facts["tracks"] = len(tracks)
+        self._out.publish(tracks_to_msg(tracks, key))
+
+
+def main() -> None:
+    """Run the node."""
+    sys.exit(run(TrackerNode))

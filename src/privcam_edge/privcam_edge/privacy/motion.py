@@ -1,0 +1,127 @@
+"""What moved, or is not the background that was seen here: the evidence of people that no detector gave.
+
+It looks at pixels that turn out to be unsafe, but its only output is a region that nobody reads: it decides *where* the
+plate may not learn, never *what* it shows. It does not look where people are known to be, so what they look like there does
+not even change when their surroundings are learnt.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from privcam_core.perception import Box
+from privcam_edge.privacy.light import difference, light_change, relit
+from privcam_edge.privacy.unsafe import Hold, Mask, cells, grown, minus, to_grid
+
+# Sensor and compression noise is averaged out over this many cells; people are larger.
+_BLUR = (3, 3)
+# Of the 9 cells around a cell, this many must differ: what is left of the noise comes as single cells.
+_NEIGHBOURS = 3
+# Cells of the coarse picture in which moving parts are joined to bodies, per cell.
+_COARSE = 4
+# Parts of one body lie closer than this share of the picture's height; joined, they are filled as one rectangle,
+# since frame differences show only the outline of an even shirt.
+_BODY_GAP = 0.05
+# A suspect box moves when this share of it does, and at least so many cells: a hand or a head.
+_MOVING_SHARE, _MOVING_CELLS = 0.01, 4
+# Threshold in multiples of the typical (median) frame difference. A difference below the first number of
+# levels is never motion, and one above the second always is, however noisy the camera.
+_NOISE_FACTOR = 6.0
+_LEAST_LEVELS, _MOST_LEVELS = 10.0, 30.0
+_NOISE_MEMORY_S = 2.0
+# Compression and a camera that trembles change a pixel in proportion to the texture around it.
+_TEXTURE_FACTOR = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """moving, disagrees: grid masks. `moving` contains `disagrees`, its surroundings, and what moved within the hold."""
+
+    moving: Mask
+    disagrees: Mask
+
+
+class MotionDetector:
+    """Frame differences and foreground against the plate, with hold. hold_s: a cell that moved stays moving this long."""
+
+    def __init__(self, shape: tuple[int, int], *, hold_s: float) -> None:
+        self._hold = Hold(shape, hold_s)
+        self._previous: npt.NDArray[np.uint8] | None = None
+        self._unread: Mask | None = None
+        self._noise = 1.0
+
+    def update(
+        self,
+        image: npt.NDArray[np.uint8],
+        plate: npt.NDArray[np.uint8],
+        known: Mask,
+        persons: Mask,
+        suspects: Sequence[Box],
+        dt: float,
+    ) -> Motion:
+        """Return what moved or disagrees in this frame outside of `persons`.
+
+        image: (H, W, 3). plate: (h, w, 3), the background on the grid. known: cells where it has a value. persons: cells
+        of people. suspects: boxes in px; one in which a body part moves is moving as a whole.
+        """
+        small = cv2.blur(to_grid(image), _BLUR)
+        # The blur carries what is in `persons` one cell outwards.
+        people = grown(persons, 1)
+        if self._previous is None or self._unread is None:
+            # Nothing to compare with yet: whatever is there may be moving.
+            step, unread = np.zeros_like(persons), np.full_like(persons, 255)
+        else:
+            step, unread = difference(small, self._previous), cv2.bitwise_or(people, self._unread)
+        threshold = self._threshold(step, unread, dt)
+        stepped = minus(_beyond(step, threshold, small if self._previous is None else self._previous), unread)
+        self._previous, self._unread = small, people
+
+        comparable = minus(cv2.erode(known, np.ones(_BLUR, np.uint8)), people)
+        background = cv2.blur(plate, _BLUR)
+        background = relit(background, light_change(small, background, comparable))
+        foreground = _beyond(difference(small, background), threshold, background)
+        disagrees = _without_specks(cv2.bitwise_or(cv2.bitwise_and(foreground, comparable), stepped))
+
+        moving = cv2.bitwise_or(_bodies(disagrees), minus(unread, persons))
+        for box in suspects:
+            part = cells(box, moving.shape)
+            if cv2.countNonZero(disagrees[part]) > max(_MOVING_CELLS, _MOVING_SHARE * disagrees[part].size):
+                moving[part] = 255
+        return Motion(self._hold.update(moving, dt), disagrees)
+
+    def _threshold(self, step: npt.NDArray[np.uint8], unread: Mask, dt: float) -> float:
+        quiet = step[::2, ::2][unread[::2, ::2] == 0]
+        if quiet.size:
+            weight = min(1.0, dt / _NOISE_MEMORY_S)
+            self._noise += weight * (float(np.median(quiet)) - self._noise)
+        return float(np.clip(_NOISE_FACTOR * self._noise, _LEAST_LEVELS, _MOST_LEVELS))
+
+
+def _beyond(gap: npt.NDArray[np.uint8], threshold: float, picture: npt.NDArray[np.uint8]) -> Mask:
+    """Return where `gap` (h, w) is beyond the threshold (levels), which rises with the texture of `picture` (h, w, 3)."""
+    ranges = cv2.split(cv2.morphologyEx(picture, cv2.MORPH_GRADIENT, np.ones(_BLUR, np.uint8)))
+    texture = cv2.max(cv2.max(ranges[0], ranges[1]), ranges[2])
+    limit = cv2.convertScaleAbs(texture, alpha=_TEXTURE_FACTOR, beta=threshold)
+    return cv2.compare(gap, limit, cv2.CMP_GT)  # type: ignore[return-value]
+
+
+def _without_specks(mask: Mask) -> Mask:
+    around = cv2.boxFilter(mask, cv2.CV_16U, (3, 3), normalize=False, borderType=cv2.BORDER_REPLICATE)
+    return cv2.compare(around, 255 * _NEIGHBOURS - 1, cv2.CMP_GT)  # type: ignore[return-value]
+
+
+def _bodies(mask: Mask) -> Mask:
+    """Return `mask` with parts near each other joined, and every joined part filled as a rectangle."""
+    rows, columns = mask.shape
+    height, width = -(-rows // _COARSE), -(-columns // _COARSE)
+    padded = cv2.copyMakeBorder(mask, 0, height * _COARSE - rows, 0, width * _COARSE - columns, cv2.BORDER_CONSTANT)
+    coarse = cv2.compare(cv2.resize(padded, (width, height), interpolation=cv2.INTER_AREA), 0, cv2.CMP_GT)
+    gap = max(1, round(_BODY_GAP * height / 2))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(grown(coarse, gap), connectivity=8)
+    filled = mask.copy()
+    for x, y, w, h, _ in stats[1:count]:
+        filled[y * _COARSE : (y + h) * _COARSE, x * _COARSE : (x + w) * _COARSE] = 255
+    return filled

@@ -1,0 +1,32 @@
+"""What a track remembers of how its person looks. It lives and dies inside the tracker process."""
+
+from collections import deque
+
+import numpy as np
+import numpy.typing as npt
+
+# The paper keeps the last 100 descriptors of every track.
+BUDGET = 100
+
+Descriptor = npt.NDArray[np.float32]
+
+
+class Gallery:
+    """The newest descriptors of one person, oldest forgotten first."""
+
+    def __init__(self, budget: int = BUDGET) -> None:
+        self._descriptors: deque[Descriptor] = deque(maxlen=budget)
+
+    def __len__(self) -> int:
+        return len(self._descriptors)
+
+    def add(self, descriptor: Descriptor) -> None:
+        """Remember one (D,) unit vector."""
+        self._descriptors.append(descriptor)
+
+    def distances(self, descriptors: Descriptor) -> npt.NDArray[np.float32]:
+        """Return (M,) smallest cosine distances, in [0, 2], of (M, D) unit vectors to the gallery; 0 if it is empty."""
+        if not self._descriptors:
+            return np.zeros(len(descriptors), np.float32)
+        similarity = np.stack(self._descriptors) @ descriptors.T
+        return np.asarray(1 - similarity.max(axis=0), np.float32)

@@ -1,0 +1,143 @@
+"""The drawing order π of people in one picture: who is in front of whom, from what their tracks went through."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from privcam_core.perception import Box, Track, TrackState
+from privcam_edge.tracking.ground import Ground
+
+_NS_PER_S = 1e9
+# Ground lines that differ by this share of the smaller person's height are full evidence of who is nearer. It is
+# three times the tremble of a detector's box.
+_CLEAR = 0.1
+# Feet that are not seen are guessed, so they weigh less.
+_GUESSED = 0.3
+# Seconds of full evidence that a pair can save up. What was saved before an overlap has to be outweighed during it,
+# so people who only cross keep their order, and people who circle each other change it about as fast as they do.
+_APART_S = 0.25
+_OVERLAPPING_S = 0.75
+# The order of a pair turns when the evidence for the other way reaches this share of what can be saved up.
+_TURN = 0.5
+# One box has to cover this share of the smaller one to count as overlap.
+_OVERLAP = 0.05
+# A lost person of whom this share is covered by somebody who is seen is behind that somebody.
+_COVERED = 0.5
+
+
+@dataclass
+class _Pair:
+    """What is known about a first and a second person. evidence > 0 (s) says that the first is in front."""
+
+    evidence: float
+    first_in_front: bool
+    overlapping: bool = False
+
+
+class LayerOrder:
+    """Keeps the layers of all live tracks of one camera.
+
+    The nearer person of a pair is the one whose ground-contact line is lower in the picture (`Ground` says where it is
+    while the feet are hidden, from the height and the scale trend that the track had before). Evidence adds up over
+    time and is kept from before an overlap, and the order turns only when enough of it says otherwise.
+    """
+
+    def __init__(self) -> None:
+        self._grounds: dict[int, Ground] = {}
+        self._pairs: dict[tuple[int, int], _Pair] = {}
+        self._layers: dict[int, int] = {}
+        self._stamp: int | None = None
+
+    def update(self, tracks: Sequence[Track], stamp_ns: int, *, picture_height: float | None = None) -> dict[int, int]:
+        """Return the layer of each track by SubjectID: 0 is drawn first (farthest), each layer is given once.
+
+        tracks: all live tracks, as DeepSort returns them. stamp_ns: of κ. picture_height: px; with it, people whose
+        feet are below the picture are placed by their height. Raises ValueError for a stamp that is not later than the
+        last one, and for two tracks with one SubjectID.
+        """
+        if self._stamp is not None and stamp_ns <= self._stamp:
+            raise ValueError(f"stamp_ns: {stamp_ns} is not later than the last frame's {self._stamp}; sort the frames")
+        by_id = {track.subject_id: track for track in sorted(tracks, key=lambda track: track.subject_id)}
+        if len(by_id) != len(tracks):
+            raise ValueError("tracks: two of them have the same subject_id; give each live track once")
+        dt = 0.0 if self._stamp is None else (stamp_ns - self._stamp) / _NS_PER_S
+        self._stamp = stamp_ns
+
+        self._forget(by_id)
+        for subject_id, track in by_id.items():
+            ground = self._grounds.get(subject_id)
+            if ground is None:
+                self._grounds[subject_id] = Ground(track.box, picture_height)
+            elif track.state is TrackState.LOST:
+                ground.coast(track.box)
+            else:
+                ground.update(track.box, dt, picture_height)
+        for first, second in combinations(by_id, 2):
+            self._weigh(by_id[first], by_id[second], dt)
+        self._layers = {subject_id: layer for layer, subject_id in enumerate(self._far_to_near(list(by_id)))}
+        return dict(self._layers)
+
+    def _forget(self, live: dict[int, Track]) -> None:
+        self._grounds = {key: ground for key, ground in self._grounds.items() if key in live}
+        self._pairs = {key: pair for key, pair in self._pairs.items() if key[0] in live and key[1] in live}
+
+    def _weigh(self, first: Track, second: Track, dt: float) -> None:
+        key = first.subject_id, second.subject_id
+        overlap = _common(first.box, second.box) / min(_area(first.box), _area(second.box))
+        evidence = self._evidence(first, second)
+        pair = self._pairs.get(key)
+        if pair is None:
+            # The first look decides, with no more weight than one look has.
+            self._pairs[key] = _Pair(_TURN * _APART_S * evidence, evidence > 0, overlap > _OVERLAP)
+            return
+        pair.overlapping = overlap > _OVERLAP
+        most = _OVERLAPPING_S if pair.overlapping else _APART_S
+        pair.evidence = min(max(pair.evidence + evidence * dt, -most), most)
+        if pair.evidence * (1 if pair.first_in_front else -1) < -_TURN * most:
+            pair.first_in_front = not pair.first_in_front
+
+    def _evidence(self, first: Track, second: Track) -> float:
+        """Return how strongly this frame says that `first` is in front, in [-1, 1]."""
+        lost = [track.state is TrackState.LOST for track in (first, second)]
+        if lost[0] != lost[1]:
+            hidden, seen = (first, second) if lost[0] else (second, first)
+            if _common(hidden.box, seen.box) > _COVERED * _area(hidden.box):
+                return 1.0 if seen is first else -1.0
+        a, b = self._grounds[first.subject_id], self._grounds[second.subject_id]
+        clear = (a.line - b.line) / (_CLEAR * min(a.height, b.height))
+        return min(max(clear, -1.0), 1.0) * (_GUESSED if a.hidden or b.hidden else 1.0)
+
+    def _far_to_near(self, ids: list[int]) -> list[int]:
+        """Return the ids from the farthest to the nearest.
+
+        Pairs may contradict each other in a circle. Then those that overlap count first, because only their order is
+        seen, then the others, then the order of the last frame.
+        """
+        order: list[int] = []
+        left = list(ids)
+        while left:
+            farthest = min(left, key=lambda subject_id: self._nearness(subject_id, left))
+            left.remove(farthest)
+            order.append(farthest)
+        return order
+
+    def _nearness(self, subject_id: int, others: Sequence[int]) -> tuple[int, int, int, int]:
+        behind = [self._pair_of(subject_id, other) for other in others if self._in_front(subject_id, other)]
+        overlapping = sum(pair.overlapping for pair in behind)
+        return overlapping, len(behind), self._layers.get(subject_id, len(self._layers)), subject_id
+
+    def _pair_of(self, a: int, b: int) -> _Pair:
+        return self._pairs[min(a, b), max(a, b)]
+
+    def _in_front(self, subject_id: int, other: int) -> bool:
+        return subject_id != other and self._pair_of(subject_id, other).first_in_front == (subject_id < other)
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _common(a: Box, b: Box) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    return width * height if width > 0 and height > 0 else 0.0

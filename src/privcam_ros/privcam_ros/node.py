@@ -1,0 +1,203 @@
+"""The base of every privcam node: parameters, diagnostics, guarded callbacks, clean shutdown."""
+
+import functools
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+
+from privcam_core.omega import InvalidOmega, SyncKey
+from privcam_ros.convert import key_from_msg
+from privcam_ros.join import ExactJoin
+from privcam_ros.parameters import declare, reject_unknown
+
+P = TypeVar("P")
+
+# Parts of frames: none is lost between two nodes, and no node holds back another by more than these few.
+STREAM = QoSProfile(
+    history=QoSHistoryPolicy.KEEP_LAST,
+    depth=8,
+    reliability=QoSReliabilityPolicy.RELIABLE,
+    durability=QoSDurabilityPolicy.VOLATILE,
+)
+# Frames: only the newest counts.
+NEWEST = QoSProfile(
+    history=QoSHistoryPolicy.KEEP_LAST,
+    depth=1,
+    reliability=QoSReliabilityPolicy.RELIABLE,
+    durability=QoSDurabilityPolicy.VOLATILE,
+)
+
+DIAGNOSTICS_PERIOD_S = 1.0
+
+
+class StartError(RuntimeError):
+    """The node cannot do its work with what it was given. The message says what, where and what to do."""
+
+
+class PrivcamNode(Node, Generic[P]):
+    """A node whose callbacks cannot fail unseen.
+
+    A callback that raises loses its frame (nothing is published for it), is logged with its κ and counted; the counts
+    are in /diagnostics every second. `parameters` is the frozen dataclass given as `kind`.
+    """
+
+    def __init__(self, name: str, kind: type[P]) -> None:
+        super().__init__(name)
+        self.parameters: P = declare(self, kind)
+        self.counts: Counter[str] = Counter()
+        self.facts: dict[str, Any] = {}
+        self._joins: list[ExactJoin] = []
+        self._durations: list[float] = []
+        self._error: str | None = None
+        self._error_at = 0.0
+        self._exit_code: int | None = None
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._report, callback_group=MutuallyExclusiveCallbackGroup())
+
+    def on(self, topic: str, kind: type, callback: Callable[[SyncKey, Any], None], qos: QoSProfile = STREAM) -> None:
+        """Call `callback(κ, message)` for every message on `topic`."""
+        self.create_subscription(kind, topic, functools.partial(self._deliver, topic, callback), qos)
+
+    def on_joined(
+        self, topics: Sequence[tuple[str, type, QoSProfile]], callback: Callable[..., None], timeout_s: float = 0.5
+    ) -> None:
+        """Call `callback(κ, part, part, ...)` when all parts of one frame are there, in the order of `topics`."""
+        join = ExactJoin([topic for topic, _, _ in topics], timeout_s=timeout_s)
+        self._joins.append(join)
+
+        def add(topic: str, key: SyncKey, message: Any) -> None:
+            parts = join.add(topic, key, message, time.monotonic())
+            if parts is not None:
+                self._timed(callback, key, *parts)
+
+        for topic, kind, qos in topics:
+            handler = functools.partial(add, topic)
+            self.create_subscription(kind, topic, functools.partial(self._deliver, topic, handler, timed=False), qos)
+
+    def _deliver(self, topic: str, callback: Callable[..., None], message: Any, *, timed: bool = True) -> None:
+        try:
+            key = key_from_msg(message if not hasattr(message, "key") else message.key)
+        except InvalidOmega as error:
+            self.fail(f"{topic}: dropped a message: {error}")
+            return
+        try:
+            if timed:
+                self._timed(callback, key, message)
+            else:
+                callback(key, message)
+        except Exception as error:
+            # The frame is lost on purpose: a node that does not know what went wrong publishes nothing for it.
+            self.fail(f"{topic}: frame {key.frame_id} dropped: {type(error).__name__}: {error}")
+
+    def _timed(self, callback: Callable[..., None], *arguments: Any) -> None:
+        started = time.perf_counter()
+        callback(*arguments)
+        self._durations.append(time.perf_counter() - started)
+        self.counts["frames"] += 1
+
+    def fail(self, text: str) -> None:
+        """Log an error, count it, and show it in the diagnostics."""
+        self.counts["errors"] += 1
+        self._error = text
+        self._error_at = time.monotonic()
+        self.get_logger().error(text, throttle_duration_sec=1.0)
+
+    def end(self, code: int) -> None:
+        """End the process with this exit code when the running callback has returned. Any thread may call it."""
+        self._exit_code = code
+        if self.executor is not None:
+            self.executor.wake()
+
+    @property
+    def exit_code(self) -> int | None:
+        """What `end` was called with; None while the node wants to run."""
+        return self._exit_code
+
+    def status(self) -> tuple[bytes, str]:
+        """Return the diagnostics level and text. Nodes with more to say override this."""
+        if self._error is not None and time.monotonic() - self._error_at < 10 * DIAGNOSTICS_PERIOD_S:
+            return DiagnosticStatus.ERROR, self._error
+        return DiagnosticStatus.OK, "working" if self.counts["frames"] else "waiting for the first frame"
+
+    def _report(self) -> None:
+        now = time.monotonic()
+        for join in self._joins:
+            join.expire(now)
+        self.counts["dropped"] = sum(join.dropped for join in self._joins)
+        self.counts["late"] = sum(join.late for join in self._joins)
+        durations, self._durations = sorted(self._durations), []
+        values: dict[str, Any] = {**self.counts, **self.facts}
+        values["waiting"] = sum(len(join) for join in self._joins)
+        if durations:
+            values["median_ms"] = f"{1e3 * durations[len(durations) // 2]:.2f}"
+            values["p95_ms"] = f"{1e3 * durations[int(0.95 * (len(durations) - 1))]:.2f}"
+            values["busy"] = f"{sum(durations) / DIAGNOSTICS_PERIOD_S:.2f}"
+        level, text = self.status()
+        status = DiagnosticStatus(level=level, name=self.get_fully_qualified_name(), message=text)
+        status.hardware_id = "privcam"
+        status.values = [KeyValue(key=name, value=str(value)) for name, value in values.items()]
+        report = DiagnosticArray(status=[status])
+        report.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(report)
+
+    def stop(self) -> None:
+        """Let go of everything that outlives the node. Called once, at the end."""
+
+
+def run(*factories: Callable[[], PrivcamNode[Any] | None]) -> int:
+    """Run the nodes in one executor until SIGINT or SIGTERM, or until one wants to end. Return the exit code.
+
+    A factory may return None: its node is not wanted.
+    """
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    executor = SingleThreadedExecutor()
+    ending = threading.Event()
+
+    def end(_signal: int, _frame: Any) -> None:
+        ending.set()
+        executor.wake()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    nodes: list[PrivcamNode[Any]] = []
+    code = 0
+    try:
+        for factory in factories:
+            node = factory()
+            if node is None:
+                continue
+            nodes.append(node)
+            executor.add_node(node)
+        reject_unknown(nodes)
+        while not ending.is_set():
+            executor.spin_once(timeout_sec=1.0)
+            wishes = [node.exit_code for node in nodes if node.exit_code is not None]
+            if wishes:
+                code = max(wishes)
+                break
+    except (ExternalShutdownException, KeyboardInterrupt):
+        pass
+    except Exception as error:
+        name = nodes[-1].get_name() if nodes else "node"
+        print(f"privcam: {name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        code = 1
+    finally:
+        for node in nodes:
+            node.stop()
+        executor.shutdown()
+        for node in nodes:
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return code

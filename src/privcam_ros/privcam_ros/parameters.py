@@ -1,0 +1,101 @@
+"""ROS parameters declared from a frozen dataclass: name, type and default from the field, the rest from `param()`."""
+
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, TypeVar
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+
+T = TypeVar("T")
+
+# What rclpy itself takes from the overrides of a node.
+RESERVED = ("use_sim_time", "start_type_description_service", "qos_overrides.")
+
+
+class ParameterError(ValueError):
+    """A parameter was given a value or a name that the node does not take. The message says which, and what is."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a parameter's value must satisfy."""
+
+    description: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """Say the rule in words."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        if self.low is not None or self.high is not None:
+            return f"in [{self.low:g}, {self.high:g}]"
+        return "any"
+
+
+def param(
+    default: Any,
+    description: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Declare a dataclass field as a ROS parameter. Numbers need both `low` and `high`."""
+    if isinstance(default, int | float) and not isinstance(default, bool) and (low is None or high is None):
+        raise TypeError(f"parameter with default {default!r} ({description}) needs low and high")
+    return field(default=default, metadata={"rule": Rule(description, low, high, choices)})
+
+
+def describe(kind: type) -> list[tuple[str, Any, Rule]]:
+    """Return (name, default, rule) of every parameter of a parameters dataclass, in order."""
+    return [(f.name, f.default, f.metadata["rule"]) for f in fields(kind) if f.default is not MISSING]  # type: ignore[arg-type]
+
+
+def declare(node: Node, kind: type[T]) -> T:
+    """Declare all parameters of `kind` on `node`, read-only, and return them as a value of `kind`.
+
+    Raises ParameterError for a value of the wrong type or out of range.
+    """
+    values: dict[str, Any] = {}
+    known = describe(kind)
+    for name, default, rule in known:
+        descriptor = ParameterDescriptor(
+            description=rule.description, additional_constraints=rule.text(), read_only=True
+        )
+        if rule.low is not None and rule.high is not None:
+            if isinstance(default, float):
+                floats = FloatingPointRange(from_value=float(rule.low), to_value=float(rule.high), step=0.0)
+                descriptor.floating_point_range = [floats]
+            else:
+                descriptor.integer_range = [IntegerRange(from_value=int(rule.low), to_value=int(rule.high), step=0)]
+        where = f"{node.get_fully_qualified_name()}: parameter {name}"
+        try:
+            value = node.declare_parameter(name, default, descriptor).value
+        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+            given = node._parameter_overrides.get(name)
+            shown = given.value if given is not None else default
+            kind_name = type(default).__name__
+            raise ParameterError(f"{where} is {shown!r}; it must be a {kind_name}, {rule.text()}") from error
+        if rule.choices and value not in rule.choices:
+            raise ParameterError(f"{where} is {value!r}; it must be {rule.text()}")
+        values[name] = value
+    return kind(**values)
+
+
+def reject_unknown(nodes: Sequence[Node]) -> None:
+    """Raise ParameterError for an override that no node of this process takes.
+
+    A misspelt privacy setting must stop the process, not be ignored. Nodes that share a process share its overrides.
+    """
+    taken = {name for node in nodes for name in node._parameters}
+    for node in nodes:
+        unknown = [name for name in node._parameter_overrides if name not in taken and not name.startswith(RESERVED)]
+        if unknown:
+            raise ParameterError(
+                f"{node.get_fully_qualified_name()}: unknown parameter {', '.join(sorted(unknown))}; "
+                f"it takes: {', '.join(sorted(node._parameters))}"
+            )
