@@ -82,7 +82,7 @@ class SyncKey:
 
 @dataclass(frozen=True)
 class HeadOrientation:
-    """The head orientation h of Eq. 2 in rad.
+    """The head orientation h of a subject in rad.
 
     yaw: 0 looks into the camera, positive to the picture's right. pitch: positive looks up. roll: positive clockwise.
     """
@@ -99,7 +99,7 @@ class HeadOrientation:
 
 @dataclass(frozen=True, eq=False)
 class SubjectPose:
-    """The pose P of one subject (Eq. 1) with its box b, head orientation h and layer in π.
+    """The pose P of one subject with its box b, head orientation h and layer in π.
 
     keypoints: (17, 3) float32, u and v in px, ρ in [0, 1]. layer: 0 is drawn first (farthest).
     """
@@ -161,7 +161,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class Embedding:
-    """The vector z of Eq. 5, quantised: value = int8 of `data` times `scale`. noise_sigma in units of value."""
+    """The vector z, quantised: value = int8 of `data` times `scale`. noise_sigma in units of value."""
 
     encoder_id: str
     shape: tuple[int, ...]

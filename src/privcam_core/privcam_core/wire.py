@@ -16,7 +16,7 @@ from privcam_core.omega import CAMERA_ID, SCHEMA
 
 TYPE_NAME = "privcam_msgs/msg/Omega"
 # Hash of the message definition that `privcam_core.cdr` writes. A test compares it with the built message package.
-TYPE_HASH = "RIHS01_078fa432da6a4ae7fab517561353c42e7f9379df86d3d4bb502870b00a3c28cb"
+TYPE_HASH = "RIHS01_5c60ce04c36138157f2212fb2aa6cce03029ea4ead23996396aebe5dc15bf18f"
 ATTACHMENT = f"type={TYPE_NAME};hash={TYPE_HASH};schema={SCHEMA}".encode()
 
 ALL_CAMERAS = "privcam/*/omega"

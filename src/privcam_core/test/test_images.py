@@ -43,6 +43,7 @@ def pictures(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return draw(arrays(np.uint8, (*shape, 3))), draw(arrays(bool, shape))
 
 
+@settings(deadline=None)
 @given(pictures())
 def test_valid_pixels_come_back_and_the_others_come_back_as_fill(picture: tuple[np.ndarray, np.ndarray]) -> None:
     plate, validity = picture
@@ -52,6 +53,7 @@ def test_valid_pixels_come_back_and_the_others_come_back_as_fill(picture: tuple[
     assert (back[~validity] == FILL).all()
 
 
+@settings(deadline=None)
 @given(pictures(), st.integers(0, 255))
 def test_what_lies_below_an_invalid_pixel_changes_no_byte(picture: tuple[np.ndarray, np.ndarray], value: int) -> None:
     plate, validity = picture
@@ -59,13 +61,14 @@ def test_what_lies_below_an_invalid_pixel_changes_no_byte(picture: tuple[np.ndar
     assert encode_environment(other, validity) == encode_environment(plate, validity)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda data: SIGNATURE + data))
 def test_arbitrary_bytes_are_refused_in_one_way(data: bytes) -> None:
     with pytest.raises(ValueError, match="PNG"):
         decode_environment(data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_damaged_picture_is_refused_or_strictly_a_picture(data: st.DataObject) -> None:
     damaged = bytearray(encode_environment(*room()))

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from privcam_edge.frames import guard
-from privcam_edge.frames.ring import SHM, FrameGone, FrameReader, FrameRing, FrameSlot, RingError, prefix, wipe_leftovers
+from privcam_edge.frames.ring import (
+    SHM,
+    FrameGone,
+    FrameReader,
+    FrameRing,
+    FrameSlot,
+    RingError,
+    prefix,
+    wipe_leftovers,
+)
 
 CAMERA = f"ringtest{os.getpid()}"
 

@@ -185,8 +185,9 @@ def _(message: msg.Environment) -> core.Environment:
 
 
 @to_msg.register
-def _(value: core.Embedding, _key: SyncKey | None = None) -> msg.Embedding:
+def _(value: core.Embedding, key: SyncKey) -> msg.Embedding:
     return msg.Embedding(
+        key=key_to_msg(key),
         encoder_id=value.encoder_id,
         shape=value.shape,
         dtype="int8",
@@ -243,7 +244,7 @@ def _(value: core.Omega, _key: SyncKey | None = None) -> msg.Omega:
         key=key_to_msg(value.key),
         environment=to_msg(value.environment),
         poses=poses_to_msg(value.poses, value.key),
-        embedding=to_msg(value.embedding),
+        embedding=to_msg(value.embedding, value.key),
         privacy=to_msg(value.privacy, value.key),
     )
 
@@ -251,9 +252,10 @@ def _(value: core.Omega, _key: SyncKey | None = None) -> msg.Omega:
 @from_msg.register
 def _(message: msg.Omega) -> core.Omega:
     key = key_from_msg(message.key)
-    for field, part in (("poses.key", message.poses), ("privacy.key", message.privacy)):
-        if key_from_msg(part.key) != key:
-            raise InvalidOmega(field, f"is {key_from_msg(part.key)}, Ω is of {key}")
+    for name in ("poses", "embedding", "privacy"):
+        part_key = key_from_msg(getattr(message, name).key)
+        if part_key != key:
+            raise InvalidOmega(f"{name}.key", f"is {part_key}, Ω is of {key}")
     environment, poses = from_msg(message.environment), from_msg(message.poses)
     return core.Omega(
         key, environment, poses, from_msg(message.embedding), from_msg(message.privacy), int(message.schema)

@@ -26,6 +26,8 @@ def base_environment(root: Path, *, sourced: bool) -> dict[str, str]:
     environment["VIRTUAL_ENV"] = str(venv)
     environment["PATH"] = f"{venv / 'bin'}{os.pathsep}{environment.get('PATH', os.defpath)}"
     environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    # ONNX Runtime would write a device id into the home folder and send usage events.
+    environment["ORT_DISABLE_TELEMETRY"] = "1"
     if sourced:
         return environment
     environment[OWN_MARK] = str(root)

@@ -59,12 +59,17 @@ class EnvironmentStore:
         self._cameras: dict[str, _Camera] = {}
         self._pictures: OrderedDict[tuple[str, bytes], Environment] = OrderedDict()
         self._used = 0
-        self.lost: Counter[Lost] = Counter()
+        self._lost: Counter[Lost] = Counter()
+
+    @property
+    def lost(self) -> Counter[Lost]:
+        """What was not handed on, by reason: a copy, which another thread may read."""
+        return Counter(self._lost)
 
     @property
     def waiting(self) -> int:
         """Number of Ω that wait for a picture."""
-        return sum(len(camera.waiting) for camera in self._cameras.values())
+        return sum(len(camera.waiting) for camera in tuple(self._cameras.values()))
 
     def offer(self, omega: Omega) -> list[Omega]:
         """Take a checked Ω and return what can be handed on now, each with its picture, oldest first.
@@ -75,7 +80,7 @@ class EnvironmentStore:
         camera = self._cameras.get(camera_id)
         if camera is None:
             if len(self._cameras) >= self._limit:
-                self.lost[Lost.TOO_MANY_CAMERAS] += 1
+                self._lost[Lost.TOO_MANY_CAMERAS] += 1
                 return []
             camera = self._cameras[camera_id] = _Camera()
         asked = omega.environment.digest in camera.asked
@@ -87,9 +92,9 @@ class EnvironmentStore:
             camera.waiting.append((self._clock(), replace(omega, environment=omega.environment.without_png())))
             if len(camera.waiting) > self._hold:
                 camera.waiting.popleft()
-                self.lost[Lost.TOO_MANY] += 1
+                self._lost[Lost.TOO_MANY] += 1
         elif not asked:
-            self.lost[Lost.DUPLICATE] += 1
+            self._lost[Lost.DUPLICATE] += 1
         return self._release(camera_id, camera)
 
     def tick(self) -> list[Omega]:
@@ -103,11 +108,11 @@ class EnvironmentStore:
             since, omega = camera.waiting[0]
             picture = self._picture(camera_id, omega.environment)
             if picture is not None and _size(picture) != _size(omega.environment):
-                self.lost[Lost.OTHER_SIZE] += 1
+                self._lost[Lost.OTHER_SIZE] += 1
             elif picture is not None:
                 ready.append(replace(omega, environment=replace(omega.environment, png=picture.png)))
             elif now - since > self._hold_s:
-                self.lost[Lost.NO_PICTURE] += 1
+                self._lost[Lost.NO_PICTURE] += 1
             else:
                 break
             camera.waiting.popleft()

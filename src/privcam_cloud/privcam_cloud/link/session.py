@@ -45,7 +45,7 @@ class CloudLink:
         self.received = 0
         self.received_bytes = 0
         self.missed = 0
-        self.rejected: Counter[Reason] = Counter()
+        self._rejected: Counter[Reason] = Counter()
         endpoint = loopback_endpoint(listen)
         try:
             self._session = zenoh.open(_configuration(endpoint))
@@ -64,6 +64,11 @@ class CloudLink:
     def edges(self) -> int:
         """Number of edges that are connected now."""
         return 0 if self._session.is_closed() else len(self._session.info.transports())
+
+    @property
+    def rejected(self) -> Counter[Reason]:
+        """What did not pass, by reason: a copy, since it comes on threads of Zenoh."""
+        return Counter(self._rejected)
 
     def request(self, camera_id: str, digest: bytes) -> None:
         """Ask the edge for the picture with this SHA-256. Does not wait: the answer comes to `on_omega`."""
@@ -96,8 +101,8 @@ class CloudLink:
             try:
                 omega = _check(sample)
             except Rejected as rejection:
-                self.rejected[rejection.reason] += 1
-                first = self.rejected[rejection.reason] == 1
+                self._rejected[rejection.reason] += 1
+                first = self._rejected[rejection.reason] == 1
                 _log.log(logging.WARNING if first else logging.DEBUG, "%s refused: %s", sample.key_expr, rejection)
                 return
             self.received += 1

@@ -36,6 +36,7 @@ class RecorderNode(PrivcamNode[Parameters]):
         super().__init__("recorder", Parameters)
         self._recorder = BagRecorder(Path(self.parameters.path), flush_s=self.parameters.flush_s)
         self.facts["bag"] = str(self._recorder.path)
+        self.create_timer(self.parameters.flush_s, self._flush)
         for topic, kind, name in TOPICS:
             absolute = self.resolve_topic_name(topic)
             self.create_subscription(kind, topic, functools.partial(self._write, absolute, name), STREAM, raw=True)
@@ -50,6 +51,14 @@ class RecorderNode(PrivcamNode[Parameters]):
             self.fail(f"{topic}: not recorded: {error}")
         else:
             self.counts["recorded"] += 1
+
+    def _flush(self) -> None:
+        # Also when nothing comes any more: the last seconds before a stall are the ones that matter.
+        try:
+            self._recorder.flush()
+        except RecordingStopped as error:
+            self.fail(str(error))
+            self.end(1)
 
     def status(self) -> tuple[bytes, str]:
         """Tell whether anything is being recorded."""

@@ -62,9 +62,10 @@ class EdgeLink:
         self._connected = threading.Event()
         self._counting = threading.Lock()
         self.sent = 0
+        self.sent_bytes = 0
         self.unsent = 0
         self.answered = 0
-        self.refused: Counter[Reason] = Counter()
+        self._refused: Counter[Reason] = Counter()
         # A peer opens at once and connects in the background; a client would wait here for the first connection.
         # It listens to nothing.
         self._session = zenoh.open(_configuration(loopback_endpoint(endpoint)))
@@ -87,6 +88,11 @@ class EdgeLink:
         """Whether somebody is at the other end now."""
         return self._connected.is_set()
 
+    @property
+    def refused(self) -> Counter[Reason]:
+        """Queries that were refused, by reason: a copy, since they come on threads of Zenoh."""
+        return Counter(self._refused)
+
     def send(self, omega: Omega) -> bool:
         """Send Ω and return whether anybody was connected. Never blocks; under congestion the network drops it."""
         payload = cdr.encode(omega)
@@ -94,6 +100,7 @@ class EdgeLink:
         self._publisher.put(payload, attachment=ATTACHMENT)
         if connected:
             self.sent += 1
+            self.sent_bytes += len(payload)
         else:
             self.unsent += 1
         return connected
@@ -129,14 +136,14 @@ class EdgeLink:
                 omega = self._find(query)
             except Rejected as rejection:
                 with self._counting:
-                    self.refused[rejection.reason] += 1
-                    first = self.refused[rejection.reason] == 1
+                    self._refused[rejection.reason] += 1
+                    first = self._refused[rejection.reason] == 1
                 _log.log(logging.WARNING if first else logging.DEBUG, "query refused: %s", rejection)
                 query.reply_err(rejection.reason.value)
                 return
-            query.reply(self._key, cdr.encode(omega), attachment=ATTACHMENT)
             with self._counting:
                 self.answered += 1
+            query.reply(self._key, cdr.encode(omega), attachment=ATTACHMENT)
 
     def _find(self, query: zenoh.Query) -> Omega:
         digest = digest_of(query.parameters.get(DIGEST_PARAMETER))

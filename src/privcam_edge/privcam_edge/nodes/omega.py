@@ -17,9 +17,7 @@ from privcam_ros.parameters import param
 class Parameters:
     """Parameters of the omega node."""
 
-    join_timeout_s: float = param(
-        0.5, "seconds after which an incomplete frame is dropped", low=0.05, high=5.0
-    )
+    join_timeout_s: float = param(0.5, "seconds after which an incomplete frame is dropped", low=0.05, high=5.0)
 
 
 class OmegaNode(PrivcamNode[Parameters]):

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from privcam_core.images import require_bgr8
 
 FloatArray = npt.NDArray[np.float32]
+AnyFloatArray = npt.NDArray[np.floating]
 BgrArray = npt.NDArray[np.uint8]
 
 # A person is looked at in this size, small enough that a fold or a face is gone and the colours are left.
@@ -75,7 +76,7 @@ class AppearanceDescriptor:
         vector = np.concatenate([np.sqrt(share * part) for share, part in zip(_SHARES, parts, strict=True)], axis=None)
         return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
-    def _histogram(self, values: FloatArray, bins: int, weight: FloatArray, circular: bool = False) -> FloatArray:
+    def _histogram(self, values: AnyFloatArray, bins: int, weight: AnyFloatArray, circular: bool = False) -> FloatArray:
         """Return (stripes, bins) soft histograms of values in [0, 1], each stripe with sum 1 (or 0 without weight)."""
         place = values.ravel() * (bins if circular else bins - 1)
         low = np.minimum(place.astype(np.intp), bins - 1)

@@ -24,7 +24,7 @@ class SubjectPoser:
 
         image: (H, W, 3) uint8 BGR. tracks: all live ones. stamp_ns: capture time.
         """
-        layers = self._layers.update(tracks, stamp_ns)
+        layers = self._layers.update(tracks, stamp_ns, picture_height=image.shape[0])
         # The layers of the subjects that are shown, closed up: a lost one in between has no pose.
         shown = sorted(
             (track for track in tracks if track.state == TrackState.CONFIRMED), key=lambda t: layers[t.subject_id]

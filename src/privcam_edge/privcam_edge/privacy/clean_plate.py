@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.images import FILL
-from privcam_edge.privacy.light import difference, light_change, relit
+from privcam_edge.privacy.light import LightChange, difference, light_change
 from privcam_edge.privacy.unsafe import (
     GRID,
     FloatArray,
@@ -51,17 +51,20 @@ class PlateTimes:
 
     confirm: until background is confirmed. Of 29 people who stood, sat or lay in 16 clips none kept still in the
     picture for more than 3.6 s.
-    doubt: the same under a box too weak to be a person for sure, and where the background changed.
+    doubt: the same under a box too weak to be a person for sure. Not much longer, because such boxes cover most of any
+    furnished room; what counts there is that nothing at all may move in the box.
     change: until background that disagrees with no person near is taken for changed.
+    relearn: until the new background is confirmed there.
     """
 
     confirm: float = 4.0
-    doubt: float = 20.0
+    doubt: float = 6.0
     change: float = 5.0
+    relearn: float = 20.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.confirm <= self.doubt or self.change <= 0:
-            raise ValueError(f"PlateTimes: needs 0 < confirm <= doubt and change > 0, got {self}")
+        if not 0 < self.confirm <= self.doubt <= self.relearn or self.change <= 0:
+            raise ValueError(f"PlateTimes: needs 0 < confirm <= doubt <= relearn and change > 0, got {self}")
 
 
 class CleanPlate:
@@ -101,7 +104,6 @@ class CleanPlate:
         safe = cv2.bitwise_not(unsafe.mask)
         frame = cv2.copyTo(image, from_grid(safe, self._shape), np.full_like(image, FILL))
         self._forget_changed_scene(unsafe, dt)
-        self._release_changed(unsafe, blocked, dt)
         if dt > _GAP_S:
             self._age[self.proven == 0] = 0.0
 
@@ -110,7 +112,8 @@ class CleanPlate:
         open_ground = minus(cv2.bitwise_and(self.proven, safe), near)
         small = to_grid(frame)
         change = light_change(small, self.small, open_ground)
-        kept = self._kept(small, relit(self.small, change), cv2.bitwise_and(safe, self.known), step)
+        kept = self._kept(small, change.apply(self.small), cv2.bitwise_and(safe, self.known), step)
+        self._release_changed(minus(cv2.bitwise_or(unsafe.disagrees, safe), kept), unsafe.persons, blocked, kept, dt)
         growing = minus(cv2.bitwise_and(kept, safe), cv2.bitwise_or(self.proven, blocked))
         fresh = minus(safe, cv2.bitwise_or(cv2.bitwise_or(self.proven, blocked), growing))
         self._learn(frame, cv2.bitwise_or(growing, cv2.bitwise_and(kept, open_ground)), fresh, step)
@@ -139,11 +142,11 @@ class CleanPlate:
         if self._scene_s >= _SCENE_S:
             self.forget()
 
-    def _release_changed(self, unsafe: Unsafe, blocked: Mask, dt: float) -> None:
-        """Unconfirm background that has disagreed for long with no person near: it will have to prove itself anew."""
-        changed = minus(cv2.bitwise_and(unsafe.disagrees, self.proven), cv2.bitwise_or(unsafe.persons, blocked))
-        self._changed_s[unsafe.mask == 0] = 0.0
-        cv2.add(self._changed_s, dt, dst=self._changed_s, mask=changed)
+    def _release_changed(self, wrong: Mask, persons: Mask, blocked: Mask, kept: Mask, dt: float) -> None:
+        """Unconfirm background that has been wrong for long with no person near: it has to prove itself anew."""
+        wrong = minus(cv2.bitwise_and(wrong, self.proven), cv2.bitwise_or(persons, blocked))
+        self._changed_s[kept > 0] = 0.0
+        cv2.add(self._changed_s, dt, dst=self._changed_s, mask=wrong)
         if self._changed_s.max() < self._times.change:
             return
         # Neighbours of what has just become old enough are about to be: one step for all of them.
@@ -166,15 +169,15 @@ class CleanPlate:
         if cv2.countNonZero(fresh):
             cv2.accumulateWeighted(frame, self._value, 1.0, mask=from_grid(fresh, self._shape))
 
-    def _relight(self, change: FloatArray, hidden: Mask, step: float) -> None:
+    def _relight(self, change: LightChange, hidden: Mask, step: float) -> None:
         """Let proven background that is not in the open follow the light of that which is."""
         self._relight_s += step
         if self._relight_s < _RELIGHT_S:
             return
-        factor = 1 + min(1.0, self._relight_s / _AVERAGE_S) * (change - 1)
+        part = change.part(min(1.0, self._relight_s / _AVERAGE_S))
         self._relight_s = 0.0
-        factor = cv2.resize(factor, self._shape[::-1], interpolation=cv2.INTER_LINEAR)
-        lit = np.clip(self._value * factor, 0, 255)
+        gain = cv2.resize(part.gain, self._shape[::-1], interpolation=cv2.INTER_LINEAR)
+        lit = np.clip(self._value * gain + part.offset, 0, 255)
         cv2.copyTo(lit, from_grid(hidden, self._shape), self._value)
 
     def _age_cells(self, growing: Mask, fresh: Mask, doubted: Mask, step: float) -> None:
@@ -182,9 +185,15 @@ class CleanPlate:
         self._age[fresh > 0] = 0.0
         self.known = cv2.bitwise_or(self.known, fresh)
         # Doubt is the same evidence at a lower rate.
-        slow = cv2.bitwise_and(growing, cv2.bitwise_or(doubted, self.changed))
-        cv2.add(self._age, step * self._times.confirm / self._times.doubt, dst=self._age, mask=slow)
-        cv2.add(self._age, step, dst=self._age, mask=minus(growing, slow))
+        slowest = cv2.bitwise_and(growing, self.changed)
+        slow = minus(cv2.bitwise_and(growing, doubted), slowest)
+        usual = minus(growing, cv2.bitwise_or(slow, slowest))
+        for seconds, where in (
+            (self._times.confirm, usual),
+            (self._times.doubt, slow),
+            (self._times.relearn, slowest),
+        ):
+            cv2.add(self._age, step * self._times.confirm / seconds, dst=self._age, mask=where)
         done = cv2.bitwise_and(growing, cv2.compare(self._age, self._times.confirm, cv2.CMP_GE))
         self.proven = cv2.bitwise_or(self.proven, done)
         self.changed = minus(self.changed, done)

@@ -1,8 +1,10 @@
-"""How the light changed between two pictures of the same room: a smooth factor over the picture.
+"""How the light changed between two pictures of the same room.
 
-Exposure control and the sun change a picture smoothly, people change it in places. So the factor is a quadratic in x and y,
-fitted so that tiles that do not follow it count for little.
+Exposure control and the sun change a picture smoothly, people change it in places. So the change is a gain that is a
+quadratic in x and y, and an offset, fitted so that tiles that do not follow it count for little.
 """
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -10,50 +12,58 @@ import numpy.typing as npt
 
 from privcam_edge.privacy.unsafe import FloatArray, Mask
 
-# A change of light beyond this factor is a lamp switched; it is not followed, so everything disagrees.
-MOST_GAIN = 1.25
+# A change of light beyond this factor, or of this many levels of black, is a lamp switched or another exposure; it is
+# not followed, so everything disagrees.
+MOST_GAIN, MOST_OFFSET = 1.25, 20.0
 _COLUMNS, _ROWS = 16, 12
-# With fewer usable tiles than this nothing is claimed; with fewer than the second, a constant.
+# With fewer usable tiles than this nothing is claimed; with fewer than the second, only a gain for the whole picture.
 _LEAST_TILES, _SURFACE_TILES = 12, 48
-# A tile darker than this (levels) tells nothing about a ratio.
-_DARK = 16.0
-# Ratios that differ by this much from the fit count half.
-_TOLERANCE = 0.02
+# Tiles that miss the fit by this many levels count half.
+_TOLERANCE = 2.0
 _ROUNDS = 4
 
 
-def light_change(now: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8], where: Mask) -> FloatArray:
-    """Return the (12, 16, 3) factors by which `now` is brighter than `before`, pictures (h, w, 3) uint8.
+@dataclass(frozen=True, eq=False)
+class LightChange:
+    """now = gain * before + offset. gain: (12, 16, 3) over the picture. offset: (3,) levels."""
 
-    Only pixels in `where` (h, w) are read. Factors lie within 1 / MOST_GAIN and MOST_GAIN; 1 where nothing is known.
-    """
-    ratio, usable = _tiles(now, before, where)
+    gain: FloatArray
+    offset: FloatArray
+
+    @staticmethod
+    def none() -> "LightChange":
+        """Return the change that is none."""
+        return LightChange(np.ones((_ROWS, _COLUMNS, 3), np.float32), np.zeros(3, np.float32))
+
+    def apply(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return `picture` (h, w, 3) as it would look after the change."""
+        gain = cv2.resize(self.gain, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_LINEAR)
+        lit = cv2.multiply(picture, gain, dtype=cv2.CV_32F)
+        return cv2.convertScaleAbs(np.maximum(lit + self.offset, 0, out=lit))  # type: ignore[return-value]
+
+    def part(self, weight: float) -> "LightChange":
+        """Return `weight` (0 to 1) of the change."""
+        return LightChange(1 + np.float32(weight) * (self.gain - 1), np.float32(weight) * self.offset)
+
+
+def light_change(now: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8], where: Mask) -> LightChange:
+    """Return how the light changed from `before` to `now`, pictures (h, w, 3) uint8. Only pixels in `where` are read."""
+    share = cv2.resize(where, (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA).ravel() / 255.0
+    usable = share > 0.5
     count = int(np.count_nonzero(usable))
     if count < _LEAST_TILES:
-        return np.ones((_ROWS, _COLUMNS, 3), np.float32)
-    seen = ratio[usable]
-    centre = np.median(seen, axis=0)
-    if count < _SURFACE_TILES:
-        surface = np.broadcast_to(centre, ratio.shape)
-    else:
-        basis = _basis()
-        rows = basis[usable.ravel()]
-        fit = np.zeros((basis.shape[1], 3))
-        fit[0] = centre
-        for _ in range(_ROUNDS):
-            gap = np.abs(seen - rows @ fit).max(axis=1)
-            scale = max(_TOLERANCE, float(np.median(gap)))
-            weight = np.sqrt(1 / (1 + (gap / scale) ** 2))[:, None]
-            fit = np.linalg.lstsq(weight * rows, weight * seen, rcond=None)[0]
-        # Where no tile was seen the surface runs off; it may not go further than what was seen.
-        surface = np.clip((basis @ fit).reshape(ratio.shape), np.quantile(seen, 0.02, 0), np.quantile(seen, 0.98, 0))
-    return np.clip(surface, 1 / MOST_GAIN, MOST_GAIN).astype(np.float32)
-
-
-def relit(picture: npt.NDArray[np.uint8], change: FloatArray) -> npt.NDArray[np.uint8]:
-    """Return `picture` (h, w, 3) as it would look after `change`."""
-    factor = cv2.resize(change, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_LINEAR)
-    return cv2.multiply(picture, factor, dtype=cv2.CV_8U)  # type: ignore[return-value]
+        return LightChange.none()
+    after, earlier = (_means(picture, where)[usable] / share[usable, None] for picture in (now, before))
+    basis = _basis()[:, : 6 if count >= _SURFACE_TILES else 1]
+    gain, offset = np.ones((_ROWS * _COLUMNS, 3)), np.zeros(3)
+    for channel in range(3):
+        fit = _fit(basis[usable] * earlier[:, channel, None], after[:, channel], earlier[:, channel])
+        surface = basis @ fit[:-1]
+        # Where no tile was seen the surface runs off; it may not go further than where it was seen.
+        gain[:, channel] = np.clip(surface, surface[usable].min(), surface[usable].max())
+        offset[channel] = fit[-1]
+    gain = np.clip(gain, 1 / MOST_GAIN, MOST_GAIN).reshape(_ROWS, _COLUMNS, 3)
+    return LightChange(gain.astype(np.float32), np.clip(offset, -MOST_OFFSET, MOST_OFFSET).astype(np.float32))
 
 
 def difference(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -62,17 +72,29 @@ def difference(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> npt.NDArra
     return cv2.max(cv2.max(blue, green), red)  # type: ignore[return-value]
 
 
-def _tiles(
-    now: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8], where: Mask
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Return the ratio of the tiles' means, (12, 16, 3), and which of them can be used."""
-    means = [
-        cv2.resize(cv2.copyTo(picture, where), (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA).astype(np.float64)
-        for picture in (now, before)
-    ]
-    share = cv2.resize(where, (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA) / 255.0
-    usable = (share > 0.5) & (means[1].min(axis=2) > _DARK * share)
-    return means[0] / np.maximum(means[1], 1.0), usable
+def _fit(
+    gains: npt.NDArray[np.float64], after: npt.NDArray[np.float64], before: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return the weights of the columns of `gains` and, last, the offset that explain `after` (all per tile)."""
+    rows = np.column_stack((gains, np.ones(len(after))))
+    # Dark and bright tiles are both needed to tell an offset from a gain.
+    if np.ptp(before) < 2 * MOST_OFFSET:
+        rows[:, -1] = 0
+    gap = np.abs(after - before * np.median(after / np.maximum(before, 1.0)))
+    for _ in range(_ROUNDS):
+        scale = max(_TOLERANCE, float(np.median(gap)))
+        weight = 1 / np.sqrt(1 + (gap / scale) ** 2)
+        weighted = rows * weight[:, None]
+        square = weighted.T @ weighted
+        square[np.diag_indices_from(square)] += 1e-6 * np.trace(square)
+        fit = np.linalg.solve(square, weighted.T @ (weight * after))
+        gap = np.abs(after - rows @ fit)
+    return fit
+
+
+def _means(picture: npt.NDArray[np.uint8], where: Mask) -> npt.NDArray[np.float64]:
+    tiles = cv2.resize(cv2.copyTo(picture, where), (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA)
+    return tiles.reshape(-1, 3).astype(np.float64)
 
 
 def _basis() -> npt.NDArray[np.float64]:

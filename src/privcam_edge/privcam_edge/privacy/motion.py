@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.perception import Box
-from privcam_edge.privacy.light import difference, light_change, relit
+from privcam_edge.privacy.light import difference, light_change
 from privcam_edge.privacy.unsafe import Hold, Mask, cells, grown, minus, to_grid
 
 # Sensor and compression noise is averaged out over this many cells; people are larger.
@@ -81,7 +81,7 @@ class MotionDetector:
 
         comparable = minus(cv2.erode(known, np.ones(_BLUR, np.uint8)), people)
         background = cv2.blur(plate, _BLUR)
-        background = relit(background, light_change(small, background, comparable))
+        background = light_change(small, background, comparable).apply(background)
         foreground = _beyond(difference(small, background), threshold, background)
         disagrees = _without_specks(cv2.bitwise_or(cv2.bitwise_and(foreground, comparable), stepped))
 

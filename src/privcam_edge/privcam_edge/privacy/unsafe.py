@@ -20,6 +20,9 @@ FloatArray = npt.NDArray[np.float32]
 
 GRID = 2
 
+# A weak box that shares this much with a person's is about the same person.
+_SHARED = 0.2
+
 
 @dataclass(frozen=True, eq=False)
 class Unsafe:
@@ -128,7 +131,7 @@ class PersonRegions:
         """
         now = grown(any_to_grid(person_mask), max(1, round(self._margins.pad * self._height / GRID)))
         boxes = [*detections.at_least(self._blocking_score).boxes.tolist(), *self._tracked(tracks, dt)]
-        # A weak box that meets a person is part of one: an arm, a bag, or two people in one box.
+        # A weak box that lies over a person is part of one: an arm, a bag, or two people in one box.
         weak = detections.boxes[detections.scores < self._blocking_score]
         boxes += weak[_meeting(weak, boxes)].tolist()
         for box in boxes:
@@ -146,11 +149,13 @@ class PersonRegions:
 
 
 def _meeting(boxes: npt.NDArray[np.float32], others: Sequence[Box]) -> BoolArray:
-    """Return which of `boxes` (N, 4) overlap any of `others`."""
+    """Return which of `boxes` (N, 4) share at least _SHARED of their union, or half of themselves, with one of `others`."""
     if not others:
         return np.zeros(len(boxes), np.bool_)
     a, b = boxes[:, None], np.asarray(others, np.float32)[None]
-    return ((np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])) > 0).all(axis=2).any(axis=1)
+    common = np.prod(np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None), axis=2)
+    size_a, size_b = (np.prod(box[..., 2:] - box[..., :2], axis=2) for box in (a, b))
+    return ((common >= _SHARED * (size_a + size_b - common)) | (common >= size_a / 2)).any(axis=1)  # type: ignore[no-any-return]
 
 
 class Hold:

@@ -93,7 +93,7 @@ def gating_distances(means: FloatArray, covariances: FloatArray, measurements: F
     """Return (N, M) squared Mahalanobis distances of N tracks to M measurements; compare with GATE."""
     expected, covariance = project(means, covariances)
     offsets = measurements[None] - expected[:, None]
-    return np.einsum("nmi,nij,nmj->nm", offsets, np.linalg.inv(covariance), offsets)
+    return np.asarray(np.einsum("nmi,nij,nmj->nm", offsets, np.linalg.inv(covariance), offsets))
 
 
 def update(means: FloatArray, covariances: FloatArray, measurements: FloatArray) -> tuple[FloatArray, FloatArray]:

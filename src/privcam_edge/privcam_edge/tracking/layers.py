@@ -12,7 +12,7 @@ _NS_PER_S = 1e9
 # three times the tremble of a detector's box.
 _CLEAR = 0.1
 # Feet that are not seen are guessed, so they weigh less.
-_GUESSED = 0.3
+_GUESSED = 0.5
 # Seconds of full evidence that a pair can save up. What was saved before an overlap has to be outweighed during it,
 # so people who only cross keep their order, and people who circle each other change it about as fast as they do.
 _APART_S = 0.25
