@@ -13,17 +13,17 @@ import av
 import cv2
 import numpy as np
 import psutil
-from privcam_core import cdr
-from privcam_core.omega import SyncKey
-from privcam_edge.link.gate import Gate
-from privcam_edge.link.pictures import PictureSchedule
-from privcam_edge.pipeline import EdgePipeline
 
 from privcam_cli.clip import ClipError, demo_clip
 from privcam_cli.demo import START_TIMEOUT_S, free_endpoint
 from privcam_cli.figures import bench_figure
 from privcam_cli.graph import Graph, free_domain
 from privcam_cli.observer import Observations, Observer
+from privcam_core import cdr
+from privcam_core.omega import SyncKey
+from privcam_edge.link.gate import Gate
+from privcam_edge.link.pictures import PictureSchedule
+from privcam_edge.pipeline import EdgePipeline
 
 CAMERA_ID = "bench"
 WARM_UP_FRAMES = 30

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from privcam_edge.privacy.clean_plate import CleanPlate, PlateTimes
 from privcam_edge.privacy.unsafe import Unsafe, cells, from_grid, grid_shape
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from privcam_core.perception import Track, TrackState
 from privcam_edge.privacy.clean_plate import CleanPlate, PlateTimes
 from privcam_edge.privacy.quarantine import Quarantine, left_picture

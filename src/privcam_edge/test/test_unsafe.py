@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from privcam_core.perception import Detections, Track, TrackState
 from privcam_edge.privacy.motion import MotionDetector
 from privcam_edge.privacy.unsafe import GRID, Hold, Margins, PersonRegions, any_to_grid, cells, from_grid, to_grid

@@ -40,6 +40,8 @@ NEWEST = QoSProfile(
 )
 
 DIAGNOSTICS_PERIOD_S = 1.0
+# A part waits this long for the others of its frame: as long as the raw frame itself exists.
+JOIN_TIMEOUT_S = 1.0
 
 
 class StartError(RuntimeError):
@@ -71,7 +73,10 @@ class PrivcamNode(Node, Generic[P]):
         self.create_subscription(kind, topic, functools.partial(self._deliver, topic, callback), qos)
 
     def on_joined(
-        self, topics: Sequence[tuple[str, type, QoSProfile]], callback: Callable[..., None], timeout_s: float = 0.5
+        self,
+        topics: Sequence[tuple[str, type, QoSProfile]],
+        callback: Callable[..., None],
+        timeout_s: float = JOIN_TIMEOUT_S,
     ) -> None:
         """Call `callback(κ, part, part, ...)` when all parts of one frame are there, in the order of `topics`."""
         join = ExactJoin([topic for topic, _, _ in topics], timeout_s=timeout_s)

@@ -1,5 +1,4 @@
 from privcam_core.omega import SyncKey
-
 from privcam_ros.join import ExactJoin
 
 

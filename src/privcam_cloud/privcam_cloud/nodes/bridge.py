@@ -6,15 +6,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from privcam_core.omega import Omega
-from privcam_core.wire import DEFAULT_ENDPOINT
 from privcam_msgs.msg import Omega as OmegaMsg
-from privcam_ros.convert import to_msg
-from privcam_ros.node import STREAM, PrivcamNode, run
-from privcam_ros.parameters import param
 
 from privcam_cloud.link.environments import EnvironmentStore
 from privcam_cloud.link.session import CloudLink
+from privcam_core.omega import Omega
+from privcam_core.wire import DEFAULT_ENDPOINT
+from privcam_ros.convert import to_msg
+from privcam_ros.node import STREAM, PrivcamNode, run
+from privcam_ros.parameters import param
 
 # How often waiting Ω are looked at.
 TICK_S = 0.2

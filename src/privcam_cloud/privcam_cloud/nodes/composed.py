@@ -3,13 +3,12 @@
 import sys
 from dataclasses import dataclass
 
-from privcam_ros.node import PrivcamNode, run
-from privcam_ros.parameters import param
-
 from privcam_cloud.nodes.bridge import BridgeNode
 from privcam_cloud.nodes.inference import InferenceNode
 from privcam_cloud.nodes.reconstruction import ReconstructionNode
 from privcam_cloud.nodes.recorder import RecorderNode
+from privcam_ros.node import PrivcamNode, run
+from privcam_ros.parameters import param
 
 OFF = "off"
 

@@ -4,13 +4,13 @@ import sys
 import time
 from dataclasses import dataclass
 
-from privcam_core.omega import SyncKey
 from privcam_msgs.msg import Omega, SceneReport
-from privcam_ros.convert import from_msg
-from privcam_ros.node import STREAM, PrivcamNode, run
 
 from privcam_cloud.nodes.messages import report_to_msg
 from privcam_cloud.recognition.rule_model import RuleModel
+from privcam_core.omega import SyncKey
+from privcam_ros.convert import from_msg
+from privcam_ros.node import STREAM, PrivcamNode, run
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Scene reports to messages and back."""
 
 from privcam_msgs import msg
-from privcam_ros.convert import key_from_msg, key_to_msg, stamp_from_msg, stamp_to_msg
 
 from privcam_cloud.recognition.base import Behavior, Phase, RecognizedObject, SceneReport
+from privcam_ros.convert import key_from_msg, key_to_msg, stamp_from_msg, stamp_to_msg
 
 
 def report_to_msg(report: SceneReport, latency_s: float) -> msg.SceneReport:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import cv2
 from cv_bridge import CvBridge
-from privcam_core.omega import SyncKey
 from privcam_msgs.msg import Omega, Reconstruction, SceneReport
-from privcam_ros.convert import from_msg, key_to_msg, stamp_to_msg
-from privcam_ros.node import STREAM, PrivcamNode, run
-from privcam_ros.parameters import param
 from sensor_msgs.msg import CompressedImage, Image
 
 from privcam_cloud.nodes.messages import report_from_msg
 from privcam_cloud.reconstruction.player import Player
+from privcam_core.omega import SyncKey
+from privcam_ros.convert import from_msg, key_to_msg, stamp_to_msg
+from privcam_ros.node import STREAM, PrivcamNode, run
+from privcam_ros.parameters import param
 
 JPEG_QUALITY = 85
 

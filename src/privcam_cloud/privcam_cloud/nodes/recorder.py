@@ -8,11 +8,11 @@ from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import Omega, SceneReport
-from privcam_ros.node import STREAM, PrivcamNode, run
-from privcam_ros.parameters import param
 from sensor_msgs.msg import CompressedImage
 
 from privcam_cloud.evidence.recorder import BagRecorder, RecordingStopped
+from privcam_ros.node import STREAM, PrivcamNode, run
+from privcam_ros.parameters import param
 
 TOPICS = (
     ("omega", Omega, "privcam_msgs/msg/Omega"),

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 
-from privcam_core.images import BgrArray, decode_environment
-from privcam_core.omega import Omega
-
 from privcam_cloud.recognition.base import Behavior, Phase, SceneReport
 from privcam_cloud.reconstruction.captions import Caption, Status
 from privcam_cloud.reconstruction.interpolation import Interpolator
 from privcam_cloud.reconstruction.view import ContourView
+from privcam_core.images import BgrArray, decode_environment
+from privcam_core.omega import Omega
 
 # The screen is this many frame intervals behind the newest frame, so that the next one is there to move towards.
 DELAY_INTERVALS = 1.5
+# A gateway that manages two frames a second is slow, and still shows people who move.
+LONGEST_GAP_S = 1.0
 # Farther from where it should be than this, the screen jumps instead of running faster or slower.
 JUMP_S = 1.0
 # Share of the distance to where it should be that is made good per second.
@@ -25,7 +26,7 @@ class Player:
 
     def __init__(self, *, scale: float = 1.0) -> None:
         self._view = ContourView(scale=scale)
-        self._interpolator = Interpolator()
+        self._interpolator = Interpolator(longest_gap_s=LONGEST_GAP_S)
         self._digest = b""
         self._camera_id = ""
         self._validity = 0.0

@@ -1,8 +1,8 @@
 """The frame memory: a ring of raw frames in host shared memory that forgets.
 
 One writer (the camera), many readers. Nothing here ever touches a network or a disk: the ring is a file in /dev/shm
-with mode 0600. A slot is overwritten with zeros at most `retention_s` after its frame was captured, when the ring is closed,
-and, after a crash, by the guard process (guard.py) and by the next start.
+with mode 0600. A slot is overwritten with zeros at most `retention_s` after its frame was captured, when the ring is
+closed, and, after a crash, by the guard process (guard.py) and by the next start.
 
 Each slot carries a generation counter (a seqlock): odd while the content changes, even when it is steady. A reader
 compares it with the generation named in the frame reference before and after it copied the pixels.

@@ -4,15 +4,15 @@ import sys
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from privcam_msgs.msg import Omega
+
 from privcam_core.checks import Rejected
 from privcam_core.wire import DEFAULT_ENDPOINT
-from privcam_msgs.msg import Omega
-from privcam_ros.node import STREAM, PrivcamNode, run
-from privcam_ros.parameters import param
-
 from privcam_edge.link.gate import Gate
 from privcam_edge.link.pictures import PictureSchedule
 from privcam_edge.link.session import EdgeLink
+from privcam_ros.node import STREAM, PrivcamNode, run
+from privcam_ros.parameters import param
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class Parameters:
     max_rate_hz: float = param(0.0, "frames per second at most, 0: no limit", low=0.0, high=240.0)
     slots: int = param(8, "frames in the frame memory", low=2, high=64)
     retention_s: float = param(1.0, "seconds after capture in which every raw frame is overwritten", low=0.2, high=10.0)
-    in_flight: int = param(4, "frames that may be on their way through the graph at once", low=1, high=32)
+    in_flight: int = param(3, "frames that may be on their way through the graph at once", low=1, high=32)
 
 
 class CameraNode(PrivcamNode[Parameters]):

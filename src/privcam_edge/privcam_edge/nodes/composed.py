@@ -2,8 +2,6 @@
 
 import sys
 
-from privcam_ros.node import run
-
 from privcam_edge.nodes.bridge import BridgeNode
 from privcam_edge.nodes.camera import CameraNode
 from privcam_edge.nodes.composer import ComposerNode
@@ -13,6 +11,7 @@ from privcam_edge.nodes.eraser import EraserNode
 from privcam_edge.nodes.omega import OmegaNode
 from privcam_edge.nodes.pose import PoseNode
 from privcam_edge.nodes.tracker import TrackerNode
+from privcam_ros.node import run
 
 
 def main() -> None:

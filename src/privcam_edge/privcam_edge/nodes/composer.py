@@ -30,6 +30,7 @@ class ComposerNode(PrivcamNode[Parameters]):
         self._out = self.create_publisher(ProxyFrame, "proxy", STREAM)
         self._picture = self.create_publisher(Image, "proxy_image", STREAM)
         self._markers = self.create_publisher(MarkerArray, "markers", STREAM)
+        self.on("environment", Environment, lambda _key, message: self._compose.learn(from_msg(message)))
         self.on_joined([("environment", Environment, STREAM), ("poses", SubjectPoseArray, STREAM)], self._overlay)
 
     def _overlay(self, key: SyncKey, environment: Environment, poses: SubjectPoseArray) -> None:

@@ -8,8 +8,9 @@ from privcam_msgs.msg import Omega as OmegaMsg
 from privcam_msgs.msg import SyncKey as SyncKeyMsg
 
 from privcam_core.omega import Omega, SyncKey
+from privcam_edge.composition import PictureKeeper
 from privcam_ros.convert import from_msg, key_to_msg, to_msg
-from privcam_ros.node import STREAM, PrivcamNode, run
+from privcam_ros.node import JOIN_TIMEOUT_S, STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
 
 
@@ -17,7 +18,9 @@ from privcam_ros.parameters import param
 class Parameters:
     """Parameters of the omega node."""
 
-    join_timeout_s: float = param(0.5, "seconds after which an incomplete frame is dropped", low=0.05, high=5.0)
+    join_timeout_s: float = param(
+        JOIN_TIMEOUT_S, "an incomplete frame is dropped after this many s", low=0.05, high=5.0
+    )
 
 
 class OmegaNode(PrivcamNode[Parameters]):
@@ -33,6 +36,8 @@ class OmegaNode(PrivcamNode[Parameters]):
             ("embedding", Embedding, STREAM),
             ("privacy", PrivacyReport, STREAM),
         ]
+        self._pictures = PictureKeeper()
+        self.on("environment", Environment, lambda _key, message: self._pictures.remember(from_msg(message)))
         self.on_joined(parts, self._bind, self.parameters.join_timeout_s)
 
     def _bind(
@@ -46,7 +51,7 @@ class OmegaNode(PrivcamNode[Parameters]):
         try:
             omega = Omega(
                 key,
-                from_msg(environment),
+                self._pictures.complete(from_msg(environment)),
                 from_msg(poses),
                 from_msg(embedding),
                 from_msg(report),

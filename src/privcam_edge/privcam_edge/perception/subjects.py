@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+
 from privcam_core.omega import MAX_SUBJECTS, SubjectPose
 from privcam_core.perception import Track, TrackState
-
 from privcam_edge.perception.head import head_orientation
 from privcam_edge.perception.pose import PoseEstimator
 from privcam_edge.tracking.layers import LayerOrder

@@ -30,8 +30,8 @@ from privcam_edge.privacy.unsafe import (
 _MOST_STEP_S = 0.25
 # After a gap this long nothing is known of what moved: unproven evidence starts again.
 _GAP_S = 2.0
-# The plate is a mean over about this time: long enough to take out the noise of one frame and to hold on while a
-# shadow passes, short enough to stay within the threshold of motion when a cloud changes the light by 5 levels a second.
+# The plate is a mean over about this time: long enough to take out the noise of one frame, short enough to stay
+# within the threshold of motion when a cloud changes the light by 5 levels a second.
 _AVERAGE_S = 1.5
 # No light is followed closer than this share of the picture's height to people: their shadows fall there.
 _SHADOW_SHARE = 0.05

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+
 from privcam_core.images import encode_environment
 from privcam_core.omega import Environment, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.perception import Detections, Track
 from privcam_core.skeleton import KEYPOINT_COUNT
-
 from privcam_edge.perception.masks import PersonMasks
 from privcam_edge.privacy.engine import EngineResult, EngineSettings, Mode, PrivacyEngine
 

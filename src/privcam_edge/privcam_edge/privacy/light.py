@@ -47,7 +47,10 @@ class LightChange:
 
 
 def light_change(now: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8], where: Mask) -> LightChange:
-    """Return how the light changed from `before` to `now`, pictures (h, w, 3) uint8. Only pixels in `where` are read."""
+    """Return how the light changed from `before` to `now`, (h, w, 3) uint8 pictures.
+
+    Only pixels in `where` (h, w) are read.
+    """
     share = cv2.resize(where, (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA).ravel() / 255.0
     usable = share > 0.5
     count = int(np.count_nonzero(usable))

@@ -1,8 +1,8 @@
 """What moved, or is not the background that was seen here: the evidence of people that no detector gave.
 
-It looks at pixels that turn out to be unsafe, but its only output is a region that nobody reads: it decides *where* the
-plate may not learn, never *what* it shows. It does not look where people are known to be, so what they look like there does
-not even change when their surroundings are learnt.
+It looks at pixels that turn out to be unsafe, but its only output is a region that nobody reads: it decides *where*
+the plate may not learn, never *what* it shows. It does not look where people are known to be, so what they look like
+does not even change when their surroundings are learnt.
 """
 
 from collections.abc import Sequence
@@ -38,14 +38,14 @@ _TEXTURE_FACTOR = 0.25
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """moving, disagrees: grid masks. `moving` contains `disagrees`, its surroundings, and what moved within the hold."""
+    """Grid masks. disagrees: moved or foreground now. moving: that, its surroundings, and what moved within the hold."""
 
     moving: Mask
     disagrees: Mask
 
 
 class MotionDetector:
-    """Frame differences and foreground against the plate, with hold. hold_s: a cell that moved stays moving this long."""
+    """Frame differences and foreground against the plate. hold_s: a cell that moved stays moving this long."""
 
     def __init__(self, shape: tuple[int, int], *, hold_s: float) -> None:
         self._hold = Hold(shape, hold_s)
@@ -64,8 +64,8 @@ class MotionDetector:
     ) -> Motion:
         """Return what moved or disagrees in this frame outside of `persons`.
 
-        image: (H, W, 3). plate: (h, w, 3), the background on the grid. known: cells where it has a value. persons: cells
-        of people. suspects: boxes in px; one in which a body part moves is moving as a whole.
+        image: (H, W, 3). plate: (h, w, 3), the background on the grid. known: cells where it has a value. persons:
+        cells of people. suspects: boxes in px; one in which a body part moves is moving as a whole.
         """
         small = cv2.blur(to_grid(image), _BLUR)
         # The blur carries what is in `persons` one cell outwards.
@@ -101,7 +101,7 @@ class MotionDetector:
 
 
 def _beyond(gap: npt.NDArray[np.uint8], threshold: float, picture: npt.NDArray[np.uint8]) -> Mask:
-    """Return where `gap` (h, w) is beyond the threshold (levels), which rises with the texture of `picture` (h, w, 3)."""
+    """Return where `gap` (h, w) is beyond `threshold` levels, which rises with the texture of `picture` (h, w, 3)."""
     ranges = cv2.split(cv2.morphologyEx(picture, cv2.MORPH_GRADIENT, np.ones(_BLUR, np.uint8)))
     texture = cv2.max(cv2.max(ranges[0], ranges[1]), ranges[2])
     limit = cv2.convertScaleAbs(texture, alpha=_TEXTURE_FACTOR, beta=threshold)

@@ -39,7 +39,7 @@ class _Sight:
 
 @dataclass
 class _Lost:
-    """A region with a lost person in it. owner: the subject, or who was found in its place. pending: what is not open."""
+    """A region with a lost person in it. owner: the subject, or who was found in its place. pending: still closed."""
 
     owner: int
     pending: Mask

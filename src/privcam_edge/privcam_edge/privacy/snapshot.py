@@ -1,8 +1,8 @@
 """The environment as it was last sent, and when it has to be sent anew.
 
-A picture is some hundred kilobytes, so background that is gained is sent in steps; background that is no longer sure is taken back
-at once. Steps fall on fixed times of the clock, not on a delay after the last one: when something is
-sent tells then nothing about what happened at a single pixel.
+A picture is some hundred kilobytes, so background that is gained is sent in steps; background that is no longer sure
+is taken back at once. Steps fall on fixed times of the clock, not a delay after the last one: so the time of a step
+tells nothing about what happened at a single pixel.
 """
 
 import cv2

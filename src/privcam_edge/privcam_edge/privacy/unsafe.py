@@ -1,8 +1,8 @@
 """Where a person may be in one frame: everything that the clean plate must not look at.
 
-All regions live on the grid: cells of 2x2 pixels, so the picture's height and width halved and rounded up. A cell is safe as
-a whole or not at all. Masks are (h, w) uint8, 0 or 255, because OpenCV combines them many times faster than NumPy
-does booleans.
+All regions live on the grid: cells of 2x2 pixels, so the picture's height and width halved and rounded up. A cell is
+safe as a whole or not at all. Masks are (h, w) uint8, 0 or 255, because OpenCV combines them many times faster than
+NumPy does booleans.
 """
 
 from collections.abc import Sequence
@@ -82,7 +82,7 @@ def share(mask: Mask) -> float:
 
 
 def cells(box: Box, shape: tuple[int, int]) -> tuple[slice, slice]:
-    """Return the rows and columns of a grid of `shape` that `box` (px) touches. A box that is not finite is everywhere."""
+    """Return the rows and columns of a grid of `shape` that `box` (px) touches; all if it is not finite."""
     if not np.isfinite(box).all():
         return slice(0, shape[0]), slice(0, shape[1])
     left, top = np.floor(np.minimum(box[:2], box[2:]) / GRID)
@@ -149,7 +149,7 @@ class PersonRegions:
 
 
 def _meeting(boxes: npt.NDArray[np.float32], others: Sequence[Box]) -> BoolArray:
-    """Return which of `boxes` (N, 4) share at least _SHARED of their union, or half of themselves, with one of `others`."""
+    """Return which of `boxes` (N, 4) have an IoU of _SHARED, or half of their area in common, with one of `others`."""
     if not others:
         return np.zeros(len(boxes), np.bool_)
     a, b = boxes[:, None], np.asarray(others, np.float32)[None]

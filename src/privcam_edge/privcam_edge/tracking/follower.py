@@ -2,8 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
-from privcam_core.perception import Detections, Track
 
+from privcam_core.perception import Detections, Track
 from privcam_edge.perception.appearance import AppearanceDescriptor
 from privcam_edge.tracking.deepsort import DeepSort
 
