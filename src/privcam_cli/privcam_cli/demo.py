@@ -57,7 +57,7 @@ def run(source: str, seconds: float, out: Path, *, composed: bool, show_raw: boo
         "source": source,
         "endpoint": free_endpoint(),
         "composed": str(composed).lower(),
-        "record": str(out / "omega.mcap"),
+        "record": str(out / "bag"),
     }
     bridge, album = CvBridge(), Album()
     domain = free_domain()
@@ -81,6 +81,7 @@ def run(source: str, seconds: float, out: Path, *, composed: bool, show_raw: boo
     if not seen.frames:
         _say(f"no Ω came from {source}; from {graph.log}:\n{graph.errors()}")
         return 1
+    take_out_bag(out / "bag", out / "omega.mcap")
     facts, picture = album.best(seen)
     left, title = environment_at(seen, facts.frame_id), "environment: what was proven to be background"
     if show_raw and Path(source).is_file():
@@ -97,6 +98,14 @@ def run(source: str, seconds: float, out: Path, *, composed: bool, show_raw: boo
         _say(f"the graph ended with an error; from {graph.log}:\n{graph.errors()}")
         return 1
     return 0
+
+
+def take_out_bag(folder: Path, target: Path) -> None:
+    """Move the one MCAP file of a bag to `target`: it stands alone, the rest of the folder only repeats its index."""
+    files = sorted(folder.glob("*.mcap"))
+    if files:
+        files[0].replace(target)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_endpoint() -> str:

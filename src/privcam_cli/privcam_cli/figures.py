@@ -53,3 +53,21 @@ def bench_figure(result: dict[str, Any], path: Path) -> None:
     )
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def survey_figure(curves: dict[str, list[tuple[float, float]]], path: Path) -> None:
+    """Draw the confirmed share of the picture over camera time, one line per clip."""
+    figure, axes = plt.subplots(figsize=(10, 5.5), layout="constrained")
+    for name, curve in curves.items():
+        if curve:
+            axes.plot([s for s, _ in curve], [100 * share for _, share in curve], label=name)
+    axes.set(
+        title="share of the picture that was proven to be background",
+        xlabel="s of camera time since the start",
+        ylabel="% of the picture",
+        ylim=(0, 102),
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

@@ -75,7 +75,8 @@ def send_until(link: EdgeLink, samples: "Queue[zenoh.Sample]") -> zenoh.Sample:
 
 
 def ask(session: zenoh.Session, selector: str) -> list[Any]:
-    replies = [reply.ok or reply.err for reply in session.get(selector, timeout=PATIENCE_S)]
+    answers = session.get(selector, timeout=PATIENCE_S, allowed_destination=zenoh.Locality.REMOTE)
+    replies = [reply.ok or reply.err for reply in answers]
     return [bytes(reply.payload) for reply in replies]
 
 

@@ -58,7 +58,7 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_right(make_node, nam
 def test_a_misspelt_parameter_stops_the_node(make_node):
     node = make_node(mod="paper")
     declare(node, Settings)
-    with pytest.raises(ParameterError, match="unknown parameter mod; it takes: .*mode"):
+    with pytest.raises(ParameterError, match=r"unknown parameter mod; it takes: .*mode"):
         reject_unknown([node])
 
 

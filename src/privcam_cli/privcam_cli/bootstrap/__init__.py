@@ -35,4 +35,4 @@ def main(root: Path, arguments: list[str]) -> int:
         return 0
     argv, environment = command_line(root, ["-m", "privcam_cli", *arguments], sourced=ros_is_sourced(root))
     sys.stdout.flush()
-    os.execve(argv[0], argv, environment)
+    return os.execve(argv[0], argv, environment)

@@ -82,7 +82,7 @@ def find_python() -> str:
 
 
 def install_system_packages() -> None:
-    """Install what no Python package brings: a C compiler, the Python headers, venv. Needs root; else says what to do."""
+    """Install what no Python package brings: a C compiler, the Python headers, venv. Without root: say what to do."""
     wanted = []
     if not (shutil.which("cc") or shutil.which("gcc") or os.environ.get("CC")):
         wanted += ["gcc", "libc6-dev"]

@@ -161,7 +161,7 @@ class CleanPlate:
         if sample.size:
             self._noise += min(1.0, step / _NOISE_MEMORY_S) * (float(np.median(sample)) - self._noise)
         levels = float(np.clip(_NOISE_FACTOR * self._noise, _LEAST_LEVELS, _MOST_LEVELS))
-        return cv2.bitwise_and(judged, cv2.compare(gap, levels, cv2.CMP_LE))  # type: ignore[return-value]
+        return cv2.bitwise_and(judged, cv2.compare(gap, levels, cv2.CMP_LE))
 
     def _learn(self, frame: npt.NDArray[np.uint8], averaged: Mask, fresh: Mask, step: float) -> None:
         weight = min(1.0, step / _AVERAGE_S)
@@ -203,5 +203,5 @@ class CleanPlate:
         self._age[where > 0] = 0.0
 
     def _remember(self) -> None:
-        self.picture: npt.NDArray[np.uint8] = cv2.convertScaleAbs(self._value)  # type: ignore[assignment]
+        self.picture: npt.NDArray[np.uint8] = cv2.convertScaleAbs(self._value)
         self.small: npt.NDArray[np.uint8] = to_grid(self.picture)

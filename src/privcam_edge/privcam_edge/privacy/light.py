@@ -39,7 +39,7 @@ class LightChange:
         """Return `picture` (h, w, 3) as it would look after the change."""
         gain = cv2.resize(self.gain, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_LINEAR)
         lit = cv2.multiply(picture, gain, dtype=cv2.CV_32F)
-        return cv2.convertScaleAbs(np.maximum(lit + self.offset, 0, out=lit))  # type: ignore[return-value]
+        return cv2.add(lit, (*self.offset.tolist(), 0.0), dtype=cv2.CV_8U)
 
     def part(self, weight: float) -> "LightChange":
         """Return `weight` (0 to 1) of the change."""
@@ -72,7 +72,7 @@ def light_change(now: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8], wher
 def difference(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Return the (h, w) largest absolute difference over the channels of two (h, w, 3) pictures."""
     blue, green, red = cv2.split(cv2.absdiff(a, b))
-    return cv2.max(cv2.max(blue, green), red)  # type: ignore[return-value]
+    return cv2.max(cv2.max(blue, green), red)
 
 
 def _fit(

@@ -38,7 +38,7 @@ _TEXTURE_FACTOR = 0.25
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """Grid masks. disagrees: moved or foreground now. moving: that, its surroundings, and what moved within the hold."""
+    """Grid masks. disagrees: moved or foreground now. moving: that, its surroundings, and what moved in the hold."""
 
     moving: Mask
     disagrees: Mask
@@ -105,12 +105,12 @@ def _beyond(gap: npt.NDArray[np.uint8], threshold: float, picture: npt.NDArray[n
     ranges = cv2.split(cv2.morphologyEx(picture, cv2.MORPH_GRADIENT, np.ones(_BLUR, np.uint8)))
     texture = cv2.max(cv2.max(ranges[0], ranges[1]), ranges[2])
     limit = cv2.convertScaleAbs(texture, alpha=_TEXTURE_FACTOR, beta=threshold)
-    return cv2.compare(gap, limit, cv2.CMP_GT)  # type: ignore[return-value]
+    return cv2.compare(gap, limit, cv2.CMP_GT)
 
 
 def _without_specks(mask: Mask) -> Mask:
     around = cv2.boxFilter(mask, cv2.CV_16U, (3, 3), normalize=False, borderType=cv2.BORDER_REPLICATE)
-    return cv2.compare(around, 255 * _NEIGHBOURS - 1, cv2.CMP_GT)  # type: ignore[return-value]
+    return cv2.compare(around, 255 * _NEIGHBOURS - 1, cv2.CMP_GT)
 
 
 def _bodies(mask: Mask) -> Mask:

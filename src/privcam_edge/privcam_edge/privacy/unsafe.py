@@ -7,6 +7,7 @@ NumPy does booleans.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, floor, isfinite
 
 import cv2
 import numpy as np
@@ -51,13 +52,13 @@ def to_grid(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     if height % GRID or width % GRID:
         picture = cv2.copyMakeBorder(picture, 0, height % GRID, 0, width % GRID, cv2.BORDER_REPLICATE)
     half = (picture.shape[1] // GRID, picture.shape[0] // GRID)
-    return cv2.resize(picture, half, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    return cv2.resize(picture, half, interpolation=cv2.INTER_AREA)
 
 
 def any_to_grid(where: BoolArray) -> Mask:
     """Return the cells in which at least one pixel of `where` (H, W) is set."""
     # The mean of a cell with one pixel of four is 64.
-    return cv2.compare(to_grid(where.astype(np.uint8) * np.uint8(255)), 0, cv2.CMP_GT)  # type: ignore[return-value]
+    return cv2.compare(to_grid(where.astype(np.uint8) * np.uint8(255)), 0, cv2.CMP_GT)
 
 
 def from_grid(mask: Mask, shape: tuple[int, int]) -> Mask:
@@ -68,12 +69,12 @@ def from_grid(mask: Mask, shape: tuple[int, int]) -> Mask:
 
 def grown(mask: Mask, radius: int) -> Mask:
     """Return `mask` dilated by a square of `radius` cells (a square, since it separates and is fast)."""
-    return cv2.dilate(mask, np.ones((2 * radius + 1, 2 * radius + 1), np.uint8))  # type: ignore[return-value]
+    return cv2.dilate(mask, np.ones((2 * radius + 1, 2 * radius + 1), np.uint8))
 
 
 def minus(a: Mask, b: Mask) -> Mask:
     """Return what is in `a` and not in `b`."""
-    return cv2.bitwise_and(a, cv2.bitwise_not(b))  # type: ignore[return-value]
+    return cv2.bitwise_and(a, cv2.bitwise_not(b))
 
 
 def share(mask: Mask) -> float:
@@ -83,12 +84,15 @@ def share(mask: Mask) -> float:
 
 def cells(box: Box, shape: tuple[int, int]) -> tuple[slice, slice]:
     """Return the rows and columns of a grid of `shape` that `box` (px) touches; all if it is not finite."""
-    if not np.isfinite(box).all():
+    if not all(map(isfinite, box)):
         return slice(0, shape[0]), slice(0, shape[1])
-    left, top = np.floor(np.minimum(box[:2], box[2:]) / GRID)
-    right, bottom = np.ceil(np.maximum(box[:2], box[2:]) / GRID)
-    rows, columns = np.clip((top, bottom), 0, shape[0]), np.clip((left, right), 0, shape[1])
-    return slice(int(rows[0]), int(rows[1])), slice(int(columns[0]), int(columns[1]))
+    x0, y0, x1, y1 = box
+    return _span(y0, y1, shape[0]), _span(x0, x1, shape[1])
+
+
+def _span(a: float, b: float, size: int) -> slice:
+    low, high = floor(min(a, b) / GRID), ceil(max(a, b) / GRID)
+    return slice(min(max(low, 0), size), min(max(high, 0), size))
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,7 @@ def _meeting(boxes: npt.NDArray[np.float32], others: Sequence[Box]) -> BoolArray
     a, b = boxes[:, None], np.asarray(others, np.float32)[None]
     common = np.prod(np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None), axis=2)
     size_a, size_b = (np.prod(box[..., 2:] - box[..., :2], axis=2) for box in (a, b))
-    return ((common >= _SHARED * (size_a + size_b - common)) | (common >= size_a / 2)).any(axis=1)  # type: ignore[no-any-return]
+    return ((common >= _SHARED * (size_a + size_b - common)) | (common >= size_a / 2)).any(axis=1)
 
 
 class Hold:
@@ -169,4 +173,4 @@ class Hold:
         """Return the cells set in `now` or within the last hold_s before it. dt: s since the last call."""
         cv2.subtract(self._left, dt, dst=self._left)
         self._left[now > 0] = self._hold_s
-        return cv2.bitwise_or(now, cv2.compare(self._left, 0.0, cv2.CMP_GT))  # type: ignore[return-value]
+        return cv2.bitwise_or(now, cv2.compare(self._left, 0.0, cv2.CMP_GT))
