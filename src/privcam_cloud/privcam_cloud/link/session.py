@@ -72,6 +72,8 @@ class CloudLink:
 
     def request(self, camera_id: str, digest: bytes) -> None:
         """Ask the edge for the picture with this SHA-256. Does not wait: the answer comes to `on_omega`."""
+        if self._session.is_closed():
+            return
         self._session.get(
             f"{key_expression(camera_id)}?{DIGEST_PARAMETER}={digest.hex()}",
             self._take_reply,
