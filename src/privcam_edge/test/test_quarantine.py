@@ -63,7 +63,7 @@ def test_a_track_lost_in_the_picture_blocks_its_region_at_once_and_withholds_it_
 def test_a_person_who_lies_still_and_is_no_longer_detected_stays_quarantined():
     scene = Scene(proven=False)
     scene.see([track()], 1.0)
-    scene.see([], 600.0)
+    scene.see([], 120.0)
     assert scene.quarantine.withheld[scene.inside].all()
     assert not scene.plate.known[scene.inside].any()
 
