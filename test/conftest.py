@@ -1,7 +1,10 @@
 """Fixtures of the system tests: the environment that every process of a graph needs, and the demo clip."""
 
 import os
+import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 ROOT = Path(__file__).resolve().parents[1]
+# A start of 13 processes, the run itself and the end of them; on two busy cores about 40 s.
+DEMO_LIMIT_S = 120.0
 
 
 def pytest_configure() -> None:
@@ -30,3 +35,34 @@ def clip() -> Path:
     from privcam_cli.clip import demo_clip
 
     return demo_clip(print)
+
+
+@dataclass(frozen=True)
+class DemoRun:
+    """One run of the demo, as a user starts it. out: folder of its results. output: what it said."""
+
+    exit_code: int
+    out: Path
+    output: str
+
+
+@pytest.fixture(scope="session")
+def run_demo(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., DemoRun]:
+    def run(*options: str) -> DemoRun:
+        out = tmp_path_factory.mktemp("demo") / "results"
+        command = [sys.executable, "-m", "privcam_cli", "demo", "--out", str(out), *options]
+        # Into a file: a pipe would be held open by whatever the demo started and left behind.
+        said = out.with_name("said.log")
+        with said.open("w") as log:
+            done = subprocess.run(
+                command, cwd=root, stdout=log, stderr=subprocess.STDOUT, timeout=DEMO_LIMIT_S, check=False
+            )
+        return DemoRun(done.returncode, out, said.read_text(encoding="utf-8"))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def demo(run_demo: Callable[..., DemoRun]) -> DemoRun:
+    """Return one plain run of the demo on its own clip."""
+    return run_demo("--seconds", "12")

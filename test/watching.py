@@ -1,11 +1,12 @@
 """What the system tests watch a running graph with: every topic of it, and single nodes as processes."""
 
+import json
 import os
 import signal
 import subprocess
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ DOMAIN = free_domain()
 PATIENCE_S = 90.0
 LOOK_FOR_TOPICS_S = 0.2
 # The spy keeps what came first and what came last of each topic: pictures are large.
-KEPT = 400
+KEPT_BYTES = 64 << 20
 
 _endpoints = count(20000 + os.getpid() % 20000)
 
@@ -69,6 +70,8 @@ class Spy:
 
     def __init__(self, topics: Mapping[str, type] | None = None, domain_id: int = DOMAIN) -> None:
         self.heard: dict[str, list[Heard]] = defaultdict(list)
+        self.counts: Counter[str] = Counter()  # also those that were not kept
+        self._bytes: Counter[str] = Counter()
         self.types: dict[str, set[str]] = defaultdict(set)
         self.nodes: set[str] = set()
         self._context = Context()
@@ -105,7 +108,7 @@ class Spy:
             result = self._changed.wait_for(lambda: self._error or condition(self), timeout_s)
         if self._error is not None:
             raise self._error
-        assert result, f"waited {timeout_s:g} s for {what}; heard {({t: len(h) for t, h in self.heard.items()})}"
+        assert result, f"waited {timeout_s:g} s for {what}; heard {dict(self.counts)}"
         return result  # type: ignore[return-value]
 
     def messages(self, topic: str) -> list[Any]:
@@ -148,8 +151,10 @@ class Spy:
             with self._changed:
                 heard = self.heard[topic]
                 heard.append(Heard(topic, type_name, data))
-                if len(heard) > KEPT:
-                    del heard[KEPT // 2]
+                self.counts[topic] += 1
+                self._bytes[topic] += len(data)
+                while self._bytes[topic] > KEPT_BYTES:
+                    self._bytes[topic] -= len(heard.pop(len(heard) // 2).data)
                 self._changed.notify_all()
 
         self.node.create_subscription(message_class(type_name), topic, take, _everything_of(self.node, topic), raw=True)
@@ -249,7 +254,7 @@ def started(
     for name, value in {"__ns": "/cam", **(remap or {})}.items():
         command += ["-r", f"{name}:={value}"]
     for name, value in parameters.items():
-        command += ["-p", f"{name}:={value}"]
+        command += ["-p", f"{name}:={json.dumps(value)}"]  # quotes, so that "7" stays a text
     with log.open("w") as out:
         process = subprocess.Popen(
             command,

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -242,8 +243,11 @@ def x264_bits_per_s(source: Path, frames: int) -> float:
     """Return the bit rate of the same frames as H.264 (x264 veryfast, CRF 28)."""
     capture = cv2.VideoCapture(str(source))
     rate = capture.get(cv2.CAP_PROP_FPS)
+    width, height = (int(capture.get(name)) // 2 * 2 for name in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
     stream = av.CodecContext.create("libx264", "w")
-    stream.framerate = round(rate)
+    stream.width, stream.height = width, height
+    stream.framerate = Fraction(rate).limit_denominator(1001)
+    stream.time_base = 1 / stream.framerate
     stream.pix_fmt = "yuv420p"
     stream.options = X264
     total = count = 0
@@ -251,8 +255,6 @@ def x264_bits_per_s(source: Path, frames: int) -> float:
         good, image = capture.read()
         if not good:
             break
-        height, width = (n - n % 2 for n in image.shape[:2])
-        stream.width, stream.height = width, height
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), format="bgr24")
         frame.pts = count
         total += sum(packet.size for packet in stream.encode(frame))

@@ -1,7 +1,7 @@
 """The parameter tables in the READMEs of the packages, made from the parameter dataclasses of the nodes.
 
-    python -m privcam_cli.documentation            write the tables
-    python -m privcam_cli.documentation --check    write nothing; fail if one is out of date
+python -m privcam_cli.documentation            write the tables
+python -m privcam_cli.documentation --check    write nothing; fail if one is out of date
 """
 
 import argparse
@@ -59,7 +59,7 @@ def with_table(text: str, content: str) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"has no place for the table: needs the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{content}\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{content}\n\n{END}{after}"
 
 
 def outdated() -> list[tuple[Path, str]]:

@@ -140,11 +140,11 @@ class TestMotion:
         motion = self.settled(room)
         for x, frames in ((40, 10), (44, 1)):
             person = room.copy()
-            person[30:90, x : x + 40] = 20
+            person[30:90, x : x + 24] = 20
             for _ in range(frames):
                 result = self.seen(motion, person)
-        assert not covers(result.disagrees, (44, 30, 84, 90))
-        assert covers(result.moving, (44, 30, 84, 90))
+        assert not covers(result.disagrees, (44, 30, 68, 90))
+        assert covers(result.moving, (44, 30, 68, 90))
 
     def test_a_hand_that_moves_makes_the_whole_weak_box_move(self, room):
         motion = self.settled(room)

@@ -14,17 +14,12 @@ import numpy.typing as npt
 
 from privcam_core.perception import Box
 from privcam_edge.privacy.light import difference, light_change
-from privcam_edge.privacy.unsafe import Hold, Mask, cells, grown, minus, to_grid
+from privcam_edge.privacy.unsafe import Hold, Mask, bodies, cells, grown, minus, to_grid
 
 # Sensor and compression noise is averaged out over this many cells; people are larger.
 _BLUR = (3, 3)
 # Of the 9 cells around a cell, this many must differ: what is left of the noise comes as single cells.
 _NEIGHBOURS = 3
-# Cells of the coarse picture in which moving parts are joined to bodies, per cell.
-_COARSE = 4
-# Parts of one body lie closer than this share of the picture's height; joined, they are filled as one rectangle,
-# since frame differences show only the outline of an even shirt.
-_BODY_GAP = 0.05
 # A suspect box moves when this share of it does, and at least so many cells: a hand or a head.
 _MOVING_SHARE, _MOVING_CELLS = 0.01, 4
 # Threshold in multiples of the typical (median) frame difference. A difference below the first number of
@@ -85,7 +80,7 @@ class MotionDetector:
         foreground = _beyond(difference(small, background), threshold, background)
         disagrees = _without_specks(cv2.bitwise_or(cv2.bitwise_and(foreground, comparable), stepped))
 
-        moving = cv2.bitwise_or(_bodies(disagrees), minus(unread, persons))
+        moving = cv2.bitwise_or(bodies(disagrees), minus(unread, persons))
         for box in suspects:
             part = cells(box, moving.shape)
             if cv2.countNonZero(disagrees[part]) > max(_MOVING_CELLS, _MOVING_SHARE * disagrees[part].size):
@@ -111,17 +106,3 @@ def _beyond(gap: npt.NDArray[np.uint8], threshold: float, picture: npt.NDArray[n
 def _without_specks(mask: Mask) -> Mask:
     around = cv2.boxFilter(mask, cv2.CV_16U, (3, 3), normalize=False, borderType=cv2.BORDER_REPLICATE)
     return cv2.compare(around, 255 * _NEIGHBOURS - 1, cv2.CMP_GT)
-
-
-def _bodies(mask: Mask) -> Mask:
-    """Return `mask` with parts near each other joined, and every joined part filled as a rectangle."""
-    rows, columns = mask.shape
-    height, width = -(-rows // _COARSE), -(-columns // _COARSE)
-    padded = cv2.copyMakeBorder(mask, 0, height * _COARSE - rows, 0, width * _COARSE - columns, cv2.BORDER_CONSTANT)
-    coarse = cv2.compare(cv2.resize(padded, (width, height), interpolation=cv2.INTER_AREA), 0, cv2.CMP_GT)
-    gap = max(1, round(_BODY_GAP * height / 2))
-    count, _, stats, _ = cv2.connectedComponentsWithStats(grown(coarse, gap), connectivity=8)
-    filled = mask.copy()
-    for x, y, w, h, _ in stats[1:count]:
-        filled[y * _COARSE : (y + h) * _COARSE, x * _COARSE : (x + w) * _COARSE] = 255
-    return filled

@@ -39,11 +39,15 @@ class _Sight:
 
 @dataclass
 class _Lost:
-    """A region with a lost person in it. owner: the subject, or who was found in its place. pending: still closed."""
+    """A region with a lost person in it.
+
+    owner: the subject, or who was found in its place. part: the rows and columns of the grid that it takes up.
+    pending: the cells of that part that are still closed.
+    """
 
     owner: int
+    part: tuple[slice, slice]
     pending: Mask
-    seen_s: FloatArray
     age_s: float = 0.0
     found: bool = False
 
@@ -56,10 +60,12 @@ class Quarantine:
 
     def __init__(self, shape: tuple[int, int], margins: Margins) -> None:
         self._shape = shape
+        self._grid = grid_shape(shape)
         self._margins = margins
         self._sights: dict[int, _Sight] = {}
         self._known: set[int] = set()
         self._lost: list[_Lost] = []
+        self._seen_s: FloatArray = np.zeros(self._grid, np.float32)
         self._join()
 
     def update(self, tracks: Sequence[Track], dt: float) -> None:
@@ -83,24 +89,24 @@ class Quarantine:
     def release(self, kept: Mask, unsafe: Unsafe, plate: CleanPlate, tracks: Sequence[Track], dt: float) -> None:
         """Open what may be opened, after a frame was absorbed. kept: cells that kept their plate value."""
         seen = cv2.bitwise_and(kept, plate.proven)
+        self._seen_s[seen == 0] = 0.0
+        cv2.add(self._seen_s, dt, dst=self._seen_s, mask=seen)
+        self._open(cv2.compare(self._seen_s, _SEEN_S, cv2.CMP_GE))
+
         boxes = {track.subject_id: track.box for track in tracks if track.state == TrackState.CONFIRMED}
         for case in self._lost:
-            case.seen_s[seen == 0] = 0.0
-            cv2.add(case.seen_s, dt, dst=case.seen_s, mask=cv2.bitwise_and(case.pending, seen))
-            case.pending[case.seen_s >= _SEEN_S] = 0
             if case.found and case.owner in boxes:
-                person = cv2.bitwise_or(unsafe.persons, self._region(boxes[case.owner]))
-                left_behind = minus(case.pending, cv2.bitwise_or(person, plate.proven))
+                left_behind = np.zeros(self._grid, np.uint8)
+                left_behind[case.part] = case.pending
+                left_behind[self._part(boxes[case.owner])] = 0
+                left_behind = minus(left_behind, cv2.bitwise_or(unsafe.persons, plate.proven))
                 plate.doubt(left_behind)
-                case.pending[left_behind > 0] = 0
-        self._lost = [case for case in self._lost if cv2.countNonZero(case.pending)]
+                case.pending[left_behind[case.part] > 0] = 0
         self._join()
 
     def approve(self, where: Mask) -> None:
         """Open what an operator has looked at and found free of people. where: grid mask."""
-        for case in self._lost:
-            case.pending[where > 0] = 0
-        self._lost = [case for case in self._lost if cv2.countNonZero(case.pending)]
+        self._open(where)
         self._join()
 
     def _look_for(self, case: _Lost, confirmed: dict[int, Track]) -> None:
@@ -111,38 +117,38 @@ class Quarantine:
         if case.owner in confirmed:
             case.found = True
             return
+        rows, columns = case.part
         for subject, track in confirmed.items():
-            x, y = (track.box[0] + track.box[2]) / 2, (track.box[1] + track.box[3]) / 2
-            inside = (
-                0 <= x < self._shape[1] and 0 <= y < self._shape[0] and case.pending[int(y) // GRID, int(x) // GRID]
-            )
-            if subject not in self._known and inside:
+            x, y = (track.box[0] + track.box[2]) / 2 / GRID, (track.box[1] + track.box[3]) / 2 / GRID
+            inside = columns.start <= x < columns.stop and rows.start <= y < rows.stop
+            if subject not in self._known and inside and case.pending[int(y) - rows.start, int(x) - columns.start]:
                 case.owner, case.found = subject, True
                 return
 
     def _open_case(self, subject: int, box: Box) -> None:
-        region = self._region(box)
+        part = self._part(box)
+        self._seen_s[part] = 0.0
+        # Lost anew: what was left of the same person's last place is no longer about to be left.
         for case in self._lost:
             if case.owner == subject:
-                cv2.bitwise_or(case.pending, region, dst=case.pending)
-                case.seen_s[region > 0] = 0.0
                 case.found = False
-                return
-        if cv2.countNonZero(region):
-            self._lost.append(_Lost(subject, region, np.zeros(region.shape, np.float32)))
+        self._lost.append(_Lost(subject, part, np.full(self._seen_s[part].shape, 255, np.uint8)))
 
-    def _region(self, box: Box) -> Mask:
-        region = np.zeros(grid_shape(self._shape), np.uint8)
-        region[cells(self._margins.widen(box, self._shape[0]), region.shape)] = 255
-        return region
+    def _open(self, where: Mask) -> None:
+        for case in self._lost:
+            case.pending[where[case.part] > 0] = 0
+
+    def _part(self, box: Box) -> tuple[slice, slice]:
+        return cells(self._margins.widen(box, self._shape[0]), self._grid)
 
     def _join(self) -> None:
-        self.blocked: Mask = np.zeros(grid_shape(self._shape), np.uint8)
-        self.withheld: Mask = np.zeros(grid_shape(self._shape), np.uint8)
+        self._lost = [case for case in self._lost if case.pending.any()]
+        self.blocked: Mask = np.zeros(self._grid, np.uint8)
+        self.withheld: Mask = np.zeros(self._grid, np.uint8)
         for case in self._lost:
-            cv2.bitwise_or(self.blocked, case.pending, dst=self.blocked)
+            self.blocked[case.part] |= case.pending
             if case.age_s >= _GRACE_S:
-                cv2.bitwise_or(self.withheld, case.pending, dst=self.withheld)
+                self.withheld[case.part] |= case.pending
 
 
 def left_picture(

@@ -24,6 +24,12 @@ GRID = 2
 # A weak box that shares this much with a person's is about the same person.
 _SHARED = 0.2
 
+# Cells of the coarse picture in which moving parts are joined to bodies, per cell.
+_COARSE = 4
+# Parts of one body lie closer than this share of the picture's height; joined, they are filled as one rectangle,
+# since frame differences show only the outline of an even shirt.
+_BODY_GAP = 0.1
+
 
 @dataclass(frozen=True, eq=False)
 class Unsafe:
@@ -93,6 +99,20 @@ def cells(box: Box, shape: tuple[int, int]) -> tuple[slice, slice]:
 def _span(a: float, b: float, size: int) -> slice:
     low, high = floor(min(a, b) / GRID), ceil(max(a, b) / GRID)
     return slice(min(max(low, 0), size), min(max(high, 0), size))
+
+
+def bodies(mask: Mask) -> Mask:
+    """Return `mask` with parts near each other joined, and every joined part filled as a rectangle."""
+    rows, columns = mask.shape
+    height, width = -(-rows // _COARSE), -(-columns // _COARSE)
+    padded = cv2.copyMakeBorder(mask, 0, height * _COARSE - rows, 0, width * _COARSE - columns, cv2.BORDER_CONSTANT)
+    coarse = cv2.compare(cv2.resize(padded, (width, height), interpolation=cv2.INTER_AREA), 0, cv2.CMP_GT)
+    gap = max(1, round(_BODY_GAP * height / 2))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(grown(coarse, gap), connectivity=8)
+    filled = mask.copy()
+    for x, y, w, h, _ in stats[1:count]:
+        filled[y * _COARSE : (y + h) * _COARSE, x * _COARSE : (x + w) * _COARSE] = 255
+    return filled
 
 
 @dataclass(frozen=True)

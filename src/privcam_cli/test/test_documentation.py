@@ -1,0 +1,180 @@
+"""The documents are held to the code: tables, commands, options, links, topics, and the bytes in wire.md."""
+
+import ast
+import contextlib
+import importlib.util
+import io
+import re
+import shlex
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from privcam_cli import documentation
+from privcam_cli.__main__ import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"), *ROOT.glob("src/*/README.md")]
+NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+COMMAND = re.compile(r"\./privcam ([a-z]+)([^`\n#]*)")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+
+
+def commands(document: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield every `./privcam` command in a document with its arguments."""
+    for name, rest in COMMAND.findall(document.read_text(encoding="utf-8")):
+        yield name, shlex.split(rest.split('"')[0].split(";")[0])
+
+
+def anchors(document: Path) -> set[str]:
+    """Return what links can point at in a document: its headings as GitHub names them, and ids."""
+    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    named = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return named | set(re.findall(r'<a id="([^"]+)">', text))
+
+
+def test_every_package_has_a_readme():
+    packages = {path.parent for path in ROOT.glob("src/*/package.xml")}
+    assert packages
+    assert packages == {path.parent for path in ROOT.glob("src/*/README.md")}
+
+
+def test_parameter_tables_are_up_to_date():
+    assert [str(path) for path, _ in documentation.outdated()] == [], "run python -m privcam_cli.documentation"
+
+
+def test_table_shows_default_range_and_meaning_of_a_parameter():
+    row = "| `camera_node` | `retention_s` | `1.0` | in [0.2, 10] | seconds after capture in which every raw frame is "
+    assert row in documentation.table("privcam_edge")
+
+
+def test_table_is_put_between_its_marks_and_nothing_else_changes():
+    text = f"before\n{documentation.BEGIN}\nold\n{documentation.END}\nafter\n"
+    changed = documentation.with_table(text, "new")
+    assert changed == f"before\n{documentation.BEGIN}\n\nnew\n\n{documentation.END}\nafter\n"
+    assert documentation.with_table(changed, "new") == changed
+
+
+def test_readme_without_a_place_for_the_table_is_refused():
+    with pytest.raises(ValueError, match="no place for the table"):
+        documentation.with_table(f"{documentation.BEGIN}\n", "new")
+
+
+def test_check_fails_on_an_old_table_without_writing_and_a_run_mends_it(tmp_path, monkeypatch):
+    path = tmp_path / "README.md"
+    old = f"{documentation.BEGIN}\nold\n{documentation.END}\n"
+    path.write_text(old, encoding="utf-8")
+    monkeypatch.setattr(documentation, "readme", lambda _package: path)
+    monkeypatch.setattr(documentation, "PACKAGES", ("privcam_cloud",))
+    assert documentation.main(["--check"]) == 1
+    assert path.read_text(encoding="utf-8") == old
+    assert documentation.main([]) == 0
+    assert documentation.main(["--check"]) == 0
+
+
+@each_document
+def test_every_command_in_a_document_exists(document):
+    unknown = {name for name, _ in commands(document)} - {*COMMANDS, "setup"}
+    assert not unknown
+
+
+def test_readme_names_every_command():
+    assert {name for name, _ in commands(ROOT / "README.md")} >= {*COMMANDS, "setup"}
+
+
+@each_document
+def test_every_option_in_a_document_is_taken_by_its_command(document):
+    for name, arguments in commands(document):
+        options = [argument for argument in arguments if argument.startswith("--") and argument != "--help"]
+        if not options or name == "test":  # what test is given goes to pytest
+            continue
+        with contextlib.redirect_stdout(io.StringIO()) as text, pytest.raises(SystemExit):
+            importlib.import_module(COMMANDS[name]).main(["--help"])
+        assert set(options) <= set(re.findall(r"--[a-z][a-z-]*", text.getvalue())), f"./privcam {name} {arguments}"
+
+
+@each_document
+def test_every_launch_argument_in_a_document_is_declared_by_its_file(document):
+    text = document.read_text(encoding="utf-8")
+    calls = re.findall(r"(?:\./privcam launch|ros2 launch) (?:launch/)?([a-z]+)(?:\.launch\.xml)?([^`\n#]*)", text)
+    for file, rest in calls:
+        declared = {arg.get("name") for arg in ET.parse(ROOT / f"launch/{file}.launch.xml").findall("arg")}
+        assert set(re.findall(r"(\w+):=", rest)) <= declared, f"{file}{rest}"
+
+
+@each_document
+def test_every_test_that_a_document_names_as_proof_exists(document):
+    for name, arguments in commands(document):
+        paths = [ROOT / argument for argument in arguments if name == "test" and argument.startswith(("src/", "test/"))]
+        assert [path for path in paths if not path.exists()] == []
+        if "-k" in arguments:
+            part = arguments[arguments.index("-k") + 1]
+            files = [file for path in paths for file in ([path] if path.is_file() else path.glob("test_*.py"))]
+            assert any(re.search(rf"^def test_\w*{part}", file.read_text("utf-8"), re.MULTILINE) for file in files), (
+                part
+            )
+
+
+@each_document
+def test_every_python_module_that_a_document_runs_exists(document):
+    modules = re.findall(r"python3? -m (privcam[\w.]+)", document.read_text(encoding="utf-8"))
+    assert [module for module in modules if importlib.util.find_spec(module) is None] == []
+
+
+@each_document
+def test_every_relative_link_leads_somewhere(document):
+    broken = []
+    for link in LINK.findall(document.read_text(encoding="utf-8")):
+        path, _, anchor = link.partition("#")
+        if "://" in link:
+            continue
+        target = (document.parent / path).resolve() if path else document
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert not broken
+
+
+@pytest.mark.parametrize("package", documentation.PACKAGES)
+def test_every_topic_that_a_node_publishes_is_in_the_readme_of_its_package(package):
+    topics = set()
+    for file in (ROOT / f"src/{package}/{package}/nodes").glob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "create_publisher":
+                kind, topic = call.args[:2]
+                topics.add((topic.value, kind.id.removesuffix("Msg")))
+    assert topics
+    text = documentation.readme(package).read_text(encoding="utf-8")
+    missing = [(t, k) for t, k in topics if not re.search(rf"`{t}` \(`(?:\w+/)?{k}`", text)]
+    assert missing == []
+
+
+def test_example_in_the_wire_document_gives_the_bytes_that_it_shows():
+    text = (ROOT / "docs/wire.md").read_text(encoding="utf-8")
+    script, shown = re.search(r"```python\n(.*?)```\s+```text\n(.*?)```", text, flags=re.DOTALL).groups()
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(script, {})
+    assert printed.getvalue() == shown
+
+
+def test_pieces_in_the_wire_document_lie_where_it_says():
+    text = (ROOT / "docs/wire.md").read_text(encoding="utf-8")
+    dump = re.search(r"```text\n(.*?)```", text, flags=re.DOTALL)[1]
+    data = bytes.fromhex("".join(line[5:] for line in dump.splitlines()))
+    rows = re.findall(r"^\| ([0-9a-f]{3}) \| (`[^|]*`[ …]*) \|", text, flags=re.MULTILINE)
+    assert len(rows) > 15
+    for offset, cells in rows:
+        piece = bytes.fromhex("".join(re.findall(r"`([0-9a-f ]+)`", cells)))
+        start = int(offset, 16)
+        assert data[start : start + len(piece)] == piece, offset
+
+
+def test_wire_document_names_the_attachment_and_the_endpoint():
+    from privcam_core import wire
+
+    text = (ROOT / "docs/wire.md").read_text(encoding="utf-8")
+    assert re.sub(r"[0-9a-f]{64}", "<64 hex digits>", wire.ATTACHMENT.decode()) in text
+    assert wire.DEFAULT_ENDPOINT in text

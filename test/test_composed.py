@@ -1,0 +1,33 @@
+"""The small gateway: each side in one process."""
+
+from pathlib import Path
+
+import psutil
+from privcam_cli.graph import Graph
+from privcam_msgs.msg import Omega, SceneReport
+from watching import DOMAIN, Spy, own_endpoint
+
+FRAMES = 5
+NODES = {
+    *("camera", "detector", "tracker", "pose", "eraser", "composer", "embedder", "omega", "bridge"),
+    *("cloud/cloud_bridge", "cloud/inference", "cloud/reconstruction", "cloud/cloud_composed"),
+}
+
+
+def test_both_sides_work_with_one_process_each(clip: Path, tmp_path: Path) -> None:
+    arguments = {"camera_id": "small", "source": str(clip), "endpoint": own_endpoint(), "composed": "true"}
+    graph = Graph("demo", arguments, log=tmp_path / "graph.log", domain_id=DOMAIN)
+    with Spy({"/small/cloud/omega": Omega, "/small/cloud/report": SceneReport}) as spy, graph:
+        spy.wait_for(
+            lambda s: s.counts["/small/cloud/report"] >= FRAMES or not graph.running, "reports from the composed graph"
+        )
+        assert graph.running, graph.errors()
+        names = spy.node.get_node_names_and_namespaces()
+        assert {f"{space}/{name}" for name, space in names} == {f"/small/{name}" for name in NODES} | {"//spy"}
+        commands = [" ".join(child.cmdline()) for child in psutil.Process().children()]
+        assert sum("edge_composed" in command for command in commands) == 1
+        assert sum("cloud_composed" in command for command in commands) == 1
+        assert not any("_node " in command for command in commands)
+        keys = [message.key.frame_id for message in spy.messages("/small/cloud/omega")]
+        assert keys == sorted(set(keys))
+    assert graph.exit_code == 0, graph.errors()
