@@ -32,6 +32,7 @@ DOMAIN = free_domain()
 # Anything that has not happened by then will not happen: a start of 13 processes on two busy cores takes 20 s.
 PATIENCE_S = 90.0
 LOOK_FOR_TOPICS_S = 0.2
+LOOK_AGAIN_S = 0.5
 # The spy keeps what came first and what came last of each topic: pictures are large.
 KEPT_BYTES = 64 << 20
 
@@ -104,12 +105,17 @@ class Spy:
 
     def wait_for(self, condition: Callable[["Spy"], T], what: str, timeout_s: float = PATIENCE_S) -> T:
         """Wait until `condition` of this spy is true; return its value. Fails, naming `what`, when it never is."""
+        end = time.monotonic() + timeout_s
         with self._changed:
-            result = self._changed.wait_for(lambda: self._error or condition(self), timeout_s)
-        if self._error is not None:
-            raise self._error
-        assert result, f"waited {timeout_s:g} s for {what}; heard {dict(self.counts)}"
-        return result  # type: ignore[return-value]
+            while True:
+                if self._error is not None:
+                    raise self._error
+                result = condition(self)
+                if result:
+                    return result
+                assert time.monotonic() < end, f"waited {timeout_s:g} s for {what}; heard {dict(self.counts)}"
+                # A condition may also ask whether a process still runs, and the end of one is no message.
+                self._changed.wait(LOOK_AGAIN_S)
 
     def messages(self, topic: str) -> list[Any]:
         """Return all messages of one topic that were kept."""
@@ -190,7 +196,7 @@ def wait_for_status(spy: Spy, node: str, condition: Callable[[DiagnosticStatus],
         return next((status for status in statuses if condition(status)), None)
 
     found = spy.wait_for(look, f"diagnostics of {node}: {what}")
-    assert found is not None
+    assert found is not None  # for the type checker
     return found
 
 

@@ -16,6 +16,8 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 
+LOOK_AGAIN_S = 0.5
+
 
 @dataclass
 class FrameFacts:
@@ -101,8 +103,14 @@ class Observer:
 
     def wait_for(self, condition: Callable[[Observations], bool], timeout_s: float) -> bool:
         """Wait until the observations satisfy `condition`; return whether they did in time."""
+        end = time.monotonic() + timeout_s
         with self._changed:
-            return self._changed.wait_for(lambda: bool(self._error) or condition(self.seen), timeout_s)
+            while not (self._error or condition(self.seen)):
+                if time.monotonic() >= end:
+                    return False
+                # A condition may also ask whether the graph still runs, and its end is no observation.
+                self._changed.wait(LOOK_AGAIN_S)
+        return True
 
     def _spin(self) -> None:
         try:

@@ -24,7 +24,7 @@ class VideoError(OSError):
 
 
 class VideoWriter:
-    """Writes a video of constant frame rate; use it as a context manager.
+    """Writes a video of at most `frames_per_s`; use it as a context manager.
 
     The file appears under its name when it is closed and complete, and not before: while it is being written it has
     the ending `.part`, and after an error nothing is left. Without any frame no file is made.
@@ -39,11 +39,14 @@ class VideoWriter:
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._shape: tuple[int, ...] = ()
-        self._count = 0
+        self._next = 0  # first period that is free, counted from the start of the video
         self._closed = False
 
-    def write(self, picture: BgrArray) -> None:
+    def write(self, picture: BgrArray, at_s: float | None = None) -> None:
         """Append one picture, (H, W, 3) uint8 BGR. Odd sizes get one more row or column, a copy of the last one.
+
+        at_s: when it is shown, in s from the start of the video; a picture before it stays until then. None: one
+        period after the picture before it. Two pictures are at least one period apart.
 
         Raises VideoError if the file cannot be written, ValueError for a picture of another size or type than the
         first one and for a writer that is closed.
@@ -60,12 +63,13 @@ class VideoWriter:
                 self._open(even.shape[1], even.shape[0])
                 self._shape = picture.shape
             frame = av.VideoFrame.from_ndarray(even, format="bgr24")
-            frame.pts, frame.time_base = self._count, 1 / self._rate
+            wanted = self._next if at_s is None else round(at_s * self._rate)
+            frame.pts, frame.time_base = max(self._next, wanted), 1 / self._rate
             self._encode(frame)
         except av.FFmpegError as error:
             self.abort()
             raise self._error(error) from error
-        self._count += 1
+        self._next = frame.pts + 1
 
     def close(self) -> None:
         """Finish the file and give it its name. Closing twice does nothing. Raises VideoError if that fails."""
