@@ -72,9 +72,7 @@ def test_truncated_video_is_used_up_to_where_it_breaks_off(clip: Path, tmp_path:
     assert "Traceback" not in camera.said
 
 
-def test_video_without_a_single_whole_frame_ends_the_camera_and_is_named(
-    clip: Path, tmp_path: Path, log: Path
-) -> None:
+def test_video_without_a_single_whole_frame_ends_the_camera_and_is_named(clip: Path, tmp_path: Path, log: Path) -> None:
     video = tmp_path / "stump.avi"
     video.write_bytes(clip.read_bytes()[:4000])
     with started("privcam_edge", "camera_node", log, source=str(video)) as camera:
@@ -112,7 +110,7 @@ class MjpegCamera:
         off = self._off = Event()
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802
+            def do_GET(self) -> None:
                 self.send_response(200)
                 self.send_header("Content-Type", f"multipart/x-mixed-replace;boundary={MjpegCamera.BOUNDARY}")
                 self.end_headers()
@@ -144,9 +142,7 @@ def test_stream_that_goes_away_is_reported_and_taken_up_again(log: Path) -> None
     try:
         with (
             spy_on_diagnostics(FRAMES) as spy,
-            started(
-                "privcam_edge", "camera_node", log, source=f"http://me:secret@127.0.0.1:{source.port}/"
-            ) as camera,
+            started("privcam_edge", "camera_node", log, source=f"http://me:secret@127.0.0.1:{source.port}/") as camera,
         ):
             spy.wait_for(lambda s: s.counts["/cam/frames"] > 0, "frames of the stream")
             source.switch_off()

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import psutil
-from privcam_cli.graph import Graph
 from privcam_msgs.msg import Omega, SceneReport
 from watching import DOMAIN, Spy, own_endpoint
+
+from privcam_cli.graph import Graph
 
 FRAMES = 5
 NODES = {

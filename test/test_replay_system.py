@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from privcam_cli.graph import Graph
 from privcam_msgs.msg import Omega, Reconstruction, SceneReport
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 from watching import DOMAIN, PATIENCE_S, Spy, own_endpoint
+
+from privcam_cli.graph import Graph
 
 IMAGE = "sensor_msgs/msg/Image"
 STORE = get_typestore(Stores.ROS2_JAZZY)

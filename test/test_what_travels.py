@@ -13,10 +13,10 @@ import pytest
 import zenoh
 from cv_bridge import CvBridge
 from leaks import Image, Mask, Torso, raw_frames, runs, same_share, torso
-from privcam_cli.graph import Graph
 from privcam_msgs.msg import FrameRef
-from watching import DOMAIN, PATIENCE_S, Heard, Spy, own_endpoint
+from watching import DOMAIN, PATIENCE_S, Spy, own_endpoint
 
+from privcam_cli.graph import Graph
 from privcam_core import cdr
 from privcam_core.checks import Reason, open_environment, require_publishable
 from privcam_core.images import decode_environment

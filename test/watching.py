@@ -18,13 +18,14 @@ from typing import Any, TypeVar
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from privcam_cli.graph import free_domain
-from privcam_cli.launching.resources import find_executable
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.serialization import deserialize_message
+
+from privcam_cli.graph import free_domain
+from privcam_cli.launching.resources import find_executable
 
 T = TypeVar("T")
 

@@ -70,10 +70,9 @@ def run(source: str, seconds: float, out: Path, *, composed: bool, show_raw: boo
         def take(reconstruction: Reconstruction) -> None:
             picture = bridge.imgmsg_to_cv2(reconstruction.image, "bgr8")
             shown_s = reconstruction.shown.sec + reconstruction.shown.nanosec / 1e9
-            began_s.append(shown_s)
-            # By the camera's clock: a busy machine shows fewer pictures, and the video must not run faster for it.
-            video.write(picture, shown_s - began_s[0])
             album.offer(shown_s, picture)
+            # By the camera's clock: a busy machine shows fewer pictures, and the video must not run faster for it.
+            video.write(picture, shown_s - album.pictures[0][0])
 
         with Observer(CAMERA_ID, domain, take) as observer, graph:
             _say(f"starting edge and cloud on {source}")

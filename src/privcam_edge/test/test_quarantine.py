@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -122,6 +124,25 @@ def test_somebody_else_who_walks_past_does_not_open_the_region():
     scene.see([track(2, BOX)], 1.0)
     scene.see([track(2, other)], 30.0)
     assert scene.quarantine.withheld[scene.inside].all()
+
+
+def test_a_tracker_that_starts_anew_does_not_open_the_region_by_giving_the_number_to_somebody_else():
+    scene = Scene(proven=True)
+    scene.see([aged(track(1), 300)], 1.0)
+    scene.see([], 4.0, foreground=BOX)
+    scene.see([aged(track(1, box=(90.0, 30.0, 110.0, 70.0)), 3)], 2.0, foreground=BOX)
+    assert scene.quarantine.withheld[scene.inside].all()
+
+
+def test_whoever_was_in_sight_when_the_tracker_started_anew_is_quarantined():
+    scene = Scene(proven=False)
+    scene.see([aged(track(1), 300)], 1.0)
+    scene.see([aged(track(1, box=(90.0, 30.0, 110.0, 70.0)), 3)], 1.0)
+    assert scene.quarantine.blocked[scene.inside].all()
+
+
+def aged(one, frames):
+    return replace(one, age=frames)
 
 
 def test_an_operator_can_open_a_region():

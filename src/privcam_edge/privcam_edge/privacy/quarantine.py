@@ -20,6 +20,8 @@ _SEEN_S = 1.0
 # A detector that blinks loses people for less than this. Until then nothing is learnt in the region, but the plate
 # from before the person came is still shown; after that it is withheld.
 _GRACE_S = 3.0
+# A subject number that is never given: they count from 1.
+NOBODY = 0
 # A person leaves the picture when the box touches its border (within this share of the picture's side) ...
 _BORDER_SHARE = 0.03
 # ... and moves towards it by at least this share of the box's own size a second, or ...
@@ -63,7 +65,7 @@ class Quarantine:
         self._grid = grid_shape(shape)
         self._margins = margins
         self._sights: dict[int, _Sight] = {}
-        self._known: set[int] = set()
+        self._ages: dict[int, int] = {}  # of every subject that was ever confirmed, when it last was
         self._lost: list[_Lost] = []
         self._seen_s: FloatArray = np.zeros(self._grid, np.float32)
         self._join()
@@ -71,6 +73,8 @@ class Quarantine:
     def update(self, tracks: Sequence[Track], dt: float) -> None:
         """Open and close cases from the tracks of this frame, before it is absorbed. dt: s since the last frame."""
         confirmed = {track.subject_id: track for track in tracks if track.state == TrackState.CONFIRMED}
+        if any(track.age < self._ages.get(subject, 0) for subject, track in confirmed.items()):
+            self._disown()
         for case in self._lost:
             case.age_s += dt
             self._look_for(case, confirmed)
@@ -83,7 +87,7 @@ class Quarantine:
             width, height = track.box[2] - track.box[0], track.box[3] - track.box[1]
             longest = (max(width, before.longest[0]), max(height, before.longest[1])) if before else (width, height)
             self._sights[subject] = _Sight(track.box, track.velocity, longest)
-        self._known.update(confirmed)
+        self._ages.update({subject: track.age for subject, track in confirmed.items()})
         self._join()
 
     def release(self, kept: Mask, unsafe: Unsafe, plate: CleanPlate, tracks: Sequence[Track], dt: float) -> None:
@@ -121,9 +125,22 @@ class Quarantine:
         for subject, track in confirmed.items():
             x, y = (track.box[0] + track.box[2]) / 2 / GRID, (track.box[1] + track.box[3]) / 2 / GRID
             inside = columns.start <= x < columns.stop and rows.start <= y < rows.stop
-            if subject not in self._known and inside and case.pending[int(y) - rows.start, int(x) - columns.start]:
+            if subject not in self._ages and inside and case.pending[int(y) - rows.start, int(x) - columns.start]:
                 case.owner, case.found = subject, True
                 return
+
+    def _disown(self) -> None:
+        """Forget who is who: the tracker has started anew and gives the numbers of the old people to others.
+
+        Whoever was in sight is lost, and nobody is found by number who was lost before.
+        """
+        for subject, sight in self._sights.items():
+            if not left_picture(sight.box, sight.velocity, sight.longest, self._shape):
+                self._open_case(subject, sight.box)
+        self._sights.clear()
+        self._ages.clear()
+        for case in self._lost:
+            case.owner, case.found = NOBODY, False
 
     def _open_case(self, subject: int, box: Box) -> None:
         part = self._part(box)

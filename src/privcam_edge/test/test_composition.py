@@ -1,0 +1,90 @@
+"""The anonymous frame, and that every picture gets out with some Ω."""
+
+import numpy as np
+import pytest
+
+from privcam_core.images import FILL, encode_environment
+from privcam_core.omega import Environment, SubjectPose, SyncKey
+from privcam_edge.composition import Composer, PictureKeeper, UnknownEnvironment
+
+HEIGHT, WIDTH = 96, 128
+
+
+def environment(frame_id: int, level: int = 90) -> Environment:
+    """A new environment: the left half of the room is confirmed."""
+    validity = np.zeros((HEIGHT, WIDTH), bool)
+    validity[:, : WIDTH // 2] = True
+    png = encode_environment(np.full((HEIGHT, WIDTH, 3), level, np.uint8), validity)
+    return Environment.of(SyncKey("room", frame_id, frame_id * 10**8), png, HEIGHT, WIDTH, 0.5, frame_id)
+
+
+def pose(x: float = 90.0) -> SubjectPose:
+    keypoints = np.zeros((17, 3), np.float32)
+    keypoints[:, 0] = x + np.tile([-6, 6], 9)[:17]
+    keypoints[:, 1] = np.linspace(10, 80, 17)
+    keypoints[:, 2] = 0.9
+    return SubjectPose(1, (x - 15, 5.0, x + 15, 85.0), keypoints)
+
+
+def test_anonymous_frame_is_the_environment_where_nobody_is() -> None:
+    image = Composer()(environment(1), [])
+    assert (image[:, : WIDTH // 2] == 90).all()
+    assert (image[:, WIDTH // 2 :] == FILL).all()
+
+
+def test_subject_is_drawn_over_the_environment_and_leaves_no_trace_in_the_next_frame() -> None:
+    compose = Composer()
+    first = environment(1)
+    empty = compose(first, [])
+    drawn = compose(first.without_png(), [pose()])
+    changed = (drawn != empty).any(axis=2)
+    assert changed.any()
+    assert not changed[:, :60].any()
+    assert np.array_equal(compose(first.without_png(), []), empty)
+
+
+def test_environment_known_by_digest_alone_is_refused_until_its_picture_has_come() -> None:
+    compose = Composer()
+    new = environment(2, level=30)
+    with pytest.raises(UnknownEnvironment, match=new.digest.hex()[:12]):
+        compose(new.without_png(), [])
+    compose.learn(environment(1))
+    with pytest.raises(UnknownEnvironment):
+        compose(new.without_png(), [])
+    compose.learn(new)
+    assert (compose(new.without_png(), [])[:, : WIDTH // 2] == 30).all()
+
+
+def test_old_environment_is_not_drawn_in_place_of_the_newest() -> None:
+    compose = Composer()
+    old = environment(1)
+    compose.learn(old)
+    compose.learn(environment(2, level=30))
+    with pytest.raises(UnknownEnvironment):
+        compose(old.without_png(), [])
+
+
+def test_picture_whose_frame_was_dropped_goes_out_with_the_next_frame() -> None:
+    keeper = PictureKeeper()
+    new = environment(1)
+    keeper.remember(new)  # the frame that brought it is never completed
+    carried = keeper.complete(new.without_png())
+    assert carried.png == new.png
+    assert keeper.complete(new.without_png()).png == b""  # once is enough
+
+
+def test_picture_that_goes_out_with_its_own_frame_is_not_sent_twice() -> None:
+    keeper = PictureKeeper()
+    new = environment(1)
+    keeper.remember(new)
+    assert keeper.complete(new).png == new.png
+    assert keeper.complete(new.without_png()).png == b""
+
+
+def test_frame_never_gets_the_picture_of_another_digest() -> None:
+    keeper = PictureKeeper()
+    old, new = environment(1), environment(2, level=30)
+    keeper.remember(old)
+    keeper.remember(new)
+    assert keeper.complete(old.without_png()).png == b""
+    assert keeper.complete(new.without_png()).png == new.png
