@@ -24,6 +24,7 @@ def bench_figure(result: dict[str, Any], path: Path) -> None:
     stages.legend()
 
     rates = [result["loop_frames_per_s"], result["frames_per_s"]]
+    speed.margins(y=0.15)
     bars = speed.bar(["one plain loop", "graph of processes"], rates, color=[GREY, BLUE])
     speed.bar_label(bars, fmt="%.1f")
     latency = result["latency_ms"]
@@ -45,9 +46,14 @@ def bench_figure(result: dict[str, Any], path: Path) -> None:
     rest = result["omega_bits_per_s_without_environment"] / 1e3
     environment = result["omega_bits_per_s"] / 1e3 - rest
     bits.bar(["Ω", "x264"], [rest, result["x264_bits_per_s"] / 1e3], color=[BLUE, GREY])
-    bits.bar(["Ω"], [environment], bottom=[rest], color=ORANGE, label="environment, over 10 minutes")
-    bits.legend()
-    bits.set(title=f"bits: Ω / x264 = {result['omega_over_x264']}", ylabel="kbit per s")
+    bits.bar(["Ω"], [environment], bottom=[rest], color=ORANGE, label="environment")
+    bits.margins(y=0.25)
+    bits.legend(loc="upper right")
+    bits.set(
+        title=f"bits: Ω / x264 = {result['omega_over_x264']}\n{result['environment_pictures']} pictures in "
+        f"{result['camera_seconds']:.0f} s, their bytes spread over 10 minutes",
+        ylabel="kbit per s",
+    )
     figure.suptitle(
         f"privcam bench: {result['source']}, {result['picture'][0]}x{result['picture'][1]}, {result['cores']} cores"
     )
