@@ -177,10 +177,10 @@ def topic_camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Spy
     """Return a spy and a publisher of pictures to a camera node that takes them from a topic."""
     log = tmp_path_factory.mktemp("topic") / "said.log"
     with (
-        spy_on_diagnostics(FRAMES) as spy,
-        started("privcam_edge", "camera_node", log, source="topic") as camera,
+        spy_on_diagnostics(("/topic/frames", FrameRef)) as spy,
+        started("privcam_edge", "camera_node", log, remap={"__ns": "/topic"}, source="topic") as camera,
     ):
-        publisher = spy.node.create_publisher(Image, "/cam/image_raw", STREAM)
+        publisher = spy.node.create_publisher(Image, "/topic/image_raw", STREAM)
         wait_until(lambda: publisher.get_subscription_count() > 0, "the camera node to listen")
         spy.wait_for(lambda s: s.counts["/diagnostics"] > 0, "the camera node to report")
         yield spy, publisher
@@ -206,21 +206,21 @@ def test_picture_of_the_wrong_kind_is_dropped_counted_and_explained(
     topic_camera: tuple[Spy, Any], bad: Image, told: str
 ) -> None:
     spy, publisher = topic_camera
-    frames = spy.counts["/cam/frames"]
+    frames = spy.counts["/topic/frames"]
     reports = [status for one in spy.messages("/diagnostics") for status in one.status]
     errors = int(values(reports[-1]).get("errors", 0))
     publisher.publish(bad)
     status = wait_for_status(
-        spy, "/cam/camera", lambda s: int(values(s).get("errors", 0)) == errors + 1, f"the count of {bad.encoding!r}"
+        spy, "/topic/camera", lambda s: int(values(s).get("errors", 0)) == errors + 1, f"the count of {bad.encoding!r}"
     )
     assert status.level == DiagnosticStatus.ERROR
     assert "image_raw: " in status.message
     assert told in status.message
     # A good one goes through, and it is the only one that did.
     publisher.publish(picture("bgr8", 48, 64, 3))
-    spy.wait_for(lambda s: s.counts["/cam/frames"] > frames, "the good picture")
-    last = spy.messages("/cam/frames")[-1]
-    assert spy.counts["/cam/frames"] == frames + 1
+    spy.wait_for(lambda s: s.counts["/topic/frames"] > frames, "the good picture")
+    last = spy.messages("/topic/frames")[-1]
+    assert spy.counts["/topic/frames"] == frames + 1
     assert (last.height, last.width, last.encoding) == (48, 64, "bgr8")
 
 
@@ -265,7 +265,8 @@ def omega(frame_id: int) -> Omega:
 
 
 def test_bridge_without_a_cloud_warns_and_goes_on(log: Path) -> None:
-    count, endpoint = 20, own_endpoint()
+    # As many as a subscriber holds: they come in one go.
+    count, endpoint = STREAM.depth, own_endpoint()
     with (
         spy_on_diagnostics() as spy,
         started("privcam_edge", "bridge_node", log, camera_id="cam", endpoint=endpoint) as bridge,
@@ -351,21 +352,13 @@ def test_recorder_on_a_full_disk_ends_and_leaves_what_it_has(small_disk: tuple[P
     folder, is_disk = small_disk
     bag = folder / "bag"
 
-    def limit_file_size() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL_DISK_BYTES, SMALL_DISK_BYTES))
-
     random = np.random.default_rng(1)
     with (
         spy_on_diagnostics() as spy,
-        started(
-            "privcam_cloud",
-            "recorder_node",
-            log,
-            path=str(bag),
-            flush_s=0.1,
-            before_exec=None if is_disk else limit_file_size,
-        ) as recorder,
+        started("privcam_cloud", "recorder_node", log, path=str(bag), flush_s=0.1) as recorder,
     ):
+        if not is_disk:
+            resource.prlimit(recorder.pid, resource.RLIMIT_FSIZE, (SMALL_DISK_BYTES, SMALL_DISK_BYTES))
         publisher = spy.node.create_publisher(CompressedImage, "/cam/contour_image/compressed", STREAM)
         wait_until(lambda: publisher.get_subscription_count() > 0, "the recorder to listen")
 

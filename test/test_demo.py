@@ -61,7 +61,7 @@ def test_video_plays_in_other_players_and_shows_movement(demo: Any) -> None:
         assert stream.codec_context.name == "h264"
         pictures = [frame.to_ndarray(format="gray") for frame in container.decode(stream)]
         seconds = float(stream.duration * stream.time_base)
-    assert len(pictures) > 50
+    assert len(pictures) > 20
     assert 6.0 < seconds < 20.0  # it was asked to run for 12 s, and the video runs at the speed of the clip
     change = [cv2.absdiff(a, b).max() for a, b in zip(pictures, pictures[10:], strict=False)]
     assert np.mean(np.array(change) > 60) > 0.8

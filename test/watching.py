@@ -253,7 +253,6 @@ def started(
     *,
     remap: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
-    before_exec: Callable[[], None] | None = None,
     **parameters: object,
 ) -> Iterator[Program]:
     """Run one node until the end of the block. Its output goes to `log`."""
@@ -270,7 +269,6 @@ def started(
             stderr=subprocess.STDOUT,
             text=True,
             env={**os.environ, **(environment or {})},
-            preexec_fn=before_exec,
         )
     program = Program(process, log)
     try:

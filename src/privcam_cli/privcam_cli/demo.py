@@ -15,13 +15,13 @@ from privcam_msgs.msg import Reconstruction
 from privcam_cli import summary
 from privcam_cli.clip import ClipError, demo_clip
 from privcam_cli.graph import Graph, free_domain
-from privcam_cli.observer import Observer
+from privcam_cli.observer import Observations, Observer
 from privcam_cli.still import Album, environment_at, raw_frame, side_by_side
 from privcam_cloud.reconstruction.video import VideoWriter
 
 CAMERA_ID = "demo"
 START_TIMEOUT_S = 60.0
-DISPLAY_RATE_HZ = 25.0
+DISPLAY_RATE_HZ = 12.5
 PROGRESS_EVERY_S = 2.0
 
 
@@ -76,12 +76,13 @@ def run(source: str, seconds: float, out: Path, *, composed: bool, show_raw: boo
 
         with Observer(CAMERA_ID, domain, take) as observer, graph:
             _say(f"starting edge and cloud on {source}")
-            observer.wait_for(lambda seen: bool(seen.frames) or not graph.running, START_TIMEOUT_S)
-            if observer.seen.frames:
+            observer.wait_for(lambda seen: _complete(seen, album) or not graph.running, START_TIMEOUT_S)
+            if _complete(observer.seen, album):
                 _watch(observer, graph, seconds)
     seen = observer.seen
-    if not seen.frames:
-        _say(f"no Ω came from {source}; from {graph.log}:\n{graph.errors()}")
+    if not _complete(seen, album):
+        came = f"{len(seen.frames)} Ω, {len(seen.environments)} environments and {len(album.pictures)} contour pictures"
+        _say(f"from {source} came {came}; from {graph.log}:\n{graph.errors()}")
         return 1
     take_out_bag(out / "bag", out / "omega.mcap")
     facts, picture = album.best(seen)
@@ -108,6 +109,11 @@ def take_out_bag(folder: Path, target: Path) -> None:
     if files:
         files[0].replace(target)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _complete(seen: Observations, album: Album) -> bool:
+    """Whether something of everything that the results need has come."""
+    return bool(seen.frames and seen.environments and album.pictures)
 
 
 def free_endpoint() -> str:

@@ -23,7 +23,7 @@ JPEG_QUALITY = 85
 class Parameters:
     """Parameters of the reconstruction node."""
 
-    display_rate_hz: float = param(25.0, "contour pictures per second", low=1.0, high=60.0)
+    display_rate_hz: float = param(12.5, "contour pictures per second", low=1.0, high=60.0)
     record_rate_hz: float = param(5.0, "compressed contour pictures per second, for the recorder", low=0.2, high=60.0)
     scale: float = param(1.0, "size of the picture against the environment", low=0.25, high=4.0)
 

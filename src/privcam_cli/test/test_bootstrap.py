@@ -1,0 +1,224 @@
+"""From a fresh machine to a running command: what is done, what is skipped, what is said."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from privcam_cli.__main__ import COMMANDS
+from privcam_cli.bootstrap import USAGE, main, steps
+from privcam_cli.bootstrap.environment import OWN_MARK, base_environment, ros_is_sourced
+from privcam_cli.bootstrap.steps import Ledger, SetupError
+
+Say = Callable[[str], None]
+
+
+def silent(_text: str) -> None:
+    pass
+
+
+class Steps:
+    """A workspace in which every step of the set-up is only noted."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root = root
+        self.done: list[str] = []
+        self.installed: list[str] = []
+        for name in ("ros.txt", "run.txt", "dev.txt"):
+            self.write(f"requirements/{name}", "")
+        self.write("colcon.meta", "")
+        self.write("src/privcam_core/privcam_core/models/models.yaml", "")
+        self.message = self.write("src/privcam_msgs/msg/Omega.msg", "uint32 schema")
+        self.models = root / "models"
+        monkeypatch.setenv("PRIVCAM_MODELS", str(self.models))
+
+        def install(_root: Path, files: list[Path]) -> None:
+            self.done.append("packages")
+            self.installed += [file.name for file in files]
+
+        def make_venv(_root: Path, *, sourced: bool) -> None:
+            self.done.append(f"venv{' over ROS' if sourced else ''}")
+            self.write(".venv/bin/python", "")
+
+        def build(_root: Path, *, sourced: bool) -> None:
+            self.done.append(f"build{' on ROS' if sourced else ''}")
+            self.write("install/local_setup.sh", "")
+
+        def import_models(_root: Path, *, sourced: bool) -> None:
+            self.done.append(f"models{' on ROS' if sourced else ''}")
+            self.models.mkdir(exist_ok=True)
+
+        monkeypatch.setattr(steps, "install_system_packages", lambda: self.done.append("system"))
+        monkeypatch.setattr(steps, "fix_wheel_paths", lambda _root: self.done.append("fix"))
+        monkeypatch.setattr(steps, "install_requirements", install)
+        monkeypatch.setattr(steps, "make_venv", make_venv)
+        monkeypatch.setattr(steps, "build", build)
+        monkeypatch.setattr(steps, "import_models", import_models)
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def prepare(self, *, with_models: bool = True, with_tools: bool = False) -> list[str]:
+        self.done.clear()
+        self.installed.clear()
+        steps.prepare(self.root, with_models=with_models, with_tools=with_tools)
+        return list(self.done)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Steps:
+    monkeypatch.delenv("ROS_DISTRO", raising=False)
+    return Steps(tmp_path, monkeypatch)
+
+
+def source_ros(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_DISTRO", "jazzy")
+    monkeypatch.setenv("AMENT_PREFIX_PATH", "/opt/ros/jazzy")
+    monkeypatch.delenv(OWN_MARK, raising=False)
+
+
+def test_step_runs_once_and_again_only_when_its_inputs_change(tmp_path: Path) -> None:
+    ran: list[str] = []
+    said: list[str] = []
+    for inputs in ("a", "a", "b", "b"):
+        Ledger(tmp_path / "x/setup.json").run("build", inputs, lambda: ran.append("build"), said.append)
+    assert len(ran) == 2
+    assert said[0] == "build ..."
+    assert said[1].startswith("build: done in ")
+
+
+def test_step_that_failed_runs_again(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise SetupError("no room")
+
+    ledger = Ledger(tmp_path / "setup.json")
+    with pytest.raises(SetupError):
+        ledger.run("build", "a", fail, silent)
+    ran: list[int] = []
+    Ledger(tmp_path / "setup.json").run("build", "a", lambda: ran.append(1), silent)
+    assert ran
+
+
+@pytest.mark.parametrize("torn", ["", "{", '{"build": '])
+def test_torn_record_means_that_nothing_is_done(tmp_path: Path, torn: str) -> None:
+    (tmp_path / "setup.json").write_text(torn)
+    ran: list[int] = []
+    Ledger(tmp_path / "setup.json").run("build", "a", lambda: ran.append(1), silent)
+    assert ran
+    assert json.loads((tmp_path / "setup.json").read_text()) == {"build": "a"}
+
+
+def test_first_start_does_everything_and_the_second_nothing(workspace: Steps) -> None:
+    assert workspace.prepare() == ["system", "venv", "packages", "fix", "build", "models"]
+    assert workspace.prepare() == []
+
+
+def test_changed_message_builds_the_workspace_anew_and_nothing_else(workspace: Steps) -> None:
+    workspace.prepare()
+    workspace.message.write_text("uint32 schema\nuint32 more")
+    assert workspace.prepare() == ["build"]
+
+
+def test_changed_requirements_are_installed_before_the_workspace_is_built(workspace: Steps) -> None:
+    workspace.prepare()
+    workspace.write("requirements/run.txt", "numpy==2.2.6")
+    assert workspace.prepare() == ["packages", "fix", "build"]
+
+
+def test_what_was_deleted_is_made_again(workspace: Steps) -> None:
+    workspace.prepare()
+    (workspace.root / "install/local_setup.sh").unlink()
+    assert workspace.prepare() == ["build"]
+    workspace.models.rmdir()
+    assert workspace.prepare() == ["models"]
+    (workspace.root / ".venv/bin/python").unlink()
+    assert workspace.prepare()[:3] == ["system", "venv", "packages"]
+
+
+def test_models_and_test_tools_come_only_where_they_are_needed(workspace: Steps) -> None:
+    assert "models" not in workspace.prepare(with_models=False)
+    assert workspace.prepare(with_tools=True) == ["models", "packages"]
+    assert workspace.installed == ["dev.txt"]
+
+
+def test_without_ros_its_wheels_are_installed(workspace: Steps) -> None:
+    workspace.prepare()
+    assert workspace.installed == ["ros.txt", "run.txt"]
+
+
+def test_with_a_sourced_ros_its_wheels_are_not_installed(workspace: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    source_ros(monkeypatch)
+    done = workspace.prepare()
+    assert workspace.installed == ["run.txt"]
+    assert done == ["system", "venv over ROS", "packages", "build on ROS", "models on ROS"]
+
+
+def test_change_between_sourced_ros_and_wheels_makes_everything_anew(
+    workspace: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.prepare()
+    source_ros(monkeypatch)
+    assert "venv over ROS" in workspace.prepare()
+
+
+def test_environment_that_we_made_is_not_taken_for_a_sourced_ros(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ROS_DISTRO", raising=False)
+    assert not ros_is_sourced(tmp_path)
+    source_ros(monkeypatch)
+    assert ros_is_sourced(tmp_path)
+    monkeypatch.setenv(OWN_MARK, str(tmp_path))
+    assert not ros_is_sourced(tmp_path)
+    assert ros_is_sourced(tmp_path / "another")
+
+
+def test_environment_keeps_ros_on_this_host_and_the_runtime_silent(tmp_path: Path) -> None:
+    environment = base_environment(tmp_path, sourced=False)
+    assert environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
+    assert environment["ORT_DISABLE_TELEMETRY"] == "1"
+    assert environment["AMENT_PREFIX_PATH"] == str(tmp_path / ".venv")
+    assert "PYTHONPATH" not in environment
+
+
+def test_failed_command_shows_the_end_of_what_it_said(tmp_path: Path) -> None:
+    script = "import sys\nfor n in range(50): print('line', n)\nsys.exit(3)"
+    with pytest.raises(SetupError) as raised:
+        steps.run([sys.executable, "-c", script], log=tmp_path / "log/step.log")
+    text = str(raised.value)
+    assert "ended with 3" in text
+    assert str(tmp_path / "log/step.log") in text
+    assert "line 49" in text
+    assert "line 1\n" not in text
+
+
+def test_usage_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert {line.split()[0] for line in USAGE.splitlines()[2:] if line.strip()} == {*COMMANDS, "setup"}
+    assert main(Path("/nowhere"), ["--help"]) == 0
+    assert main(Path("/nowhere"), []) == 2
+    assert capsys.readouterr().out.count("usage: ./privcam COMMAND") == 2
+
+
+def test_failed_set_up_ends_with_its_reason(
+    workspace: Steps, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise SetupError("missing on this machine: gcc. Run: sudo apt-get install gcc")
+
+    monkeypatch.setattr(steps, "install_system_packages", fail)
+    assert main(workspace.root, ["demo"]) == 1
+    assert "privcam: set-up stopped: missing on this machine: gcc" in capsys.readouterr().err
+
+
+def test_unknown_command_is_refused_with_the_known_ones() -> None:
+    command = [sys.executable, "-m", "privcam_cli", "dmeo"]
+    refused = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), check=False)
+    assert refused.returncode == 2
+    assert "no command 'dmeo'; there are: demo, test" in refused.stderr
