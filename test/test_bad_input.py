@@ -62,13 +62,14 @@ def test_folder_in_place_of_a_video_ends_the_camera_and_is_named(tmp_path: Path,
     assert f"source {tmp_path}: not a file that this user may read" in camera.said
 
 
-def test_truncated_video_is_used_up_to_where_it_breaks_off(clip: Path, tmp_path: Path, log: Path) -> None:
+def test_truncated_video_is_used_up_to_where_it_breaks_off_and_says_so(clip: Path, tmp_path: Path, log: Path) -> None:
     video = tmp_path / "torn.avi"
     video.write_bytes(clip.read_bytes()[:200_000])
     with spy_on_diagnostics(FRAMES) as spy:
         with started("privcam_edge", "camera_node", log, source=str(video)) as camera:
-            assert camera.wait() == 0
+            assert camera.wait() == 1
         spy.wait_for(lambda s: s.counts["/cam/frames"] > 0, "the frames before the break")
+    assert f"source {video}: breaks off after" in camera.said
     assert "Traceback" not in camera.said
 
 
@@ -222,6 +223,22 @@ def test_picture_of_the_wrong_kind_is_dropped_counted_and_explained(
     last = spy.messages("/topic/frames")[-1]
     assert spy.counts["/topic/frames"] == frames + 1
     assert (last.height, last.width, last.encoding) == (48, 64, "bgr8")
+
+
+def test_compressed_picture_is_taken_and_a_broken_one_is_dropped(topic_camera: tuple[Spy, Any]) -> None:
+    spy, _ = topic_camera
+    publisher = spy.node.create_publisher(CompressedImage, "/topic/image_raw/compressed", STREAM)
+    wait_until(lambda: publisher.get_subscription_count() > 0, "the camera node to listen")
+    frames = spy.counts["/topic/frames"]
+    jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
+    for data in (jpeg[:50], jpeg):
+        message = CompressedImage(format="jpeg", data=data)
+        message.header.stamp.sec = int(time.time())
+        publisher.publish(message)
+    spy.wait_for(lambda s: s.counts["/topic/frames"] > frames, "the good picture")
+    last = spy.messages("/topic/frames")[-1]
+    assert spy.counts["/topic/frames"] == frames + 1
+    assert (last.height, last.width) == (48, 64)
 
 
 # Models

@@ -22,6 +22,8 @@ DERIVED = ("privcam_msgs/msg/SceneReport", "privcam_msgs/msg/Reconstruction")
 IMAGE_TOPICS = {"sensor_msgs/msg/Image": "image_raw", "sensor_msgs/msg/CompressedImage": "image_raw/compressed"}
 
 SUBSCRIBER_WAIT_S = 30.0  # nodes that load models need some seconds; more than this means that none is started
+# Nodes of one launch start within this time of each other; the beginning of a bag is for all of them.
+SETTLED_S = 2.0
 DELIVERY_WAIT_S = 5.0
 PROGRESS_S = 1.0
 INTERRUPT_CHECK_S = 0.1
@@ -209,13 +211,18 @@ def _publisher(node: Any, route: Route) -> Any:
 
 
 def _without_subscriber(node: Any, publishers: list[tuple[str, Any]], interrupted: threading.Event) -> list[str]:
-    """Wait until every publisher has a reader. Return the topics that have none in the end."""
+    """Wait until every publisher has a reader and no more are coming. Return the topics that have none in the end."""
     import rclpy
 
     end = time.monotonic() + SUBSCRIBER_WAIT_S
+    known, since = [0], time.monotonic()
     while not interrupted.is_set():
-        missing = [topic for topic, publisher in publishers if publisher.get_subscription_count() == 0]
-        if not missing or time.monotonic() >= end:
+        counts = [publisher.get_subscription_count() for _, publisher in publishers]
+        if counts != known:
+            known, since = counts, time.monotonic()
+        missing = [topic for (topic, _), count in zip(publishers, counts, strict=True) if count == 0]
+        settled = time.monotonic() - since >= SETTLED_S
+        if (not missing and settled) or time.monotonic() >= end:
             return missing
         rclpy.spin_once(node, timeout_sec=INTERRUPT_CHECK_S)
     return []

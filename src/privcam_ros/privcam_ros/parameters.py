@@ -79,7 +79,9 @@ def declare(node: Node, kind: type[T]) -> T:
             given = node._parameter_overrides.get(name)
             shown = given.value if given is not None else default
             kind_name = type(default).__name__
-            raise ParameterError(f"{where} is {shown!r}; it must be a {kind_name}, {rule.text()}") from error
+            # On a command line, YAML takes 0 for a number unless it is quoted twice.
+            hint = f"; write it as {name}:='\"{shown}\"'" if isinstance(default, str) else ""
+            raise ParameterError(f"{where} is {shown!r}; it must be a {kind_name}, {rule.text()}{hint}") from error
         if rule.choices and value not in rule.choices:
             raise ParameterError(f"{where} is {value!r}; it must be {rule.text()}")
         values[name] = value

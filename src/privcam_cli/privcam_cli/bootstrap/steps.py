@@ -72,7 +72,8 @@ def run(argv: Sequence[str], *, env: dict[str, str] | None = None, cwd: Path | N
 def find_python() -> str:
     """A supported Python with headers: this one, or another on the PATH."""
     if sys.version_info[:2] in SUPPORTED:
-        return sys.executable
+        # Inside a virtual environment, ours perhaps, the interpreter that it was made from: it outlives a new `.venv`.
+        return str(getattr(sys, "_base_executable", sys.executable))
     for major, minor in reversed(SUPPORTED):
         found = shutil.which(f"python{major}.{minor}")
         if found:

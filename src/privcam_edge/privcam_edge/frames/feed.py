@@ -155,6 +155,7 @@ class Feed:
             self.state = f"failed: {error}"
             self._report(self.state)
             self._ending.set()
+            self._credit.drain()
             self._end(1)
             return
         wait = backoff.failed()

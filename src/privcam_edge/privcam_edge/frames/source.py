@@ -17,6 +17,8 @@ Image = npt.NDArray[np.uint8]
 DEFAULT_RATE_HZ = 25.0
 # Some files tell nonsense as their rate; a camera outside of this range does not exist.
 RATE_RANGE_HZ = (0.5, 240.0)
+# Frame counts in file headers are estimates in some containers: only a file that lacks more than this is torn.
+WHOLE_SHARE = 0.9
 
 
 class SourceError(RuntimeError):
@@ -25,6 +27,10 @@ class SourceError(RuntimeError):
 
 class SourceEnded(Exception):
     """The video file is at its end."""
+
+
+class SourceTorn(Exception):
+    """The video file breaks off before its end."""
 
 
 class SourceLost(Exception):
@@ -69,6 +75,8 @@ class VideoSource:
         self.spec = spec
         self.index = 0
         self._capture = self._open()
+        # How many frames a file says it has; some containers do not know and say 0 or less.
+        self._announced = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate_hz = rate if RATE_RANGE_HZ[0] <= rate <= RATE_RANGE_HZ[1] else DEFAULT_RATE_HZ
 
@@ -106,6 +114,11 @@ class VideoSource:
                 raise SourceLost(f"source {without_password(self.spec.target)}: gives no frames any more")
             if self.index == 0:
                 raise SourceError(f"source {self.spec.target}: holds no frame that can be decoded")
+            if self.index < WHOLE_SHARE * self._announced:
+                raise SourceTorn(
+                    f"source {self.spec.target}: breaks off after {self.index} of {self._announced} frames; "
+                    "the file is damaged or not complete, copy it again"
+                )
             raise SourceEnded
         require_bgr8(image, f"frame {self.index} of {without_password(self.spec.target)}")
         self.index += 1

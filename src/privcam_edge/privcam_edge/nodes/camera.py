@@ -1,15 +1,18 @@
 """camera_node: frames from a camera, stream, file or image topic into the frame memory; FrameRef out."""
 
+import functools
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from cv_bridge import CvBridge
 from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import FrameRef
 from privcam_msgs.msg import SyncKey as SyncKeyMsg
 from rclpy.qos import qos_profile_sensor_data
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 from privcam_core.images import require_bgr8
 from privcam_core.omega import SyncKey
@@ -58,7 +61,9 @@ class CameraNode(PrivcamNode[Parameters]):
         self.create_subscription(SyncKeyMsg, "done", lambda m: self._credit.give_back(m.frame_id), STREAM)
         if given.source == "topic":
             self._bridge = CvBridge()
-            self.create_subscription(Image, "image_raw", self._take, qos_profile_sensor_data)
+            self.create_subscription(Image, "image_raw", self._take_image, qos_profile_sensor_data)
+            compressed = functools.partial(self._take, self._bridge.compressed_imgmsg_to_cv2)
+            self.create_subscription(CompressedImage, "image_raw/compressed", compressed, qos_profile_sensor_data)
             return
         try:
             self._feed = Feed(
@@ -83,18 +88,21 @@ class CameraNode(PrivcamNode[Parameters]):
         self._out.publish(reference)
         self.counts["frames"] += 1
 
-    def _take(self, message: Image) -> None:
-        self._frame_id += 1
-        self.counts["captured"] += 1
+    def _take_image(self, message: Image) -> None:
         if message.encoding not in ENCODINGS:
             topic = self.resolve_topic_name("image_raw")
             self.fail(f"{topic}: encoding {message.encoding!r} is not one of {', '.join(ENCODINGS)}; convert it first")
             return
+        self._take(self._bridge.imgmsg_to_cv2, message)
+
+    def _take(self, decode: Callable[..., Any], message: Image | CompressedImage) -> None:
+        self._frame_id += 1
+        self.counts["captured"] += 1
         if not self._credit.take(self._frame_id):
             self.counts["skipped"] += 1
             return
         try:
-            image = self._bridge.imgmsg_to_cv2(message, "bgr8")
+            image = decode(message, "bgr8")
             require_bgr8(image, "image_raw")
             stamp_ns = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
             self._publish(*self._store.put(image, self._frame_id, stamp_ns or time.time_ns()))

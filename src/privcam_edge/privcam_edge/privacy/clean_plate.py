@@ -103,7 +103,7 @@ class CleanPlate:
         nothing that is made from the state, depends on them.
         """
         safe = cv2.bitwise_not(unsafe.mask)
-        frame = cv2.copyTo(image, from_grid(safe, self._shape), np.full_like(image, FILL))
+        frame = cv2.copyTo(image, from_grid(safe, self._shape), np.full(image.shape, FILL, np.uint8))
         self._forget_changed_scene(unsafe, dt)
         if dt > _GAP_S:
             self._age[self.proven == 0] = 0.0
