@@ -12,6 +12,7 @@ import pytest
 from privcam_cli.__main__ import COMMANDS
 from privcam_cli.bootstrap import USAGE, main, steps
 from privcam_cli.bootstrap.environment import OWN_MARK, base_environment, ros_is_sourced
+from privcam_cli.bootstrap.sourced import CV_BRIDGE, MODULES, on_top, probe
 from privcam_cli.bootstrap.steps import Ledger, SetupError
 
 Say = Callable[[str], None]
@@ -56,6 +57,7 @@ class Steps:
         monkeypatch.setattr(steps, "fix_wheel_paths", lambda _root: self.done.append("fix"))
         monkeypatch.setattr(steps, "install_requirements", install)
         monkeypatch.setattr(steps, "make_venv", make_venv)
+        monkeypatch.setattr(steps, "probe", lambda _python, _environment: {"numpy": "1.26.4", "cv2": ""})
         monkeypatch.setattr(steps, "build", build)
         monkeypatch.setattr(steps, "import_models", import_models)
 
@@ -156,8 +158,33 @@ def test_without_ros_its_wheels_are_installed(workspace: Steps) -> None:
 def test_with_a_sourced_ros_its_wheels_are_not_installed(workspace: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
     source_ros(monkeypatch)
     done = workspace.prepare()
-    assert workspace.installed == ["run.txt"]
+    assert workspace.installed == ["requirements.txt"]
     assert done == ["system", "venv over ROS", "packages", "build on ROS", "models on ROS"]
+
+
+RUN = 'numpy==2.2.6\n# why\nopencv-python-headless==4.14.0.94\nav==18.1.0; python_version >= "3.11"\nPyYAML==6.0.3\n'
+
+
+def test_packages_of_a_sourced_ros_are_not_shadowed(tmp_path: Path) -> None:
+    (tmp_path / "run.txt").write_text(RUN)
+    found = {"numpy": "1.26.4", "cv2": "", "cv_bridge": ""}
+    file = on_top(tmp_path / "run.txt", tmp_path / "set-up", found)
+    lines = file.read_text().splitlines()
+    assert lines == [f"-c {tmp_path}/set-up/constraints.txt", 'av==18.1.0; python_version >= "3.11"', "PyYAML==6.0.3"]
+    assert (tmp_path / "set-up/constraints.txt").read_text() == "numpy==1.26.4\n"
+
+
+def test_what_a_sourced_ros_lacks_fits_to_its_numpy(tmp_path: Path) -> None:
+    (tmp_path / "run.txt").write_text(RUN)
+    lines = on_top(tmp_path / "run.txt", tmp_path, {"numpy": "1.26.4", "yaml": ""}).read_text().splitlines()
+    assert "opencv-python-headless==4.11.0.86" in lines
+    assert CV_BRIDGE in lines
+
+
+def test_probe_finds_what_this_python_has() -> None:
+    found = probe(Path(sys.executable), os.environ)
+    assert found["numpy"].startswith("2.")
+    assert set(found) <= set(MODULES.values())
 
 
 def test_change_between_sourced_ros_and_wheels_makes_everything_anew(

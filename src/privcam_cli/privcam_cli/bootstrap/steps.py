@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from privcam_cli.bootstrap.environment import base_environment, command_line, ros_is_sourced, venv_python
+from privcam_cli.bootstrap.sourced import on_top, probe
 
 SUPPORTED = ((3, 10), (3, 11), (3, 12), (3, 13))
 
@@ -151,8 +152,11 @@ def build(root: Path, *, sourced: bool) -> None:
 
 def install_packages(root: Path, files: Sequence[Path], *, sourced: bool) -> None:
     """Install what privcam runs on; wheels of ROS 2 need two of their paths put right."""
-    install_requirements(root, files)
-    if not sourced:
+    if sourced:
+        found = probe(venv_python(root), base_environment(root, sourced=True))
+        install_requirements(root, [on_top(file, root / ".privcam", found) for file in files])
+    else:
+        install_requirements(root, files)
         fix_wheel_paths(root)
 
 
