@@ -31,13 +31,6 @@ STREAM = QoSProfile(
     reliability=QoSReliabilityPolicy.RELIABLE,
     durability=QoSDurabilityPolicy.VOLATILE,
 )
-# Frames: only the newest counts.
-NEWEST = QoSProfile(
-    history=QoSHistoryPolicy.KEEP_LAST,
-    depth=1,
-    reliability=QoSReliabilityPolicy.RELIABLE,
-    durability=QoSDurabilityPolicy.VOLATILE,
-)
 
 DIAGNOSTICS_PERIOD_S = 1.0
 # A part waits this long for the others of its frame: as long as the raw frame itself exists.

@@ -7,7 +7,7 @@ from privcam_msgs.msg import FrameRef
 
 from privcam_core.omega import SyncKey
 from privcam_edge.frames.ring import FrameGone, FrameReader, FrameSlot
-from privcam_ros.node import NEWEST, STREAM, PrivcamNode
+from privcam_ros.node import STREAM, PrivcamNode
 
 P = TypeVar("P")
 
@@ -39,7 +39,7 @@ class FrameNode(PrivcamNode[P]):
     def on_frame(self, callback: Callable[..., None], *parts: tuple[str, type]) -> None:
         """Call `callback(κ, image, part, ...)` for every frame, joined with parts of the same κ.
 
-        Without parts only the newest frame counts; with parts every frame that the other node has worked on.
+        None is skipped here: the camera lets only a few frames into the graph at once, and skips the rest itself.
         """
 
         def lend(key: SyncKey, reference: FrameRef, *messages: Any) -> None:
@@ -52,7 +52,7 @@ class FrameNode(PrivcamNode[P]):
         if parts:
             self.on_joined([("frames", FrameRef, STREAM), *((topic, kind, STREAM) for topic, kind in parts)], lend)
         else:
-            self.on("frames", FrameRef, lend, NEWEST)
+            self.on("frames", FrameRef, lend)
 
     def stop(self) -> None:
         """Unmap the frame memory."""

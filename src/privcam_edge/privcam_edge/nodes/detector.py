@@ -27,7 +27,7 @@ class Parameters:
 
 
 class DetectorNode(FrameNode[Parameters]):
-    """Finds persons in the newest frame."""
+    """Finds persons in every frame that the camera lets in."""
 
     def __init__(self) -> None:
         super().__init__("detector", Parameters)
