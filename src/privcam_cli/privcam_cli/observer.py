@@ -32,6 +32,7 @@ class FrameFacts:
     person_area: float
     picture: bool  # whether the PNG came with it
     readable: float  # how much a person sees in it: subjects by height, sureness and confirmed surroundings
+    pixels: int = 0  # of the picture
 
 
 @dataclass
@@ -137,6 +138,7 @@ class Observer:
                 withheld_area=omega.privacy.withheld_area,
                 person_area=omega.privacy.person_area,
                 picture=len(omega.environment.png.data) > 0,
+                pixels=omega.environment.height * omega.environment.width,
                 readable=omega.environment.validity * sum(map(_presence, omega.poses.poses)),
             )
         )

@@ -47,6 +47,7 @@ def summarize(seen: Observations, camera_id: str) -> dict[str, Any]:
         ),
         "gate_rejected": int(seen.latest(f"{edge}/bridge", "rejected")),
         "cloud_rejected": int(seen.latest(f"{cloud}/cloud_bridge", "rejected")),
+        "withheld_pixels_per_frame": round(float(np.mean([f.withheld_area * f.pixels for f in frames]))),
         "withheld_share": {
             "mean": round(float(np.mean([f.withheld_area for f in frames])), 4),
             "last": round(frames[-1].withheld_area, 4),
