@@ -64,6 +64,7 @@ def bench_figure(result: dict[str, Any], path: Path) -> None:
 def survey_figure(curves: dict[str, list[tuple[float, float]]], path: Path) -> None:
     """Draw the confirmed share of the picture over camera time, one line per clip."""
     figure, axes = plt.subplots(figsize=(10, 5.5), layout="constrained")
+    axes.set_prop_cycle(color=plt.get_cmap("tab20").colors[::2] + plt.get_cmap("tab20").colors[1::2])
     for name, curve in curves.items():
         if curve:
             axes.plot([s for s, _ in curve], [100 * share for _, share in curve], label=name)
