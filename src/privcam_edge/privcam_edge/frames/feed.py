@@ -125,7 +125,8 @@ class Feed:
     def close(self) -> None:
         """End the capture."""
         self._ending.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         if self._source is not None:
             self._source.close()
 

@@ -28,6 +28,11 @@ from privcam_ros.parameters import param
 ENCODINGS = ("bgr8", "rgb8", "mono8")
 
 
+# Detector, tracker, pose and eraser.
+FRAME_READERS = 4
+READY_PERIOD_S, READY_TIMEOUT_S = 0.1, 30.0
+
+
 @dataclass(frozen=True)
 class Parameters:
     """Parameters of the camera node."""
@@ -80,7 +85,24 @@ class CameraNode(PrivcamNode[Parameters]):
         except Exception:
             self._store.close()
             raise
-        self._feed.start()
+        if given.pace == "realtime":
+            self._feed.start()
+        else:
+            self._asked = time.monotonic()
+            self._waiting = self.create_timer(READY_PERIOD_S, self._start_when_ready)
+
+    def _start_when_ready(self) -> None:
+        """Start a file that is to be seen from its first frame: not before the nodes that read frames are there."""
+        readers = self.count_subscribers(self.resolve_topic_name("frames"))
+        answered = self.count_publishers(self.resolve_topic_name("done"))
+        late = time.monotonic() - self._asked > READY_TIMEOUT_S
+        if (readers < FRAME_READERS or not answered) and not late:
+            return
+        if late:
+            self.get_logger().warning(f"starting with {readers} of {FRAME_READERS} nodes that read frames")
+        self._waiting.cancel()
+        if self._feed is not None:
+            self._feed.start()
 
     def _publish(self, key: SyncKey, slot: FrameSlot) -> None:
         reference = slot_to_msg(slot)
@@ -116,6 +138,8 @@ class CameraNode(PrivcamNode[Parameters]):
             return super().status()
         self.counts.update({name: value - self.counts[name] for name, value in self._feed.counts.items()})
         self.facts["state"] = state = self._feed.state
+        if state == "opening":
+            return DiagnosticStatus.WARN, "opening the source, or waiting for the nodes that read frames"
         return (DiagnosticStatus.OK if state in ("capturing", "ended") else DiagnosticStatus.ERROR), state
 
     def stop(self) -> None:
