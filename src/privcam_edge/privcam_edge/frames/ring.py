@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.images import require_bgr8
+from privcam_edge.frames import guard
 
 Image = npt.NDArray[np.uint8]
 
@@ -60,18 +61,6 @@ def prefix(camera_id: str) -> str:
     return f"privcam_{os.getuid()}_{camera_id}."
 
 
-def wipe_file(path: Path) -> None:
-    """Overwrite a ring with zeros and remove it."""
-    try:
-        with path.open("r+b") as file:
-            size = os.fstat(file.fileno()).st_size
-            with mmap.mmap(file.fileno(), size) as memory:
-                memory[HEADER_BYTES:] = bytes(size - HEADER_BYTES)
-    except (FileNotFoundError, ValueError):
-        pass
-    path.unlink(missing_ok=True)
-
-
 def wipe_leftovers(camera_id: str) -> int:
     """Wipe the rings that crashed writers of this camera left behind; return how many.
 
@@ -87,7 +76,7 @@ def wipe_leftovers(camera_id: str) -> int:
                     f"frame memory {path.name}: another camera node with camera_id {camera_id!r} is running on this "
                     "host. Stop it or choose another camera_id."
                 ) from error
-            wipe_file(path)
+            guard.wipe(path)
             wiped += 1
     return wiped
 
