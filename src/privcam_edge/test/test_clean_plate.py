@@ -27,9 +27,10 @@ def region(box):
     return mask
 
 
-def unsafe(persons=None, disagrees=None, doubted=None):
-    persons, disagrees, doubted = (empty() if part is None else part for part in (persons, disagrees, doubted))
-    return Unsafe(persons | disagrees, persons, disagrees, doubted)
+def unsafe(persons=None, disagrees=None, doubted=None, followed=None):
+    parts = (empty() if part is None else part for part in (persons, followed, disagrees, doubted))
+    persons, followed, disagrees, doubted = parts
+    return Unsafe(persons | disagrees, persons, followed, disagrees, doubted)
 
 
 def feed(plate, image, seconds, what=None, blocked=None):
@@ -51,6 +52,25 @@ def test_background_is_confirmed_after_confirm_s_and_not_before():
     feed(plate, room(), 0.4)
     assert plate.proven.all()
     np.testing.assert_array_equal(plate.picture, room())
+
+
+@pytest.mark.parametrize(("followed", "proven"), [(True, True), (False, False)])
+def test_only_somebody_who_is_followed_past_a_place_leaves_its_evidence_as_it_was(followed, proven):
+    plate = CleanPlate(SHAPE, TIMES)
+    box = region((20, 20, 60, 60))
+    feed(plate, room(), 1.5)
+    feed(plate, 255 - room(), 1.0, unsafe(persons=box | 255, followed=box if followed else None))
+    feed(plate, room(), 0.8)
+    assert plate.proven[box > 0].all() == proven
+
+
+def test_a_place_where_somebody_was_lost_starts_again():
+    plate = CleanPlate(SHAPE, TIMES)
+    box = region((20, 20, 60, 60))
+    feed(plate, room(), 1.5)
+    feed(plate, room(), 0.2, unsafe(persons=box, followed=box), blocked=box)
+    feed(plate, room(), 0.8)
+    assert not plate.proven[box > 0].any()
 
 
 def test_a_gap_in_time_is_no_evidence():

@@ -90,10 +90,10 @@ def test_box_in_which_no_person_is_segmented_is_masked_as_a_whole() -> None:
 def test_box_that_reaches_over_the_border_is_masked_up_to_it() -> None:
     union = np.zeros((240, 320), np.uint8)
     image = np.full((240, 320, 3), 200, np.uint8)
-    add_segment(union, image, np.array([-40.0, 100, 30, 300]), load("selfie"))
+    add_segment(union, image, np.array([-40.0, 100, 30, 300]), load("selfie"), 8)
     assert union[100:, :30].all()
     before = union.copy()
-    add_segment(union, image, np.array([-90.0, 100, -50, 300]), load("selfie"))
+    add_segment(union, image, np.array([-90.0, 100, -50, 300]), load("selfie"), 8)
     np.testing.assert_array_equal(union, before)
 
 

@@ -11,6 +11,23 @@ MARGINS = Margins()
 STEP = 0.1
 
 
+def test_only_what_is_there_for_people_on_tracks_counts_as_followed():
+    box, other = (40, 40, 60, 80), (100, 40, 120, 80)
+    mask, followed = regions().update(detections((*box, 0.9), (*other, 0.9)), [track(box)], NOBODY, STEP)
+    assert covers(mask, other)
+    assert covers(followed, box)
+    assert not followed[cells(other, followed.shape)].any()
+
+
+def test_where_a_track_ended_that_was_never_confirmed_was_not_followed():
+    persons = regions(hold_s=0.5)
+    box = (40, 40, 60, 80)
+    _, followed = persons.update(detections((*box, 0.9)), [track(box, TrackState.TENTATIVE)], NOBODY, STEP)
+    assert covers(followed, box)
+    _, followed = persons.update(detections(), [], NOBODY, STEP)
+    assert not followed[cells(box, followed.shape)].any()
+
+
 def detections(*rows):
     boxes = np.array([row[:4] for row in rows], np.float32).reshape(-1, 4)
     return Detections(boxes, np.array([row[4] for row in rows], np.float32))
@@ -55,7 +72,7 @@ def test_a_box_outside_of_the_picture_covers_nothing():
 
 @pytest.mark.parametrize("state", list(TrackState))
 def test_a_track_of_every_state_is_unsafe_with_its_margin(state):
-    mask = regions().update(detections(), [track((40, 40, 60, 80), state)], NOBODY, STEP)
+    mask, _ = regions().update(detections(), [track((40, 40, 60, 80), state)], NOBODY, STEP)
     assert covers(mask, (36, 32, 64, 88))
     assert not mask.all()
 
@@ -63,7 +80,7 @@ def test_a_track_of_every_state_is_unsafe_with_its_margin(state):
 def test_a_person_mask_is_unsafe_with_its_margin():
     where = NOBODY.copy()
     where[50:60, 50:60] = True
-    mask = regions().update(detections(), [], where, STEP)
+    mask, _ = regions().update(detections(), [], where, STEP)
     assert covers(mask, (48, 48, 62, 62))
 
 
@@ -72,25 +89,25 @@ def test_a_detection_stays_unsafe_for_the_hold_and_no_longer():
     box = (40, 40, 60, 80)
     persons.update(detections((*box, 0.8)), [], NOBODY, STEP)
     for _ in range(9):
-        assert covers(persons.update(detections(), [], NOBODY, STEP), box)
+        assert covers(persons.update(detections(), [], NOBODY, STEP)[0], box)
     for _ in range(3):
-        mask = persons.update(detections(), [], NOBODY, STEP)
+        mask, _ = persons.update(detections(), [], NOBODY, STEP)
     assert not mask.any()
 
 
 def test_a_lost_track_is_believed_for_the_hold():
     persons = regions(hold_s=0.5)
     lost = track((40, 40, 60, 80), TrackState.LOST)
-    assert persons.update(detections(), [lost], NOBODY, STEP).any()
+    assert persons.update(detections(), [lost], NOBODY, STEP)[0].any()
     for _ in range(15):
-        mask = persons.update(detections(), [lost], NOBODY, STEP)
+        mask, _ = persons.update(detections(), [lost], NOBODY, STEP)
     assert not mask.any()
 
 
 def test_a_weak_box_over_a_person_is_part_of_the_person():
     weak = (30, 30, 70, 90, 0.06)
-    assert not regions().update(detections(weak), [], NOBODY, STEP).any()
-    assert covers(regions().update(detections((40, 40, 60, 80, 0.9), weak), [], NOBODY, STEP), weak[:4])
+    assert not regions().update(detections(weak), [], NOBODY, STEP)[0].any()
+    assert covers(regions().update(detections((40, 40, 60, 80, 0.9), weak), [], NOBODY, STEP)[0], weak[:4])
 
 
 def test_a_hold_is_measured_in_seconds_not_in_frames():

@@ -61,16 +61,20 @@ class PersonMasks:
         if keypoints.shape != (len(boxes), KEYPOINT_COUNT, 3):
             raise ValueError(f"keypoints: have shape {keypoints.shape}, need {(len(boxes), KEYPOINT_COUNT, 3)}")
         union = np.zeros(image.shape[:2], np.uint8)
-        for box, points in zip(boxes, keypoints, strict=True):
-            add_segment(union, image, box, self._session)
+        for points in keypoints:
             draw_capsules(union, points)
-        return dilate(union, self._dilation).view(np.bool_)
+        union = dilate(union, self._dilation)
+        for box in boxes:
+            add_segment(union, image, box, self._session, self._dilation)
+        return union.view(np.bool_)
 
 
 def add_segment(
-    union: MaskArray, image: npt.NDArray[np.uint8], box: npt.NDArray[np.floating], session: Session
+    union: MaskArray, image: npt.NDArray[np.uint8], box: npt.NDArray[np.floating], session: Session, dilation: int
 ) -> None:
-    """Set the pixels of the person in the box to 1: as segmented, or the whole box where that is not plausible."""
+    """Set the pixels of the person in the box to 1: as segmented and grown by `dilation` px, or the whole box where that
+    is not plausible. Nothing beyond the reach of the box is set, so the shape of the mask says nothing outside of it.
+    """
     height, width = image.shape[:2]
     reach = _REACH * (box[2:] - box[:2])
     region = clip_region(np.concatenate([box[:2] - reach, box[2:] + reach]), height, width)
@@ -81,7 +85,7 @@ def add_segment(
     cut = square.cut(image, session.entry.input.size[0], cv2.BORDER_REPLICATE)
     probability = session.run_picture(cut)[0].reshape(session.entry.input.size)
     found = square.put_back(probability, region) >= _PERSON
-    union[region[1] : region[3], region[0] : region[2]] |= found.view(np.uint8)
+    union[region[1] : region[3], region[0] : region[2]] |= dilate(found.view(np.uint8), dilation)
     x0, y0, x1, y1 = clip_region(box, height, width)
     in_box = found[y0 - region[1] : y1 - region[1], x0 - region[0] : x1 - region[0]]
     if in_box.size and np.count_nonzero(in_box) < _PLAUSIBLE_FILL * in_box.size:

@@ -120,7 +120,8 @@ class CleanPlate:
         self._learn(frame, cv2.bitwise_or(growing, cv2.bitwise_and(kept, open_ground)), fresh, step)
         self._relight(change, cv2.bitwise_and(self.proven, cv2.bitwise_not(open_ground)), step)
         self._remember()
-        self._age_cells(growing, fresh, unsafe.doubted, step)
+        paused = cv2.bitwise_and(minus(unsafe.followed, blocked), self.known)
+        self._age_cells(growing, fresh, paused, unsafe.doubted, step)
         return kept
 
     def doubt(self, where: Mask) -> None:
@@ -181,8 +182,11 @@ class CleanPlate:
         lit = np.clip(self._value * gain + part.offset, 0, 255)
         cv2.copyTo(lit, from_grid(hidden, self._shape), self._value)
 
-    def _age_cells(self, growing: Mask, fresh: Mask, doubted: Mask, step: float) -> None:
-        self._clear(minus(cv2.bitwise_not(self.proven), cv2.bitwise_or(growing, fresh)))
+    def _age_cells(self, growing: Mask, fresh: Mask, paused: Mask, doubted: Mask, step: float) -> None:
+        # Somebody who is followed and walks past takes no evidence away: what was there before is there after. Whoever
+        # is lost from sight is quarantined, and those cells start again.
+        keeping = cv2.bitwise_or(cv2.bitwise_or(growing, fresh), paused)
+        self._clear(minus(cv2.bitwise_not(self.proven), keeping))
         self._age[fresh > 0] = 0.0
         self.known = cv2.bitwise_or(self.known, fresh)
         # Doubt is the same evidence at a lower rate.

@@ -155,7 +155,7 @@ class PrivacyEngine:
         room = self._room_for(image.shape[:2])
         dt = _seconds(room.seen_ns, stamp_ns)
         room.seen_ns = stamp_ns
-        persons = room.persons.update(detections, tracks, person_mask, dt)
+        persons, followed = room.persons.update(detections, tracks, person_mask, dt)
         weak = self._weak_boxes(detections, room.shape[0])
         plate = room.plate
         suspects = [*weak, *_parts(plate.changed)]
@@ -164,7 +164,7 @@ class PrivacyEngine:
         for box in weak:
             doubted[cells(box, doubted.shape)] = 255
         mask = cv2.bitwise_or(persons, motion.moving)
-        return Unsafe(mask, persons, motion.disagrees, doubted)
+        return Unsafe(mask, persons, followed, motion.disagrees, doubted)
 
     def absorb(
         self, image: npt.NDArray[np.uint8], unsafe: Unsafe, tracks: Sequence[Track], stamp_ns: int

@@ -63,8 +63,8 @@ class MotionDetector:
         cells of people. suspects: boxes in px; one in which a body part moves is moving as a whole.
         """
         small = cv2.blur(to_grid(image), _BLUR)
-        # The blur carries what is in `persons` one cell outwards.
-        people = grown(persons, 1)
+        # The blur carries what is in `persons` one cell outwards, and the texture of the blurred picture one more.
+        people = grown(persons, 2)
         if self._previous is None or self._unread is None:
             # Nothing to compare with yet: whatever is there may be moving.
             step, unread = np.zeros_like(persons), np.full_like(persons, 255)
@@ -80,12 +80,13 @@ class MotionDetector:
         foreground = _beyond(difference(small, background), threshold, background)
         disagrees = _without_specks(cv2.bitwise_or(cv2.bitwise_and(foreground, comparable), stepped))
 
-        moving = cv2.bitwise_or(bodies(disagrees), minus(unread, persons))
+        moving = bodies(disagrees)
         for box in suspects:
             part = cells(box, moving.shape)
             if cv2.countNonZero(disagrees[part]) > max(_MOVING_CELLS, _MOVING_SHARE * disagrees[part].size):
                 moving[part] = 255
-        return Motion(self._hold.update(moving, dt), disagrees)
+        # What could not be compared is unsafe now, but is no evidence of motion that would have to be held.
+        return Motion(cv2.bitwise_or(self._hold.update(moving, dt), minus(unread, persons)), disagrees)
 
     def _threshold(self, step: npt.NDArray[np.uint8], unread: Mask, dt: float) -> float:
         quiet = step[::2, ::2][unread[::2, ::2] == 0]

@@ -37,12 +37,14 @@ class Unsafe:
 
     mask: no pixel in here is ever read. It contains persons, disagrees and whatever moved lately.
     persons: boxes, tracks and masks of people, with their margins.
+    followed: the part of persons that is there for no other reason than people on tracks.
     disagrees: outside of persons, differs from the plate where it has a value, or from the last frame.
     doubted: under a box too weak to be a person for sure; background here needs more evidence.
     """
 
     mask: Mask
     persons: Mask
+    followed: Mask
     disagrees: Mask
     doubted: Mask
 
@@ -145,22 +147,43 @@ class PersonRegions:
         self._blocking_score = blocking_score
         self._margins = margins
         self._hold = Hold(shape, hold_s)
+        self._unfollowed = Hold(shape, hold_s)
         self._hold_s = hold_s
         self._lost_s: dict[int, float] = {}
+        self._candidates: dict[int, Box] = {}
 
-    def update(self, detections: Detections, tracks: Sequence[Track], person_mask: BoolArray, dt: float) -> Mask:
-        """Return the cells of people, now and within the last hold_s.
+    def update(
+        self, detections: Detections, tracks: Sequence[Track], person_mask: BoolArray, dt: float
+    ) -> tuple[Mask, Mask]:
+        """Return the cells of people, now and within the last hold_s, and which of them are `Unsafe.followed`.
 
-        detections: down to the weakest. person_mask: (H, W). dt: s since the last frame.
+        detections: down to the weakest. person_mask: (H, W), of people on confirmed tracks. dt: s since the last frame.
         """
-        now = grown(any_to_grid(person_mask), max(1, round(self._margins.pad * self._height / GRID)))
-        boxes = [*detections.at_least(self._blocking_score).boxes.tolist(), *self._tracked(tracks, dt)]
+        followed = grown(any_to_grid(person_mask), max(1, floor(self._margins.pad * self._height / GRID)))
+        known = [track.box for track in tracks if track.state != TrackState.LOST]
+        sure = detections.scores >= self._blocking_score
+        boxes = [*detections.boxes[sure].tolist(), *self._tracked(tracks, dt)]
         # A weak box that lies over a person is part of one: an arm, a bag, or two people in one box.
-        weak = detections.boxes[detections.scores < self._blocking_score]
+        weak = detections.boxes[~sure]
         boxes += weak[_meeting(weak, boxes)].tolist()
+        boxes = np.array(boxes, np.float32).reshape(-1, 4)
+        theirs = _meeting(boxes, known)
+        self._fill(followed, boxes[theirs].tolist())
+        others = self._fill(np.zeros_like(followed), [*boxes[~theirs].tolist(), *self._given_up(tracks)])
+        persons = self._hold.update(cv2.bitwise_or(followed, others), dt)
+        return persons, minus(persons, self._unfollowed.update(others, dt))
+
+    def _given_up(self, tracks: Sequence[Track]) -> list[Box]:
+        """Return where tracks ended that were never confirmed: what they covered was not followed after all."""
+        states = {track.subject_id: track.state for track in tracks}
+        ended = [box for subject, box in self._candidates.items() if subject not in states]
+        self._candidates = {track.subject_id: track.box for track in tracks if track.state == TrackState.TENTATIVE}
+        return ended
+
+    def _fill(self, mask: Mask, boxes: Sequence[Box]) -> Mask:
         for box in boxes:
-            now[cells(self._margins.widen(box, self._height), now.shape)] = 255
-        return self._hold.update(now, dt)
+            mask[cells(self._margins.widen(box, self._height), mask.shape)] = 255
+        return mask
 
     def _tracked(self, tracks: Sequence[Track], dt: float) -> list[Box]:
         """Return the boxes of live tracks, and of lost ones for as long as the hold.
