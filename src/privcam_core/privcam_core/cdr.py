@@ -207,15 +207,15 @@ def _write_privacy(out: "_Writer", report: PrivacyReport) -> None:
     out.numbers("fff", report.person_area, report.withheld_area, report.quarantined_area)
     out.numbers("B", report.verdict)
     out.string(report.reason)
-    out.numbers("f", report.epsilon)
+    out.numbers("fd", report.epsilon, report.delta)
 
 
 def _read_privacy(read: "_Reader") -> PrivacyReport:
     areas = read.numbers("fff", "privacy.person_area")
     (verdict,) = read.numbers("B", "privacy.verdict")
     reason = read.string("privacy.reason")
-    (epsilon,) = read.numbers("f", "privacy.epsilon")
-    return PrivacyReport(areas[0], areas[1], areas[2], verdict_of(verdict), reason, epsilon)
+    epsilon, delta = read.numbers("fd", "privacy.epsilon")
+    return PrivacyReport(areas[0], areas[1], areas[2], verdict_of(verdict), reason, epsilon, delta)
 
 
 def _to_float32(value: float) -> float:

@@ -195,7 +195,11 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True)
 class PrivacyReport:
-    """What the privacy engine did with one frame. Areas are shares of the picture; epsilon < 0: no accounting."""
+    """What the privacy engine did with one frame. Areas are shares of the picture.
+
+    epsilon, delta: the budget spent on poses in the accountant's window; epsilon < 0 is no accounting, and then delta
+    means nothing.
+    """
 
     person_area: float
     withheld_area: float
@@ -203,6 +207,7 @@ class PrivacyReport:
     verdict: Verdict
     reason: str = ""
     epsilon: float = NO_ACCOUNTING
+    delta: float = 0.0
 
     def __post_init__(self) -> None:
         _require_range(self.person_area, 0.0, 1.0, "privacy.person_area")
@@ -212,6 +217,7 @@ class PrivacyReport:
         _require(len(self.reason) <= 512, "privacy.reason", "is longer than 512 characters")
         _require(self.verdict == Verdict.WITHHOLD or not self.reason, "privacy.reason", "goes with PASS, must be empty")
         _require(isfinite(self.epsilon), "privacy.epsilon", f"{self.epsilon} is not finite")
+        _require(isfinite(self.delta) and 0 <= self.delta < 1, "privacy.delta", f"{self.delta} is not in [0, 1)")
 
 
 @dataclass(frozen=True, eq=False)

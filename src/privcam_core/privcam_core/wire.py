@@ -16,7 +16,7 @@ from privcam_core.omega import CAMERA_ID, SCHEMA
 
 TYPE_NAME = "privcam_msgs/msg/Omega"
 # Hash of the message definition that `privcam_core.cdr` writes. A test compares it with the built message package.
-TYPE_HASH = "RIHS01_5c60ce04c36138157f2212fb2aa6cce03029ea4ead23996396aebe5dc15bf18f"
+TYPE_HASH = "RIHS01_7917583789fbce1d9131a59983a5c7df7ad12d62b8c56196f5cac346763b7fda"
 ATTACHMENT = f"type={TYPE_NAME};hash={TYPE_HASH};schema={SCHEMA}".encode()
 
 ALL_CAMERAS = "privcam/*/omega"

@@ -100,6 +100,8 @@ REFUSED = [
     (REPORT, "privacy.reason", {"verdict": Verdict.WITHHOLD, "reason": "x" * 513}),
     (REPORT, "privacy.reason", {"reason": "but it passed"}),
     (REPORT, "privacy.epsilon", {"epsilon": INFINITE}),
+    (REPORT, "privacy.delta", {"delta": 1.0}),
+    (REPORT, "privacy.delta", {"delta": NAN}),
     (OMEGA, "schema", {"schema": 2}),
     (OMEGA, "environment.key.camera_id", {"key": replace(KEY, camera_id="room2")}),
     (OMEGA, "environment.key", {"key": replace(KEY, frame_id=6)}),

@@ -222,6 +222,7 @@ def _(value: core.PrivacyReport, key: SyncKey) -> msg.PrivacyReport:
         verdict=int(value.verdict),
         reason=value.reason,
         epsilon=value.epsilon,
+        delta=value.delta,
     )
 
 
@@ -234,6 +235,7 @@ def _(message: msg.PrivacyReport) -> core.PrivacyReport:
         verdict=cdr.verdict_of(message.verdict),
         reason=message.reason,
         epsilon=float(message.epsilon),
+        delta=float(message.delta),
     )
 
 

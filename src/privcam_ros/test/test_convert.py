@@ -63,7 +63,9 @@ def omegas(draw: st.DrawFn) -> Omega:
         poses.append(SubjectPose(n + 1, (float(x), float(y), x + 16.5, y + 16.25), points, head, n))
     data = draw(st.binary(min_size=1, max_size=9))
     embedding = Embedding(draw(st.text("abc-", min_size=1, max_size=7)), (len(data),), 0.5, data, 0.25, 1.5)
-    report = PrivacyReport(draw(share), draw(share), draw(share), Verdict.WITHHOLD, draw(st.text("aé", max_size=9)))
+    areas = draw(share), draw(share), draw(share)
+    budget = draw(st.floats(-1, 2e4, width=32)), draw(st.floats(0, 1, exclude_max=True))
+    report = PrivacyReport(*areas, Verdict.WITHHOLD, draw(st.text("aé", max_size=9)), *budget)
     return Omega(key, environment, poses, embedding, report)
 
 
@@ -75,7 +77,7 @@ EXAMPLE = Omega(
         SubjectPose(2, (1.0, 2.0, 3.0, 4.0), np.full((17, 3), 0.25, np.float32), HeadOrientation(pi, -pi / 2, -pi), 1),
     ],
     Embedding("hog-1", (3,), 0.5, b"\x01\xff\x80", 0.25, 1.0),
-    PrivacyReport(0.125, 0.25, 0.5, Verdict.PASS),
+    PrivacyReport(0.125, 0.25, 0.5, Verdict.PASS, epsilon=12.5, delta=1e-5),
 )
 
 
@@ -211,6 +213,8 @@ MESSAGES = [
     ("privacy.key", OTHER_KEY, "privacy.key"),
     ("privacy.verdict", 2, "privacy.verdict"),
     ("privacy.epsilon", float("inf"), "privacy.epsilon"),
+    ("privacy.delta", 1.0, "privacy.delta"),
+    ("privacy.delta", -1e-5, "privacy.delta"),
 ]
 
 
