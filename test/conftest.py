@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ def pytest_configure() -> None:
     from privcam_cli.launching import graph_environment
 
     os.environ.update(graph_environment(free_domain()))
+    # What a test remembers of a room is no business of the next one, or of the user's own cameras.
+    os.environ["PRIVCAM_STATE"] = tempfile.mkdtemp(prefix="privcam_test_state_")
 
 
 @pytest.fixture(scope="session")

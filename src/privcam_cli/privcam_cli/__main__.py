@@ -8,6 +8,8 @@ COMMANDS = {
     "demo": "privcam_cli.demo",
     "test": "privcam_cli.testing",
     "bench": "privcam_cli.bench",
+    "audit": "privcam_cli.audit.command",
+    "commission": "privcam_cli.commission",
     "survey": "privcam_cli.survey",
     "launch": "privcam_cli.launching.command",
     "replay": "privcam_cli.replay",

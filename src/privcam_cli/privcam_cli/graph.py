@@ -1,6 +1,7 @@
 """Starting the real graph from a launch file, watching it, and ending it."""
 
 import os
+import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -24,7 +25,9 @@ class Graph(AbstractContextManager["Graph"]):
 
     def __init__(self, launch: str, arguments: Mapping[str, str], *, log: Path, domain_id: int) -> None:
         processes = parse(resource(f"launch/{launch}.launch.xml"), arguments)
-        self.environment = graph_environment(domain_id)
+        # A measurement starts from nothing, and leaves the memory of the user's own cameras alone.
+        self._state = tempfile.TemporaryDirectory(prefix="privcam_state_")
+        self.environment = {**graph_environment(domain_id), "PRIVCAM_STATE": self._state.name}
         self.warning = shared_memory_warning(len(processes))
         self.exit_code: int | None = None
         self.log = log
@@ -60,6 +63,7 @@ class Graph(AbstractContextManager["Graph"]):
         self._runner.stop()
         self._thread.join()
         self._out.close()
+        self._state.cleanup()
 
     def errors(self, most: int = 12) -> str:
         """Return the lines of the log that tell of errors, the newest last."""

@@ -13,17 +13,25 @@ from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import Encoder, HogEncoder
 from privcam_edge.perception.detector import Detector
 from privcam_edge.perception.subjects import SubjectPoser
-from privcam_edge.privacy.engine import EngineSettings, Mode
-from privcam_edge.privacy.eraser import Eraser
+from privcam_edge.privacy.commissioned import CommissionedPlate
+from privcam_edge.privacy.engine import EngineSettings
+from privcam_edge.privacy.eraser import Eraser, Mode
+from privcam_edge.privacy.pose_anonymizer import PoseSettings
 from privcam_edge.tracking.follower import Follower
 
 
 @dataclass
 class EdgePipeline:
-    """Frame in, Ω out. `seconds` collects the time of each stage, one value a frame."""
+    """Frame in, Ω out. `seconds` collects the time of each stage, one value a frame.
+
+    Pictures are inspected before the call returns, so that Ω is a function of the frames, of the noise in z and of that
+    in the poses.
+    """
 
     mode: Mode = "adaptive"
     settings: EngineSettings | None = None
+    pose_settings: PoseSettings | None = None
+    plate: CommissionedPlate | None = None
     fast: bool | None = None
     threads: int = 1
     encoder: Encoder = field(default_factory=HogEncoder)
@@ -33,7 +41,7 @@ class EdgePipeline:
         self.detect = Detector(threads=self.threads)
         self.follow = Follower()
         self.pose = SubjectPoser(fast=self.fast, threads=self.threads)
-        self.erase = Eraser(self.mode, self.settings, threads=self.threads)
+        self.erase = Eraser(self.mode, self.settings, poses=self.pose_settings, plate=self.plate, threads=self.threads)
         self.compose = Composer()
 
     def __call__(self, key: SyncKey, image: npt.NDArray[np.uint8]) -> Omega:
@@ -45,12 +53,12 @@ class EdgePipeline:
         with self._timed("pose"):
             poses = self.pose(image, tracks, key.stamp_ns)
         with self._timed("eraser"):
-            environment, report = self.erase(key, image, detections, tracks, poses)
+            environment, report, anonymous_poses = self.erase(key, image, detections, tracks, poses)
         with self._timed("composer"):
-            anonymous = self.compose(environment, poses)
+            anonymous = self.compose(environment, anonymous_poses)
         with self._timed("embedder"):
             embedding = self.encoder(anonymous)
-        return Omega(key, environment, poses, embedding, report)
+        return Omega(key, environment, anonymous_poses, embedding, report)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

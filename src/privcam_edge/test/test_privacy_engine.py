@@ -11,6 +11,7 @@ from privcam_core.images import FILL
 from privcam_core.perception import Detections, Track, TrackState
 from privcam_edge.privacy.clean_plate import PlateTimes
 from privcam_edge.privacy.engine import EngineSettings, PrivacyEngine
+from privcam_edge.privacy.recall import Remembered
 from privcam_edge.privacy.unsafe import from_grid
 
 SHAPE = (120, 160)
@@ -44,8 +45,8 @@ def track(box, state=TrackState.CONFIRMED, subject_id=1, velocity=(0.0, 0.0)):
 class Film:
     """An engine with a clock and a noisy camera. Keeps every result and every picture of people that went in."""
 
-    def __init__(self, mode="adaptive", settings=QUICK):
-        self.engine = PrivacyEngine(mode, settings)
+    def __init__(self, settings=QUICK):
+        self.engine = PrivacyEngine(settings)
         self.results = []
         self._rng = np.random.default_rng(11)
 
@@ -255,7 +256,7 @@ def test_a_picture_of_another_size_makes_everything_unknown_with_a_new_epoch():
 
 @pytest.mark.parametrize("fps", [5, 30])
 def test_evidence_is_measured_in_seconds_at_any_frame_rate(fps):
-    engine = PrivacyEngine("adaptive", QUICK)
+    engine = PrivacyEngine(QUICK)
     first = None
     for k in range(6 * fps):
         result = engine.update(room(), found(), [], np.zeros(SHAPE, np.bool_), 10**18 + k * 10**9 // fps)
@@ -274,14 +275,71 @@ def test_an_operator_approves_what_was_quarantined():
     assert film.show(room(), 5.0).validity.all()
 
 
-def test_the_mode_of_the_paper_shows_the_frame_minus_the_mask():
-    film = Film("paper")
-    mask = np.zeros(SHAPE, np.bool_)
-    mask[30:110, 60:90] = True
-    result = film.show(room(), mask=mask)
-    assert (result.environment_plate[mask] == FILL).all()
-    assert np.abs(result.environment_plate[~mask].astype(int) - room()[~mask]).max() < 12
-    np.testing.assert_array_equal(result.validity, ~mask)
+def test_what_the_inspection_found_is_taken_back_and_does_not_come_again_by_waiting():
+    film = Film()
+    assert film.show(room(), 4.0).validity.all()
+    film.engine.suspect([(60, 30, 90, 110)])
+    assert not film.show(room()).validity[30:110, 60:90].any()
+    result = film.show(room(), 30.0)
+    assert not result.validity[30:110, 60:90].any()
+    assert result.validity.mean() > 0.5
+    assert film.engine.quarantined[30:110, 60:90].all()
+
+
+def test_whoever_was_found_by_the_inspection_and_is_then_seen_to_walk_away_leaves_background_behind():
+    film = Film()
+    there, gone = (60, 30, 90, 110), (115, 30, 145, 110)
+    film.show(with_person(room(), there), 4.0)
+    film.engine.suspect([there])
+    film.show(with_person(room(), there), 1.0, found(there), [track(there)])
+    film.show(with_person(room(), gone), 10.0, found(gone), [track(gone)])
+    assert film.results[-1].validity[40:100, 65:85].all()
+    assert_shows_only(film.results[-1], room())
+
+
+def memory_of(film):
+    result = film.results[-1]
+    return Remembered(result.environment_plate, result.validity, film.engine.quarantined)
+
+
+def test_after_a_restart_the_room_is_shown_again_as_soon_as_the_view_matches():
+    before, after = Film(), Film()
+    before.show(room(), 4.0)
+    after.engine.remember(memory_of(before))
+    assert not after.show(room()).validity.any()
+    assert after.show(room(), 1.6).validity.all()
+    assert_shows_only(after.results[-1], room())
+
+
+def test_after_a_restart_behind_a_person_the_remembered_room_is_shown_and_the_person_is_not():
+    before, after = Film(), Film()
+    before.show(room(), 4.0)
+    after.engine.remember(memory_of(before))
+    box = (60, 30, 90, 110)
+    result = after.show(with_person(room(), box), 1.6, found(box), [track(box)])
+    assert result.validity.all()
+    assert_shows_only(result, room())
+
+
+def test_after_a_restart_with_another_view_nothing_of_the_old_one_is_shown():
+    before, after = Film(), Film()
+    before.show(room(), 4.0)
+    after.engine.remember(memory_of(before))
+    after.show(room(9), 12.0)
+    for result in after.results:
+        assert_shows_only(result, room(9))
+    assert after.results[-1].validity.all()
+
+
+def test_whoever_was_quarantined_before_a_restart_still_is_after_it():
+    before, after = Film(), Film()
+    lying = (40, 80, 100, 110)
+    before.show(with_person(room(), lying), 2.0, found(lying), [track(lying)])
+    before.show(with_person(room(), lying), 4.0)
+    after.engine.remember(memory_of(before))
+    result = after.show(with_person(room(), lying), 60.0)
+    assert_shows_only(result, room())
+    assert not result.validity[80:110, 40:100].any()
 
 
 @pytest.mark.parametrize(
@@ -299,11 +357,6 @@ def test_a_wrong_input_is_refused_by_name(image, mask, named):
         PrivacyEngine().update(image, found(), [], mask, 1)
 
 
-def test_an_unknown_mode_is_refused():
-    with pytest.raises(ValueError, match="mode"):
-        PrivacyEngine("blur")
-
-
 def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="weak_score"):
         EngineSettings(weak_score=0.5, blocking_score=0.2)
@@ -314,7 +367,7 @@ def test_settings_that_make_no_sense_are_refused():
 def test_replaying_recorded_regions_with_other_people_inside_changes_no_byte(seed, speed, detected):
     """Non-interference of the whole engine, on a film with a person, a lost track and a moved chair."""
     rng = np.random.default_rng(seed)
-    live, replayed = PrivacyEngine("adaptive", QUICK), PrivacyEngine("adaptive", QUICK)
+    live, replayed = PrivacyEngine(QUICK), PrivacyEngine(QUICK)
     shown = 0.0
     for k in range(120):
         box = (40 + min(60, k * speed), 30, 70 + min(60, k * speed), 110)

@@ -1,6 +1,7 @@
-"""eraser_node: FrameRef and everything known of people in, environment and privacy report out."""
+"""eraser_node: FrameRef and everything known of people in; environment, anonymous poses and privacy report out."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +9,13 @@ import numpy.typing as npt
 from privcam_msgs.msg import DetectionArray, Environment, PrivacyReport, SubjectPoseArray, TrackArray
 
 from privcam_core.omega import SyncKey
+from privcam_core.state import plates_folder, state_folder
 from privcam_edge.nodes.base import FrameNode
+from privcam_edge.privacy.commissioned import CommissionedPlate
 from privcam_edge.privacy.eraser import Eraser
-from privcam_ros.convert import from_msg, to_msg
+from privcam_edge.privacy.memory import PlateMemory
+from privcam_edge.privacy.pose_anonymizer import PoseSettings
+from privcam_ros.convert import from_msg, poses_to_msg, to_msg
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
 
@@ -20,21 +25,40 @@ class Parameters:
     """Parameters of the eraser node."""
 
     mode: str = param(
-        "adaptive", "adaptive: the clean plate; paper: frame minus mask, which leaks and is there to compare",
-        choices=("adaptive", "paper"),
+        "adaptive", "adaptive: the clean plate; locked: the plate that was approved with `privcam commission`; paper: "
+        "frame minus mask, which leaks and is there to compare",
+        choices=("adaptive", "locked", "paper"),
     )  # fmt: skip
-    threads: int = param(1, "CPU threads of the mask model", low=1, high=64)
+    i_accept_leaks: bool = param(False, "paper only: without it the node does not start in that mode")
+    pose_privacy: str = param(
+        "canonical", "canonical: a standard body in the same posture; raw: as estimated, people can be told apart",
+        choices=("canonical", "raw"),
+    )  # fmt: skip
+    remember: bool = param(True, "adaptive only: keep the picture of the room and the quarantine over a restart")
+    threads: int = param(1, "CPU threads of each model", low=1, high=64)
 
 
 class EraserNode(FrameNode[Parameters]):
-    """The last node that sees raw pixels. What it publishes holds none of a person."""
+    """The last node that sees raw pixels and raw poses. What it publishes holds nothing of them."""
 
     def __init__(self) -> None:
         super().__init__("eraser", Parameters)
-        self._erase = Eraser(self.parameters.mode, threads=self.parameters.threads)
+        chosen, camera_id = self.parameters, self.get_namespace().strip("/")
+        if chosen.mode == "paper" and not chosen.i_accept_leaks:
+            raise ValueError("mode: paper leaks persons; set i_accept_leaks to true if that is what you want to see")
+        self._executor = ThreadPoolExecutor(1, "inspection")
+        self._erase = Eraser(
+            chosen.mode,
+            poses=PoseSettings(mode=chosen.pose_privacy),
+            plate=CommissionedPlate.load(plates_folder(), camera_id) if chosen.mode == "locked" else None,
+            memory=PlateMemory(state_folder() / "rooms" / camera_id, self._executor) if chosen.remember else None,
+            executor=self._executor,
+            threads=chosen.threads,
+        )
         self._environments = self.create_publisher(Environment, "environment", STREAM)
         self._reports = self.create_publisher(PrivacyReport, "privacy", STREAM)
-        parts = ("detections", DetectionArray), ("tracks", TrackArray), ("poses", SubjectPoseArray)
+        self._poses = self.create_publisher(SubjectPoseArray, "poses", STREAM)
+        parts = ("detections", DetectionArray), ("tracks", TrackArray), ("raw_poses", SubjectPoseArray)
         self.on_frame(self._clean, *parts)
 
     def _clean(
@@ -43,13 +67,20 @@ class EraserNode(FrameNode[Parameters]):
         image: npt.NDArray[np.uint8],
         found: DetectionArray,
         tracks: TrackArray,
-        poses: SubjectPoseArray,
+        raw_poses: SubjectPoseArray,
     ) -> None:
-        environment, report = self._erase(key, image, from_msg(found), from_msg(tracks), from_msg(poses))
+        environment, report, poses = self._erase(key, image, from_msg(found), from_msg(tracks), from_msg(raw_poses))
         self.facts["validity"] = f"{environment.validity:.3f}"
         self.facts["epoch"] = environment.epoch
+        self.facts.update(self._erase.facts)
         self._reports.publish(to_msg(report, key))
+        self._poses.publish(poses_to_msg(poses, key))
         self._environments.publish(to_msg(environment))
+
+    def stop(self) -> None:
+        """Let a picture that is being inspected go."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        super().stop()
 
 
 def main() -> None:

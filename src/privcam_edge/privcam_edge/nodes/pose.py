@@ -1,4 +1,4 @@
-"""pose_node: FrameRef and tracks in, poses of the confirmed subjects out."""
+"""pose_node: FrameRef and tracks in, poses of the confirmed subjects out, for the eraser only."""
 
 import sys
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class PoseNode(FrameNode[Parameters]):
     def __init__(self) -> None:
         super().__init__("pose", Parameters)
         self._pose = SubjectPoser(fast=self.parameters.fast or None, threads=self.parameters.threads)
-        self._out = self.create_publisher(SubjectPoseArray, "poses", STREAM)
+        self._out = self.create_publisher(SubjectPoseArray, "raw_poses", STREAM)
         self.on_frame(self._estimate, ("tracks", TrackArray))
 
     def _estimate(self, key: SyncKey, image: npt.NDArray[np.uint8], tracks: TrackArray) -> None:

@@ -72,8 +72,9 @@ class PersonMasks:
 def add_segment(
     union: MaskArray, image: npt.NDArray[np.uint8], box: npt.NDArray[np.floating], session: Session, dilation: int
 ) -> None:
-    """Set the pixels of the person in the box to 1: as segmented and grown by `dilation` px, or the whole box where that
-    is not plausible. Nothing beyond the reach of the box is set, so the shape of the mask says nothing outside of it.
+    """Set the pixels of the person in the box to 1: as segmented and grown by `dilation` px, or the whole box.
+
+    Nothing beyond the reach of the box is set, so the shape of the mask says nothing outside of it.
     """
     height, width = image.shape[:2]
     reach = _REACH * (box[2:] - box[:2])

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from privcam_core.images import FILL
 from privcam_edge.privacy.light import LightChange, difference, light_change
+from privcam_edge.privacy.recall import Recall
 from privcam_edge.privacy.unsafe import (
     GRID,
     FloatArray,
@@ -79,13 +80,18 @@ class CleanPlate:
         self._times = times
         self._shape = shape
         self._shadow = max(1, round(_SHADOW_SHARE * shape[0] / GRID))
+        self._recall: Recall | None = None
         self.forget()
+
+    def remember(self, recall: Recall) -> None:
+        """Take over what is remembered of the room, once the view is seen to be the same."""
+        self._recall = recall
 
     def forget(self) -> None:
         """Make every cell unknown."""
         grid = grid_shape(self._shape)
         self._value: FloatArray = np.full((*self._shape, 3), FILL, np.float32)
-        self._remember()
+        self._shrink()
         self.known: Mask = np.zeros(grid, np.uint8)
         self.proven: Mask = np.zeros(grid, np.uint8)
         self.changed: Mask = np.zeros(grid, np.uint8)
@@ -119,10 +125,16 @@ class CleanPlate:
         fresh = minus(safe, cv2.bitwise_or(cv2.bitwise_or(self.proven, blocked), growing))
         self._learn(frame, cv2.bitwise_or(growing, cv2.bitwise_and(kept, open_ground)), fresh, step)
         self._relight(change, cv2.bitwise_and(self.proven, cv2.bitwise_not(open_ground)), step)
-        self._remember()
+        self._take_over(frame, safe, blocked, dt)
+        self._shrink()
         paused = cv2.bitwise_and(minus(unsafe.followed, blocked), self.known)
         self._age_cells(growing, fresh, paused, unsafe.doubted, step)
         return kept
+
+    def unlearn(self, where: Mask) -> None:
+        """Forget all cells in `where` and ask for longer evidence there."""
+        self.proven = minus(self.proven, where)
+        self.doubt(where)
 
     def doubt(self, where: Mask) -> None:
         """Forget unproven cells in `where` and ask for longer evidence there."""
@@ -154,8 +166,7 @@ class CleanPlate:
         # Neighbours of what has just become old enough are about to be: one step for all of them.
         old = cv2.compare(self._changed_s, self._times.change / 2, cv2.CMP_GT)
         self._changed_s[old > 0] = 0.0
-        self.proven = minus(self.proven, old)
-        self.doubt(old)
+        self.unlearn(old)
 
     def _kept(self, small: npt.NDArray[np.uint8], expected: npt.NDArray[np.uint8], judged: Mask, step: float) -> Mask:
         gap = difference(small, expected)
@@ -182,6 +193,18 @@ class CleanPlate:
         lit = np.clip(self._value * gain + part.offset, 0, 255)
         cv2.copyTo(lit, from_grid(hidden, self._shape), self._value)
 
+    def _take_over(self, frame: npt.NDArray[np.uint8], safe: Mask, blocked: Mask, dt: float) -> None:
+        """Fill what is not proven from the memory, if there is one and the view is the same."""
+        if self._recall is None:
+            return
+        held = self._recall.update(frame, safe, dt)
+        if held is not None:
+            taken = minus(held[1], cv2.bitwise_or(self.proven, blocked))
+            self._value[from_grid(taken, self._shape) > 0] = held[0][from_grid(taken, self._shape) > 0]
+            self.known, self.proven = cv2.bitwise_or(self.known, taken), cv2.bitwise_or(self.proven, taken)
+        if self._recall.decided:
+            self._recall = None
+
     def _age_cells(self, growing: Mask, fresh: Mask, paused: Mask, doubted: Mask, step: float) -> None:
         # Somebody who is followed and walks past takes no evidence away: what was there before is there after. Whoever
         # is lost from sight is quarantined, and those cells start again.
@@ -207,6 +230,6 @@ class CleanPlate:
         self.known = minus(self.known, where)
         self._age[where > 0] = 0.0
 
-    def _remember(self) -> None:
+    def _shrink(self) -> None:
         self.picture: npt.NDArray[np.uint8] = cv2.convertScaleAbs(self._value)
         self.small: npt.NDArray[np.uint8] = to_grid(self.picture)

@@ -7,7 +7,6 @@ into `absorb` with any pixels whatever inside the regions: not one byte of what 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
 import cv2
 import numpy as np
@@ -17,8 +16,8 @@ from privcam_core.images import require_bgr8
 from privcam_core.perception import Box, Detections, Track
 from privcam_edge.privacy.clean_plate import CleanPlate, PlateTimes
 from privcam_edge.privacy.motion import MotionDetector
-from privcam_edge.privacy.paper import erase
 from privcam_edge.privacy.quarantine import Quarantine
+from privcam_edge.privacy.recall import Recall, Remembered
 from privcam_edge.privacy.snapshot import NS, Snapshot
 from privcam_edge.privacy.unsafe import (
     GRID,
@@ -33,8 +32,6 @@ from privcam_edge.privacy.unsafe import (
     minus,
     share,
 )
-
-Mode = Literal["adaptive", "paper"]
 
 
 @dataclass(frozen=True)
@@ -107,17 +104,12 @@ class _Room:
 
 
 class PrivacyEngine:
-    """Makes the environment from frames and from what is known of people in them.
+    """Makes the environment from frames and from what is known of people in them, in mode `adaptive`."""
 
-    mode: `adaptive` shows the clean plate; `paper` shows the frame minus the masks, leaks, and is there to compare.
-    """
-
-    def __init__(self, mode: Mode = "adaptive", settings: EngineSettings | None = None) -> None:
-        if mode not in get_args(Mode):
-            raise ValueError(f"mode: {mode!r} is not one of {', '.join(get_args(Mode))}")
-        self.mode = mode
+    def __init__(self, settings: EngineSettings | None = None) -> None:
         self._settings = settings or EngineSettings()
         self._room: _Room | None = None
+        self._memory: Remembered | None = None
 
     def update(
         self,
@@ -138,8 +130,6 @@ class PrivacyEngine:
             raise ValueError(
                 f"person_mask: is {person_mask.dtype} {person_mask.shape}, needs bool {image.shape[:2]} like the image"
             )
-        if self.mode == "paper":
-            return self._paper(image, person_mask)
         unsafe = self.compute_unsafe(image, detections, tracks, person_mask, stamp_ns)
         return self.absorb(image, unsafe, tracks, stamp_ns)
 
@@ -193,6 +183,30 @@ class PrivacyEngine:
             quarantined_area=share(quarantine.blocked),
         )
 
+    def remember(self, memory: Remembered) -> None:
+        """Take what was known before a restart. It is used for pictures of its size, once one shows the same view.
+
+        The quarantine holds at once, and also when the view is another: nobody knows whether those people left.
+        """
+        self._memory = memory
+
+    def suspect(self, boxes: Sequence[Box]) -> None:
+        """Forget and quarantine what lies in `boxes` (px): the inspection found somebody there in a picture."""
+        if self._room is None:
+            raise ValueError("suspect: there was no frame yet")
+        where = np.zeros_like(self._room.plate.proven)
+        for box in boxes:
+            where[cells(self._settings.margins.widen(box, self._room.shape[0]), where.shape)] = 255
+        self._room.plate.unlearn(where)
+        self._room.quarantine.add(where)
+
+    @property
+    def quarantined(self) -> BoolArray:
+        """Where somebody may still be who was lost from sight, (H, W) of the newest picture."""
+        if self._room is None:
+            return np.zeros((1, 1), np.bool_)
+        return from_grid(self._room.quarantine.blocked, self._room.shape) > 0
+
     def approve(self, where: BoolArray) -> None:
         """Open quarantined pixels in `where` (H, W) that an operator has looked at and found free of people."""
         if self._room is None or where.shape != self._room.shape:
@@ -206,6 +220,10 @@ class PrivacyEngine:
             # An epoch is never used twice, so that no receiver takes a new room for an old one.
             epoch = self._room.snapshot.epoch + 1 if self._room else 1
             self._room = _Room((shape[0], shape[1]), self._settings, epoch)
+            memory, self._memory = self._memory, None
+            if memory is not None and memory.validity.shape == self._room.shape:
+                self._room.quarantine.add(any_to_grid(memory.quarantined))
+                self._room.plate.remember(Recall(memory))
         return self._room
 
     def _weak_boxes(self, detections: Detections, height: int) -> list[Box]:
@@ -214,12 +232,6 @@ class PrivacyEngine:
             self._settings.margins.widen((x0, y0, x1, y1), height)
             for x0, y0, x1, y1 in detections.boxes[chosen].tolist()
         ]
-
-    def _paper(self, image: npt.NDArray[np.uint8], person_mask: BoolArray) -> EngineResult:
-        room = self._room_for(image.shape[:2])
-        room.snapshot.epoch += 1
-        share = float(person_mask.mean())
-        return EngineResult(erase(image, person_mask), ~person_mask, True, room.snapshot.epoch, share, share, 0.0)
 
 
 def _seconds(before_ns: int | None, now_ns: int) -> float:

@@ -1,41 +1,59 @@
-"""The last place that sees a raw frame: frame and findings in, environment and privacy report out."""
+"""The seam: the one call that takes raw frames and raw poses, and gives values that may leave the edge."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.images import encode_environment
 from privcam_core.omega import Environment, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.perception import Detections, Track
 from privcam_core.skeleton import KEYPOINT_COUNT
 from privcam_edge.perception.masks import PersonMasks
-from privcam_edge.privacy.engine import EngineResult, EngineSettings, Mode, PrivacyEngine
+from privcam_edge.privacy.accountant import Accountant
+from privcam_edge.privacy.commissioned import CommissionedPlate
+from privcam_edge.privacy.egress import AtOnce, Egress, Inspect, Picture
+from privcam_edge.privacy.engine import EngineSettings, PrivacyEngine
+from privcam_edge.privacy.inspection import EgressInspector
+from privcam_edge.privacy.locked import LockedEngine
+from privcam_edge.privacy.memory import PlateMemory
+from privcam_edge.privacy.paper import PaperEngine
+from privcam_edge.privacy.pose_anonymizer import PoseAnonymizer, PoseSettings
+
+Mode = Literal["adaptive", "locked", "paper"]
 
 # The PNG is repeated within the edge this often, so that a node that was restarted knows Ī again soon.
 REPEAT_S = 2.0
 
 
+class Published(NamedTuple):
+    """What leaves of one frame."""
+
+    environment: Environment
+    report: PrivacyReport
+    poses: list[SubjectPose]
+
+
 class EnvironmentWriter:
-    """Turns the engine's results into environments: a PNG when the picture changed, its digest in between."""
+    """Turns pictures into environments: the PNG when it is another, its digest in between."""
 
     def __init__(self, repeat_s: float = REPEAT_S) -> None:
         self._repeat_s = repeat_s
         self._current: Environment | None = None
         self._written_s = 0.0
 
-    def __call__(self, key: SyncKey, result: EngineResult) -> Environment:
-        """Return the environment to publish for the frame κ = `key`."""
+    def __call__(self, key: SyncKey, picture: Picture, *, stale: bool = False) -> Environment:
+        """Return the environment to publish for the frame κ = `key`. stale: do not repeat the bytes."""
         current = self._current
-        if current is None or current.epoch != result.epoch:
-            png = encode_environment(result.environment_plate, result.validity)
-            height, width = result.validity.shape
-            share = float(np.float32(result.validity.mean()))
-            current = Environment.of(key, png, height, width, share, result.epoch)
+        if current is None or current.epoch != picture.epoch:
+            height, width = picture.validity.shape
+            share = float(np.float32(picture.validity.mean()))
+            current = Environment.of(key, picture.png, height, width, share, picture.epoch)
             repeat = True
         else:
-            repeat = abs(key.seconds - self._written_s) >= self._repeat_s
+            repeat = not stale and abs(key.seconds - self._written_s) >= self._repeat_s
             current = replace(current, key=key)
         self._current = current
         if not repeat:
@@ -45,15 +63,52 @@ class EnvironmentWriter:
 
 
 class Eraser:
-    """Masks, privacy engine and environment of one camera.
+    """Masks, privacy engine, inspection and pose anonymisation of one camera.
 
     seam: raw pixels come in here and nowhere after; what goes out is publishable.
     """
 
-    def __init__(self, mode: Mode = "adaptive", settings: EngineSettings | None = None, *, threads: int = 1) -> None:
+    def __init__(
+        self,
+        mode: Mode = "adaptive",
+        settings: EngineSettings | None = None,
+        *,
+        poses: PoseSettings | None = None,
+        plate: CommissionedPlate | None = None,
+        memory: PlateMemory | None = None,
+        executor: Executor | None = None,
+        threads: int = 1,
+    ) -> None:
+        """Load the models.
+
+        poses: how they are anonymised. plate: the approved one, for `locked` and only there. memory: what survives
+        a restart, for `adaptive`; None keeps nothing. executor: where pictures are inspected; None inspects each
+        before the call returns. threads: processor cores of each model.
+
+        Raises: ValueError for a mode that is not one, or without its plate. ModelError where a model is missing.
+        MemoryRejected for a memory on disk that was changed.
+        """
+        if mode not in get_args(Mode):
+            raise ValueError(f"mode: {mode!r} is not one of {', '.join(get_args(Mode))}")
+        if (mode == "locked") != (plate is not None):
+            raise ValueError(f"mode: {mode} {'needs an approved plate' if mode == 'locked' else 'takes no plate'}")
         self._masks = PersonMasks(threads=threads)
-        self._engine = PrivacyEngine(mode, settings)
+        self._engine: PrivacyEngine | LockedEngine | PaperEngine
+        inspect: Inspect
+        if plate is not None:
+            # An operator has looked at these bytes.
+            self._engine, inspect = LockedEngine(plate), _nothing
+        elif mode == "paper":
+            self._engine, inspect = PaperEngine(), _nothing
+        else:
+            self._engine, inspect = PrivacyEngine(settings), EgressInspector(threads=threads)
+        self._memory = memory if isinstance(self._engine, PrivacyEngine) else None
+        if self._memory and isinstance(self._engine, PrivacyEngine) and (known := self._memory.load()) is not None:
+            self._engine.remember(known)
+        self._egress = Egress(inspect, executor or AtOnce())
         self._write = EnvironmentWriter()
+        self._anonymize = PoseAnonymizer(poses)
+        self._account = Accountant(poses or PoseSettings())
 
     def __call__(
         self,
@@ -62,16 +117,38 @@ class Eraser:
         detections: Detections,
         tracks: Sequence[Track],
         poses: Sequence[SubjectPose],
-    ) -> tuple[Environment, PrivacyReport]:
-        """Return what may be published of one frame, (H, W, 3) uint8 BGR."""
+    ) -> Published:
+        """Return what may be published of one frame, (H, W, 3) uint8 BGR. poses: as they were estimated."""
         boxes = np.array([pose.box for pose in poses], np.float32).reshape(-1, 4)
         keypoints = np.array([pose.keypoints for pose in poses], np.float32).reshape(-1, KEYPOINT_COUNT, 3)
         mask = self._masks(image, boxes, keypoints)
         result = self._engine.update(image, detections, tracks, mask, key.stamp_ns)
+        picture, findings = self._egress(result, key.stamp_ns)
+        if isinstance(self._engine, PrivacyEngine):
+            if findings:
+                self._engine.suspect([finding.box for finding in findings])
+            if self._memory is not None:
+                self._memory.keep(picture.png, self._engine.quarantined, key.stamp_ns)
+        anonymous = self._anonymize(poses, (image.shape[0], image.shape[1]), key.stamp_ns)
+        epsilon, delta = self._account(key.stamp_ns, released=self._anonymize.released)
         report = PrivacyReport(
             person_area=result.person_area,
-            withheld_area=result.withheld_area,
+            withheld_area=1.0 - float(picture.validity.mean()),
             quarantined_area=result.quarantined_area,
             verdict=Verdict.PASS,
+            epsilon=epsilon,
+            delta=delta,
         )
-        return self._write(key, result), report
+        return Published(self._write(key, picture, stale=self._egress.stale), report, anonymous)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Counts and notes for the diagnostics."""
+        facts = {"pictures_inspected": str(self._egress.inspected), "findings": str(self._egress.found)}
+        if isinstance(self._engine, LockedEngine):
+            facts["plate"] = self._engine.note or "as approved"
+        return facts
+
+
+def _nothing(_png: bytes) -> list[object]:
+    return []

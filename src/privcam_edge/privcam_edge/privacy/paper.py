@@ -1,9 +1,13 @@
 """The erasure as the report writes it: this frame without the masks. For comparison only: what a mask misses leaves."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from privcam_core.images import FILL
+from privcam_core.perception import Detections, Track
+from privcam_edge.privacy.engine import EngineResult
 from privcam_edge.privacy.unsafe import BoolArray
 
 
@@ -12,3 +16,23 @@ def erase(image: npt.NDArray[np.uint8], person_mask: BoolArray) -> npt.NDArray[n
     erased = image.copy()
     erased[person_mask] = FILL
     return erased
+
+
+class PaperEngine:
+    """As `PrivacyEngine`, with the frame minus the masks."""
+
+    def __init__(self) -> None:
+        self._epoch = 0
+
+    def update(
+        self,
+        image: npt.NDArray[np.uint8],
+        _detections: Detections,
+        _tracks: Sequence[Track],
+        person_mask: BoolArray,
+        _stamp_ns: int,
+    ) -> EngineResult:
+        """Return one frame without its masks. Arguments as for `PrivacyEngine.update`."""
+        self._epoch += 1
+        masked = float(person_mask.mean())
+        return EngineResult(erase(image, person_mask), ~person_mask, True, self._epoch, masked, masked, 0.0)

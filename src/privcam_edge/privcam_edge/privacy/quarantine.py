@@ -2,7 +2,7 @@
 
 A person who lies still and is no longer detected looks exactly like background that was just uncovered. Only three
 things open such a region again: the background that was proven before is seen there, the person is found again and
-seen to move away, or an operator approves.
+seen to move away, or an operator approves. So it is with what the inspection found in a picture.
 """
 
 from collections.abc import Sequence
@@ -106,6 +106,16 @@ class Quarantine:
                 left_behind = minus(left_behind, cv2.bitwise_or(unsafe.persons, plate.proven))
                 plate.doubt(left_behind)
                 case.pending[left_behind[case.part] > 0] = 0
+        self._join()
+
+    def add(self, where: Mask) -> None:
+        """Close cells in which somebody may be whom no track knows: a finding of the inspection, or of a memory."""
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(where, connectivity=8)
+        for number, (x, y, w, h, _) in enumerate(stats[1:count].tolist(), start=1):
+            part = slice(y, y + h), slice(x, x + w)
+            pending = np.where(labels[part] == number, np.uint8(255), np.uint8(0))
+            self._seen_s[part][pending > 0] = 0.0
+            self._lost.append(_Lost(NOBODY, part, pending, age_s=_GRACE_S))
         self._join()
 
     def approve(self, where: Mask) -> None:
