@@ -15,13 +15,19 @@ from privcam_core.images import FILL, encode_environment
 from privcam_edge.privacy.engine import EngineResult
 from privcam_edge.privacy.inspection import Finding
 from privcam_edge.privacy.snapshot import NS
-from privcam_edge.privacy.unsafe import BoolArray
+from privcam_edge.privacy.unsafe import BoolArray, Margins
 
 Inspect = Callable[[bytes], Sequence[Finding]]
 
 # Background that is not sure any more may be named this long while its successor is inspected, on a gateway that is
 # busy with people. It has left before, so naming it tells nothing new; then nothing is shown.
 PATIENCE_S = 10.0
+# A blanked part is a new shape, so what is left is searched again. A picture with findings after so many times shows
+# nothing.
+ROUNDS = 6
+# A finding of this score in a part of the picture that is shown as good as whole is somebody, and quarantined. A
+# weaker one is blanked for as long as it is found, because chairs and the outlines of blanked parts come and go.
+SURE_PERSON, SURE_FACE, SURE_SHARE = 0.45, 0.7, 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +43,14 @@ class Egress:
     """Lets pictures out of the edge, one camera's.
 
     inspect: searches the bytes of a picture for people. executor: where that runs; one that runs it at once makes the
-    whole edge a function of its input. `inspected` counts pictures, `found` what was seen in them.
+    whole edge a function of its input. margins: how far around a finding is blanked. `inspected` counts pictures,
+    `found` what was seen in them and blanked.
     """
 
-    def __init__(self, inspect: Inspect, executor: Executor) -> None:
+    def __init__(self, inspect: Inspect, executor: Executor, margins: Margins | None = None) -> None:
         self._inspect = inspect
         self._executor = executor
+        self._margins = margins or Margins()
         self._running: Future[tuple[Picture, Sequence[Finding]]] | None = None
         self._asked = 0
         self._current: Picture | None = None
@@ -51,7 +59,7 @@ class Egress:
         self.found = 0
 
     def __call__(self, result: EngineResult, stamp_ns: int) -> tuple[Picture, Sequence[Finding]]:
-        """Return the picture that holds for this frame, and what was found in one that may not leave.
+        """Return the picture that holds for this frame, and who was found for sure and has to be quarantined.
 
         Raises what the inspection raised; from then on nothing is shown until one succeeds.
         """
@@ -78,30 +86,41 @@ class Egress:
         return self._stale_since_ns is not None
 
     def _examine(self, result: EngineResult) -> tuple[Picture, Sequence[Finding]]:
-        png = encode_environment(result.environment_plate, result.validity)
-        return Picture(png, result.validity, 0), self._inspect(png)
+        """Return the picture with all blank that may be somebody, and who must be quarantined."""
+        plate, validity = result.environment_plate.copy(), result.validity.copy()
+        sure: list[Finding] = []
+        for _ in range(ROUNDS):
+            png = encode_environment(plate, validity)
+            # A shape of nothing but fill has no pixel of anybody.
+            findings = [finding for finding in self._inspect(png) if finding.valid_share > 0]
+            if not findings:
+                return Picture(png, validity, 0), sure
+            self.found += len(findings)
+            sure += [finding for finding in findings if _is_sure(finding)]
+            for finding in findings:
+                x0, y0, x1, y1 = (round(v) for v in self._margins.widen(finding.box, validity.shape[0]))
+                part = slice(max(y0, 0), max(y1, 0)), slice(max(x0, 0), max(x1, 0))
+                plate[part], validity[part] = FILL, False
+        return _nothing((validity.shape[0], validity.shape[1]), 0), sure
 
     def _collect(self) -> Sequence[Finding]:
-        """Take over the picture whose inspection is done, if nothing was found in it."""
+        """Take over the picture whose inspection is done."""
         if self._running is None or not self._running.done():
             return []
         running, self._running = self._running, None
+        assert self._current is not None
+        height, width = self._current.validity.shape
         try:
-            picture, findings = running.result()
+            picture, sure = running.result()
         except Exception:
             self._asked = 0
-            if self._current is not None:
-                height, width = self._current.validity.shape
-                self._show_nothing((height, width))
+            self._show_nothing((height, width))
             raise
         self.inspected += 1
-        # A shape of nothing but fill has no pixel of anybody.
-        serious = [finding for finding in findings if finding.valid_share > 0]
-        self.found += len(serious)
-        if not serious and self._current is not None and picture.validity.shape == self._current.validity.shape:
+        if picture.validity.shape == (height, width) and picture.png != self._current.png:
             self._current = Picture(picture.png, picture.validity, self._current.epoch + 1)
-            self._stale_since_ns = None
-        return serious
+        self._stale_since_ns = None
+        return sure
 
     def _withdraw(self, result: EngineResult, stamp_ns: int) -> None:
         """Show nothing when background that is not sure any more has been named for too long."""
@@ -115,12 +134,20 @@ class Egress:
             self._show_nothing((result.validity.shape[0], result.validity.shape[1]))
 
     def _show_nothing(self, shape: tuple[int, int]) -> None:
-        plate: npt.NDArray[np.uint8] = np.full((*shape, 3), FILL, np.uint8)
-        nothing = np.zeros(shape, np.bool_)
         # An epoch is never used twice, so that no receiver takes one picture for another.
-        epoch = self._current.epoch + 1 if self._current else 1
-        self._current = Picture(encode_environment(plate, nothing), nothing, epoch)
+        self._current = _nothing(shape, self._current.epoch + 1 if self._current else 1)
         self._stale_since_ns = None
+
+
+def _nothing(shape: tuple[int, int], epoch: int) -> Picture:
+    plate: npt.NDArray[np.uint8] = np.full((*shape, 3), FILL, np.uint8)
+    nobody = np.zeros(shape, np.bool_)
+    return Picture(encode_environment(plate, nobody), nobody, epoch)
+
+
+def _is_sure(finding: Finding) -> bool:
+    least = SURE_FACE if finding.kind == "face" else SURE_PERSON
+    return finding.score >= least and finding.valid_share >= SURE_SHARE
 
 
 class AtOnce(Executor):

@@ -26,9 +26,9 @@ from privcam_core.body import stature_of
 from privcam_core.omega import MAX_COORDINATE, HeadOrientation, SubjectPose
 from privcam_core.perception import Box
 from privcam_core.skeleton import KEYPOINT_COUNT, SEEN, Joint
-from privcam_edge.privacy.pose_body import TRUNK, Posture, stand
+from privcam_edge.privacy.pose_body import FULL, TRUNK, Posture, stand
 from privcam_edge.privacy.pose_steps import Steps, StepSettings
-from privcam_edge.privacy.pose_values import Noise, measure
+from privcam_edge.privacy.pose_values import Noise, directions_of, measure
 
 PoseMode = Literal["canonical", "raw"]
 FloatArray = npt.NDArray[np.float64]
@@ -36,6 +36,9 @@ FloatArray = npt.NDArray[np.float64]
 _NS = 1e9
 # Stature is a high percentile over this time: foreshortening only ever makes a body look too small.
 _STATURE_S, _STATURE_PERCENTILE = 3.0, 75.0
+# A build is the longest that was seen, between these shares of the standard body; it fades a little with each key
+# posture, so that one wild keypoint is forgotten.
+_BUILD_RANGE, _BUILD_FADES = (0.6, 1.5), 0.998
 # A subject that is not seen for so long begins anew.
 _FORGET_S = 2.0
 # Confidences shown: from SEEN on, and from the second number on.
@@ -45,6 +48,8 @@ _UPPER_END = (Joint.NOSE, Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
 _LOWER_END = (Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE)
 # From the outermost keypoints to the edge of the body, as a share of the stature.
 _BOX_MARGIN = 0.07
+# A body this much of its own height or more is left as it is.
+_NOT_SQUASHED = 0.8
 
 
 @dataclass(frozen=True)
@@ -69,13 +74,28 @@ class PoseSettings:
             raise ValueError(f"period_s: {self.period_s} is not in (0, 5] s")
 
 
+class _Build:
+    """How long the bones of a subject are when nothing foreshortens them; only ever used to take the build away."""
+
+    def __init__(self) -> None:
+        self._longest = FULL * _BUILD_RANGE[0]
+
+    def update(self, points: FloatArray, shown: npt.NDArray[np.bool_], stature: float) -> FloatArray:
+        """Return the (7,) full lengths in px. points: (17, 2) px. shown: (17,). stature: px."""
+        ways, known = directions_of(points, shown)
+        lengths = np.where(known, np.hypot(*ways.T) / max(stature, 1.0), 0.0)
+        self._longest = np.clip(np.maximum(lengths, self._longest * _BUILD_FADES), *(FULL * b for b in _BUILD_RANGE))
+        return self._longest * max(stature, 1.0)
+
+
 @dataclass(eq=False)
 class _Subject:
-    """What is remembered of one subject. Only `waiting` and `statures` come from its poses without noise."""
+    """What is remembered of one subject. Only `waiting`, `statures` and `build` come from its poses without noise."""
 
     steps: Steps
     waiting: list[SubjectPose] = field(default_factory=list)
     statures: deque[tuple[int, float]] = field(default_factory=deque)
+    build: "_Build" = field(default_factory=lambda: _Build())
     last_ns: int = 0
     before: Posture | None = None
     after: Posture | None = None
@@ -130,9 +150,11 @@ class PoseAnonymizer:
         pose = _typical(subject.waiting)
         subject.waiting.clear()
         stature = float(np.percentile([s for _, s in subject.statures], _STATURE_PERCENTILE))
-        values = measure(pose, pose.keypoints[:, 2] >= SEEN, stature, shape)
+        shown = pose.keypoints[:, 2] >= SEEN
+        full = subject.build.update(pose.keypoints[:, :2].astype(np.float64), shown, stature)
+        values, known = measure(pose, shown, stature, full, shape)
         values = values + self._random.normal(size=values.shape) * self.settings.noise.sigmas()
-        posture, subject.size = subject.steps(values, shape)
+        posture, subject.size = subject.steps(values, known, shape)
         subject.before = posture if subject.after is None else self._between(subject, stamp_ns)
         subject.after, subject.released_ns = posture, stamp_ns
         subject.rho = np.zeros(KEYPOINT_COUNT, np.float32)
@@ -151,6 +173,7 @@ class PoseAnonymizer:
         posture = self._between(subject, stamp_ns)
         seen = subject.rho > 0
         points = stand(posture, seen if seen.any() else np.ones(KEYPOINT_COUNT, np.bool_))
+        points = _squashed(points, posture, seen, subject.size[1])
         points = np.clip(points, -MAX_COORDINATE / 2, MAX_COORDINATE / 2)
         keypoints = np.column_stack([points, subject.rho]).astype(np.float32)
         head = None
@@ -170,7 +193,24 @@ def _typical(poses: Sequence[SubjectPose]) -> SubjectPose:
     typical[seen.mean(axis=0) < 0.5, 2] = 0
     heads = [pose.head for pose in poses if pose.head is not None]
     x0, y0, x1, y1 = np.median([pose.box for pose in poses], axis=0).tolist()
-    return replace(poses[-1], box=(x0, y0, x1, y1), keypoints=typical, head=heads[-1] if 2 * len(heads) >= len(poses) else None)
+    return replace(
+        poses[-1], box=(x0, y0, x1, y1), keypoints=typical, head=heads[-1] if 2 * len(heads) >= len(poses) else None
+    )
+
+
+def _squashed(points: FloatArray, posture: Posture, seen: npt.NDArray[np.bool_], height: float) -> FloatArray:
+    """Return the body made lower, over its place, where it would be much higher than what was seen: it lies towards
+    or away from the camera, and single bones that are not seen make it too long.
+
+    points: (17, 2) px. height: coarse height of the box, px.
+    """
+    if not seen.any():
+        return points
+    tall = float(np.ptp(points[seen, 1])) + 2 * _BOX_MARGIN * posture.stature
+    share = height / tall
+    if share > _NOT_SQUASHED:
+        return points
+    return np.column_stack([points[:, 0], posture.place[1] + (points[:, 1] - posture.place[1]) * share])
 
 
 def _box(posture: Posture, points: FloatArray, seen: npt.NDArray[np.bool_], size: FloatArray) -> Box:

@@ -10,11 +10,13 @@ from privcam_edge.privacy.pose_body import DIRECTIONS, Posture
 from privcam_edge.privacy.pose_values import GAZE, HEIGHT, HIGHEST, LOWEST, PLACE, SHAPE, STATURE, TOWARDS, TURN
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
-# A length that is seen as good as none still has a direction.
-_SHORT_LENGTHS = np.array([0.3] + [0.5] * 2 + [0.25] * 4)
-# Below this share a length is short: foreshortened, or the arm is bent.
-_SHORT_BELOW, _LENGTH_STEP = 0.6, 0.3
+# Lengths have this step, down to the shortest that still has a direction; an arm is straight or bent.
+_LENGTH_STEP = np.array([0.3, *[0.5] * 2, *[0.3] * 4])
+_SHORTEST = np.array([0.1, *[0.5] * 2, *[0.1] * 4])
+# From this share of its full length on a bone is full: what is not foreshortened trembles, too.
+_FULL_FROM = np.array([0.75, *[1.0] * 2, *[0.75] * 4])
 # Ratio of one step of a box's shape to the next.
 _SHAPE = 1.4
 
@@ -23,10 +25,10 @@ _SHAPE = 1.4
 class StepSettings:
     """How coarse a shown posture is.
 
-    trunk_sectors, arm_sectors, leg_sectors: in how many picture directions each can point; each length is full or
-    short. turn, gaze: steps of numbers with a range of 2. leash: the shown place stays within this many statures of
-    the noised one and moves no more than it has to. stature: ratio of one step to the next. hysteresis: how far (in
-    steps) beyond the border of a step a number has to be to leave it.
+    trunk_sectors, arm_sectors, leg_sectors: in how many picture directions each can point. turn, gaze: steps of
+    numbers with a range of 2. leash: the shown place stays within this many statures of the noised one and moves no
+    more than it has to. stature: ratio of one step to the next. hysteresis: how far (in steps) beyond the border of a
+    step a number has to be to leave it.
     """
 
     trunk_sectors: int = 8
@@ -60,21 +62,22 @@ class Steps:
         self._on: FloatArray | None = None
         self._place: FloatArray | None = None
 
-    def __call__(self, values: FloatArray, shape: tuple[int, int]) -> tuple[Posture, FloatArray]:
+    def __call__(self, values: FloatArray, known: BoolArray, shape: tuple[int, int]) -> tuple[Posture, FloatArray]:
         """Return the posture that noised numbers, (21,), are shown as, and the size of the box in px, (2,).
 
-        shape: (H, W) of the picture.
+        known: (7,) directions of which something is seen; the others stay. shape: (H, W) of the picture.
         """
         s = self._settings
         values = np.append(np.clip(values[: TOWARDS.start], LOWEST, HIGHEST), values[TOWARDS])
         towards = values[TOWARDS].reshape(DIRECTIONS, 2)
         steps = np.concatenate([
-            values[[STATURE, HEIGHT]] / log(s.stature), [values[SHAPE] / log(_SHAPE), values[TURN] / s.turn, values[GAZE] / s.gaze],
-            np.clip((np.hypot(*towards.T) - _SHORT_BELOW) / _LENGTH_STEP + 0.5, 0.0, 1.0),
+            values[[STATURE, HEIGHT]] / log(s.stature),
+            [values[SHAPE] / log(_SHAPE), values[TURN] / s.turn, values[GAZE] / s.gaze],
+            (1 - np.clip(np.hypot(*towards.T) / _FULL_FROM, _SHORTEST, 1.0)) / _LENGTH_STEP,
             np.arctan2(towards[:, 0], towards[:, 1]) / (2 * pi) * self._sectors,
         ])  # fmt: skip
-        self._on = steps = self._held(steps)
-        lengths = np.where(steps[5 : 5 + DIRECTIONS] > 0, 1.0, _SHORT_LENGTHS)
+        self._on = steps = self._held(steps, np.concatenate([np.ones(5, np.bool_), known, known]))
+        lengths = 1 - steps[5 : 5 + DIRECTIONS] * _LENGTH_STEP
         angles = steps[5 + DIRECTIONS :] / self._sectors * 2 * pi
         stature = float(s.stature ** steps[0] * shape[0])
         self._place = self._leashed(values[PLACE] * (shape[1], shape[0]), s.leash * stature)
@@ -88,14 +91,14 @@ class Steps:
         height = s.stature ** steps[1] * shape[0]
         return posture, np.array([height * _SHAPE ** steps[2], height])
 
-    def _held(self, steps: FloatArray) -> FloatArray:
+    def _held(self, steps: FloatArray, known: BoolArray) -> FloatArray:
         """Return the nearest whole steps; one that is held is left only beyond its border."""
         nearest = np.rint(steps)
         if self._on is None:
             return nearest
         away = np.abs(steps - self._on)
         away = np.minimum(away, np.abs(self._round - away))
-        return np.where(away > 0.5 + self._settings.hysteresis, nearest, self._on)
+        return np.where(known & (away > 0.5 + self._settings.hysteresis), nearest, self._on)
 
     def _leashed(self, place: FloatArray, leash: float) -> FloatArray:
         if self._place is None:

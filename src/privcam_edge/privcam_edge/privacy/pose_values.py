@@ -15,7 +15,19 @@ import numpy.typing as npt
 from privcam_core.geometry import length, right_of, unit
 from privcam_core.omega import SubjectPose
 from privcam_core.skeleton import HEAD, Joint
-from privcam_edge.privacy.pose_body import DIRECTIONS, FULL, REST, SHOULDERS_SHARE, TRUNK, contact
+from privcam_edge.privacy.pose_body import (
+    DIRECTIONS,
+    FULL,
+    LEFT_ARM,
+    LEFT_THIGH,
+    REST,
+    RIGHT_ARM,
+    RIGHT_THIGH,
+    SHOULDERS_SHARE,
+    TRUNK,
+    UPPER_ARM,
+    contact,
+)
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -37,11 +49,9 @@ _ARMS = (
     (Joint.LEFT_SHOULDER, Joint.LEFT_ELBOW, Joint.LEFT_WRIST),
     (Joint.RIGHT_SHOULDER, Joint.RIGHT_ELBOW, Joint.RIGHT_WRIST),
 )
-_LEG_BONES = (
-    (Joint.LEFT_HIP, Joint.LEFT_KNEE),
-    (Joint.LEFT_KNEE, Joint.LEFT_ANKLE),
-    (Joint.RIGHT_HIP, Joint.RIGHT_KNEE),
-    (Joint.RIGHT_KNEE, Joint.RIGHT_ANKLE),
+_LEGS = (
+    (Joint.LEFT_HIP, Joint.LEFT_KNEE, Joint.LEFT_ANKLE),
+    (Joint.RIGHT_HIP, Joint.RIGHT_KNEE, Joint.RIGHT_ANKLE),
 )
 
 
@@ -84,13 +94,17 @@ def clipped(values: FloatArray) -> FloatArray:
     return np.concatenate([np.clip(values[: TOWARDS.start], LOWEST, HIGHEST), directions.ravel()])
 
 
-def measure(pose: SubjectPose, shown: BoolArray, stature: float, shape: tuple[int, int]) -> FloatArray:
-    """Return the (21,) clipped numbers of a pose; a direction of which nothing is seen is at rest.
+def measure(
+    pose: SubjectPose, shown: BoolArray, stature: float, full: FloatArray, shape: tuple[int, int]
+) -> tuple[FloatArray, BoolArray]:
+    """Return the (21,) clipped numbers of a pose, and (7,) of which directions something is seen; others are at rest.
 
-    shown: (17,) keypoints that count. stature: px. shape: (H, W) of the picture.
+    shown: (17,) keypoints that count. stature: px. full: (7,) px, how long each direction is when it is not
+    foreshortened. shape: (H, W) of the picture.
     """
     points = pose.keypoints[:, :2].astype(np.float64)
-    directions = _directions(points, shown, stature)
+    ways, known = directions_of(points, shown)
+    directions = np.where(known[:, None], ways / full[:, None], REST)
     up = unit(directions[TRUNK])
     x0, y0, x1, y1 = pose.box
     place = contact(points, shown) if shown.any() else np.array([(x0 + x1) / 2, y1])
@@ -103,25 +117,31 @@ def measure(pose: SubjectPose, shown: BoolArray, stature: float, shape: tuple[in
         _gaze(pose, points, shown, up, stature),
         *directions.ravel(),
     ]
-    return clipped(np.array(values))
+    return clipped(np.array(values)), known
 
 
-def _directions(points: FloatArray, shown: BoolArray, stature: float) -> FloatArray:
-    """Return the (7, 2) directions in full lengths. An arm without its wrist goes on as its upper arm does."""
-    directions = REST.copy()
-    full = FULL * max(stature, 1.0)
+def directions_of(points: FloatArray, shown: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """Return the (7, 2) directions in px, and (7,) which are known.
+
+    An arm without its wrist goes on as its upper arm does; a leg without its knee is straight.
+    """
+    directions, known = np.zeros((DIRECTIONS, 2)), np.zeros(DIRECTIONS, np.bool_)
     shoulders, hips = _middle(points, shown, _SHOULDERS), _middle(points, shown, _HIPS)
     if shoulders is not None and hips is not None and length(shoulders - hips) > 0:
-        directions[0] = (shoulders - hips) / full[0]
-    for row, (shoulder, elbow, wrist) in enumerate(_ARMS, start=1):
+        directions[TRUNK], known[TRUNK] = shoulders - hips, True
+    for row, (shoulder, elbow, wrist) in zip((LEFT_ARM, RIGHT_ARM), _ARMS, strict=True):
         if shown[shoulder] and shown[wrist]:
-            directions[row] = (points[wrist] - points[shoulder]) / full[row]
+            directions[row], known[row] = points[wrist] - points[shoulder], True
         elif shown[shoulder] and shown[elbow]:
-            directions[row] = unit(points[elbow] - points[shoulder])
-    for row, (near, far) in enumerate(_LEG_BONES, start=3):
-        if shown[near] and shown[far]:
-            directions[row] = (points[far] - points[near]) / full[row]
-    return directions
+            directions[row], known[row] = (points[elbow] - points[shoulder]) * FULL[row] / UPPER_ARM, True
+    for row, (hip, knee, ankle) in zip((LEFT_THIGH, RIGHT_THIGH), _LEGS, strict=True):
+        if shown[hip] and shown[ankle] and not shown[knee]:
+            directions[row : row + 2] = (points[ankle] - points[hip]) / 2
+            known[row : row + 2] = True
+        for bone, (near, far) in ((row, (hip, knee)), (row + 1, (knee, ankle))):
+            if shown[near] and shown[far]:
+                directions[bone], known[bone] = points[far] - points[near], True
+    return directions, known
 
 
 def _middle(points: FloatArray, shown: BoolArray, joints: tuple[Joint, ...]) -> FloatArray | None:
