@@ -191,7 +191,7 @@ def test_a_chair_that_was_moved_is_forgotten_and_learnt_with_longer_evidence():
     film = Film()
     film.show(room(), 4.0)
     moved = room()
-    moved[60:100, 20:60] = room(4)[60:100, 20:60]
+    moved[60:100, 20:60] = (20, 10, 5)
     film.show(moved, 4.5)
     assert not film.results[-1].validity[66:94, 26:54].any()
     assert not film.show(moved, 3.0).validity[66:94, 26:54].any()

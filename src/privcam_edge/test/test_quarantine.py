@@ -41,7 +41,8 @@ class Scene:
             for one in tracks:
                 persons |= region(one.box)
             disagrees = region(foreground or (0, 0, 0, 0))
-            unsafe = Unsafe(persons | disagrees, persons, np.zeros_like(persons), disagrees, np.zeros_like(persons))
+            none = np.zeros_like(persons)
+            unsafe = Unsafe(persons | disagrees, persons, none, disagrees, disagrees, none)
             self.quarantine.update(tracks, STEP)
             kept = self.plate.absorb(ROOM, unsafe, self.quarantine.blocked, STEP)
             self.quarantine.release(kept, unsafe, self.plate, tracks, STEP)

@@ -31,16 +31,28 @@ from privcam_edge.privacy.unsafe import (
 _MOST_STEP_S = 0.25
 # After a gap this long nothing is known of what moved: unproven evidence starts again.
 _GAP_S = 2.0
-# The plate is a mean over about this time: long enough to take out the noise of one frame, short enough to stay
+# What is learnt is a mean over about this time: long enough to take out the noise of a frame, short enough to stay
 # within the threshold of motion when a cloud changes the light by 5 levels a second.
 _AVERAGE_S = 1.5
+# Proven background is averaged over about the first time, for the second time, and then left as it is: a picture of
+# the room that wanders by a level or two costs bits, and its wandering would tell when who stood where.
+_FINE_AVERAGE_S, _SETTLED_S = 3.0, 10.0
+# While the room is empty it is averaged anew in tiles (columns, rows) whose mean has moved away by this many levels for
+# about this long.
+_DRIFT_TILES, _DRIFT_LEVELS, _DRIFT_S = (16, 12), 3.0, 3.0
+# The light of the room is followed in about _AVERAGE_S while it is empty, and in the first time with people in it: most
+# cameras change their exposure for a dark coat, and the room is none the darker for it. A change by less than
+# the second, in levels, is none.
+_OCCUPIED_S, _LIGHT_LEVELS = 60.0, 0.5
 # No light is followed closer than this share of the picture's height to people: their shadows fall there.
 _SHADOW_SHARE = 0.05
-# The light of what people hide is taken from the rest of the room, this often: it is the one costly step.
+# The light of the room is taken from what is in the open, this often: it is the one costly step.
 _RELIGHT_S = 0.5
 # A cell keeps its value when it is within this many levels of it, or that many typical differences.
 _LEAST_LEVELS, _NOISE_FACTOR, _MOST_LEVELS = 12.0, 8.0, 36.0
 _NOISE_MEMORY_S = 2.0
+# Changes are judged in blocks of this many cells.
+_BLOCK = 8
 # When this share of the proven background in sight disagrees for _SCENE_S, it is not people: the camera moved or a
 # lamp was switched. Less background in sight than _SCENE_LEAST of the picture says nothing about the scene.
 _SCENE_SHARE, _SCENE_S, _SCENE_LEAST = 0.5, 1.0, 0.1
@@ -55,13 +67,14 @@ class PlateTimes:
     is not the only guard: boxes, tracks and the quarantine come first.
     doubt: the same under a box too weak to be a person for sure. Not much longer, because such boxes cover most of any
     furnished room; what counts there is that nothing at all may move in the box.
-    change: until background that disagrees with no person near is taken for changed.
+    change: until background that disagrees with no person near is taken for changed. What was proven shows nobody
+    however old it is, so there is no hurry: the shadow of somebody who stands and talks is no change of the room.
     relearn: until the new background is confirmed there.
     """
 
     confirm: float = 4.0
-    doubt: float = 6.0
-    change: float = 5.0
+    doubt: float = 5.0
+    change: float = 15.0
     relearn: float = 20.0
 
     def __post_init__(self) -> None:
@@ -97,8 +110,11 @@ class CleanPlate:
         self.changed: Mask = np.zeros(grid, np.uint8)
         self._age: FloatArray = np.zeros(grid, np.float32)
         self._changed_s: FloatArray = np.zeros(grid, np.float32)
+        self._settling_s: FloatArray = np.zeros(grid, np.float32)
+        self._drift: FloatArray = np.zeros((*_DRIFT_TILES[::-1], 3), np.float32)
         self._scene_s = 0.0
         self._relight_s = 0.0
+        self._lighting = False
         self._noise = 1.0
 
     def absorb(self, image: npt.NDArray[np.uint8], unsafe: Unsafe, blocked: Mask, dt: float) -> Mask:
@@ -120,11 +136,15 @@ class CleanPlate:
         small = to_grid(frame)
         change = light_change(small, self.small, open_ground)
         kept = self._kept(small, change.apply(self.small), cv2.bitwise_and(safe, self.known), step)
-        self._release_changed(minus(cv2.bitwise_or(unsafe.disagrees, safe), kept), unsafe.persons, blocked, kept, dt)
+        self._release_changed(unsafe.changed, unsafe.persons, blocked, kept, dt)
         growing = minus(cv2.bitwise_and(kept, safe), cv2.bitwise_or(self.proven, blocked))
         fresh = minus(safe, cv2.bitwise_or(cv2.bitwise_or(self.proven, blocked), growing))
-        self._learn(frame, cv2.bitwise_or(growing, cv2.bitwise_and(kept, open_ground)), fresh, step)
-        self._relight(change, cv2.bitwise_and(self.proven, cv2.bitwise_not(open_ground)), step)
+        empty = not cv2.countNonZero(unsafe.persons)
+        self._relight(change, open_ground, empty, step)
+        seen = cv2.bitwise_and(kept, open_ground)
+        if empty:
+            self._look_for_drift(small, seen, step)
+        self._learn(frame, growing, self._settling(seen, step), fresh, step)
         self._take_over(frame, safe, blocked, dt)
         self._shrink()
         paused = cv2.bitwise_and(minus(unsafe.followed, blocked), self.known)
@@ -163,10 +183,15 @@ class CleanPlate:
         cv2.add(self._changed_s, dt, dst=self._changed_s, mask=wrong)
         if self._changed_s.max() < self._times.change:
             return
-        # Neighbours of what has just become old enough are about to be: one step for all of them.
-        old = cv2.compare(self._changed_s, self._times.change / 2, cv2.CMP_GT)
+        # Neighbours of what has just become old enough are about to be: one step for all of them. Only blocks count of
+        # which most is wrong: a thing that was moved, not the edges of all things in another light.
+        cells = cv2.compare(self._changed_s, self._times.change / 2, cv2.CMP_GT)
+        blocks = _blocks(cells)
+        old = cv2.bitwise_or(blocks, cv2.bitwise_and(cells, grown(blocks, _BLOCK)))
+        self._changed_s[self._changed_s >= self._times.change] = 0.0
         self._changed_s[old > 0] = 0.0
-        self.unlearn(old)
+        if cv2.countNonZero(old):
+            self.unlearn(old)
 
     def _kept(self, small: npt.NDArray[np.uint8], expected: npt.NDArray[np.uint8], judged: Mask, step: float) -> Mask:
         gap = difference(small, expected)
@@ -176,22 +201,48 @@ class CleanPlate:
         levels = float(np.clip(_NOISE_FACTOR * self._noise, _LEAST_LEVELS, _MOST_LEVELS))
         return cv2.bitwise_and(judged, cv2.compare(gap, levels, cv2.CMP_LE))
 
-    def _learn(self, frame: npt.NDArray[np.uint8], averaged: Mask, fresh: Mask, step: float) -> None:
-        weight = min(1.0, step / _AVERAGE_S)
-        cv2.accumulateWeighted(frame, self._value, weight, mask=from_grid(averaged, self._shape))
-        if cv2.countNonZero(fresh):
-            cv2.accumulateWeighted(frame, self._value, 1.0, mask=from_grid(fresh, self._shape))
+    def _learn(self, frame: npt.NDArray[np.uint8], growing: Mask, settling: Mask, fresh: Mask, step: float) -> None:
+        for where, weight in ((growing, step / _AVERAGE_S), (settling, step / _FINE_AVERAGE_S), (fresh, 1.0)):
+            if cv2.countNonZero(where):
+                cv2.accumulateWeighted(frame, self._value, min(1.0, weight), mask=from_grid(where, self._shape))
 
-    def _relight(self, change: LightChange, hidden: Mask, step: float) -> None:
-        """Let proven background that is not in the open follow the light of that which is."""
+    def _look_for_drift(self, small: npt.NDArray[np.uint8], seen: Mask, step: float) -> None:
+        """Let tiles settle anew where the room has drifted away from the plate."""
+        share = _tiles(seen)[..., None] / 255
+        now, before = (_tiles(cv2.copyTo(picture, seen)) for picture in (small, self.small))
+        judged = share[..., 0] > 0.5
+        gap = (now - before)[judged] / share[judged]
+        self._drift[judged] += min(1.0, step / _DRIFT_S) * (gap - self._drift[judged])
+        drifted = np.abs(self._drift).max(axis=2) > _DRIFT_LEVELS
+        if drifted.any():
+            self._drift[drifted] = 0.0
+            where = cv2.resize(drifted.astype(np.uint8), seen.shape[::-1], interpolation=cv2.INTER_NEAREST)
+            self._settling_s[where > 0] = 0.0
+
+    def _settling(self, seen: Mask, step: float) -> Mask:
+        """Return which proven cells in sight are still averaged."""
+        if self._lighting:
+            # What people hide cannot be averaged; so that it does not stay behind, all follow the light alone.
+            return np.zeros_like(seen)
+        settling = cv2.bitwise_and(seen, cv2.compare(self._settling_s, _SETTLED_S, cv2.CMP_LT))
+        cv2.add(self._settling_s, step, dst=self._settling_s, mask=settling)
+        return settling
+
+    def _relight(self, change: LightChange, open_ground: Mask, empty: bool, step: float) -> None:
+        """Let all proven background follow the light of that which is in the open, once it has changed."""
         self._relight_s += step
         if self._relight_s < _RELIGHT_S:
             return
-        part = change.part(min(1.0, self._relight_s / _AVERAGE_S))
+        weight = min(1.0, self._relight_s / (_AVERAGE_S if empty else _OCCUPIED_S))
         self._relight_s = 0.0
+        moved = cv2.mean(cv2.absdiff(change.apply(self.small), self.small), mask=open_ground)[0] > _LIGHT_LEVELS
+        self._lighting = moved
+        if not moved:
+            return
+        part = change.part(weight)
         gain = cv2.resize(part.gain, self._shape[::-1], interpolation=cv2.INTER_LINEAR)
         lit = np.clip(self._value * gain + part.offset, 0, 255)
-        cv2.copyTo(lit, from_grid(hidden, self._shape), self._value)
+        cv2.copyTo(lit, from_grid(self.proven, self._shape), self._value)
 
     def _take_over(self, frame: npt.NDArray[np.uint8], safe: Mask, blocked: Mask, dt: float) -> None:
         """Fill what is not proven from the memory, if there is one and the view is the same."""
@@ -224,6 +275,7 @@ class CleanPlate:
             cv2.add(self._age, step * self._times.confirm / seconds, dst=self._age, mask=where)
         done = cv2.bitwise_and(growing, cv2.compare(self._age, self._times.confirm, cv2.CMP_GE))
         self.proven = cv2.bitwise_or(self.proven, done)
+        self._settling_s[done > 0] = 0.0
         self.changed = minus(self.changed, done)
 
     def _clear(self, where: Mask) -> None:
@@ -233,3 +285,19 @@ class CleanPlate:
     def _shrink(self) -> None:
         self.picture: npt.NDArray[np.uint8] = cv2.convertScaleAbs(self._value)
         self.small: npt.NDArray[np.uint8] = to_grid(self.picture)
+
+
+def _blocks(mask: Mask) -> Mask:
+    """Return the blocks of the grid that are mostly in `mask`."""
+    rows, columns = mask.shape
+    blocks = (-(-columns // _BLOCK), -(-rows // _BLOCK))
+    padded = cv2.copyMakeBorder(
+        mask, 0, blocks[1] * _BLOCK - rows, 0, blocks[0] * _BLOCK - columns, cv2.BORDER_REPLICATE
+    )
+    most = cv2.compare(cv2.resize(padded, blocks, interpolation=cv2.INTER_AREA), 127, cv2.CMP_GT)
+    full = cv2.resize(most, (blocks[0] * _BLOCK, blocks[1] * _BLOCK), interpolation=cv2.INTER_NEAREST)
+    return np.ascontiguousarray(full[:rows, :columns])
+
+
+def _tiles(picture: npt.NDArray[np.uint8]) -> FloatArray:
+    return np.asarray(cv2.resize(picture, _DRIFT_TILES, interpolation=cv2.INTER_AREA), np.float32)

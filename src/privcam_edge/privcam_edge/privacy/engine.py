@@ -154,7 +154,7 @@ class PrivacyEngine:
         for box in weak:
             doubted[cells(box, doubted.shape)] = 255
         mask = cv2.bitwise_or(persons, motion.moving)
-        return Unsafe(mask, persons, followed, motion.disagrees, doubted)
+        return Unsafe(mask, persons, followed, motion.disagrees, motion.changed, doubted)
 
     def absorb(
         self, image: npt.NDArray[np.uint8], unsafe: Unsafe, tracks: Sequence[Track], stamp_ns: int

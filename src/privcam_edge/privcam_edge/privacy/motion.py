@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from privcam_core.perception import Box
 from privcam_edge.privacy.light import difference, light_change
-from privcam_edge.privacy.unsafe import Hold, Mask, bodies, cells, grown, minus, to_grid
+from privcam_edge.privacy.unsafe import FloatArray, Hold, Mask, bodies, cells, grown, minus, to_grid
 
 # Sensor and compression noise is averaged out over this many cells; people are larger.
 _BLUR = (3, 3)
@@ -27,16 +27,26 @@ _MOVING_SHARE, _MOVING_CELLS = 0.01, 4
 _NOISE_FACTOR = 6.0
 _LEAST_LEVELS, _MOST_LEVELS = 10.0, 30.0
 _NOISE_MEMORY_S = 2.0
+# A shadow, a reflection or another exposure changes background by less than this, another thing by more.
+_CHANGED_LEVELS = 35.0
+# Dark and textured parts are noisier than the rest, overexposed ones have no noise: so it is measured in this many tiles
+# (columns, rows), and counts up to this many times what it is in the whole picture. Without that bound somebody who
+# fidgets would be taken for noise. The second number turns a mean difference into a median one.
+_NOISE_TILES, _MOST_LOCAL, _MEDIAN_OF_MEAN = (10, 8), 2.0, 0.85
 # Compression and a camera that trembles change a pixel in proportion to the texture around it.
 _TEXTURE_FACTOR = 0.25
 
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """Grid masks. disagrees: moved or foreground now. moving: that, its surroundings, and what moved in the hold."""
+    """Grid masks. disagrees: moved or foreground now. changed: foreground that no change of light explains.
+
+    moving: what disagrees, its surroundings, and what moved in the hold.
+    """
 
     moving: Mask
     disagrees: Mask
+    changed: Mask
 
 
 class MotionDetector:
@@ -47,6 +57,7 @@ class MotionDetector:
         self._previous: npt.NDArray[np.uint8] | None = None
         self._unread: Mask | None = None
         self._noise = 1.0
+        self._local: FloatArray = np.ones(_NOISE_TILES[::-1], np.float32)
 
     def update(
         self,
@@ -77,8 +88,11 @@ class MotionDetector:
         comparable = minus(cv2.erode(known, np.ones(_BLUR, np.uint8)), people)
         background = cv2.blur(plate, _BLUR)
         background = light_change(small, background, comparable).apply(background)
-        foreground = _beyond(difference(small, background), threshold, background)
-        disagrees = _without_specks(cv2.bitwise_or(cv2.bitwise_and(foreground, comparable), stepped))
+        gap = difference(small, background)
+        foreground = _beyond(gap, threshold, background)
+        foreground = cv2.bitwise_and(foreground, comparable)
+        changed = cv2.bitwise_and(foreground, cv2.compare(gap, _CHANGED_LEVELS, cv2.CMP_GT))
+        disagrees = _without_specks(cv2.bitwise_or(foreground, stepped))
 
         moving = bodies(disagrees)
         for box in suspects:
@@ -86,21 +100,30 @@ class MotionDetector:
             if cv2.countNonZero(disagrees[part]) > max(_MOVING_CELLS, _MOVING_SHARE * disagrees[part].size):
                 moving[part] = 255
         # What could not be compared is unsafe now, but is no evidence of motion that would have to be held.
-        return Motion(cv2.bitwise_or(self._hold.update(moving, dt), minus(unread, persons)), disagrees)
+        return Motion(cv2.bitwise_or(self._hold.update(moving, dt), minus(unread, persons)), disagrees, changed)
 
-    def _threshold(self, step: npt.NDArray[np.uint8], unread: Mask, dt: float) -> float:
+    def _threshold(self, step: npt.NDArray[np.uint8], unread: Mask, dt: float) -> FloatArray:
+        """Return the levels beyond which a difference is motion, (h, w)."""
         quiet = step[::2, ::2][unread[::2, ::2] == 0]
         if quiet.size:
             weight = min(1.0, dt / _NOISE_MEMORY_S)
             self._noise += weight * (float(np.median(quiet)) - self._noise)
-        return float(np.clip(_NOISE_FACTOR * self._noise, _LEAST_LEVELS, _MOST_LEVELS))
+            share = cv2.resize(cv2.bitwise_not(unread), _NOISE_TILES, interpolation=cv2.INTER_AREA) / np.float32(255)
+            mean = cv2.resize(
+                minus(cv2.min(step, int(_MOST_LEVELS)), unread), _NOISE_TILES, interpolation=cv2.INTER_AREA
+            )
+            seen = share > 0.5
+            self._local[seen] += weight * (_MEDIAN_OF_MEAN * mean[seen] / share[seen] - self._local[seen])
+        noise = np.clip(self._local, self._noise, _MOST_LOCAL * self._noise)
+        levels = np.clip(_NOISE_FACTOR * noise, _LEAST_LEVELS, _MOST_LEVELS).astype(np.float32)
+        return cv2.resize(levels, step.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _beyond(gap: npt.NDArray[np.uint8], threshold: float, picture: npt.NDArray[np.uint8]) -> Mask:
-    """Return where `gap` (h, w) is beyond `threshold` levels, which rises with the texture of `picture` (h, w, 3)."""
+def _beyond(gap: npt.NDArray[np.uint8], threshold: FloatArray, picture: npt.NDArray[np.uint8]) -> Mask:
+    """Return where `gap` (h, w) is beyond `threshold` (h, w), in levels; it rises with the texture of `picture`."""
     ranges = cv2.split(cv2.morphologyEx(picture, cv2.MORPH_GRADIENT, np.ones(_BLUR, np.uint8)))
     texture = cv2.max(cv2.max(ranges[0], ranges[1]), ranges[2])
-    limit = cv2.convertScaleAbs(texture, alpha=_TEXTURE_FACTOR, beta=threshold)
+    limit = cv2.addWeighted(texture, _TEXTURE_FACTOR, threshold, 1.0, 0.0, dtype=cv2.CV_8U)
     return cv2.compare(gap, limit, cv2.CMP_GT)
 
 

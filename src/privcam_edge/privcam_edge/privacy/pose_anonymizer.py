@@ -62,7 +62,7 @@ class PoseSettings:
     """
 
     mode: PoseMode = "canonical"
-    period_s: float = 0.2
+    period_s: float = 0.15
     noise: Noise = field(default_factory=Noise)
     steps: StepSettings = field(default_factory=StepSettings)
     seed: int | None = None
@@ -95,7 +95,7 @@ class _Subject:
     steps: Steps
     waiting: list[SubjectPose] = field(default_factory=list)
     statures: deque[tuple[int, float]] = field(default_factory=deque)
-    build: "_Build" = field(default_factory=lambda: _Build())
+    build: _Build = field(default_factory=_Build)
     last_ns: int = 0
     before: Posture | None = None
     after: Posture | None = None
@@ -187,9 +187,9 @@ def _typical(poses: Sequence[SubjectPose]) -> SubjectPose:
     """Return the median of poses of one subject; a keypoint is seen if it is in most of them."""
     keypoints = np.array([pose.keypoints for pose in poses])
     seen = keypoints[:, :, 2] >= SEEN
-    typical = poses[-1].keypoints.copy()
-    for joint in np.nonzero(seen.any(axis=0))[0]:
-        typical[joint] = np.median(keypoints[seen[:, joint], joint], axis=0)
+    keypoints[~seen] = np.nan
+    keypoints[:, ~seen.any(axis=0)] = 0
+    typical = np.nanmedian(keypoints, axis=0)
     typical[seen.mean(axis=0) < 0.5, 2] = 0
     heads = [pose.head for pose in poses if pose.head is not None]
     x0, y0, x1, y1 = np.median([pose.box for pose in poses], axis=0).tolist()

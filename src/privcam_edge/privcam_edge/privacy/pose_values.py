@@ -63,7 +63,7 @@ class Noise:
     height. size: of the logarithms of stature and of the box's height and shape.
     """
 
-    directions: float = 0.08
+    directions: float = 0.05
     turn: float = 0.1
     place: float = 0.004
     size: float = 0.03

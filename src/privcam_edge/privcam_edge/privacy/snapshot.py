@@ -15,7 +15,7 @@ from privcam_edge.privacy.unsafe import Mask
 # Confirmed background is worth a new picture from this share of the picture on ...
 _GROWN_SHARE = 0.005
 # ... and known background when any tile of it changed by this many levels on average.
-_CHANGED_LEVELS = 4.0
+_CHANGED_LEVELS = 3.0
 _TILE = 32
 NS = 1_000_000_000
 

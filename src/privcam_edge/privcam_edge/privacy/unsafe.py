@@ -39,6 +39,7 @@ class Unsafe:
     persons: boxes, tracks and masks of people, with their margins.
     followed: the part of persons that is there for no other reason than people on tracks.
     disagrees: outside of persons, differs from the plate where it has a value, or from the last frame.
+    changed: the part of disagrees that shows another thing than the plate, not the same in another light.
     doubted: under a box too weak to be a person for sure; background here needs more evidence.
     """
 
@@ -46,6 +47,7 @@ class Unsafe:
     persons: Mask
     followed: Mask
     disagrees: Mask
+    changed: Mask
     doubted: Mask
 
 
