@@ -178,3 +178,36 @@ def test_weight_file_that_is_too_short_names_the_weight(tmp_path: Path) -> None:
         read_weights(
             tmp_path, [{"paths": ["a.bin"], "weights": [{"name": "kernel", "shape": [2], "dtype": "float32"}]}]
         )
+
+
+def test_mean_over_a_picture_keeps_its_axes_only_where_it_is_told_to(tmp_path: Path) -> None:
+    axes = {"axes": np.array([1, 2], np.int32)}
+    for keep, shape in ((False, (1, 2)), (True, (1, 1, 1, 2))):
+        node = {"op": "Mean", "name": "out", "input": ["x", "axes"], "attr": {"keep_dims": {"b": keep}}}
+        model = import_tfjs(_write(tmp_path, [node], axes, shape), "tiny", ["out"])
+        np.testing.assert_allclose(_run(model, _picture()), _picture().mean((1, 2), keepdims=keep), atol=1e-6)
+
+
+def _matrix_product(folder: Path, **attributes: Any) -> Path:
+    fused = {"fused_ops": {"list": {"s": [_string("BiasAdd")["s"], _string("Relu")["s"]]}}}
+    nodes = [
+        {"op": "_FusedMatMul", "name": "scores", "input": ["x", "kernel", "bias"], "attr": {**fused, **attributes}},
+        {"op": "Softmax", "name": "out", "input": ["scores"]},
+    ]
+    return _write(folder, nodes, {"kernel": _KERNEL, "bias": _BIAS}, (1, 4, 6, 3))
+
+
+_KERNEL = np.array([[1, -2, 0.5], [0, 1, -1]], np.float32)
+_BIAS = np.array([0.5, 0, -0.5], np.float32)
+
+
+def test_fused_matrix_product_adds_activates_and_softmax_sums_to_one(tmp_path: Path) -> None:
+    scores = np.maximum(_picture() @ _KERNEL + _BIAS, 0)
+    expected = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    model = import_tfjs(_matrix_product(tmp_path), "tiny", ["out"])
+    np.testing.assert_allclose(_run(model, _picture()), expected, atol=1e-6)
+
+
+def test_transposed_matrix_product_is_refused_and_not_computed_wrongly(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="transposed matrix product scores"):
+        import_tfjs(_matrix_product(tmp_path, transpose_b={"b": True}), "tiny", ["out"])

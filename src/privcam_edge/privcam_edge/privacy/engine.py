@@ -52,7 +52,7 @@ class EngineSettings:
     weak_score: float = 0.05
     person_hold_s: float = 3.0
     motion_hold_s: float = 1.0
-    step_s: float = 3.0
+    step_s: float = 2.0
     times: PlateTimes = field(default_factory=PlateTimes)
     margins: Margins = field(default_factory=Margins)
 

@@ -29,7 +29,7 @@ _LEAST_LEVELS, _MOST_LEVELS = 10.0, 30.0
 _NOISE_MEMORY_S = 2.0
 # A shadow, a reflection or another exposure changes background by less than this, another thing by more.
 _CHANGED_LEVELS = 35.0
-# Dark and textured parts are noisier than the rest, overexposed ones have no noise: so it is measured in this many tiles
+# Dark and textured parts are noisier than the rest, overexposed ones have no noise: so it is measured in these tiles
 # (columns, rows), and counts up to this many times what it is in the whole picture. Without that bound somebody who
 # fidgets would be taken for noise. The second number turns a mean difference into a median one.
 _NOISE_TILES, _MOST_LOCAL, _MEDIAN_OF_MEAN = (10, 8), 2.0, 0.85

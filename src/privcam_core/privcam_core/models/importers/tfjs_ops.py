@@ -109,7 +109,7 @@ def _squared_difference(scope: Scope, node: Node) -> None:
     scope.builder.add("Mul", [difference, difference], node.name)
 
 
-@_handles("Sqrt", "Sigmoid", "Relu", "Relu6", "LeakyRelu", "Identity")
+@_handles("Sqrt", "Sigmoid", "Relu", "Relu6", "LeakyRelu", "Softmax", "Identity")
 def _unary(scope: Scope, node: Node) -> None:
     _activate(scope, node, node.op, scope.tensor(node.inputs[0]), node.name)
 
@@ -145,11 +145,33 @@ def _convolution(scope: Scope, node: Node) -> None:
         group=groups,
         **_padding(attributes),
     )
+    builder.nhwc(_activate_fused(scope, node, functions, x), node.name)
+
+
+def _activate_fused(scope: Scope, node: Node, functions: list[str], x: str) -> str:
     for function in functions:
         if function not in ("Relu", "Relu6", "LeakyRelu", "Sigmoid"):
             raise ModelError(f"the fused activation {function} of {node.name} is not supported")
         x = _activate(scope, node, function, x, None)
-    builder.nhwc(x, node.name)
+    return x
+
+
+@_handles("_FusedMatMul")
+def _fused_matrix_product(scope: Scope, node: Node) -> None:
+    if node.attributes.get("transpose_a") or node.attributes.get("transpose_b"):
+        raise ModelError(f"the transposed matrix product {node.name} is not supported")
+    functions = list(node.attributes.get("fused_ops", []))
+    x = scope.builder.add("MatMul", [scope.tensor(name) for name in node.inputs[:2]])
+    if functions and functions[0] == "BiasAdd":
+        x = scope.builder.add("Add", [x, scope.tensor(node.inputs[2])])
+        functions.pop(0)
+    scope.builder.add("Identity", [_activate_fused(scope, node, functions, x)], node.name)
+
+
+@_handles("Mean")
+def _mean(scope: Scope, node: Node) -> None:
+    inputs = [scope.tensor(node.inputs[0]), scope.builder.integers(scope.numbers(node, 1))]
+    scope.builder.add("ReduceMean", inputs, node.name, keepdims=int(bool(node.attributes.get("keep_dims", False))))
 
 
 def _padding(attributes: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""`privcam audit`: what leaves the edge, attacked and measured."""
