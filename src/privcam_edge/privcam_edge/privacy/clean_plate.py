@@ -35,14 +35,15 @@ _GAP_S = 2.0
 # within the threshold of motion when a cloud changes the light by 5 levels a second.
 _AVERAGE_S = 1.5
 # Proven background is averaged over about the first time, for the second time, and then left as it is: a picture of
-# the room that wanders by a level or two costs bits, and its wandering would tell when who stood where.
-_FINE_AVERAGE_S, _SETTLED_S = 3.0, 10.0
-# While the room is empty it is averaged anew in tiles (columns, rows) whose mean has moved away by this many levels for
-# about this long.
+# the room that wanders by a level or two costs bits, and its wandering would tell when who stood where. So this is done
+# only while the room is quiet: nobody in it, and no more than this share of it moves.
+_FINE_AVERAGE_S, _SETTLED_S = 5.0, 15.0
+_QUIET_SHARE = 2e-4
+# It is averaged anew in tiles (columns, rows) whose mean has moved away by this many levels for about this long.
 _DRIFT_TILES, _DRIFT_LEVELS, _DRIFT_S = (16, 12), 3.0, 3.0
-# The light of the room is followed in about _AVERAGE_S while it is empty, and in the first time with people in it: most
-# cameras change their exposure for a dark coat, and the room is none the darker for it. A change by less than
-# the second, in levels, is none.
+# The light of a quiet room is followed in about _AVERAGE_S. With people in it only after it was another for the first
+# time, and in about that time: most cameras change their exposure for a dark coat, and the room is none the darker for
+# it. A change by less than the second, in levels, is none.
 _OCCUPIED_S, _LIGHT_LEVELS = 60.0, 0.5
 # No light is followed closer than this share of the picture's height to people: their shadows fall there.
 _SHADOW_SHARE = 0.05
@@ -114,6 +115,7 @@ class CleanPlate:
         self._drift: FloatArray = np.zeros((*_DRIFT_TILES[::-1], 3), np.float32)
         self._scene_s = 0.0
         self._relight_s = 0.0
+        self._lit_s = 0.0
         self._lighting = False
         self._noise = 1.0
 
@@ -139,12 +141,11 @@ class CleanPlate:
         self._release_changed(unsafe.changed, unsafe.persons, blocked, kept, dt)
         growing = minus(cv2.bitwise_and(kept, safe), cv2.bitwise_or(self.proven, blocked))
         fresh = minus(safe, cv2.bitwise_or(cv2.bitwise_or(self.proven, blocked), growing))
-        empty = not cv2.countNonZero(unsafe.persons)
-        self._relight(change, open_ground, empty, step)
+        quiet = not cv2.countNonZero(unsafe.persons) and share(unsafe.disagrees) <= _QUIET_SHARE
+        self._relight(change, open_ground, quiet, step)
         seen = cv2.bitwise_and(kept, open_ground)
-        if empty:
-            self._look_for_drift(small, seen, step)
-        self._learn(frame, growing, self._settling(seen, step), fresh, step)
+        settling = self._settling(small, seen, step) if quiet and not self._lighting else np.zeros_like(seen)
+        self._learn(frame, growing, settling, fresh, step)
         self._take_over(frame, safe, blocked, dt)
         self._shrink()
         paused = cv2.bitwise_and(minus(unsafe.followed, blocked), self.known)
@@ -206,38 +207,36 @@ class CleanPlate:
             if cv2.countNonZero(where):
                 cv2.accumulateWeighted(frame, self._value, min(1.0, weight), mask=from_grid(where, self._shape))
 
-    def _look_for_drift(self, small: npt.NDArray[np.uint8], seen: Mask, step: float) -> None:
-        """Let tiles settle anew where the room has drifted away from the plate."""
-        share = _tiles(seen)[..., None] / 255
+    def _settling(self, small: npt.NDArray[np.uint8], seen: Mask, step: float) -> Mask:
+        """Return which proven cells in sight are still averaged, and begin again where the room has drifted away."""
+        in_sight = _tiles(seen)[..., None] / 255
         now, before = (_tiles(cv2.copyTo(picture, seen)) for picture in (small, self.small))
-        judged = share[..., 0] > 0.5
-        gap = (now - before)[judged] / share[judged]
+        judged = in_sight[..., 0] > 0.5
+        gap = (now - before)[judged] / in_sight[judged]
         self._drift[judged] += min(1.0, step / _DRIFT_S) * (gap - self._drift[judged])
         drifted = np.abs(self._drift).max(axis=2) > _DRIFT_LEVELS
         if drifted.any():
             self._drift[drifted] = 0.0
             where = cv2.resize(drifted.astype(np.uint8), seen.shape[::-1], interpolation=cv2.INTER_NEAREST)
             self._settling_s[where > 0] = 0.0
-
-    def _settling(self, seen: Mask, step: float) -> Mask:
-        """Return which proven cells in sight are still averaged."""
-        if self._lighting:
-            # What people hide cannot be averaged; so that it does not stay behind, all follow the light alone.
-            return np.zeros_like(seen)
         settling = cv2.bitwise_and(seen, cv2.compare(self._settling_s, _SETTLED_S, cv2.CMP_LT))
         cv2.add(self._settling_s, step, dst=self._settling_s, mask=settling)
         return settling
 
-    def _relight(self, change: LightChange, open_ground: Mask, empty: bool, step: float) -> None:
-        """Let all proven background follow the light of that which is in the open, once it has changed."""
+    def _relight(self, change: LightChange, open_ground: Mask, quiet: bool, step: float) -> None:
+        """Let all proven background follow the light of that which is in the open, once it has changed.
+
+        What people hide cannot be averaged. So that it does not stay behind, nothing is while the light changes.
+        """
         self._relight_s += step
         if self._relight_s < _RELIGHT_S:
             return
-        weight = min(1.0, self._relight_s / (_AVERAGE_S if empty else _OCCUPIED_S))
-        self._relight_s = 0.0
         moved = cv2.mean(cv2.absdiff(change.apply(self.small), self.small), mask=open_ground)[0] > _LIGHT_LEVELS
+        self._lit_s = self._lit_s + self._relight_s if moved else 0.0
+        weight = min(1.0, self._relight_s / (_AVERAGE_S if quiet else _OCCUPIED_S))
+        self._relight_s = 0.0
         self._lighting = moved
-        if not moved:
+        if not moved or (not quiet and self._lit_s < _OCCUPIED_S):
             return
         part = change.part(weight)
         gain = cv2.resize(part.gain, self._shape[::-1], interpolation=cv2.INTER_LINEAR)
