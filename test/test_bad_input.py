@@ -401,3 +401,19 @@ def test_recorder_without_a_place_to_write_ends_and_names_it(tmp_path: Path, log
         assert recorder.wait() == 1
     assert f"no bag can be made at {path}: " in recorder.said
     assert "give another path" in recorder.said
+
+
+# Modes that need a person's word first
+
+
+def test_mode_paper_does_not_start_without_the_word_that_leaks_are_accepted(log: Path) -> None:
+    with started("privcam_edge", "eraser_node", log, mode="paper") as eraser:
+        assert eraser.wait() == 1
+    assert "mode: paper leaks persons; set i_accept_leaks to true" in eraser.said
+
+
+def test_mode_locked_does_not_start_without_an_approved_plate(log: Path) -> None:
+    with started("privcam_edge", "eraser_node", log, mode="locked") as eraser:
+        assert eraser.wait() == 1
+    assert "commission" in eraser.said
+    assert "Traceback" not in eraser.said

@@ -73,6 +73,9 @@ class EraserNode(FrameNode[Parameters]):
         self.facts["validity"] = f"{environment.validity:.3f}"
         self.facts["epoch"] = environment.epoch
         self.facts.update(self._erase.facts)
+        if self._erase.memory_error:
+            self.fail(self._erase.memory_error)
+            self._erase.memory_error = ""
         self._reports.publish(to_msg(report, key))
         self._poses.publish(poses_to_msg(poses, key))
         self._environments.publish(to_msg(environment))

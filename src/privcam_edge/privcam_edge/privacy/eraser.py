@@ -18,9 +18,10 @@ from privcam_edge.privacy.egress import AtOnce, Egress, Inspect, Picture
 from privcam_edge.privacy.engine import EngineSettings, PrivacyEngine
 from privcam_edge.privacy.inspection import EgressInspector
 from privcam_edge.privacy.locked import LockedEngine
-from privcam_edge.privacy.memory import PlateMemory
+from privcam_edge.privacy.memory import MemoryRejected, PlateMemory
 from privcam_edge.privacy.paper import PaperEngine
 from privcam_edge.privacy.pose_anonymizer import PoseAnonymizer, PoseSettings
+from privcam_edge.privacy.unsafe import BoolArray
 
 Mode = Literal["adaptive", "locked", "paper"]
 
@@ -81,12 +82,13 @@ class Eraser:
     ) -> None:
         """Load the models.
 
+        `memory_error` says what is wrong with the memory, "" if nothing is.
+
         poses: how they are anonymised. plate: the approved one, for `locked` and only there. memory: what survives
         a restart, for `adaptive`; None keeps nothing. executor: where pictures are inspected; None inspects each
         before the call returns. threads: processor cores of each model.
 
         Raises: ValueError for a mode that is not one, or without its plate. ModelError where a model is missing.
-        MemoryRejected for a memory on disk that was changed.
         """
         if mode not in get_args(Mode):
             raise ValueError(f"mode: {mode!r} is not one of {', '.join(get_args(Mode))}")
@@ -102,9 +104,10 @@ class Eraser:
             self._engine, inspect = PaperEngine(), _nothing
         else:
             self._engine, inspect = PrivacyEngine(settings), EgressInspector(threads=threads)
-        self._memory = memory if isinstance(self._engine, PrivacyEngine) else None
-        if self._memory and isinstance(self._engine, PrivacyEngine) and (known := self._memory.load()) is not None:
-            self._engine.remember(known)
+        self._memory = memory
+        self.memory_error = ""
+        if memory is not None and isinstance(self._engine, PrivacyEngine):
+            self._recall(self._engine, memory)
         self._egress = Egress(inspect, executor or AtOnce())
         self._write = EnvironmentWriter()
         self._anonymize = PoseAnonymizer(poses)
@@ -127,8 +130,7 @@ class Eraser:
         if isinstance(self._engine, PrivacyEngine):
             if findings:
                 self._engine.suspect([finding.box for finding in findings])
-            if self._memory is not None:
-                self._memory.keep(picture.png, self._engine.quarantined, key.stamp_ns)
+            self._keep(picture, self._engine.quarantined, key.stamp_ns)
         anonymous = self._anonymize(poses, (image.shape[0], image.shape[1]), key.stamp_ns)
         epsilon, delta = self._account(key.stamp_ns, released=self._anonymize.released)
         report = PrivacyReport(
@@ -140,6 +142,24 @@ class Eraser:
             delta=delta,
         )
         return Published(self._write(key, picture, stale=self._egress.stale), report, anonymous)
+
+    def _recall(self, engine: PrivacyEngine, memory: PlateMemory) -> None:
+        try:
+            known = memory.load()
+        except MemoryRejected as error:
+            # Without a memory everything is unknown, which shows less and not more.
+            self.memory_error = str(error)
+            return
+        if known is not None:
+            engine.remember(known)
+
+    def _keep(self, picture: Picture, quarantined: BoolArray, stamp_ns: int) -> None:
+        if self._memory is None:
+            return
+        try:
+            self._memory.keep(picture.png, quarantined, stamp_ns)
+        except OSError as error:
+            self.memory_error = f"the room cannot be kept over a restart: {error}; make that folder writable"
 
     @property
     def facts(self) -> dict[str, str]:
