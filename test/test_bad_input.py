@@ -331,8 +331,8 @@ def test_second_cloud_on_the_same_endpoint_is_refused(log: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("executable", "parameters", "told"),
     [
-        ("eraser_node", {"mod": "paper"}, "/cam/eraser: unknown parameter mod; it takes: mode"),
-        ("eraser_node", {"mode": "blur"}, "parameter mode is 'blur'; it must be one of adaptive, paper"),
+        ("eraser_node", {"mod": "paper"}, "/cam/eraser: unknown parameter mod; it takes: i_accept"),
+        ("eraser_node", {"mode": "blur"}, "parameter mode is 'blur'; it must be one of adaptive, locked"),
         ("camera_node", {"source": "topic", "slots": 1000}, "parameter slots is 1000; it must be a int, in [2, 64]"),
         ("camera_node", {"source": "topic", "retention_s": "long"}, "parameter retention_s is 'long'; it must be a"),
         ("omega_node", {"join_timeout_s": -1.0}, "parameter join_timeout_s is -1.0; it must be a float, in [0.05, 5]"),

@@ -26,6 +26,7 @@ EDGE_TOPICS = {
     "frames": "privcam_msgs/msg/FrameRef",
     "detections": "privcam_msgs/msg/DetectionArray",
     "tracks": "privcam_msgs/msg/TrackArray",
+    "raw_poses": "privcam_msgs/msg/SubjectPoseArray",
     "poses": "privcam_msgs/msg/SubjectPoseArray",
     "environment": "privcam_msgs/msg/Environment",
     "privacy": "privcam_msgs/msg/PrivacyReport",
@@ -141,7 +142,7 @@ def torsos(recording: Recording) -> dict[int, list[Torso]]:
     """Return the torsos of the confirmed subjects by frame_id."""
     reference: FrameRef = recording.spy.messages("/demo/frames")[0]
     found: dict[int, list[Torso]] = defaultdict(list)
-    for message in recording.spy.messages("/demo/poses"):
+    for message in recording.spy.messages("/demo/raw_poses"):
         for pose in message.poses:
             one = torso(pose, message.key.frame_id, reference.height, reference.width)
             if one is not None:
@@ -286,3 +287,15 @@ def test_nodes_are_separate_processes(recording: Recording) -> None:
     assert recording.spy.nodes - {"/spy"} == names
     programs = {f"{name}_node" for name in EDGE_NODES} | {"inference_node", "reconstruction_node", "recorder_node"}
     assert recording.processes == programs
+
+
+def test_poses_that_leave_are_not_those_that_were_estimated(recording: Recording) -> None:
+    raw = {m.key.frame_id: m for m in recording.spy.messages("/demo/raw_poses")}
+    compared = 0
+    for message in recording.spy.messages("/demo/poses"):
+        estimated = {pose.subject_id: pose for pose in raw[message.key.frame_id].poses}
+        for pose in message.poses:
+            points = {(point.u, point.v) for point in pose.keypoints if point.rho > 0}
+            assert not points & {(point.u, point.v) for point in estimated[pose.subject_id].keypoints}
+            compared += 1
+    assert compared > 50

@@ -209,7 +209,7 @@ def test_fidelity_tells_a_true_environment_from_one_that_is_wrong(tmp_path: Path
     wrong = fidelity([clip], lambda: Edge(darker), tmp_path).values["environment"]
     assert true["psnr_db"] > 45
     assert wrong["psnr_db"] == pytest.approx(20 * np.log10(255 / 10), abs=0.5)
-    assert true["confirmed_s"] == pytest.approx(16 / RATE_HZ)
+    assert true["confirmed_s"] == pytest.approx(15 / RATE_HZ)
     assert 40 < true["clips"]["walk"]["raw_frame_psnr_db"] < 46
 
 

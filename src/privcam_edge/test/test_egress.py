@@ -58,15 +58,32 @@ def test_a_picture_leaves_only_with_the_bytes_that_were_inspected():
     np.testing.assert_array_equal(decode_environment(picture.png)[0], ROOM)
 
 
-def test_a_picture_in_which_somebody_is_found_does_not_leave():
-    egress = Egress(Inspector([PERSON], []), AtOnce())
-    picture, findings = egress(result(1), 0)
-    assert findings == [PERSON]
-    assert not picture.validity.any()
-    picture, findings = egress(result(2), 1)
-    assert not findings
+def test_what_may_be_somebody_is_blank_in_what_leaves_and_the_rest_was_searched_again():
+    inspector = Inspector([PERSON], [])
+    egress = Egress(inspector, AtOnce())
+    picture, sure = egress(result(1), 0)
+    assert sure == [PERSON]
+    assert not picture.validity[8:40, 8:24].any()
+    assert picture.validity.any()
+    assert picture.png == inspector.seen[-1]
+    assert (decode_environment(picture.png)[0][~picture.validity] == FILL).all()
+    assert (egress.inspected, egress.found) == (1, 1)
+
+
+@pytest.mark.parametrize(("score", "valid_share"), [(0.3, 1.0), (0.9, 0.5)])
+def test_a_weak_finding_or_one_round_a_hole_is_blanked_and_quarantines_nobody(score, valid_share):
+    weak = Finding("person", PERSON.box, score, valid_share)
+    egress = Egress(Inspector([weak], [], []), AtOnce())
+    picture, sure = egress(result(1), 0)
+    assert not sure
+    assert not picture.validity[8:40, 8:24].any()
+    picture, _ = egress(result(2), 1)
     assert picture.validity.all()
-    assert (egress.inspected, egress.found) == (2, 1)
+
+
+def test_a_picture_in_which_there_is_always_something_else_shows_nothing():
+    picture, _ = Egress(lambda _png: [PERSON], AtOnce())(result(1), 0)
+    assert not picture.validity.any()
 
 
 def test_a_shape_of_nothing_but_fill_is_nobody():
