@@ -224,7 +224,7 @@ def _approve_stored(folder: Path, options: argparse.Namespace) -> int:
 
 def _store(plate: CommissionedPlate, folder: Path) -> int:
     own = plate.save(folder)
-    _say(f"approved by {plate.approved_by}: {own}; start the graph with mode:=locked to use it")
+    _say(f"approved by {plate.approved_by}: {own}; to use it, set `mode: locked` for the eraser in the parameters file")
     return APPROVED
 
 
