@@ -108,7 +108,8 @@ class Eraser:
         self.memory_error = ""
         if memory is not None and isinstance(self._engine, PrivacyEngine):
             self._recall(self._engine, memory)
-        self._egress = Egress(inspect, executor or AtOnce())
+        # Where nothing is inspected there is nothing to wait for.
+        self._egress = Egress(inspect, executor if executor and mode == "adaptive" else AtOnce())
         self._write = EnvironmentWriter()
         self._anonymize = PoseAnonymizer(poses)
         self._account = Accountant(poses or PoseSettings())
