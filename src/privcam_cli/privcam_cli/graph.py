@@ -20,13 +20,15 @@ def free_domain() -> int:
 class Graph(AbstractContextManager["Graph"]):
     """The processes of one launch file, run in the background; their output goes to a log file.
 
-    launch: name of one of our launch files (edge, cloud, demo, replay). arguments: values of its args.
+    launch: name of one of our launch files (edge, cloud, demo, replay). arguments: values of its args. `state` is the
+    folder in which the processes keep what outlives them.
     """
 
     def __init__(self, launch: str, arguments: Mapping[str, str], *, log: Path, domain_id: int) -> None:
         processes = parse(resource(f"launch/{launch}.launch.xml"), arguments)
         # A measurement starts from nothing, and leaves the memory of the user's own cameras alone.
         self._state = tempfile.TemporaryDirectory(prefix="privcam_state_")
+        self.state = Path(self._state.name)
         self.environment = {**graph_environment(domain_id), "PRIVCAM_STATE": self._state.name}
         self.warning = shared_memory_warning(len(processes))
         self.exit_code: int | None = None
