@@ -3,7 +3,17 @@ import pytest
 
 from privcam_core.perception import Detections, Track, TrackState
 from privcam_edge.privacy.motion import MotionDetector
-from privcam_edge.privacy.unsafe import GRID, Hold, Margins, PersonRegions, any_to_grid, cells, from_grid, to_grid
+from privcam_edge.privacy.unsafe import (
+    GRID,
+    Hold,
+    Margins,
+    PersonRegions,
+    any_to_grid,
+    cells,
+    counts,
+    from_grid,
+    to_grid,
+)
 
 SHAPE = (120, 161)
 NOBODY = np.zeros(SHAPE, np.bool_)
@@ -192,3 +202,14 @@ class TestMotion:
                 moving.append(self.seen(motion, image, room, persons=persons).moving)
             results.append(moving)
         np.testing.assert_array_equal(*results)
+
+
+def test_cells_of_many_boxes_are_counted_as_those_of_each():
+    random = np.random.default_rng(4)
+    mask = np.where(random.random((60, 81)) < 0.3, np.uint8(255), np.uint8(0))
+    boxes = [tuple(box) for box in random.uniform(-40, 200, (200, 4)).tolist()]
+    boxes.append((float("nan"), 0.0, 10.0, 10.0))
+    found, sizes = counts(mask, boxes)
+    parts = [mask[cells(box, mask.shape)] for box in boxes]
+    assert found.tolist() == [np.count_nonzero(part) for part in parts]
+    assert sizes.tolist() == [part.size for part in parts]

@@ -58,13 +58,11 @@ def light_change(now: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8], wher
         return LightChange.none()
     after, earlier = (_means(picture, where)[usable] / share[usable, None] for picture in (now, before))
     basis = _basis()[:, : 6 if count >= _SURFACE_TILES else 1]
-    gain, offset = np.ones((_ROWS * _COLUMNS, 3)), np.zeros(3)
-    for channel in range(3):
-        fit = _fit(basis[usable] * earlier[:, channel, None], after[:, channel], earlier[:, channel])
-        surface = basis @ fit[:-1]
-        # Where no tile was seen the surface runs off; it may not go further than where it was seen.
-        gain[:, channel] = np.clip(surface, surface[usable].min(), surface[usable].max())
-        offset[channel] = fit[-1]
+    fit = _fit(basis[usable], after.T, earlier.T)
+    surface = basis @ fit[:, :-1].T
+    # Where no tile was seen the surface runs off; it may not go further than where it was seen.
+    gain = np.clip(surface, surface[usable].min(axis=0), surface[usable].max(axis=0))
+    offset = fit[:, -1]
     gain = np.clip(gain, 1 / MOST_GAIN, MOST_GAIN).reshape(_ROWS, _COLUMNS, 3)
     return LightChange(gain.astype(np.float32), np.clip(offset, -MOST_OFFSET, MOST_OFFSET).astype(np.float32))
 
@@ -76,23 +74,30 @@ def difference(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> npt.NDArra
 
 
 def _fit(
-    gains: npt.NDArray[np.float64], after: npt.NDArray[np.float64], before: npt.NDArray[np.float64]
+    basis: npt.NDArray[np.float64], after: npt.NDArray[np.float64], before: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Return the weights of the columns of `gains` and, last, the offset that explain `after` (all per tile)."""
-    rows = np.column_stack((gains, np.ones(len(after))))
+    """Return for each of 3 channels the weights of the surfaces and, last, the offset that explain `after`: (3, k + 1).
+
+    basis: (n, k), the surfaces at the n tiles. after, before: (3, n) levels.
+    """
+    rows = np.concatenate([basis[None] * before[..., None], np.ones((*before.shape, 1))], axis=2)
     # Dark and bright tiles are both needed to tell an offset from a gain.
-    if np.ptp(before) < 2 * MOST_OFFSET:
-        rows[:, -1] = 0
-    gap = np.abs(after - before * np.median(after / np.maximum(before, 1.0)))
+    rows[np.ptp(before, axis=1) < 2 * MOST_OFFSET, :, -1] = 0
+    gap = np.abs(after - before * _middle(after / np.maximum(before, 1.0)))
     for _ in range(_ROUNDS):
-        scale = max(_TOLERANCE, float(np.median(gap)))
-        weight = 1 / np.sqrt(1 + (gap / scale) ** 2)
-        weighted = rows * weight[:, None]
-        square = weighted.T @ weighted
-        square[np.diag_indices_from(square)] += 1e-6 * np.trace(square)
-        fit = np.linalg.solve(square, weighted.T @ (weight * after))
-        gap = np.abs(after - rows @ fit)
-    return fit
+        weight = 1 / np.sqrt(1 + (gap / np.maximum(_TOLERANCE, _middle(gap))) ** 2)
+        weighted = (rows * weight[..., None]).transpose(0, 2, 1)
+        square = weighted @ weighted.transpose(0, 2, 1)
+        square += np.eye(square.shape[1]) * 1e-6 * np.trace(square, axis1=1, axis2=2)[:, None, None]
+        fit = np.linalg.solve(square, weighted @ (weight * after)[..., None])
+        gap = np.abs(after - (rows @ fit)[..., 0])
+    return np.asarray(fit[..., 0], np.float64)
+
+
+def _middle(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the upper median of each row of (3, n), as (3, 1): several times faster than NumPy's for short rows."""
+    half = values.shape[1] // 2
+    return np.partition(values, half, axis=1)[:, half : half + 1]
 
 
 def _means(picture: npt.NDArray[np.uint8], where: Mask) -> npt.NDArray[np.float64]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from privcam_core.perception import Box
 from privcam_edge.privacy.light import difference, light_change
-from privcam_edge.privacy.unsafe import FloatArray, Hold, Mask, bodies, cells, grown, minus, to_grid
+from privcam_edge.privacy.unsafe import FloatArray, Hold, Mask, bodies, cells, counts, grown, minus, to_grid
 
 # Sensor and compression noise is averaged out over this many cells; people are larger.
 _BLUR = (3, 3)
@@ -95,10 +95,9 @@ class MotionDetector:
         disagrees = _without_specks(cv2.bitwise_or(foreground, stepped))
 
         moving = bodies(disagrees)
-        for box in suspects:
-            part = cells(box, moving.shape)
-            if cv2.countNonZero(disagrees[part]) > max(_MOVING_CELLS, _MOVING_SHARE * disagrees[part].size):
-                moving[part] = 255
+        found, sizes = counts(disagrees, suspects)
+        for number in np.flatnonzero(found > np.maximum(_MOVING_CELLS, _MOVING_SHARE * sizes)):
+            moving[cells(suspects[number], moving.shape)] = 255
         # What could not be compared is unsafe now, but is no evidence of motion that would have to be held.
         return Motion(cv2.bitwise_or(self._hold.update(moving, dt), minus(unread, persons)), disagrees, changed)
 

@@ -105,6 +105,22 @@ def _span(a: float, b: float, size: int) -> slice:
     return slice(min(max(low, 0), size), min(max(high, 0), size))
 
 
+def counts(mask: Mask, boxes: Sequence[Box]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return how many cells of each of `boxes` (px) are in `mask`, and how many cells each has; as `cells`, at once."""
+    if not boxes:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    rows, columns = mask.shape
+    corners = np.asarray(boxes, np.float64)
+    corners = np.where(np.isfinite(corners).all(axis=1)[:, None], corners, (0, 0, GRID * columns, GRID * rows))
+    low = np.floor(np.minimum(corners[:, :2], corners[:, 2:]) / GRID)
+    high = np.ceil(np.maximum(corners[:, :2], corners[:, 2:]) / GRID)
+    x0, y0 = np.clip(low, 0, (columns, rows)).astype(np.int64).T
+    x1, y1 = np.clip(high, 0, (columns, rows)).astype(np.int64).T
+    sums = cv2.integral(cv2.min(mask, 1)).astype(np.int64)
+    inside = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
+    return inside, (y1 - y0) * (x1 - x0)
+
+
 def bodies(mask: Mask) -> Mask:
     """Return `mask` with parts near each other joined, and every joined part filled as a rectangle."""
     rows, columns = mask.shape
