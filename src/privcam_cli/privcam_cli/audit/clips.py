@@ -1,6 +1,5 @@
 """All parts of the audit over clips, each of which shares the findings, the labels and one pass of the edge."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from privcam_cli.audit.labels import Labels, label
 from privcam_cli.audit.leak import leak
 from privcam_cli.audit.part import Part
 from privcam_cli.audit.recognition import RecognitionAttack
-from privcam_cli.audit.recording import Crop, Recording, record
+from privcam_cli.audit.recording import Crop, Recording, annotation_of, record
 from privcam_cli.audit.reidentification import reidentification
 from privcam_cli.audit.sequences import clips_of
 from privcam_core.omega import Omega
@@ -251,11 +250,5 @@ def _about(clips: Sequence[Clip]) -> dict[str, Any]:
 
 def is_moving(clip: Path) -> bool:
     """Return whether the `annotations.json` in the clip's folder, or the one above, calls its camera moving."""
-    for folder in (clip.parent, clip.parent.parent):
-        path = folder / "annotations.json"
-        if path.is_file():
-            name = clip.relative_to(folder).as_posix()
-            for entry in json.loads(path.read_text(encoding="utf-8")):
-                if entry.get("file") == name:
-                    return entry.get("static_camera") is False
-    return False
+    entry = annotation_of(clip)
+    return entry is not None and entry.get("static_camera") is False

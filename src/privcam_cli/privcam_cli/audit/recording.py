@@ -130,13 +130,21 @@ def crop_of(clip: Path) -> Crop | None:
     Looks for `annotations.json` in the clip's folder and the one above: a list of objects with `file` (path from the
     folder of the annotations), `width`, `height` and `note`; the note has to contain "RGB (right half)".
     """
+    entry = annotation_of(clip)
+    if entry is not None and "RGB (right half)" in (entry.get("note") or ""):
+        return entry["width"] // 2, 0, entry["width"], entry["height"]
+    return None
+
+
+def annotation_of(clip: Path) -> dict[str, Any] | None:
+    """Return what `annotations.json` in the clip's folder, or the one above, says of the clip; None if nothing."""
     for folder in (clip.parent, clip.parent.parent):
         path = folder / "annotations.json"
         if path.is_file():
             name = clip.relative_to(folder).as_posix()
             for entry in json.loads(path.read_text(encoding="utf-8")):
-                if entry.get("file") == name and "RGB (right half)" in (entry.get("note") or ""):
-                    return entry["width"] // 2, 0, entry["width"], entry["height"]
+                if entry.get("file") == name:
+                    return dict(entry)
     return None
 
 

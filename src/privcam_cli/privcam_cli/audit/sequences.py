@@ -1,6 +1,5 @@
 """Pose sequences with a subject: from recordings of clips, and from skeletons that others have published."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from privcam_cli.audit.recording import Recording
+from privcam_cli.audit.recording import Recording, annotation_of
 from privcam_core.omega import SubjectPose
 from privcam_core.perception import Box
 from privcam_core.skeleton import KEYPOINT_COUNT, SEEN, Joint
@@ -82,7 +81,7 @@ def clips_of(recording: Recording, clip: Path) -> list[PoseClip]:
     longest in the picture. Otherwise every track, cut into segments.
     """
     tracks = _tracks(recording)
-    entry = _annotation(clip)
+    entry = annotation_of(clip)
     if entry is not None and entry.get("subject"):
         if not tracks:
             return []
@@ -147,17 +146,6 @@ def _tracks(recording: Recording) -> dict[int, tuple[FloatArray, FloatArray]]:
         for subject_id, track in rows.items()
         if len(track) >= _FEWEST_FRAMES
     }
-
-
-def _annotation(clip: Path) -> dict[str, Any] | None:
-    for folder in (clip.parent, clip.parent.parent):
-        path = folder / "annotations.json"
-        if path.is_file():
-            name = clip.relative_to(folder).as_posix()
-            for entry in json.loads(path.read_text(encoding="utf-8")):
-                if entry.get("file") == name:
-                    return dict(entry)
-    return None
 
 
 def _box(keypoints: npt.NDArray[np.float32]) -> Box:

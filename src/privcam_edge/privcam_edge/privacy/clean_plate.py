@@ -250,7 +250,8 @@ class CleanPlate:
         held = self._recall.update(frame, safe, dt)
         if held is not None:
             taken = minus(held[1], cv2.bitwise_or(self.proven, blocked))
-            self._value[from_grid(taken, self._shape) > 0] = held[0][from_grid(taken, self._shape) > 0]
+            where = from_grid(taken, self._shape) > 0
+            self._value[where] = held[0][where]
             self.known, self.proven = cv2.bitwise_or(self.known, taken), cv2.bitwise_or(self.proven, taken)
         if self._recall.decided:
             self._recall = None
