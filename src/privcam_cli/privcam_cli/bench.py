@@ -22,7 +22,6 @@ from privcam_cli.graph import Graph, free_domain
 from privcam_cli.observer import Observations, Observer
 from privcam_core import cdr
 from privcam_core.omega import SyncKey
-from privcam_core.skeleton import KEYPOINT_COUNT
 from privcam_edge.link.gate import Gate
 from privcam_edge.link.pictures import PictureSchedule
 from privcam_edge.perception.detector import Detector
@@ -168,9 +167,7 @@ def measure_engine(source: Path, frames: int) -> dict[str, float]:
         detections = detect(image)
         tracks = follow(image, detections, stamp_ns)
         poses = pose(image, tracks, stamp_ns)
-        boxes = np.array([one.box for one in poses], np.float32).reshape(-1, 4)
-        keypoints = np.array([one.keypoints for one in poses], np.float32).reshape(-1, KEYPOINT_COUNT, 3)
-        mask = masks(image, boxes, keypoints)
+        mask = masks.of(image, poses)
         started = time.perf_counter()
         engine.update(image, detections, tracks, mask, stamp_ns)
         seconds.append(time.perf_counter() - started)

@@ -7,7 +7,6 @@ from contextlib import closing
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.skeleton import KEYPOINT_COUNT
 from privcam_edge.frames.source import SourceEnded, SourceTorn, Spec, VideoSource
 from privcam_edge.perception.detector import Detector
 from privcam_edge.perception.masks import PersonMasks
@@ -35,9 +34,7 @@ class Perception:
         detections = self._detect(image)
         tracks = self._follow(image, detections, stamp_ns)
         poses = self._pose(image, tracks, stamp_ns)
-        boxes = np.array([pose.box for pose in poses], np.float32).reshape(-1, 4)
-        keypoints = np.array([pose.keypoints for pose in poses], np.float32).reshape(-1, KEYPOINT_COUNT, 3)
-        commissioning.add(image, detections, tracks, self._masks(image, boxes, keypoints), stamp_ns)
+        commissioning.add(image, detections, tracks, self._masks.of(image, poses), stamp_ns)
 
 
 def record(spec: Spec, commissioning: Commissioning, delay_s: float, say: Callable[[str], None]) -> None:

@@ -16,7 +16,6 @@ from privcam_cli.audit.part import Part
 from privcam_cli.audit.recording import Frame, Recording
 from privcam_core import cdr
 from privcam_core.omega import Omega, PrivacyReport, Verdict
-from privcam_core.skeleton import KEYPOINT_COUNT
 from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import HogEncoder
 from privcam_edge.perception.masks import PersonMasks
@@ -111,7 +110,7 @@ def interference_of(
     random = np.random.default_rng(_SEED)
     for number, frame in enumerate(recording.frames()):
         unsafe = observer.compute_unsafe(
-            frame.image, frame.detections, frame.tracks, _person_mask(masks, frame), frame.key.stamp_ns
+            frame.image, frame.detections, frame.tracks, masks.of(frame.image, frame.poses), frame.key.stamp_ns
         )
         where = from_grid(unsafe.mask, recording.shape) > 0
         omega = original(frame, frame.image, unsafe)
@@ -209,9 +208,3 @@ def load_faces(folder: Path) -> list[Image]:
     if not faces:
         raise ValueError(f"{folder}: holds no picture ({', '.join(_PICTURES)}); give a folder of face pictures")
     return faces
-
-
-def _person_mask(masks: PersonMasks, frame: Frame) -> BoolArray:
-    boxes = np.array([pose.box for pose in frame.poses], np.float32).reshape(-1, 4)
-    keypoints = np.array([pose.keypoints for pose in frame.poses], np.float32).reshape(-1, KEYPOINT_COUNT, 3)
-    return masks(frame.image, boxes, keypoints)

@@ -7,11 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_cli.audit.labels import Labels
-from privcam_cli.audit.recording import Frame, Recording
+from privcam_cli.audit.recording import Recording
 from privcam_core.images import FILL, encode_environment
 from privcam_core.omega import PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.perception import Box, Detections, Track
-from privcam_core.skeleton import KEYPOINT_COUNT
 from privcam_edge.perception.masks import PersonMasks
 from privcam_edge.privacy.commissioned import CommissionedPlate
 from privcam_edge.privacy.commissioning import Commissioning, CommissionSettings
@@ -76,7 +75,7 @@ def commission(recording: Recording, labels: Labels, threads: int) -> Commission
     masks, seen = PersonMasks(threads=threads), 0
     for number, frame in enumerate(recording.frames()):
         if labels.empty(number) and not commissioning.done:
-            mask = _person_mask(masks, frame)
+            mask = masks.of(frame.image, frame.poses)
             commissioning.add(frame.image, frame.detections, frame.tracks, mask, frame.key.stamp_ns)
             seen = frame.key.stamp_ns
     if not seen:
@@ -91,9 +90,3 @@ def commission(recording: Recording, labels: Labels, threads: int) -> Commission
     with suppress(ValueError):
         return candidate.approve("privcam audit", seen, [region.number for region in candidate.undecided()])
     return None
-
-
-def _person_mask(masks: PersonMasks, frame: Frame) -> BoolArray:
-    boxes = np.array([pose.box for pose in frame.poses], np.float32).reshape(-1, 4)
-    keypoints = np.array([pose.keypoints for pose in frame.poses], np.float32).reshape(-1, KEYPOINT_COUNT, 3)
-    return masks(frame.image, boxes, keypoints)

@@ -3,12 +3,15 @@
 No mask of a network is complete, so these masks alone are no guarantee of privacy; the clean plate is built on top.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from privcam_core.images import require_bgr8
 from privcam_core.models import Session, load
+from privcam_core.omega import SubjectPose
 from privcam_core.skeleton import HEAD, KEYPOINT_COUNT, LIMBS, TORSO, Joint, seen
 from privcam_edge.perception.crops import Square, clip_region, require_boxes
 
@@ -67,6 +70,12 @@ class PersonMasks:
         for box in boxes:
             add_segment(union, image, box, self._session, self._dilation)
         return union.view(np.bool_)
+
+    def of(self, image: npt.NDArray[np.uint8], poses: Sequence[SubjectPose]) -> BoolArray:
+        """Return the mask of the people of whom these are the poses. Shapes and errors as for a call."""
+        boxes = np.array([pose.box for pose in poses], np.float32).reshape(-1, 4)
+        keypoints = np.array([pose.keypoints for pose in poses], np.float32).reshape(-1, KEYPOINT_COUNT, 3)
+        return self(image, boxes, keypoints)
 
 
 def add_segment(

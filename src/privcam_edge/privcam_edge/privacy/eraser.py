@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from privcam_core.omega import Environment, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.perception import Detections, Track
-from privcam_core.skeleton import KEYPOINT_COUNT
 from privcam_edge.perception.masks import PersonMasks
 from privcam_edge.privacy.accountant import Accountant
 from privcam_edge.privacy.commissioned import CommissionedPlate
@@ -123,9 +122,7 @@ class Eraser:
         poses: Sequence[SubjectPose],
     ) -> Published:
         """Return what may be published of one frame, (H, W, 3) uint8 BGR. poses: as they were estimated."""
-        boxes = np.array([pose.box for pose in poses], np.float32).reshape(-1, 4)
-        keypoints = np.array([pose.keypoints for pose in poses], np.float32).reshape(-1, KEYPOINT_COUNT, 3)
-        mask = self._masks(image, boxes, keypoints)
+        mask = self._masks.of(image, poses)
         result = self._engine.update(image, detections, tracks, mask, key.stamp_ns)
         picture, findings = self._egress(result, key.stamp_ns)
         if isinstance(self._engine, PrivacyEngine):
