@@ -8,13 +8,12 @@ import numpy.typing as npt
 
 from privcam_cli.audit.labels import Labels
 from privcam_cli.audit.recording import Recording
-from privcam_core.images import FILL, encode_environment
 from privcam_core.omega import PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.perception import Box, Detections, Track
 from privcam_edge.perception.masks import PersonMasks
 from privcam_edge.privacy.commissioned import CommissionedPlate
 from privcam_edge.privacy.commissioning import Commissioning, CommissionSettings
-from privcam_edge.privacy.egress import Picture
+from privcam_edge.privacy.egress import nothing_shown
 from privcam_edge.privacy.eraser import EnvironmentWriter, Eraser, Mode, Published
 from privcam_edge.privacy.inspection import EgressInspector
 from privcam_edge.privacy.pose_anonymizer import PoseAnonymizer, PoseSettings
@@ -54,15 +53,21 @@ class ShowsNothing:
     """What mode `locked` comes to without a plate: poses on a picture in which nothing is shown."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        nothing = np.zeros(shape, np.bool_)
-        self._picture = Picture(encode_environment(np.full((*shape, 3), FILL, np.uint8), nothing), nothing, 1)
+        self._picture = nothing_shown(shape, 1)
         self._write = EnvironmentWriter()
         self._anonymize = PoseAnonymizer(POSES)
 
-    def __call__(self, key: SyncKey, image: Image, *found: object) -> Published:
-        """Return what leaves of one frame. found: detections, tracks and poses."""
-        poses: list[SubjectPose] = self._anonymize(found[2], (image.shape[0], image.shape[1]), key.stamp_ns)  # type: ignore[arg-type]
-        return Published(self._write(key, self._picture), PrivacyReport(0.0, 1.0, 0.0, Verdict.PASS), poses)
+    def __call__(
+        self,
+        key: SyncKey,
+        image: Image,
+        _detections: Detections,
+        _tracks: Sequence[Track],
+        poses: Sequence[SubjectPose],
+    ) -> Published:
+        """Return what leaves of one frame."""
+        anonymous = self._anonymize(poses, (image.shape[0], image.shape[1]), key.stamp_ns)
+        return Published(self._write(key, self._picture), PrivacyReport(0.0, 1.0, 0.0, Verdict.PASS), anonymous)
 
 
 def commission(recording: Recording, labels: Labels, threads: int) -> CommissionedPlate | None:

@@ -101,7 +101,7 @@ class Egress:
                 x0, y0, x1, y1 = (round(v) for v in self._margins.widen(finding.box, validity.shape[0]))
                 part = slice(max(y0, 0), max(y1, 0)), slice(max(x0, 0), max(x1, 0))
                 plate[part], validity[part] = FILL, False
-        return _nothing((validity.shape[0], validity.shape[1]), 0), sure
+        return nothing_shown((validity.shape[0], validity.shape[1]), 0), sure
 
     def _collect(self) -> Sequence[Finding]:
         """Take over the picture whose inspection is done."""
@@ -135,11 +135,12 @@ class Egress:
 
     def _show_nothing(self, shape: tuple[int, int]) -> None:
         # An epoch is never used twice, so that no receiver takes one picture for another.
-        self._current = _nothing(shape, self._current.epoch + 1 if self._current else 1)
+        self._current = nothing_shown(shape, self._current.epoch + 1 if self._current else 1)
         self._stale_since_ns = None
 
 
-def _nothing(shape: tuple[int, int], epoch: int) -> Picture:
+def nothing_shown(shape: tuple[int, int], epoch: int) -> Picture:
+    """Return a picture of `shape` (H, W) that is all fill."""
     plate: npt.NDArray[np.uint8] = np.full((*shape, 3), FILL, np.uint8)
     nobody = np.zeros(shape, np.bool_)
     return Picture(encode_environment(plate, nobody), nobody, epoch)
