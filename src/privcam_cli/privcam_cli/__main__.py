@@ -10,6 +10,7 @@ COMMANDS = {
     "bench": "privcam_cli.bench",
     "audit": "privcam_cli.audit.command",
     "commission": "privcam_cli.commission",
+    "keys": "privcam_cli.keys",
     "survey": "privcam_cli.survey",
     "launch": "privcam_cli.launching.command",
     "replay": "privcam_cli.replay",

@@ -14,6 +14,7 @@ USAGE = """usage: ./privcam COMMAND [options]     (./privcam COMMAND --help tell
   bench     measure speed, latency, bits and load; writes bench.json and a figure
   audit     attack what leaves the edge, and measure it: report, figures, report.json
   commission  make and approve the plate of an empty room, for mode locked
+  keys      make, renew and revoke the certificates of cameras, clouds and viewers
   survey    run the edge over a folder of clips and print a table of what it did
   launch    run a launch file (launch/edge.launch.xml, cloud.launch.xml, ...)
   replay    publish a recorded bag into the graph
