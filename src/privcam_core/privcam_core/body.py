@@ -8,17 +8,18 @@ same for everyone.
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
-from math import cos, sin, sqrt
+from math import atan2, copysign, cos, sin, sqrt
 
 import numpy as np
 
-from privcam_core.geometry import Ellipse, Hull, Vector, capsule, inside, length, reach, right_of, unit
+from privcam_core.geometry import Ellipse, Hull, Vector, capsule, inside, length, outlines, reach, right_of, unit
 from privcam_core.omega import SubjectPose
 from privcam_core.perception import Box
-from privcam_core.skeleton import HEAD, SEEN, Joint
+from privcam_core.skeleton import HEAD, Joint, seen
 
 Joints = dict[Joint, Vector]
 
+_JOINTS = tuple(Joint)
 _SHOULDERS = (Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
 _HIPS = (Joint.LEFT_HIP, Joint.RIGHT_HIP)
 _LEGS = ((Joint.LEFT_HIP, Joint.LEFT_KNEE, Joint.LEFT_ANKLE), (Joint.RIGHT_HIP, Joint.RIGHT_KNEE, Joint.RIGHT_ANKLE))
@@ -109,12 +110,15 @@ class Body:
 
     def bounds(self, grow: float = 0.0) -> Box:
         """Return the box around all solids grown by `grow` px, x0, y0, x1, y1 in px."""
-        points = np.concatenate([part.shape.outline(grow) for part in self.parts])
-        (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
-        return float(x0), float(y0), float(x1), float(y1)
+        points = np.concatenate(outlines([part.shape for part in self.parts], grow))
+        x0, y0 = points.min(axis=0).tolist()
+        x1, y1 = points.max(axis=0).tolist()
+        return x0, y0, x1, y1
 
     def scaled(self, scale: float) -> "Body":
         """Return the body in a picture with `scale` times finer pixels."""
+        if scale == 1.0:
+            return self
         parts = (Part(part.kind, part.shape.scaled(scale), part.depth, part.limb) for part in self.parts)
         return Body(tuple(parts), self.stature * scale)
 
@@ -131,8 +135,9 @@ def build_body(pose: SubjectPose) -> Body:
     continued from what is seen, but not beyond the box. With almost nothing seen the body is one upright ellipse in
     the box. The result always has at least one part and is finite.
     """
-    stature = stature_of(pose)
-    joints = _plausible(_seen_joints(pose), stature)
+    joints = _seen_joints(pose)
+    stature = _stature(joints, pose.box)
+    joints = _plausible(joints, stature)
     spine = _spine(joints, pose.box, stature) if len(joints) >= _FEWEST_KEYPOINTS else None
     if spine is None:
         return Body((_marker(pose.box),), stature)
@@ -140,7 +145,7 @@ def build_body(pose: SubjectPose) -> Body:
     up = unit(top - bottom if length(top - bottom) > 0 else (head if head is not None else top) - bottom)
     turned = _facing(pose, joints, up, stature) * _sideways(joints, stature)
     # Who turns to the picture's right shows the right side of the body.
-    right = 0 if abs(turned) < _TURNED else int(np.sign(turned))
+    right = 0 if abs(turned) < _TURNED else int(copysign(1, turned))
     arms: list[Part] = []
     legs: list[Part] = []
     for limbs, chains, fallback in ((legs, _LEGS, bottom), (arms, _ARMS, top)):
@@ -160,8 +165,12 @@ def stature_of(pose: SubjectPose) -> float:
     Foreshortening only ever shortens a bone, so long bones are right; the longest may be a wild keypoint, so the
     second longest counts. Without any bone the head tells, then the longer side of the box.
     """
-    side = max(pose.box[2] - pose.box[0], pose.box[3] - pose.box[1])
-    joints = _seen_joints(pose)
+    return _stature(_seen_joints(pose), pose.box)
+
+
+def _stature(joints: Joints, box: Box) -> float:
+    """Return the stature in px, see `stature_of`."""
+    side = max(box[2] - box[0], box[3] - box[1])
     shoulders, hips = _middle(joints, _SHOULDERS), _middle(joints, _HIPS)
     found = _bone_statures(joints, _BONES)
     if shoulders is not None and hips is not None:
@@ -173,7 +182,8 @@ def stature_of(pose: SubjectPose) -> float:
 
 
 def _seen_joints(pose: SubjectPose) -> Joints:
-    return {joint: pose.keypoints[joint, :2].astype(np.float64) for joint in Joint if pose.keypoints[joint, 2] >= SEEN}
+    points, visible = pose.keypoints[:, :2].astype(np.float64), seen(pose.keypoints).tolist()
+    return {joint: points[joint] for joint in _JOINTS if visible[joint]}
 
 
 def _bone_statures(joints: Joints, bones: tuple[tuple[Joint, Joint, float], ...]) -> list[float]:
@@ -229,7 +239,7 @@ def _head_middle(joints: Joints) -> Vector | None:
     if len(ears) == 1 and Joint.NOSE in joints:
         ears.append(joints[Joint.NOSE])
     points = ears or [joints[j] for j in HEAD if j in joints]
-    return np.mean(points, axis=0) if points else None
+    return _mean(points) if points else None
 
 
 def _facing(pose: SubjectPose, joints: Joints, up: Vector, stature: float) -> float:
@@ -267,7 +277,7 @@ def _limb(
     """Return the solids of an arm or a leg as far as its joints are seen; an unseen middle joint is bridged."""
     leg = chain[0] in _HIPS
     kind = Kind.LEG if leg else Kind.ARM
-    radii = np.array((_HIP, _KNEE, _ANKLE) if leg else (_SHOULDER, _ELBOW, _WRIST)) * stature
+    radii = [share * stature for share in ((_HIP, _KNEE, _ANKLE) if leg else (_SHOULDER, _ELBOW, _WRIST))]
     points = [(root, radii[0])] + [(joints[j], r) for j, r in zip(chain[1:], radii[1:], strict=True) if j in joints]
     parts = [Part(kind, capsule(*a, *b), depth, chain[0]) for a, b in pairwise(points)]
     if chain[2] not in joints or not parts:
@@ -300,7 +310,7 @@ def _head(pose: SubjectPose, joints: Joints, top: Vector, head: Vector, up: Vect
     if pose.head is not None:
         axis = np.array([sin(pose.head.roll), -cos(pose.head.roll)])
     aside = right_of(axis)
-    angle = float(np.arctan2(axis[0], -axis[1]))
+    angle = atan2(axis[0], -axis[1])
     # Ears and eyes lie below the middle of the skull.
     skull = Ellipse(head + axis * _NOSE * stature, (_HEAD_WIDTH * stature, _HEAD_HEIGHT * stature), angle)
     parts = [Part(Kind.NECK, capsule(top, _NECK * stature, head, _NECK * stature))]
@@ -341,4 +351,12 @@ def _marker(box: Box) -> Part:
 
 def _middle(joints: Joints, pair: tuple[Joint, Joint]) -> Vector | None:
     points = [joints[joint] for joint in pair if joint in joints]
-    return np.asarray(np.mean(points, axis=0)) if points else None
+    return _mean(points) if points else None
+
+
+def _mean(points: list[Vector]) -> Vector:
+    """Return the middle of a few points; for so few, this is faster than `np.mean`."""
+    total = points[0]
+    for point in points[1:]:
+        total = total + point
+    return total / len(points)

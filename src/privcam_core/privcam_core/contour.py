@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.body import Body, Kind, Part, build_body
-from privcam_core.geometry import SUBPIXEL_BITS, Points, crop, fixed_point
+from privcam_core.geometry import SUBPIXEL_BITS, Points, Polygon, crop, fixed_point, fixed_points, outlines
 from privcam_core.images import BgrArray, BoolArray, require_bgr8
 from privcam_core.omega import SubjectPose
 from privcam_core.palette import Bgr, color, mix
+from privcam_core.perception import Box
 
 GrayArray = npt.NDArray[np.uint8]
 
@@ -129,29 +130,39 @@ def _draw_subject(picture: BgrArray, taken: GrayArray, pose: SubjectPose, scale:
     # A box far larger than the picture is possible; lines must not grow with it.
     size = min(body.stature, hypot(height, width))
     line, gap = max(_LINE * size, _LEAST_LINE), max(_GAP * size, _LEAST_GAP)
-    window = crop(body.bounds(3 * _SHADOW_REACH * line + gap), width, height)
+    solids = outlines([part.shape for part in body.parts])
+    window = crop(_box(solids, 3 * _SHADOW_REACH * line + gap), width, height)
     if window is None:
         return
     origin = window[1].start, window[0].start
-    free = np.asarray(cv2.bitwise_not(taken[window]), np.uint8)
-    curves = _outline(body, size, origin, free.shape)
+    free = _inverse(taken[window])
+    polygons = fixed_points(solids, origin)
+    curves = _outline(polygons, size, free.shape)
     if not curves:
         return
     inner = _filled(free.shape, curves)
     rim = _stroke(free.shape, _dashed(curves) if body.is_marker else curves, line, closed=not body.is_marker)
-    fill = _times(_volume(body, size, origin, free.shape), inner)
-    region = picture[window]
-    _darken(region, _times(_soften(inner, _SHADOW_REACH * line), free, _SHADOW))
-    _blend(region, _ramp(color(pose.subject_id)), rim, _times(np.maximum(fill, rim), free))
+    fill = _times(_volume(body, polygons, size, origin, free.shape), inner)
+    shadow = _times(_soften(inner, _SHADOW_REACH * line), free, _SHADOW)
+    cover = _times(np.maximum(fill, rim), free)
+    _blend(picture[window], shadow, _ramp(color(pose.subject_id)), rim, cover)
     reach = 2 * round(gap) + 1
     cv2.max(taken[window], cv2.dilate(inner, np.ones((reach, reach), np.uint8)), dst=taken[window])
 
 
-def _outline(body: Body, size: float, origin: tuple[int, int], shape: tuple[int, ...]) -> list[Points]:
-    """Return the closed curves around the union of all solids, px relative to `origin`: one, unless it has holes."""
+def _box(solids: list[Points], grow: float) -> Box:
+    """Return the box around the outlines of all solids, grown by `grow` px on all sides."""
+    points = np.concatenate(solids)
+    x0, y0 = points.min(axis=0).tolist()
+    x1, y1 = points.max(axis=0).tolist()
+    return x0 - grow, y0 - grow, x1 + grow, y1 + grow
+
+
+def _outline(polygons: list[Polygon], size: float, shape: tuple[int, ...]) -> list[Points]:
+    """Return the closed curves around the union of all solids, px: one, unless it has holes."""
     mask = np.zeros(shape, np.uint8)
-    for part in body.parts:
-        cv2.fillConvexPoly(mask, fixed_point(part.shape.outline(), origin), 255, cv2.LINE_AA, SUBPIXEL_BITS)
+    for polygon in polygons:
+        cv2.fillConvexPoly(mask, polygon, 255, cv2.LINE_AA, SUBPIXEL_BITS)
     rounding = max(_ROUNDING * size, _LEAST_ROUNDING)
     smooth = _soften(mask, rounding)
     curves, _ = cv2.findContours(cv2.inRange(smooth, 128, 255), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
@@ -162,26 +173,35 @@ def _outline(body: Body, size: float, origin: tuple[int, int], shape: tuple[int,
 def _smooth(curve: npt.NDArray[np.generic]) -> Points:
     """Return a closed pixel chain (N, 1, 2) as a smooth curve (M, 2), M about N / _THINNING."""
     reach = min(int(3 * _RASTER_STEPS) + 1, len(curve) // 2)
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / _RASTER_STEPS) ** 2).astype(np.float32)
     chain = curve[:, 0].astype(np.float32)
     padded = np.concatenate([chain[len(chain) - reach :], chain, chain[:reach]])
-    smooth = cv2.filter2D(padded, -1, (weights / weights.sum())[:, None])
+    smooth = cv2.filter2D(padded, -1, _weights(reach))
     return np.asarray(smooth[reach : reach + len(chain) : _THINNING], np.float32)
 
 
-def _volume(body: Body, size: float, origin: tuple[int, int], shape: tuple[int, ...]) -> GrayArray:
+@lru_cache(maxsize=16)
+def _weights(reach: int) -> Points:
+    """Return the (2 * reach + 1, 1) weights by which `_smooth` averages."""
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / _RASTER_STEPS) ** 2).astype(np.float32)
+    return np.asarray((weights / weights.sum())[:, None], np.float32)
+
+
+def _volume(
+    body: Body, polygons: list[Polygon], size: float, origin: tuple[int, int], shape: tuple[int, ...]
+) -> GrayArray:
     """Return the opacity of the fill, 0 to 255: denser on the near side, with a soft crease around each limb."""
     if body.is_marker:
         return np.full(shape, round(255 * _MARKER_FILL), np.uint8)
     volume = np.full(shape, round(255 * _FILL[0]), np.uint8)
+    limbs = [part.shape for part in body.parts if part.limb is not None]
     crease = max(_CREASE * size, _LEAST_CREASE)
-    for limb, group in groupby(body.parts, key=lambda part: part.limb):
-        parts = list(group)
-        layers = [(part, crease, _CREASE_FILL) for part in parts if limb is not None]
-        layers += [(part, 0.0, _density(part)) for part in parts]
-        for part, grow, opacity in layers:
-            points = fixed_point(part.shape.outline(grow), origin)
-            cv2.fillConvexPoly(volume, points, round(255 * opacity), cv2.LINE_AA, SUBPIXEL_BITS)
+    creases = iter(fixed_points(outlines(limbs, crease), origin) if limbs else ())
+    for limb, group in groupby(zip(body.parts, polygons, strict=True), key=lambda drawn: drawn[0].limb):
+        solids = list(group)
+        layers = [(next(creases), _CREASE_FILL) for _ in solids if limb is not None]
+        layers += [(polygon, _density(part)) for part, polygon in solids]
+        for polygon, opacity in layers:
+            cv2.fillConvexPoly(volume, polygon, round(255 * opacity), cv2.LINE_AA, SUBPIXEL_BITS)
     return volume
 
 
@@ -223,16 +243,24 @@ def _times(a: GrayArray, b: GrayArray, share: float = 1.0) -> GrayArray:
     return np.asarray(cv2.multiply(a, b, scale=share / 255), np.uint8)
 
 
-def _darken(region: BgrArray, cover: GrayArray) -> None:
-    """Take the share cover / 255 of the light out of the region, in place."""
-    kept = cv2.bitwise_not(cover)
-    cv2.multiply(region, cv2.merge((kept, kept, kept)), dst=region, scale=1 / 255)
+def _blend(region: BgrArray, shadow: GrayArray, ramp: BgrArray, tone: GrayArray, cover: GrayArray) -> None:
+    """Take the share shadow / 255 of the light out of the region, then mix ramp[tone] into it, in place.
+
+    cover: share of the mix, 255 is all. ramp: (256, 1, 3) colours.
+    """
+    kept = _times(_inverse(shadow), _inverse(cover))
+    light = cv2.multiply(cv2.applyColorMap(tone, ramp), _colours(cover), scale=1 / 255)
+    cv2.multiply(region, _colours(kept), dst=region, scale=1 / 255)
+    cv2.add(region, light, dst=region)
 
 
-def _blend(region: BgrArray, ramp: BgrArray, tone: GrayArray, cover: GrayArray) -> None:
-    """Mix ramp[tone] into the region in place, by the share cover / 255. ramp: (256, 1, 3) colours."""
-    share = cover.astype(np.float32) / np.float32(255)
-    cv2.blendLinear(region, cv2.applyColorMap(tone, ramp), 1.0 - share, share, dst=region)
+def _inverse(share: GrayArray) -> GrayArray:
+    return np.asarray(cv2.bitwise_not(share), np.uint8)
+
+
+def _colours(share: GrayArray) -> BgrArray:
+    """Return the (H, W) share for each of the three colours."""
+    return np.asarray(cv2.merge((share, share, share)), np.uint8)
 
 
 @lru_cache(maxsize=64)

@@ -5,12 +5,15 @@ Lengths are in body heights H of the subject in the picture, so that near and fa
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from math import acos, atan2, degrees, hypot
+from statistics import median
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from privcam_core.perception import Box
-from privcam_core.skeleton import FloatArray, Joint, midpoint, seen
+from privcam_core.skeleton import SEEN, FloatArray, Joint
 
 # Length of body segments over body height: shoulders to hips, hip to knee, knee to ankle (Winter, Biomechanics).
 TORSO_SHARE, THIGH_SHARE, SHIN_SHARE = 0.288, 0.245, 0.246
@@ -21,10 +24,23 @@ MIN_SEEN_FOR_EXTENT = 6  # an extent of fewer keypoints says nothing about the b
 UPPER_END = (Joint.NOSE, Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
 LOWER_END = (Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE)
 
+# Hip, knee and ankle of each leg, and its bones with their share of the body height.
+_LEGS = ((Joint.LEFT_HIP, Joint.LEFT_KNEE, Joint.LEFT_ANKLE), (Joint.RIGHT_HIP, Joint.RIGHT_KNEE, Joint.RIGHT_ANKLE))
+_LEG_BONES = tuple(bone for hip, knee, ankle in _LEGS for bone in ((THIGH_SHARE, hip, knee), (SHIN_SHARE, knee, ankle)))
+
 Point = tuple[float, float]
 
 
-@dataclass(frozen=True)
+class _Timed(Protocol):
+    @property
+    def seconds(self) -> float:
+        """Camera time in s."""
+
+
+TimedT = TypeVar("TimedT", bound=_Timed)
+
+
+@dataclass(frozen=True, slots=True)
 class Measures:
     """One subject in one frame. None: could not be measured.
 
@@ -47,17 +63,13 @@ class Measures:
 
 def height_hint(keypoints: FloatArray) -> float | None:
     """Return the body height in px that the longest-looking segment of (17, 3) keypoints suggests, None without one."""
-    hints = [
-        length / share
-        for share, a, b in (
-            (THIGH_SHARE, Joint.LEFT_HIP, Joint.LEFT_KNEE),
-            (THIGH_SHARE, Joint.RIGHT_HIP, Joint.RIGHT_KNEE),
-            (SHIN_SHARE, Joint.LEFT_KNEE, Joint.LEFT_ANKLE),
-            (SHIN_SHARE, Joint.RIGHT_KNEE, Joint.RIGHT_ANKLE),
-        )
-        if (length := _length(keypoints, a, b)) is not None
-    ]
-    torso = _torso(keypoints)
+    points = _seen_points(keypoints)
+    hints = []
+    for share, a, b in _LEG_BONES:
+        near, far = points[a], points[b]
+        if near is not None and far is not None:
+            hints.append(hypot(near[0] - far[0], near[1] - far[1]) / share)
+    torso = _torso(points)
     if torso is not None:
         hints.append(hypot(*torso) / TORSO_SHARE)
     return max(hints) if hints else None
@@ -65,27 +77,32 @@ def height_hint(keypoints: FloatArray) -> float | None:
 
 def body_height(hints: Sequence[float]) -> float:
     """Return H in px from the hints of the last seconds."""
-    return max(MIN_HEIGHT_PX, float(np.percentile(hints, HEIGHT_PERCENTILE)))
+    ordered = sorted(hints)
+    # The linear percentile of NumPy, which takes 30 times as long for so few values.
+    place = HEIGHT_PERCENTILE / 100 * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return max(MIN_HEIGHT_PX, ordered[low] + (place - low) * (ordered[high] - ordered[low]))
 
 
 def measure(seconds: float, keypoints: FloatArray, box: Box, height_px: float) -> Measures:
     """Measure one pose. keypoints: (17, 3) px, px, ρ. box: px. height_px: H of the subject, from `body_height`."""
-    shoulders = midpoint(keypoints, Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
-    hips = midpoint(keypoints, Joint.LEFT_HIP, Joint.RIGHT_HIP)
-    ankles = midpoint(keypoints, Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE)
-    torso = _torso(keypoints)
-    centre = None if shoulders is None or hips is None else (shoulders + hips) / 2
-    thighs = _drops(keypoints)
-    knees = _knee_angles(keypoints)
-    extent, aspect = _extent(keypoints, height_px)
+    points = _seen_points(keypoints)
+    shoulders = _middle(points, Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
+    hips = _middle(points, Joint.LEFT_HIP, Joint.RIGHT_HIP)
+    ankles = _middle(points, Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE)
+    torso = _torso(points)
+    thighs = _drops(points)
+    knees = _knee_angles(points)
+    extent, aspect = _extent(points, height_px)
     return Measures(
         seconds=seconds,
         height_px=height_px,
-        centre=None if centre is None else (float(centre[0]), float(centre[1])),
+        centre=None if shoulders is None or hips is None else _between(shoulders, hips),
         torso_angle=None if torso is None else abs(degrees(atan2(torso[0], -torso[1]))),
-        hip_height=None if hips is None or ankles is None else float(ankles[1] - hips[1]) / height_px,
-        thigh_drop=float(np.mean(thighs)) / height_px if thighs else None,
-        knee_angle=float(np.mean(knees)) if knees else None,
+        hip_height=None if hips is None or ankles is None else (ankles[1] - hips[1]) / height_px,
+        thigh_drop=sum(thighs) / len(thighs) / height_px if thighs else None,
+        knee_angle=sum(knees) / len(knees) if knees else None,
         extent=extent,
         aspect=(box[2] - box[0]) / (box[3] - box[1]) if aspect is None else aspect,
     )
@@ -112,7 +129,8 @@ def ground_speed(window: Sequence[Measures]) -> float | None:
     if len(known) < 2:
         return None
     half = len(known) // 2
-    seconds, x, y = np.median(known[half:], axis=0) - np.median(known[:half], axis=0)
+    older, newer = ([median(values) for values in zip(*part, strict=True)] for part in (known[:half], known[half:]))
+    seconds, x, y = (new - old for new, old in zip(newer, older, strict=True))
     return hypot(x, y) / seconds / window[-1].height_px if seconds > 0 else None
 
 
@@ -135,53 +153,65 @@ def peak_descent(samples: Sequence[Measures], window_s: float, unseen_s: float) 
     return max(speeds, default=None)
 
 
-def recent(samples: Sequence[Measures], span_s: float) -> list[Measures]:
-    """Return the samples of the last `span_s` seconds, the newest sample always included."""
+def recent(samples: Sequence[TimedT], span_s: float) -> list[TimedT]:
+    """Return the samples of the last `span_s` seconds, the newest always included. samples: oldest first."""
     now = samples[-1].seconds
-    return [m for m in samples if now - m.seconds <= span_s]
+    return list(takewhile(lambda sample: now - sample.seconds <= span_s, reversed(samples)))[::-1]
 
 
-def _torso(keypoints: FloatArray) -> Point | None:
-    shoulders = midpoint(keypoints, Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
-    hips = midpoint(keypoints, Joint.LEFT_HIP, Joint.RIGHT_HIP)
+def _seen_points(keypoints: FloatArray) -> list[Point | None]:
+    """Return each keypoint in px, None where it is not seen. One pose is a few numbers: plain ones are the fastest."""
+    return [(u, v) if rho >= SEEN else None for u, v, rho in keypoints.tolist()]
+
+
+def _between(a: Point, b: Point) -> Point:
+    return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
+
+
+def _middle(points: Sequence[Point | None], a: Joint, b: Joint) -> Point | None:
+    """Return the point between two joints, the seen one if only one is seen, None if neither is."""
+    left, right = points[a], points[b]
+    if left is None or right is None:
+        return left or right
+    return _between(left, right)
+
+
+def _torso(points: Sequence[Point | None]) -> Point | None:
+    shoulders = _middle(points, Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
+    hips = _middle(points, Joint.LEFT_HIP, Joint.RIGHT_HIP)
     if shoulders is None or hips is None:
         return None
-    return float(shoulders[0] - hips[0]), float(shoulders[1] - hips[1])
+    return shoulders[0] - hips[0], shoulders[1] - hips[1]
 
 
-def _length(keypoints: FloatArray, a: Joint, b: Joint) -> float | None:
-    if not seen(keypoints)[[a, b]].all():
-        return None
-    return float(np.hypot(*(keypoints[a, :2] - keypoints[b, :2])))
+def _drops(points: Sequence[Point | None]) -> list[float]:
+    drops = []
+    for hip, knee, _ in _LEGS:
+        top, bottom = points[hip], points[knee]
+        if top is not None and bottom is not None:
+            drops.append(bottom[1] - top[1])
+    return drops
 
 
-def _legs(keypoints: FloatArray) -> list[FloatArray]:
-    """Return hip, knee and ankle, (3, 3), of each leg."""
-    left = keypoints[[Joint.LEFT_HIP, Joint.LEFT_KNEE, Joint.LEFT_ANKLE]]
-    right = keypoints[[Joint.RIGHT_HIP, Joint.RIGHT_KNEE, Joint.RIGHT_ANKLE]]
-    return [left, right]
-
-
-def _drops(keypoints: FloatArray) -> list[float]:
-    return [float(leg[1, 1] - leg[0, 1]) for leg in _legs(keypoints) if seen(leg[:2]).all()]
-
-
-def _knee_angles(keypoints: FloatArray) -> list[float]:
+def _knee_angles(points: Sequence[Point | None]) -> list[float]:
     angles = []
-    for leg in _legs(keypoints):
-        if not seen(leg).all():
+    for leg in _LEGS:
+        hip, knee, ankle = (points[joint] for joint in leg)
+        if hip is None or knee is None or ankle is None:
             continue
-        thigh, shin = leg[0, :2] - leg[1, :2], leg[2, :2] - leg[1, :2]
-        lengths = float(np.linalg.norm(thigh) * np.linalg.norm(shin))
+        thigh, shin = (hip[0] - knee[0], hip[1] - knee[1]), (ankle[0] - knee[0], ankle[1] - knee[1])
+        lengths = hypot(*thigh) * hypot(*shin)
         if lengths > 0:
-            angles.append(degrees(acos(float(np.clip(thigh @ shin / lengths, -1.0, 1.0)))))
+            cosine = (thigh[0] * shin[0] + thigh[1] * shin[1]) / lengths
+            angles.append(degrees(acos(min(max(cosine, -1.0), 1.0))))
     return angles
 
 
-def _extent(keypoints: FloatArray, height_px: float) -> tuple[float | None, float | None]:
-    visible = seen(keypoints)
-    both_ends = visible[list(UPPER_END)].any() and visible[list(LOWER_END)].any()
-    if not both_ends or visible.sum() < MIN_SEEN_FOR_EXTENT:
+def _extent(points: Sequence[Point | None], height_px: float) -> tuple[float | None, float | None]:
+    visible = [point for point in points if point is not None]
+    both_ends = all(any(points[joint] is not None for joint in end) for end in (UPPER_END, LOWER_END))
+    if not both_ends or len(visible) < MIN_SEEN_FOR_EXTENT:
         return None, None
-    width, height = np.ptp(keypoints[visible, :2], axis=0)
-    return float(height) / height_px, float(width) / max(float(height), 1.0)
+    across, along = zip(*visible, strict=True)
+    width, height = max(across) - min(across), max(along) - min(along)
+    return height / height_px, width / max(height, 1.0)

@@ -14,9 +14,8 @@ from privcam_cloud.recognition.captions import (
     scene_caption,
 )
 from privcam_cloud.recognition.events import Claim, EventLog, Hysteresis
-from privcam_cloud.recognition.features import ground_speed, recent
 from privcam_cloud.recognition.people import People, Person
-from privcam_cloud.recognition.rules import Fall, Moment, find_fall, find_rise, label_scores, landed_at
+from privcam_cloud.recognition.rules import Fall, Moment, find_fall, find_rise, label_scores, landed_at, travel_speed
 from privcam_cloud.recognition.settings import DEFAULT, Settings
 from privcam_core.omega import Omega, SubjectPose, SyncKey
 
@@ -89,7 +88,7 @@ class RuleModel:
     def _claims(self, person: Person, seconds: float) -> Sequence[Claim]:
         """Return what holds for a person; what held last goes on for one out of sight, until it is forgotten."""
         watch = self._watches.setdefault(person, _Watch(self._settings))
-        moments = list(person.moments)
+        moments = person.moments
         if not moments:
             return []
         if person.last == seconds:
@@ -104,7 +103,7 @@ class RuleModel:
         if held is None:
             return []
         label, since = held
-        speed = ground_speed(recent([m.measures for m in moments], self._settings.travel_s))
+        speed = travel_speed(moments, self._settings) if label == "walking" else None
         evidence = posture_evidence(now.measures, label, speed, now.seconds - since)
         return [Claim(label, ids, scores[label], since, evidence)]
 

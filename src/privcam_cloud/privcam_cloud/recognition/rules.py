@@ -17,7 +17,7 @@ UNDECIDED = 0.5
 LEFT_THE_TOP = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Posture:
     """How well each posture describes the body. Each in [0, 1], together 1."""
 
@@ -27,7 +27,7 @@ class Posture:
     lying: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Moment:
     """The measures of one frame with the posture that they say."""
 
@@ -100,8 +100,7 @@ def posture(measures: Measures, settings: Settings) -> Posture:
 
 def smoothed(moments: Sequence[Moment], settings: Settings) -> Posture:
     """Return the mean posture over the last `smoothing_s`."""
-    now = moments[-1].seconds
-    recently = [m.posture for m in moments if now - m.seconds <= settings.smoothing_s]
+    recently = [m.posture for m in recent(moments, settings.smoothing_s)]
     return Posture(
         standing=_mean(p.standing for p in recently),
         sitting=_mean(p.sitting for p in recently),
@@ -113,7 +112,7 @@ def smoothed(moments: Sequence[Moment], settings: Settings) -> Posture:
 def label_scores(moments: Sequence[Moment], settings: Settings) -> dict[str, float]:
     """Return the confidence of standing, walking, sitting, bending and lying now; together 1."""
     now = smoothed(moments, settings)
-    speed = ground_speed(recent([m.measures for m in moments], settings.travel_s))
+    speed = travel_speed(moments, settings)
     walks = 0.0 if speed is None else ramp(speed, settings.walking_speed)
     return {
         "standing": now.standing * (1 - walks),
@@ -122,6 +121,11 @@ def label_scores(moments: Sequence[Moment], settings: Settings) -> dict[str, flo
         "bending": now.bending,
         "lying": now.lying,
     }
+
+
+def travel_speed(moments: Sequence[Moment], settings: Settings) -> float | None:
+    """Return how fast the body travels over the picture now, H/s, None where that was not seen."""
+    return ground_speed([m.measures for m in recent(moments, settings.travel_s)])
 
 
 def landed_at(moments: Sequence[Moment], settings: Settings) -> float | None:
@@ -177,6 +181,7 @@ def find_rise(moments: Sequence[Moment], settings: Settings) -> Rise | None:
     It starts where the lying ended and needs the torso to be higher than it lay.
     """
     now = moments[-1].seconds
+    moments = recent(moments, settings.getting_up_s + settings.travel_s)
     lay = [m for m in moments if m.lies and m.measures.centre is not None]
     if not lay or not settings.begin_s <= now - lay[-1].seconds <= settings.getting_up_s:
         return None

@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from math import hypot
+from functools import lru_cache
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from privcam_core.contour import NOT_SHOWN, NOT_SHOWN_LINE
 from privcam_core.images import BgrArray
 from privcam_core.omega import SubjectPose
 from privcam_core.palette import Bgr, color
 from privcam_core.perception import Box
+
+# The left top corners of plates, (N, 2) px.
+Places = npt.NDArray[np.int64]
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _TEXT: Bgr = (245, 245, 245)
@@ -91,10 +95,13 @@ def place_captions(
         lines = tuple(_fit(_ascii(c.text), round(width * _LONGEST_LINE), letter) for c in own)
         size = _plate_size(lines, letter)
         places = _places(pose.box, size, (height, width), scale, round(_MARGIN * letter))
-        plates = (Plate(pose.subject_id, lines, pose.subject_id in alarmed, *place, *size) for place in places)
-        free = [plate for plate in plates if not any(plate.overlaps(other) for other in placed)]
-        if free:
-            placed.append(min(free, key=lambda plate: _cost(plate, pose, poses, scale)))
+        if placed:
+            taken = [(p.left, p.top, p.left + p.width, p.top + p.height) for p in placed]
+            places = places[_covered(places, size, np.array(taken)).max(axis=1) <= 0]
+        if len(places):
+            best = _cost(places, size, pose.box, [other.box for other in poses], scale).argmin()
+            left, top = places[best].tolist()
+            placed.append(Plate(pose.subject_id, lines, pose.subject_id in alarmed, left, top, *size))
     return placed
 
 
@@ -109,8 +116,9 @@ def draw_captions(
     letter = _letter(height)
     for plate in place_captions(captions, poses, height, width, scale):
         area = picture[plate.top : plate.top + plate.height, plate.left : plate.left + plate.width]
-        ground = np.full_like(area, _ALARM if plate.alarm else _PLATE)
-        area[:] = cv2.addWeighted(ground, _PLATE_OPACITY, area, 1 - _PLATE_OPACITY, 0)
+        ground = np.empty_like(area)
+        cv2.rectangle(ground, (0, 0), (plate.width, plate.height), _ALARM if plate.alarm else _PLATE, cv2.FILLED)
+        cv2.addWeighted(ground, _PLATE_OPACITY, area, 1 - _PLATE_OPACITY, 0, dst=area)
         stripe = round(_STRIPE * letter)
         area[:, :stripe] = color(plate.subject_id)
         for row, line in enumerate(plate.lines):
@@ -125,7 +133,9 @@ def with_status(picture: BgrArray, status: Status) -> BgrArray:
     """
     height, width = picture.shape[:2]
     letter = _letter(height)
-    bar = np.full((round((1 + 2 * _BAR_PAD) * letter), width, 3), _BAR, np.uint8)
+    bar_height = round((1 + 2 * _BAR_PAD) * letter)
+    result = np.asarray(cv2.copyMakeBorder(picture, 0, bar_height, 0, 0, cv2.BORDER_CONSTANT, value=_BAR), np.uint8)
+    bar = result[height:]
     pad, baseline = round(_BAR_PAD * letter), round((1 + _BAR_PAD) * letter)
     moment = datetime.fromtimestamp(status.stamp_ns // 1_000_000 / 1000, timezone.utc)
     hidden = f"{100 * (1 - status.validity):.0f} % not shown"
@@ -145,36 +155,47 @@ def with_status(picture: BgrArray, status: Status) -> BgrArray:
             break
         _write(bar, text, (left, baseline), letter, paint)
         left += _text_width(text, letter) + 2 * letter
-    return np.vstack([picture, bar])
+    return result
 
 
-def _places(
-    box: Box, size: tuple[int, int], picture: tuple[int, int], scale: float, margin: int
-) -> list[tuple[int, int]]:
-    """Return each (left, top) that is tried for a plate, all in the picture: around the subject, then a grid."""
+def _places(box: Box, size: tuple[int, int], picture: tuple[int, int], scale: float, margin: int) -> Places:
+    """Return each place that is tried for a plate, all in the picture: around the subject, then a grid."""
     x0, y0, x1, y1 = (side * scale for side in box)
     wide, high = size
-    most_left, most_top = picture[1] - wide - margin, picture[0] - high - margin
-    if most_left < margin or most_top < margin:
-        return []
+    most = picture[1] - wide - margin, picture[0] - high - margin
+    if min(most) < margin:
+        return np.empty((0, 2), np.int64)
     middle = (x0 + x1 - wide) / 2
     around = [(middle, y0 - high - margin), (x1 + margin, y0), (x0 - wide - margin, y0), (middle, y1 + margin)]
-    columns, rows = np.linspace(margin, most_left, _GRID), np.linspace(margin, most_top, _GRID)
-    tried = [*around, *((u, v) for v in rows for u in columns)]
-    return [(int(min(max(u, margin), most_left)), int(min(max(v, margin), most_top))) for u, v in tried]
+    return np.concatenate([np.clip(around, margin, most).astype(np.int64), _grid(margin, *most)])
 
 
-def _cost(plate: Plate, subject: SubjectPose, poses: Sequence[SubjectPose], scale: float) -> float:
-    """Return how bad a place is: the way from the subject in heights of the plate, and the share of bodies it hides."""
-    x0, y0, x1, _ = (side * scale for side in subject.box)
-    away = hypot(plate.left + plate.width / 2 - (x0 + x1) / 2, plate.top + plate.height - y0) / plate.height
-    hidden = 0.0
-    for pose in poses:
-        u0, v0, u1, v1 = (side * scale for side in pose.box)
-        wide = min(plate.left + plate.width, u1) - max(plate.left, u0)
-        high = min(plate.top + plate.height, v1) - max(plate.top, v0)
-        hidden += max(wide, 0) * max(high, 0) / (plate.width * plate.height)
-    return away + _HIDING * hidden
+@lru_cache(maxsize=256)
+def _grid(least: int, most_left: int, most_top: int) -> Places:
+    """Return _GRID x _GRID places, row by row."""
+    columns, rows = np.linspace(least, most_left, _GRID), np.linspace(least, most_top, _GRID)
+    return np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2).astype(np.int64)
+
+
+def _covered(places: Places, size: tuple[int, int], boxes: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    """Return (N, M): how many px of each box, (M, 4), a plate of `size` (width, height) px hides at each place."""
+    least = np.maximum(places[:, None], boxes[:, :2])
+    most = np.minimum(places[:, None] + size, boxes[:, 2:])
+    return np.asarray(np.prod(np.maximum(most - least, 0), axis=2), np.float64)
+
+
+def _cost(
+    places: Places, size: tuple[int, int], subject: Box, boxes: Sequence[Box], scale: float
+) -> npt.NDArray[np.float64]:
+    """Return how bad each place is: the way from the subject in heights of the plate, and the share of bodies it hides.
+
+    subject, boxes: of the plate's own subject and of everybody, in px of the poses.
+    """
+    wide, high = size
+    x0, y0, x1, _ = (side * scale for side in subject)
+    away = np.hypot(places[:, 0] + (wide / 2 - (x0 + x1) / 2), places[:, 1] + (high - y0)) / high
+    hidden = _covered(places, size, np.array(boxes) * scale).sum(axis=1) / (wide * high)
+    return np.asarray(away + _HIDING * hidden, np.float64)
 
 
 def _letter(height: int) -> int:
@@ -207,10 +228,12 @@ def _stroke(letter: int) -> int:
     return 2 if letter >= _BOLD_LETTER else 1
 
 
+@lru_cache(maxsize=64)
 def _font_scale(letter: int) -> float:
     return float(cv2.getFontScaleFromHeight(_FONT, letter, _stroke(letter)))
 
 
+@lru_cache(maxsize=256)
 def _text_width(text: str, letter: int) -> int:
     return int(cv2.getTextSize(text, _FONT, _font_scale(letter), _stroke(letter))[0][0])
 

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import pi
 from statistics import median_low
 
@@ -127,4 +127,4 @@ def _turn(a: float, b: float, share: float) -> float:
 def _layered(poses: Sequence[SubjectPose]) -> list[SubjectPose]:
     """Return the poses by layer, numbered anew: those of two frames together may use one layer twice."""
     ordered = sorted(poses, key=lambda pose: (pose.layer, pose.subject_id))
-    return [SubjectPose(p.subject_id, p.box, p.keypoints, p.head, layer) for layer, p in enumerate(ordered)]
+    return [pose if pose.layer == layer else replace(pose, layer=layer) for layer, pose in enumerate(ordered)]

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from privcam_cloud.recognition.base import Behavior, Phase, SceneReport
 from privcam_cloud.reconstruction.captions import Caption, Status
 from privcam_cloud.reconstruction.interpolation import Interpolator
 from privcam_cloud.reconstruction.view import ContourView
-from privcam_core.images import BgrArray, decode_environment
+from privcam_core.images import FILL, BgrArray, decode_environment
 from privcam_core.omega import Omega
 
 # The screen is this many frame intervals behind the newest frame, so that the next one is there to move towards.
@@ -27,7 +29,7 @@ class Player:
     def __init__(self, *, scale: float = 1.0) -> None:
         self._view = ContourView(scale=scale)
         self._interpolator = Interpolator(longest_gap_s=LONGEST_GAP_S)
-        self._digest = b""
+        self._room = b"", False  # digest of what is shown, and whether its picture came
         self._camera_id = ""
         self._validity = 0.0
         self._behaviors: Sequence[Behavior] = ()
@@ -41,10 +43,16 @@ class Player:
         if newest is not None and omega.key.stamp_ns <= newest:
             self._interpolator.clear()
         environment = omega.environment
-        if environment.png and environment.digest != self._digest:
-            plate, validity = decode_environment(environment.png)
+        digest, known = self._room
+        if environment.digest != digest or (environment.png and not known):
+            if environment.png:
+                plate, validity = decode_environment(environment.png)
+            else:
+                # Its picture has not come yet. The one before would show another room; people are shown all the same.
+                validity = np.zeros((environment.height, environment.width), np.bool_)
+                plate = np.full((*validity.shape, 3), FILL, np.uint8)
             self._view.set_environment(plate, validity)
-            self._digest = environment.digest
+            self._room = environment.digest, bool(environment.png)
         self._validity = environment.validity
         self._interpolator.add(omega.key.stamp_ns, omega.poses)
         self.newest = omega

@@ -36,7 +36,8 @@ class ContourView:
         """
         if self._room is None:
             raise RuntimeError("no environment yet: call set_environment() before render()")
-        picture = self._room.copy()
-        draw_contours(picture, poses, self._scale)
-        draw_captions(picture, captions, poses, self._scale)
-        return with_status(picture, status)
+        picture = with_status(self._room, status)
+        room = picture[: len(self._room)]
+        draw_contours(room, poses, self._scale)
+        draw_captions(room, captions, poses, self._scale)
+        return picture
