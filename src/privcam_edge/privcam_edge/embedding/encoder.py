@@ -38,7 +38,8 @@ class NoisyQuantizer:
     def __init__(self, dimensions: int, clip_norm: float, sigma: float, seed: int | None = None) -> None:
         self.clip_norm = clip_norm
         self.sigma = sigma
-        self.scale = self.HEADROOM * clip_norm / np.sqrt(dimensions) / INT8_MAX
+        # Steps finer than the noise would carry nothing but noise, and cost bits.
+        self.scale = max(self.HEADROOM * clip_norm / np.sqrt(dimensions) / INT8_MAX, sigma)
         self._random = np.random.default_rng(seed)
 
     def __call__(self, vector: FloatArray) -> bytes:

@@ -15,6 +15,7 @@ from privcam_core.images import FILL, encode_environment
 from privcam_edge.privacy.engine import EngineResult
 from privcam_edge.privacy.inspection import Finding
 from privcam_edge.privacy.snapshot import NS
+from privcam_edge.privacy.steady import Steady
 from privcam_edge.privacy.unsafe import BoolArray, Margins
 
 Inspect = Callable[[bytes], Sequence[Finding]]
@@ -42,14 +43,18 @@ class Picture:
 class Egress:
     """Lets pictures out of the edge, one camera's.
 
-    inspect: searches the bytes of a picture for people. executor: where that runs; one that runs it at once makes the
-    whole edge a function of its input. margins: how far around a finding is blanked. `inspected` counts pictures,
-    `found` what was seen in them and blanked.
+    inspect: searches the bytes of a picture for people. executor: where that runs, one picture at a time; one that
+    runs it at once makes the whole edge a function of its input. margins: how far around a finding is blanked. steady:
+    what was shown is shown again while it is as good as equal; None shows every picture as it is. `inspected` counts
+    pictures, `found` what was seen in them and blanked.
     """
 
-    def __init__(self, inspect: Inspect, executor: Executor, margins: Margins | None = None) -> None:
+    def __init__(
+        self, inspect: Inspect, executor: Executor, margins: Margins | None = None, steady: Steady | None = None
+    ) -> None:
         self._inspect = inspect
         self._executor = executor
+        self._steady = steady
         self._margins = margins or Margins()
         self._running: Future[tuple[Picture, Sequence[Finding]]] | None = None
         self._asked = 0
@@ -88,12 +93,16 @@ class Egress:
     def _examine(self, result: EngineResult) -> tuple[Picture, Sequence[Finding]]:
         """Return the picture with all blank that may be somebody, and who must be quarantined."""
         plate, validity = result.environment_plate.copy(), result.validity.copy()
+        if self._steady is not None:
+            plate = self._steady(plate, validity)
         sure: list[Finding] = []
         for _ in range(ROUNDS):
             png = encode_environment(plate, validity)
             # A shape of nothing but fill has no pixel of anybody.
             findings = [finding for finding in self._inspect(png) if finding.valid_share > 0]
             if not findings:
+                if self._steady is not None:
+                    self._steady.remember(plate, validity)
                 return Picture(png, validity, 0), sure
             self.found += len(findings)
             sure += [finding for finding in findings if _is_sure(finding)]

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.images import environment_of
 from privcam_core.omega import Environment, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.perception import Detections, Track
 from privcam_edge.perception.masks import PersonMasks
@@ -20,6 +21,7 @@ from privcam_edge.privacy.locked import LockedEngine
 from privcam_edge.privacy.memory import MemoryRejected, PlateMemory
 from privcam_edge.privacy.paper import PaperEngine
 from privcam_edge.privacy.pose_anonymizer import PoseAnonymizer, PoseSettings
+from privcam_edge.privacy.steady import Steady
 from privcam_edge.privacy.unsafe import BoolArray
 
 Mode = Literal["adaptive", "locked", "paper"]
@@ -48,9 +50,7 @@ class EnvironmentWriter:
         """Return the environment to publish for the frame κ = `key`. stale: do not repeat the bytes."""
         current = self._current
         if current is None or current.epoch != picture.epoch:
-            height, width = picture.validity.shape
-            share = float(np.float32(picture.validity.mean()))
-            current = Environment.of(key, picture.png, height, width, share, picture.epoch)
+            current = environment_of(key, picture.png, picture.epoch)
             repeat = True
         else:
             repeat = not stale and abs(key.seconds - self._written_s) >= self._repeat_s
@@ -108,7 +108,8 @@ class Eraser:
         if memory is not None and isinstance(self._engine, PrivacyEngine):
             self._recall(self._engine, memory)
         # Where nothing is inspected there is nothing to wait for.
-        self._egress = Egress(inspect, executor if executor and mode == "adaptive" else AtOnce())
+        beside = executor if executor and mode == "adaptive" else AtOnce()
+        self._egress = Egress(inspect, beside, steady=Steady() if mode == "adaptive" else None)
         self._write = EnvironmentWriter()
         self._anonymize = PoseAnonymizer(poses)
         self._account = Accountant(poses or PoseSettings())

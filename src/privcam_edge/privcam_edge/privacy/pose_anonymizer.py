@@ -174,7 +174,8 @@ class PoseAnonymizer:
         seen = subject.rho > 0
         points = stand(posture, seen if seen.any() else np.ones(KEYPOINT_COUNT, np.bool_))
         points = _squashed(points, posture, seen, subject.size[1])
-        points = np.clip(points, -MAX_COORDINATE / 2, MAX_COORDINATE / 2)
+        # Whole pixels: what the noise left is coarser by far, and a body at rest is the same bytes in every frame.
+        points = np.rint(np.clip(points, -MAX_COORDINATE / 2, MAX_COORDINATE / 2))
         keypoints = np.column_stack([points, subject.rho]).astype(np.float32)
         head = None
         if subject.has_head:
@@ -224,4 +225,5 @@ def _box(posture: Posture, points: FloatArray, seen: npt.NDArray[np.bool_], size
         centre = posture.place - (0.0, size[1] / 2)
         corners += [(centre - size / 2)[None], (centre + size / 2)[None]]
     low, high = np.concatenate(corners).min(axis=0), np.concatenate(corners).max(axis=0)
+    low, high = np.floor(low), np.ceil(high)
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
