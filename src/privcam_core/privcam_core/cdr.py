@@ -35,8 +35,8 @@ _LITTLE_ENDIAN = b"\x00\x01\x00\x00"
 _MAX_TRAILING = 3
 
 # Everything but the PNG: 64 subjects of 244 bytes, the embedding, strings and numbers.
-_MAX_REST = 32 * 1024
-MAX_OMEGA_BYTES = MAX_PNG_BYTES + _MAX_REST
+MAX_BARE_BYTES = 32 * 1024
+MAX_OMEGA_BYTES = MAX_PNG_BYTES + MAX_BARE_BYTES
 
 _MAX_STRING = 512
 _MAX_DIMENSIONS = 4
@@ -49,6 +49,8 @@ _POSE = np.dtype(
     }
 )
 _DTYPE = "int8"
+# What stands for the base of a picture that is no patch.
+_WHOLE = bytes(32)
 _NS = 10**9
 
 
@@ -95,6 +97,17 @@ def decode(payload: bytes) -> Omega:
     return Omega(key, environment, poses, embedding, privacy, schema)
 
 
+def peek_key(payload: bytes, *, schema: bool = True) -> SyncKey:
+    """Return κ of a message that begins with it, as SceneReport does, or with the schema and it, as Ω does.
+
+    Raises InvalidOmega for bytes that do not begin so. Nothing else of the message is looked at.
+    """
+    read = _Reader(payload)
+    if schema:
+        read.numbers("I", "schema")
+    return read.key("key")
+
+
 def head_of(valid: bool, yaw: float, pitch: float, roll: float) -> HeadOrientation | None:
     """Return h from the single-precision angles of a message (rad). π in single precision is a little above π."""
     if not valid:
@@ -128,6 +141,7 @@ def _write_environment(out: "_Writer", environment: Environment) -> None:
     out.string("png")
     out.blob(environment.png)
     out.data += environment.digest
+    out.data += environment.base or _WHOLE
     out.numbers("II", environment.height, environment.width)
     out.numbers("f", environment.validity)
     out.numbers("I", environment.epoch)
@@ -143,10 +157,11 @@ def _read_environment(read: "_Reader") -> Environment:
         raise InvalidOmega("environment.png.format", f"{form!r} is not 'png'")
     png = read.blob(MAX_PNG_BYTES, "environment.png")
     digest = bytes(read.take(32, "environment.sha256"))
+    base = bytes(read.take(32, "environment.base"))
     height, width = read.numbers("II", "environment.size")
     (validity,) = read.numbers("f", "environment.validity")
     (epoch,) = read.numbers("I", "environment.epoch")
-    return Environment(key, png, digest, height, width, validity, epoch)
+    return Environment(key, png, digest, height, width, validity, epoch, b"" if base == _WHOLE else base)
 
 
 def _write_poses(out: "_Writer", omega: Omega) -> None:

@@ -7,12 +7,13 @@ one of them, so that what was inspected is all that there is.
 
 import struct
 import zlib
+from hashlib import sha256
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.omega import MAX_HEIGHT, MAX_PNG_BYTES, MAX_WIDTH
+from privcam_core.omega import MAX_HEIGHT, MAX_PNG_BYTES, MAX_WIDTH, Environment, SyncKey
 
 # The flat neutral grey of every pixel that is not confirmed background, in all three channels.
 FILL = 128
@@ -60,17 +61,45 @@ def encode_environment(plate: BgrArray, validity: BoolArray) -> bytes:
         )
     height, width = validity.shape
     _require_size(width, height)
-    rgba = np.full((height, width, 4), FILL, np.uint8)
-    rgba[..., 3] = 0
-    rgba[validity, :3] = plate[validity]
-    rgba[validity, 3] = 255
-    done, buffer = cv2.imencode(".png", rgba, _COMPRESSION)
+    return pack(_bgra(plate, validity))
+
+
+def _bgra(plate: BgrArray, validity: BoolArray) -> BgrArray:
+    """Return the one way to write a picture, (H, W, 4): alpha is 255 or 0, and below 0 is the fill."""
+    bgra = np.full((*validity.shape, 4), FILL, np.uint8)
+    bgra[..., 3] = 0
+    bgra[validity, :3] = plate[validity]
+    bgra[validity, 3] = 255
+    return bgra
+
+
+def pack(bgra: BgrArray) -> bytes:
+    """Return (H, W, 4) uint8 BGRA as a PNG. Raises ValueError where it is larger than a picture may be."""
+    done, buffer = cv2.imencode(".png", bgra, _COMPRESSION)
     if not done:
-        raise ValueError(f"plate: OpenCV could not encode a {width}x{height} PNG")
+        raise ValueError(f"plate: OpenCV could not encode a {bgra.shape[1]}x{bgra.shape[0]} PNG")
     png = bytes(buffer)
     if len(png) > MAX_PNG_BYTES:
         raise ValueError(f"plate: PNG has {len(png)} bytes, the limit is {MAX_PNG_BYTES}; use a smaller picture")
     return png
+
+
+def picture_digest(plate: BgrArray, validity: BoolArray) -> bytes:
+    """Return the SHA-256 of what a picture shows, 32 bytes: one picture has one digest, whoever packed its PNG.
+
+    plate, validity: as for `encode_environment`. Hashed are height and width (uint32, little endian), then R, G, B, A
+    of every pixel, row by row, with FILL and alpha 0 where it is not valid.
+    """
+    rgba = cv2.cvtColor(_bgra(plate, validity), cv2.COLOR_BGRA2RGBA)
+    return sha256(struct.pack("<II", *validity.shape) + rgba.tobytes()).digest()
+
+
+def environment_of(key: SyncKey, png: bytes, epoch: int) -> Environment:
+    """Return the environment of a whole picture. Raises ValueError for a PNG that `decode_environment` refuses."""
+    plate, validity = decode_environment(png)
+    height, width = validity.shape
+    share = float(np.float32(validity.mean()))  # as it travels
+    return Environment(key, png, picture_digest(plate, validity), height, width, share, epoch)
 
 
 def decode_environment(png: bytes) -> tuple[BgrArray, BoolArray]:
@@ -79,20 +108,29 @@ def decode_environment(png: bytes) -> tuple[BgrArray, BoolArray]:
     Raises ValueError for anything but an 8-bit RGBA picture with alpha 0 or 255, FILL below alpha 0, and no other
     content. Sizes are checked before a pixel is unpacked.
     """
-    parts = chunks(png)
-    width, height = _read_header(parts)
-    _require_exact_stream(b"".join(data for name, data in parts if name == b"IDAT"), width, height)
-    rgba = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
-    if rgba is None or rgba.shape != (height, width, 4) or rgba.dtype != np.uint8:
-        raise ValueError("PNG: does not decode to the picture that its header names")
-    alpha = rgba[..., 3]
+    bgra = unpack(png)
+    alpha = bgra[..., 3]
     validity = alpha == 255
     if not (validity | (alpha == 0)).all():
         raise ValueError("PNG: the alpha plane has a value other than 0 and 255")
-    plate = np.ascontiguousarray(rgba[..., :3])
+    plate = np.ascontiguousarray(bgra[..., :3])
     if (plate[~validity] != FILL).any():
         raise ValueError(f"PNG: a pixel with alpha 0 hides a colour other than the fill {FILL}")
-    return plate.astype(np.uint8, copy=False), validity
+    return plate, validity
+
+
+def unpack(png: bytes) -> BgrArray:
+    """Return the (H, W, 4) uint8 BGRA of an 8-bit RGBA PNG that holds its pixels and nothing else, or raise ValueError.
+
+    Sizes are checked before a pixel is unpacked.
+    """
+    parts = chunks(png)
+    width, height = _read_header(parts)
+    _require_exact_stream(b"".join(data for name, data in parts if name == b"IDAT"), width, height)
+    bgra = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    if bgra is None or bgra.shape != (height, width, 4) or bgra.dtype != np.uint8:
+        raise ValueError("PNG: does not decode to the picture that its header names")
+    return bgra.astype(np.uint8, copy=False)
 
 
 def chunks(png: bytes) -> list[tuple[bytes, bytes]]:

@@ -8,8 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from hashlib import sha256
-from math import isfinite, pi
+from math import isfinite, pi, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -127,7 +126,10 @@ class SubjectPose:
 class Environment:
     """The environment picture Ī, or, with empty `png`, only the digest of the one that still holds.
 
-    key: κ of the frame it goes with. png: 8-bit RGBA, alpha is the validity plane. validity: share confirmed.
+    key: κ of the frame it goes with. png: 8-bit RGBA, alpha is the validity plane; or, with `base`, only what differs
+    from the picture with that digest (`privcam_core.patches`). digest: SHA-256 of what the whole picture shows
+    (`privcam_core.images.picture_digest`), 32 bytes. validity: share confirmed. Whether the PNG shows what the digest
+    says is checked where a picture is opened (`privcam_core.checks.open_environment`), not here.
     """
 
     key: SyncKey
@@ -137,22 +139,18 @@ class Environment:
     width: int
     validity: float
     epoch: int
+    base: bytes = b""
 
     def __post_init__(self) -> None:
         _require(len(self.png) <= MAX_PNG_BYTES, "environment.png", f"{len(self.png)} bytes, limit {MAX_PNG_BYTES}")
         _require(len(self.digest) == 32, "environment.sha256", f"has {len(self.digest)} bytes, needs 32")
-        if self.png:
-            matches = sha256(self.png).digest() == self.digest
-            _require(matches, "environment.sha256", "is not the digest of the PNG bytes")
+        _require(len(self.base) in (0, 32), "environment.base", f"has {len(self.base)} bytes, needs 32 or none")
+        _require(not self.base or bool(self.png), "environment.base", "is named, but there is no patch on it")
+        _require(self.base != self.digest, "environment.base", "is the picture itself")
         _require_range(self.height, 1, MAX_HEIGHT, "environment.height")
         _require_range(self.width, 1, MAX_WIDTH, "environment.width")
         _require_range(self.validity, 0.0, 1.0, "environment.validity")
         _require(0 < self.epoch < 2**32, "environment.epoch", f"{self.epoch} is not in [1, 2^32)")
-
-    @classmethod
-    def of(cls, key: SyncKey, png: bytes, height: int, width: int, validity: float, epoch: int) -> "Environment":
-        """Return the environment of a new picture, with the digest of its bytes."""
-        return cls(key, png, sha256(png).digest(), height, width, validity, epoch)
 
     def without_png(self) -> "Environment":
         """Return the same environment by digest alone."""
@@ -174,7 +172,7 @@ class Embedding:
         _require(0 < len(self.encoder_id) <= 128, "embedding.encoder_id", "is empty or longer than 128 characters")
         _require(0 < len(self.shape) <= 4, "embedding.shape", f"{self.shape} has not 1 to 4 dimensions")
         _require(all(n > 0 for n in self.shape), "embedding.shape", f"{self.shape} has an empty dimension")
-        count = int(np.prod(self.shape))
+        count = prod(self.shape)  # NumPy's would be 0 for four times 65536
         _require(count <= MAX_EMBEDDING_VALUES, "embedding.shape", f"{count} values, limit {MAX_EMBEDDING_VALUES}")
         _require(len(self.data) == count, "embedding.data", f"has {len(self.data)} bytes, shape needs {count}")
         _require(isfinite(self.scale) and self.scale > 0, "embedding.scale", f"{self.scale} is not positive")

@@ -1,14 +1,20 @@
-"""What both ends of the link agree on before a byte of Ω is read: the key, the attachment, the endpoint.
+"""What both ends of the link agree on before a byte of Ω is read: the key, the attachment, the questions, the endpoint.
 
-Key expression: `privcam/<camera_id>/omega`. Payload: `privcam_core.cdr`. Attachment, ASCII, exactly this:
+Key expression: `privcam/<camera_id>/omega`, the only one. Payload: Ω as `privcam_core.cdr`, plain or packed
+(`privcam_core.packing`). Attachment, ASCII, exactly one of these (see `Label`):
 
-    type=privcam_msgs/msg/Omega;hash=RIHS01_<64 hex digits>;schema=<number>
+    type=privcam_msgs/msg/Omega;hash=RIHS01_<64 hex digits>;schema=1;queue=<16 hex>;n=<n>;newest=<n>;lost=<count>
+    n=<n>;ref=<n>
 
-A picture that the cloud does not know is asked for by a query on the same key with the parameter `digest=<64 hex
-digits>`; the answer is an Ω with that picture in it.
+The cloud asks by queries on the same key (see `Question`); every answer is an Ω on that key with such an attachment:
+
+    digest=<64 hex digits>[;have=<64 hex digits>,...]     the picture with this digest
+    consumer=<name>;ack=<ns>[;after=<ns>]                  what this consumer has safely, and what it still wants
 """
 
+import json
 import re
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from privcam_core.checks import Reason, Rejected
@@ -16,26 +22,40 @@ from privcam_core.omega import CAMERA_ID, SCHEMA
 
 TYPE_NAME = "privcam_msgs/msg/Omega"
 # Hash of the message definition that `privcam_core.cdr` writes. A test compares it with the built message package.
-TYPE_HASH = "RIHS01_7917583789fbce1d9131a59983a5c7df7ad12d62b8c56196f5cac346763b7fda"
-ATTACHMENT = f"type={TYPE_NAME};hash={TYPE_HASH};schema={SCHEMA}".encode()
+TYPE_HASH = "RIHS01_dcbae2f62091255ec13a3bc0ddb7969e5ff92e0f525fc28179cbd39dbd0dfee0"
 
 ALL_CAMERAS = "privcam/*/omega"
-DIGEST_PARAMETER = "digest"
 DEFAULT_ENDPOINT = "tcp/127.0.0.1:7447"
 
-# Zenoh settings of both ends. Nothing is found, gossiped or listened to beyond the one endpoint; the sequence numbers
-# that recover lost samples need time stamps; shared memory would go round the network that is to be watched.
+# Zenoh settings of both ends. Nothing is found, gossiped or listened to beyond the one endpoint; shared memory would go
+# round the network that is to be watched. A batch and the socket's buffer are small, so that on a slow line an Ω never
+# waits behind more than some ten kilobytes of a picture. A connection that a dead line left half open is given up
+# before the next attempt would be due anyway.
 LINK_SETTINGS = {
-    "timestamping/enabled": "true",
     "scouting/multicast/enabled": "false",
     "scouting/gossip/enabled": "false",
     "transport/shared_memory/enabled": "false",
+    "transport/unicast/open_timeout": "4000",
+    "transport/unicast/accept_timeout": "4000",
+    "transport/link/tx/batch_size": "8192",
+    "transport/link/tx/queue/congestion_control/block/wait_before_close": "60000000",
+    "transport/link/tcp/so_sndbuf": "32768",
+    "transport/link/tls/so_sndbuf": "32768",
 }
+# Waiting time between attempts to connect: quick at first, then every second.
+_RETRY = {"period_init_ms": 200, "period_max_ms": 1000, "period_increase_factor": 2.0}
+# A picture named in a question, and how many may be: what the asker could make the wanted one of.
+MAX_HAVE = 8
 
 _ENDPOINT = re.compile(r"(?P<protocol>[a-z]+)/(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]+):(?P<port>\d{1,5})", re.ASCII)
-_ATTACHMENT = re.compile(r"type=(?P<type>[\w/]{1,128});hash=(?P<hash>\w{1,128});schema=(?P<schema>\d{1,9})", re.ASCII)
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _KEY = re.compile(rf"privcam/(?P<camera_id>{CAMERA_ID.pattern})/omega")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NUMBER = re.compile(r"0|[1-9]\d{0,18}", re.ASCII)
+_CONSUMER = re.compile(r"[a-z0-9_]{1,64}")
+_QUEUE = re.compile(r"[0-9a-f]{16}")
+_PLAIN = ("type", "hash", "schema", "queue", "n", "newest", "lost")
+_PACKED = ("n", "ref")
+_MAX_TEXT = 1024
 
 
 def key_expression(camera_id: str) -> str:
@@ -53,48 +73,178 @@ def camera_of(key: str) -> str:
     return match["camera_id"]
 
 
-def digest_of(text: str | None) -> bytes:
-    """Return the digest that a query asks for. Raises Rejected for anything but 64 lower-case hex digits."""
-    if text is None or _DIGEST.fullmatch(text) is None:
-        raise Rejected(Reason.DIGEST, f"query asks for {(text or '')[:80]!r}, needs {DIGEST_PARAMETER}=<64 hex digits>")
-    return bytes.fromhex(text)
+@dataclass(frozen=True)
+class Label:
+    """What goes beside an Ω.
+
+    n: its number in the edge's queue, one more than that of the Ω before; from 1. ref: the number of the Ω against
+    which the payload is packed, 0: plain. Of a plain one also: queue: names the queue, 16 hex digits; numbers of
+    another queue begin anew. newest: the highest number in the queue. lost: how many Ω this queue ever had to drop
+    before a consumer had them.
+    """
+
+    n: int
+    ref: int = 0
+    queue: str = ""
+    newest: int = 0
+    lost: int = 0
+
+    def encode(self) -> bytes:
+        """Return the attachment."""
+        if self.ref:
+            return f"n={self.n};ref={self.ref}".encode()
+        return (
+            f"type={TYPE_NAME};hash={TYPE_HASH};schema={SCHEMA};"
+            f"queue={self.queue};n={self.n};newest={self.newest};lost={self.lost}"
+        ).encode()
 
 
-def check_attachment(attachment: bytes | None) -> None:
-    """Raise Rejected unless the attachment announces the message and schema that this side reads."""
-    text = (attachment or b"")[: 2 * len(ATTACHMENT)].decode("ascii", "replace")
-    match = _ATTACHMENT.fullmatch(text)
-    if match is None:
-        raise Rejected(Reason.TYPE, f"attachment {text!r} is not type=…;hash=…;schema=…")
-    if match["type"] != TYPE_NAME:
-        raise Rejected(Reason.TYPE, f"attachment says {match['type']}, only {TYPE_NAME} travels here")
-    if int(match["schema"]) != SCHEMA:
-        raise Rejected(Reason.SCHEMA, f"attachment says schema {match['schema']}, this side reads {SCHEMA}")
-    if match["hash"] != TYPE_HASH:
-        raise Rejected(Reason.TYPE, f"attachment says hash {match['hash']}, this side reads {TYPE_HASH}")
+def label_of(attachment: bytes | None) -> Label:
+    """Return what an attachment says. Raises Rejected unless it announces the message and schema that this side reads.
+
+    A packed Ω announces nothing of its own: it can only be read after a plain one that did.
+    """
+    fields = _fields((attachment or b"")[: _MAX_TEXT + 1].decode("ascii", "replace"), ";", Reason.TYPE, "attachment")
+    if tuple(fields) == _PACKED:
+        n, ref = (_number(fields, name, Reason.TYPE) for name in _PACKED)
+        if not 0 < ref < n:
+            raise Rejected(Reason.TYPE, f"attachment: ref {ref} is not before n {n}")
+        return Label(n, ref)
+    if tuple(fields) != _PLAIN:
+        raise Rejected(Reason.TYPE, f"attachment has the fields {', '.join(fields)[:200]!r}")
+    if fields["type"] != TYPE_NAME:
+        raise Rejected(Reason.TYPE, f"attachment says {fields['type'][:128]}, only {TYPE_NAME} travels here")
+    if fields["schema"] != str(SCHEMA):
+        raise Rejected(Reason.SCHEMA, f"attachment says schema {fields['schema'][:16]}, this side reads {SCHEMA}")
+    if fields["hash"] != TYPE_HASH:
+        raise Rejected(Reason.TYPE, f"attachment says hash {fields['hash'][:128]}, this side reads {TYPE_HASH}")
+    if _QUEUE.fullmatch(fields["queue"]) is None:
+        raise Rejected(Reason.TYPE, "attachment: queue is not 16 hex digits")
+    n, newest, lost = (_number(fields, name, Reason.TYPE) for name in ("n", "newest", "lost"))
+    if not 0 < n <= newest:
+        raise Rejected(Reason.TYPE, f"attachment: n {n} is not in [1, newest {newest}]")
+    return Label(n, 0, fields["queue"], newest, lost)
 
 
-def loopback_endpoint(text: str) -> str:
-    """Return the Zenoh endpoint `text` if it is plain TCP on this host's loopback.
+@dataclass(frozen=True)
+class PictureQuestion:
+    """Asks for the picture with this digest. have: digests of pictures that a patch may be made on."""
 
-    Raises ValueError for a malformed endpoint and for one that other hosts could reach: leaving the host needs TLS
-    with client certificates, which this version does not have.
+    digest: bytes
+    have: tuple[bytes, ...] = ()
+
+    def encode(self) -> str:
+        """Return the parameters of the query."""
+        have = ",".join(digest.hex() for digest in self.have[:MAX_HAVE])
+        return f"digest={self.digest.hex()}" + (f";have={have}" if have else "")
+
+
+@dataclass(frozen=True)
+class BacklogQuestion:
+    """Says up to which capture time a consumer has everything safely, and asks for what came after another.
+
+    consumer: a name, 1 to 64 of a-z, 0-9, _. ack_ns: stamp of the last Ω it has, 0: none. after_ns: None asks nothing.
+    """
+
+    consumer: str
+    ack_ns: int
+    after_ns: int | None = None
+
+    def encode(self) -> str:
+        """Return the parameters of the query."""
+        after = "" if self.after_ns is None else f";after={self.after_ns}"
+        return f"consumer={self.consumer};ack={self.ack_ns}{after}"
+
+
+Question = PictureQuestion | BacklogQuestion
+
+
+def question_of(parameters: str) -> Question:
+    """Return what a query asks. Raises Rejected for anything but one of the two questions."""
+    fields = _fields(parameters, ";", Reason.QUESTION, "query")
+    names = tuple(fields)
+    if names in (("digest",), ("digest", "have")):
+        have = fields["have"].split(",") if "have" in fields else []
+        if len(have) > MAX_HAVE or any(_DIGEST.fullmatch(text) is None for text in (fields["digest"], *have)):
+            raise Rejected(Reason.QUESTION, f"query: {parameters[:200]!r} does not name 1 to {MAX_HAVE + 1} digests")
+        return PictureQuestion(bytes.fromhex(fields["digest"]), tuple(bytes.fromhex(text) for text in have))
+    if names in (("consumer", "ack"), ("consumer", "ack", "after")):
+        if _CONSUMER.fullmatch(fields["consumer"]) is None:
+            raise Rejected(
+                Reason.QUESTION, f"query: consumer {fields['consumer'][:80]!r} is not 1 to 64 of a-z, 0-9, _"
+            )
+        ack = _number(fields, "ack", Reason.QUESTION)
+        after = _number(fields, "after", Reason.QUESTION) if "after" in fields else None
+        return BacklogQuestion(fields["consumer"], ack, after)
+    raise Rejected(Reason.QUESTION, f"query: {parameters[:200]!r} is neither for a picture nor for a backlog")
+
+
+def checked_endpoint(text: str, *, secured: bool) -> str:
+    """Return the Zenoh endpoint `text` if it may be used: tcp on this host's loopback, or tls with certificates.
+
+    secured: whether this end has credentials. Raises ValueError for a malformed endpoint, for tcp to or from other
+    hosts, and for tls without credentials: nothing leaves the host unencrypted or to somebody without a certificate.
     """
     match = _ENDPOINT.fullmatch(text)
     if match is None or not 0 < int(match["port"]) < 2**16:
         raise ValueError(f"endpoint: {text!r} is not <protocol>/<address>:<port>, for example {DEFAULT_ENDPOINT}")
-    if match["protocol"] != "tcp":
-        raise ValueError(
-            f"endpoint: {text!r}: only tcp on the loopback is supported for now, {match['protocol']} is not"
-        )
+    if match["protocol"] not in ("tcp", "tls"):
+        raise ValueError(f"endpoint: {text!r}: only tcp on the loopback and tls are supported")
     host = "127.0.0.1" if match["host"] == "localhost" else match["host"].strip("[]")
-    try:
-        loopback = ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+    if match["protocol"] == "tls":
+        if not secured:
+            raise ValueError(
+                f"endpoint: {text!r} needs certificates: make them with `privcam keys`, set the parameter credentials"
+            )
+    elif secured:
+        raise ValueError(
+            f"endpoint: {text!r} is not encrypted; with credentials use tls/{match['host']}:{match['port']}"
+        )
+    elif not _is_loopback(host):
         raise ValueError(
             f"endpoint: {text!r} is not a loopback address; other hosts are reached with TLS and client certificates "
-            "only, which this version does not have yet. Use 127.0.0.1 or [::1]"
+            "only: make them with `privcam keys`, set the parameter credentials, and use tls/"
         )
-    return f"tcp/[{host}]:{match['port']}" if ":" in host else f"tcp/{host}:{match['port']}"
+    return (
+        f"{match['protocol']}/[{host}]:{match['port']}"
+        if ":" in host
+        else f"{match['protocol']}/{host}:{match['port']}"
+    )
+
+
+def connect_settings(endpoints: list[str]) -> dict[str, str]:
+    """Return the settings of a session that connects to these checked endpoints, for ever, and listens nowhere.
+
+    A peer opens at once and connects in the background; a client would wait for the first connection.
+    """
+    connect = {"endpoints": endpoints, "timeout_ms": -1, "exit_on_failure": False, "retry": _RETRY}
+    settings = {f"connect/{name}": json.dumps(value) for name, value in connect.items()}
+    return {**LINK_SETTINGS, "mode": '"peer"', "listen/endpoints": "[]", **settings}
+
+
+def listen_settings(endpoint: str) -> dict[str, str]:
+    """Return the settings of a session that listens on one checked endpoint, and connects to nobody."""
+    return {**LINK_SETTINGS, "mode": '"peer"', "listen/endpoints": json.dumps([endpoint])}
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _fields(text: str, separator: str, reason: Reason, what: str) -> dict[str, str]:
+    """Return name=value pairs in order; a name that comes twice is refused."""
+    if len(text) > _MAX_TEXT:
+        raise Rejected(reason, f"{what} is longer than {_MAX_TEXT} characters")
+    pairs = [part.split("=", maxsplit=1) for part in text.split(separator)] if text else []
+    if any(len(pair) != 2 for pair in pairs) or len({pair[0] for pair in pairs}) != len(pairs):
+        raise Rejected(reason, f"{what} {text[:200]!r} is not name=value, each once")
+    return {pair[0]: pair[1] for pair in pairs}
+
+
+def _number(fields: dict[str, str], name: str, reason: Reason) -> int:
+    if _NUMBER.fullmatch(fields[name]) is None:
+        raise Rejected(reason, f"{name}: {fields[name][:40]!r} is not a whole number")
+    return int(fields[name])

@@ -72,7 +72,9 @@ REFUSED = [
     (head(), "pose.head.roll", {"roll": NAN}),
     (ENVIRONMENT, "environment.png", {"png": bytes(MAX_PNG_BYTES + 1)}),
     (ENVIRONMENT, "environment.sha256", {"digest": b"short"}),
-    (ENVIRONMENT, "environment.sha256", {"png": PNG + b"!"}),
+    (ENVIRONMENT, "environment.base", {"base": bytes(31)}),
+    (ENVIRONMENT, "environment.base", {"base": bytes(32), "png": b""}),
+    (ENVIRONMENT, "environment.base", {"base": ENVIRONMENT.digest}),
     (ENVIRONMENT, "environment.height", {"height": 0}),
     (ENVIRONMENT, "environment.height", {"height": 4321}),
     (ENVIRONMENT, "environment.width", {"width": 0}),
@@ -141,6 +143,10 @@ def test_environment_by_digest_keeps_everything_but_the_picture() -> None:
     bare = ENVIRONMENT.without_png()
     assert bare.png == b""
     assert replace(bare, png=PNG) == ENVIRONMENT
+
+
+def test_patch_by_digest_alone_is_no_patch_any_more() -> None:
+    assert replace(ENVIRONMENT, base=bytes(32)).without_png() == ENVIRONMENT.without_png()
 
 
 def test_embedding_gives_its_values_in_its_shape() -> None:

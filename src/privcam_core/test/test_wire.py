@@ -1,17 +1,29 @@
 """What both ends agree on before a byte of Ω is read."""
 
+import json
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from privcam_core.checks import Reason, Rejected, follows
 from privcam_core.omega import SyncKey
 from privcam_core.wire import (
     ALL_CAMERAS,
-    ATTACHMENT,
+    MAX_HAVE,
+    TYPE_HASH,
+    BacklogQuestion,
+    Label,
+    PictureQuestion,
+    Question,
     camera_of,
-    check_attachment,
-    digest_of,
+    checked_endpoint,
+    connect_settings,
     key_expression,
-    loopback_endpoint,
+    label_of,
+    listen_settings,
+    question_of,
 )
 
 
@@ -24,8 +36,8 @@ from privcam_core.wire import (
         ("tcp/[::1]:7447", "tcp/[::1]:7447"),
     ],
 )
-def test_loopback_endpoint_is_taken(text: str, endpoint: str) -> None:
-    assert loopback_endpoint(text) == endpoint
+def test_loopback_endpoint_is_taken_without_credentials(text: str, endpoint: str) -> None:
+    assert checked_endpoint(text, secured=False) == endpoint
 
 
 @pytest.mark.parametrize(
@@ -34,16 +46,40 @@ def test_loopback_endpoint_is_taken(text: str, endpoint: str) -> None:
 )
 def test_endpoint_that_others_can_reach_is_refused_and_says_that_tls_is_missing(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a loopback address.*TLS") as error:
-        loopback_endpoint(text)
+        checked_endpoint(text, secured=False)
     assert text in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["tls/127.0.0.1:7447", "udp/127.0.0.1:7447", "quic/127.0.0.1:7447"])
-def test_other_protocol_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="only tcp on the loopback"):
-        loopback_endpoint(text)
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("tls/127.0.0.1:7447", "tls/127.0.0.1:7447"),
+        ("tls/0.0.0.0:7447", "tls/0.0.0.0:7447"),
+        ("tls/192.168.1.4:7447", "tls/192.168.1.4:7447"),
+        ("tls/cloud.example:7447", "tls/cloud.example:7447"),
+        ("tls/[2001:db8::1]:7447", "tls/[2001:db8::1]:7447"),
+    ],
+)
+def test_tls_endpoint_is_taken_with_credentials_and_never_without(text: str, endpoint: str) -> None:
+    assert checked_endpoint(text, secured=True) == endpoint
+    with pytest.raises(ValueError, match=r"needs certificates.*privcam keys"):
+        checked_endpoint(text, secured=False)
 
 
+@pytest.mark.parametrize("text", ["tcp/127.0.0.1:7447", "tcp/192.168.1.4:7447", "tcp/cloud.example:7447"])
+def test_with_credentials_nothing_goes_unencrypted(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not encrypted.*tls/"):
+        checked_endpoint(text, secured=True)
+
+
+@pytest.mark.parametrize("secured", [False, True])
+@pytest.mark.parametrize("text", ["udp/127.0.0.1:7447", "quic/127.0.0.1:7447"])
+def test_other_protocol_is_refused(text: str, secured: bool) -> None:
+    with pytest.raises(ValueError, match="only tcp on the loopback and tls"):
+        checked_endpoint(text, secured=secured)
+
+
+@pytest.mark.parametrize("secured", [False, True])
 @pytest.mark.parametrize(
     "text",
     [
@@ -59,9 +95,20 @@ def test_other_protocol_is_refused(text: str) -> None:
         "tcp/[::1:7447",
     ],
 )
-def test_malformed_endpoint_is_refused_with_an_example(text: str) -> None:
+def test_malformed_endpoint_is_refused_with_an_example(text: str, secured: bool) -> None:
     with pytest.raises(ValueError, match=r"for example tcp/127\.0\.0\.1:7447"):
-        loopback_endpoint(text)
+        checked_endpoint(text, secured=secured)
+
+
+def test_edge_connects_for_ever_and_listens_nowhere_and_the_cloud_the_other_way_round() -> None:
+    edge, cloud = connect_settings(["tcp/127.0.0.1:1", "tcp/127.0.0.1:2"]), listen_settings("tcp/127.0.0.1:1")
+    assert json.loads(edge["connect/endpoints"]) == ["tcp/127.0.0.1:1", "tcp/127.0.0.1:2"]
+    assert (edge["listen/endpoints"], edge["connect/timeout_ms"]) == ("[]", "-1")
+    assert json.loads(cloud["listen/endpoints"]) == ["tcp/127.0.0.1:1"]
+    assert "connect/endpoints" not in cloud
+    for settings in (edge, cloud):
+        assert settings["scouting/multicast/enabled"] == settings["scouting/gossip/enabled"] == "false"
+        assert settings["transport/shared_memory/enabled"] == "false"
 
 
 def test_key_names_its_camera() -> None:
@@ -84,8 +131,20 @@ def test_other_key_is_rejected(key: str) -> None:
     assert rejection.value.reason == Reason.CAMERA
 
 
-def test_own_attachment_is_taken() -> None:
-    check_attachment(ATTACHMENT)
+QUEUE = "0123456789abcdef"
+PLAIN, PACKED = Label(7, 0, QUEUE, 9, 2), Label(7, 5)
+ATTACHMENT = PLAIN.encode()
+
+
+@pytest.mark.parametrize("label", [PLAIN, PACKED, Label(1, 0, QUEUE, 1, 0), Label(2, 1)])
+def test_label_comes_back_from_its_attachment(label: Label) -> None:
+    assert label_of(label.encode()) == label
+
+
+def test_plain_label_announces_the_message_and_a_packed_one_is_a_few_bytes() -> None:
+    text = f"type=privcam_msgs/msg/Omega;hash={TYPE_HASH};schema=1;queue={QUEUE};n=7;newest=9;lost=2"
+    assert text.encode() == ATTACHMENT
+    assert PACKED.encode() == b"n=7;ref=5"
 
 
 @pytest.mark.parametrize(
@@ -97,26 +156,104 @@ def test_own_attachment_is_taken() -> None:
         (ATTACHMENT + b";more=1", Reason.TYPE),
         (ATTACHMENT + b"\n", Reason.TYPE),
         (ATTACHMENT * 1000, Reason.TYPE),
+        (ATTACHMENT + b";n=7", Reason.TYPE),
         (ATTACHMENT.replace(b"privcam_msgs/msg/Omega", b"sensor_msgs/msg/Image"), Reason.TYPE),
         (ATTACHMENT.replace(b"RIHS01_", b"RIHS01_0"), Reason.TYPE),
         (ATTACHMENT.replace(b"schema=1", b"schema=2"), Reason.SCHEMA),
+        (ATTACHMENT.replace(QUEUE.encode(), b"0123456789ABCDEF"), Reason.TYPE),
+        (ATTACHMENT.replace(QUEUE.encode(), b"0123"), Reason.TYPE),
+        (ATTACHMENT.replace(b";n=7", b""), Reason.TYPE),
+        (ATTACHMENT.replace(b";n=7", b";n=0"), Reason.TYPE),
+        (ATTACHMENT.replace(b";n=7", b";n=10"), Reason.TYPE),
+        (ATTACHMENT.replace(b";n=7", b";n=07"), Reason.TYPE),
+        (ATTACHMENT.replace(b";n=7", b";n=-7"), Reason.TYPE),
+        (ATTACHMENT.replace(b"lost=2", b"lost=2e3"), Reason.TYPE),
+        (ATTACHMENT.replace(b"lost=2", b"lost=" + b"9" * 20), Reason.TYPE),
+        (b"n=7;ref=7", Reason.TYPE),
+        (b"n=7;ref=8", Reason.TYPE),
+        (b"n=7;ref=0", Reason.TYPE),
+        (b"ref=5;n=7", Reason.TYPE),
+        (b"n=7", Reason.TYPE),
+        (b"n=7;ref=5;queue=" + QUEUE.encode(), Reason.TYPE),
+        ("n=٧;ref=5".encode(), Reason.TYPE),
     ],
 )
 def test_other_attachment_is_rejected(attachment: bytes | None, reason: Reason) -> None:
     with pytest.raises(Rejected) as rejection:
-        check_attachment(attachment)
+        label_of(attachment)
     assert rejection.value.reason == reason
 
 
-def test_digest_of_a_question_is_read() -> None:
-    assert digest_of("0a" * 32) == b"\x0a" * 32
+@given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda data: ATTACHMENT[:-40] + data))
+def test_arbitrary_attachment_is_rejected_or_a_label(data: bytes) -> None:
+    try:
+        label = label_of(data)
+    except Rejected as rejection:
+        assert rejection.reason in (Reason.TYPE, Reason.SCHEMA)
+    else:
+        assert label.encode() == data
 
 
-@pytest.mark.parametrize("text", [None, "", "0a" * 31, "0A" * 32, "0g" * 32, "0a" * 32 + "\n", "*"])
-def test_question_for_anything_else_is_rejected(text: str | None) -> None:
+DIGEST, OTHER = b"\x0a" * 32, b"\xff" * 32
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        (PictureQuestion(DIGEST), f"digest={'0a' * 32}"),
+        (PictureQuestion(DIGEST, (OTHER, DIGEST)), f"digest={'0a' * 32};have={'ff' * 32},{'0a' * 32}"),
+        (BacklogQuestion("cloud", 0), "consumer=cloud;ack=0"),
+        (BacklogQuestion("ward_2", 17, 0), "consumer=ward_2;ack=17;after=0"),
+        (BacklogQuestion("c" * 64, 10**18, 10**18 + 1), f"consumer={'c' * 64};ack={10**18};after={10**18 + 1}"),
+    ],
+)
+def test_question_is_written_and_read(question: Question, text: str) -> None:
+    assert question.encode() == text
+    assert question_of(text) == question
+
+
+def test_no_more_pictures_are_named_than_may_be() -> None:
+    many = PictureQuestion(DIGEST, tuple(bytes([n]) * 32 for n in range(MAX_HAVE + 1)))
+    assert question_of(many.encode()) == replace(many, have=many.have[:MAX_HAVE])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "*",
+        "anything",
+        f"digest={'0a' * 31}",
+        f"digest={'0A' * 32}",
+        f"digest={'0g' * 32}",
+        f"digest={'0a' * 32}\n",
+        f"digest={'0a' * 32};digest={'0a' * 32}",
+        f"digest={'0a' * 32};more=1",
+        f"digest={'0a' * 32};have=",
+        f"digest={'0a' * 32};have={'0a' * 32},",
+        f"digest={'0a' * 32};have={','.join(['0a' * 32] * (MAX_HAVE + 1))}",
+        f"have={'0a' * 32}",
+        f"have={'0a' * 32};digest={'0a' * 32}",
+        f"digest={'0a' * 32};consumer=cloud;ack=0",
+        "digest=../../etc",
+        "consumer=cloud",
+        "consumer=;ack=0",
+        "consumer=Cloud;ack=0",
+        "consumer=a b;ack=0",
+        f"consumer={'c' * 65};ack=0",
+        "consumer=cloud;ack=",
+        "consumer=cloud;ack=-1",
+        "consumer=cloud;ack=0x1",
+        f"consumer=cloud;ack={'9' * 20}",
+        "consumer=cloud;ack=0;after=",
+        "consumer=cloud;after=0;ack=0",
+        "x=" + "y" * 2000,
+    ],
+)
+def test_question_for_anything_else_is_rejected(text: str) -> None:
     with pytest.raises(Rejected) as rejection:
-        digest_of(text)
-    assert rejection.value.reason == Reason.DIGEST
+        question_of(text)
+    assert rejection.value.reason == Reason.QUESTION
 
 
 @pytest.mark.parametrize(

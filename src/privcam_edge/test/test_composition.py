@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from privcam_core.images import FILL, encode_environment
+from privcam_core.images import FILL, encode_environment, environment_of
 from privcam_core.omega import Environment, SubjectPose, SyncKey
 from privcam_edge.composition import Composer, PictureKeeper, UnknownEnvironment
 
@@ -15,7 +15,7 @@ def environment(frame_id: int, level: int = 90) -> Environment:
     validity = np.zeros((HEIGHT, WIDTH), bool)
     validity[:, : WIDTH // 2] = True
     png = encode_environment(np.full((HEIGHT, WIDTH, 3), level, np.uint8), validity)
-    return Environment.of(SyncKey("room", frame_id, frame_id * 10**8), png, HEIGHT, WIDTH, 0.5, frame_id)
+    return environment_of(SyncKey("room", frame_id, frame_id * 10**8), png, frame_id)
 
 
 def pose(x: float = 90.0) -> SubjectPose:

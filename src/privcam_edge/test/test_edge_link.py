@@ -1,37 +1,57 @@
 """The edge's link against a real Zenoh session at the other end."""
 
-import json
 import socket
+import threading
 from collections.abc import Iterator
-from hashlib import sha256
+from dataclasses import replace
 from pathlib import Path
 from queue import Queue
-from typing import Any
 
 import numpy as np
 import pytest
 import zenoh
 
 from privcam_core import cdr
-from privcam_core.checks import Reason
-from privcam_core.images import encode_environment
-from privcam_core.omega import Embedding, Environment, Omega, PrivacyReport, SyncKey, Verdict
-from privcam_core.wire import ATTACHMENT, LINK_SETTINGS
-from privcam_edge.link.session import EdgeLink
+from privcam_core.checks import Reason, open_environment
+from privcam_core.images import decode_environment, encode_environment, environment_of
+from privcam_core.link import camera_end
+from privcam_core.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
+from privcam_core.packing import unpack
+from privcam_core.wire import (
+    ALL_CAMERAS,
+    BacklogQuestion,
+    Label,
+    PictureQuestion,
+    Question,
+    key_expression,
+    label_of,
+    listen_settings,
+)
+from privcam_edge.link.pictures import PictureSchedule
+from privcam_edge.link.queue import OmegaQueue
+from privcam_edge.link.sending import PLAIN_EVERY
+from privcam_edge.link.session import BACKLOG_BYTES, Change, EdgeLink
 
 PATIENCE_S = 30.0
-PNG = encode_environment(np.full((8, 8, 3), 90, np.uint8), np.ones((8, 8), bool))
+START = 10**18
+ROOM = np.random.default_rng(3).integers(0, 256, (24, 32, 3), np.uint8)
 
 
-def omega(frame: int = 1) -> Omega:
-    key = SyncKey("room1", frame, 10**18 + frame)
-    return Omega(
-        key,
-        Environment(key, PNG, sha256(PNG).digest(), 8, 8, 1.0, 1),
-        [],
-        Embedding("hog-1", (1,), 0.5, b"\x01", 0.25, 1.0),
-        PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS),
-    )
+def picture(level: int = 90) -> bytes:
+    """A room with a corner of some grey."""
+    plate = ROOM.copy()
+    plate[:4, :4] = level
+    return encode_environment(plate, np.ones((24, 32), np.bool_))
+
+
+def omega(frame: int = 1, level: int = 90, camera: str = "room1", values: int = 1) -> Omega:
+    key = SyncKey(camera, frame, START + frame)
+    z = Embedding("hog-1", (values,), 0.5, bytes(values), 0.25, 1.0)
+    return Omega(key, environment_of(key, picture(level), 1), [], z, PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS))
+
+
+def bare(whole: Omega) -> bytes:
+    return cdr.encode(replace(whole, environment=whole.environment.without_png()))
 
 
 @pytest.fixture
@@ -41,11 +61,17 @@ def endpoint() -> str:
         return f"tcp/127.0.0.1:{probe.getsockname()[1]}"
 
 
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[OmegaQueue]:
+    kept = OmegaQueue(tmp_path / "queue")
+    yield kept
+    kept.close()
+
+
 def listener(endpoint: str) -> zenoh.Session:
+    """Return a session that listens as a cloud does, without a cloud's rules of its own."""
     config = zenoh.Config()
-    config.insert_json5("mode", '"peer"')
-    config.insert_json5("listen/endpoints", json.dumps([endpoint]))
-    for name, value in LINK_SETTINGS.items():
+    for name, value in listen_settings(endpoint).items():
         config.insert_json5(name, value)
     return zenoh.open(config)
 
@@ -56,106 +82,242 @@ def other_end(endpoint: str) -> Iterator[zenoh.Session]:
         yield session
 
 
-def watch(session: zenoh.Session) -> "Queue[zenoh.Sample]":
-    """Return everything that is put on any key of the session's network."""
-    samples: Queue[zenoh.Sample] = Queue()
-    session.declare_subscriber("**", samples.put)
-    return samples
+def opened(endpoint: str, queue: OmegaQueue, on_change: Change | None = None, camera: str = "room1") -> EdgeLink:
+    settings, credentials = camera_end(camera, endpoint)
+    assert credentials is None
+    return EdgeLink(camera, settings, queue, PictureSchedule(refresh_s=3600.0), on_change=on_change)
 
 
-def send_until(link: EdgeLink, samples: "Queue[zenoh.Sample]") -> zenoh.Sample:
-    """Send Ω after Ω until the other end, which has to make itself known first, receives one."""
-    for frame in range(1, int(PATIENCE_S * 20)):
-        link.send(omega(frame))
-        try:
-            return samples.get(timeout=0.05)
-        except Exception:
-            continue
-    raise AssertionError("nothing arrived")
+class Listener:
+    """Takes everything that is put on the key of any camera and reads it as a cloud does, apart from all checks."""
+
+    def __init__(self, session: zenoh.Session) -> None:
+        self.samples: Queue[tuple[str, Label, bytes]] = Queue()
+        self.plain: dict[int, bytes] = {}
+        self._subscriber = session.declare_subscriber(ALL_CAMERAS, self._take)
+
+    def _take(self, sample: zenoh.Sample) -> None:
+        assert sample.attachment is not None
+        self.samples.put((str(sample.key_expr), label_of(sample.attachment.to_bytes()), sample.payload.to_bytes()))
+
+    def get(self) -> tuple[Label, Omega]:
+        """Return the next one that came, unpacked if it can be."""
+        key, label, payload = self.samples.get(timeout=PATIENCE_S)
+        assert key == "privcam/room1/omega"
+        plain = unpack(payload, self.plain[label.ref]) if label.ref else payload
+        decoded = cdr.decode(plain)
+        if not decoded.environment.png:
+            self.plain[label.n] = plain
+        return label, decoded
 
 
-def ask(session: zenoh.Session, selector: str) -> list[Any]:
-    answers = session.get(selector, timeout=PATIENCE_S, allowed_destination=zenoh.Locality.REMOTE)
-    replies = [reply.ok or reply.err for reply in answers]
-    return [bytes(reply.payload) for reply in replies]
+def wait_for(session: zenoh.Session, link: EdgeLink) -> None:
+    """Return when both sides know of each other: what is sent from now on arrives."""
+    known = threading.Event()
+    with session.declare_querier(key_expression("room1")) as querier:
+        listening = querier.declare_matching_listener(lambda status: status.matching and known.set())
+        if querier.matching_status.matching:
+            known.set()
+        assert known.wait(PATIENCE_S)
+        listening.undeclare()
+    # An edge that answers has read what was declared before the question.
+    ask(session, BacklogQuestion("nobody", 0))
+    assert link.connected
 
 
-def test_omega_arrives_as_cdr_with_its_attachment_on_its_key(endpoint: str, other_end: zenoh.Session) -> None:
-    samples = watch(other_end)
-    with EdgeLink("room1", endpoint) as link:
-        sample = send_until(link, samples)
-    assert str(sample.key_expr) == "privcam/room1/omega"
-    assert bytes(sample.attachment) == ATTACHMENT
-    frame = cdr.decode(bytes(sample.payload)).key.frame_id
-    assert bytes(sample.payload) == cdr.encode(omega(frame))
+def ask(session: zenoh.Session, question: Question | str) -> list[tuple[Label, bytes] | bytes]:
+    """Return (label, payload) of each answer, or the text of an error."""
+    parameters = question if isinstance(question, str) else question.encode()
+    return ask_on(session, f"privcam/room1/omega?{parameters}")
 
 
-def test_question_for_a_picture_is_answered_with_omega_and_any_other_is_refused(
-    endpoint: str, other_end: zenoh.Session
+def ask_on(session: zenoh.Session, selector: str) -> list[tuple[Label, bytes] | bytes]:
+    found: list[tuple[Label, bytes] | bytes] = []
+    answers = session.get(
+        selector,
+        timeout=PATIENCE_S,
+        allowed_destination=zenoh.Locality.REMOTE,
+        consolidation=zenoh.ConsolidationMode.NONE,
+    )
+    for reply in answers:
+        if reply.ok is None:
+            assert reply.err is not None
+            found.append(reply.err.payload.to_bytes())
+        else:
+            assert reply.ok.attachment is not None
+            found.append((label_of(reply.ok.attachment.to_bytes()), reply.ok.payload.to_bytes()))
+    return found
+
+
+def read(answers: list[tuple[Label, bytes] | bytes]) -> list[tuple[int, bytes]]:
+    """Return (number, plain payload) of an answer that needs nothing but itself to be read."""
+    plain: dict[int, bytes] = {}
+    for answer in answers:
+        assert isinstance(answer, tuple), answer
+        label, payload = answer
+        plain[label.n] = unpack(payload, plain[label.ref]) if label.ref else payload
+    return list(plain.items())
+
+
+def test_omegas_arrive_plain_and_packed_and_the_picture_once_behind(
+    endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
 ) -> None:
-    up: Queue[bool] = Queue()
-    samples = watch(other_end)
-    known = omega().environment.digest
-    with EdgeLink(
-        "room1", endpoint, on_query=lambda digest: omega() if digest == known else None, on_change=up.put
-    ) as link:
-        assert up.get(timeout=PATIENCE_S)
-        send_until(link, samples)
-        key = "privcam/room1/omega"
-        assert ask(other_end, f"{key}?digest={known.hex()}") == [cdr.encode(omega())]
-        assert ask(other_end, f"{key}?digest={'00' * 32}") == [b"unknown_picture"]
-        assert ask(other_end, f"{key}?digest=../../etc") == [b"digest"]
-        assert ask(other_end, key) == [b"digest"]
-        for other in ("privcam/room1/frames", "@/**"):
-            assert ask(other_end, other) == []
-        assert (link.answered, link.refused) == (1, {Reason.UNKNOWN_PICTURE: 1, Reason.DIGEST: 2})
+    seen = Listener(other_end)
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)
+        sent = [omega(frame) for frame in range(1, 2 * PLAIN_EVERY + 2)]
+        assert all(link.send(one) for one in sent)
+        arrived = [seen.get() for _ in range(len(sent) + 1)]
+        assert link.sent == len(sent)
+    live = [(label, one) for label, one in arrived if not one.environment.png]
+    assert [cdr.encode(one) for _, one in live] == [bare(one) for one in sent]
+    assert [label.n for label, _ in live] == list(range(1, len(sent) + 1))
+    assert [label.n for label, _ in live if not label.ref] == [1, 1 + PLAIN_EVERY, 1 + 2 * PLAIN_EVERY]
+    assert all(label.ref in (0, label.n - 1) for label, _ in live)
+    plain = [label for label, _ in live if not label.ref]
+    assert all((label.queue, label.newest, label.lost) == (queue.name, label.n, 0) for label in plain)
+    ((label, whole),) = [(label, one) for label, one in arrived if one.environment.png]
+    assert (label.ref, cdr.encode(whole)) == (0, cdr.encode(sent[whole.key.frame_id - 1]))
 
 
-def test_omega_of_another_camera_is_never_an_answer(endpoint: str, other_end: zenoh.Session) -> None:
-    samples = watch(other_end)
-    with EdgeLink("room2", endpoint, on_query=lambda _: omega()) as link:
-        send_until(link, samples)
-        digest = omega().environment.digest.hex()
-        assert ask(other_end, f"privcam/room2/omega?digest={digest}") == [b"unknown_picture"]
+def test_changed_picture_travels_as_a_patch_and_an_unchanged_one_not_at_all(
+    endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
+) -> None:
+    seen = Listener(other_end)
+    pictures: list[Omega] = []
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)
+        for frame, level in enumerate((90, 90, 120, 120), start=1):
+            link.send(omega(frame, level))
+            while level not in [90, 120][: len(pictures)]:
+                _, one = seen.get()
+                pictures += [one] if one.environment.png else []
+    first, second = (one.environment for one in pictures)
+    assert (first.base, first.png, second.base) == (b"", picture(90), first.digest)
+    plate, validity = open_environment(second, decode_environment(first.png))
+    assert encode_environment(plate, validity) == picture(120)
+    assert len(second.png) * 2 < len(first.png)
 
 
-def test_unreachable_endpoint_is_reported_and_holds_up_nothing(endpoint: str) -> None:
-    with EdgeLink("room1", endpoint) as link:
+def test_question_for_a_picture_is_answered_whole_or_as_a_patch(
+    endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
+) -> None:
+    seen = Listener(other_end)
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)
+        old, new = omega(1, 90), omega(2, 120)
+        for one in (old, new):
+            link.send(one)
+            while not seen.get()[1].environment.png:
+                pass
+        ((label, payload),) = ask(other_end, PictureQuestion(new.environment.digest))
+        assert (label, payload) == (Label(2, 0, queue.name, 2, 0), cdr.encode(new))
+        have = PictureQuestion(new.environment.digest, (bytes(32), old.environment.digest))
+        ((_, packed),) = ask(other_end, have)
+        assert isinstance(packed, bytes)
+        patch = cdr.decode(packed).environment
+        assert (patch.base, patch.digest) == (old.environment.digest, new.environment.digest)
+
+
+def test_any_other_question_is_refused_and_counted(endpoint: str, other_end: zenoh.Session, queue: OmegaQueue) -> None:
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)
+        link.send(omega())
+        answered = link.answered
+        assert ask(other_end, PictureQuestion(bytes(32))) == [b"unknown_picture"]
+        for other in ("digest=../../etc", "consumer=cloud", "consumer=Cloud;ack=0", "anything", ""):
+            assert ask(other_end, other) == [b"question"], other
+        for key in ("privcam/room1/frames", "privcam/room2/omega", "@/**"):
+            assert ask_on(other_end, key) == []
+        assert link.refused == {Reason.UNKNOWN_PICTURE: 1, Reason.QUESTION: 5}
+        assert link.answered == answered
+
+
+def test_backlog_is_answered_in_order_and_readable_by_itself(
+    endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
+) -> None:
+    for frame in range(1, 31):
+        queue.put(omega(frame))
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)
+        expected = [(frame, bare(omega(frame))) for frame in range(1, 31)]
+        assert read(ask(other_end, BacklogQuestion("cloud", 0, 0))) == expected
+        assert read(ask(other_end, BacklogQuestion("cloud", START + 10, START + 20))) == expected[20:]
+        assert read(ask(other_end, BacklogQuestion("cloud", START + 30, START + 30))) == []
+        assert ask(other_end, BacklogQuestion("cloud", START + 30)) == []
+
+
+def test_long_backlog_comes_in_pieces(endpoint: str, other_end: zenoh.Session, queue: OmegaQueue) -> None:
+    count = 3 * BACKLOG_BYTES // 4096
+    for frame in range(1, count + 1):
+        queue.put(omega(frame, values=4096))
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)
+        numbers: list[int] = []
+        pieces = 0
+        while piece := read(ask(other_end, BacklogQuestion("cloud", 0, START + (numbers[-1] if numbers else 0)))):
+            numbers += [n for n, _ in piece]
+            pieces += 1
+        assert (numbers, pieces >= 3) == (list(range(1, count + 1)), True)
+
+
+def test_only_what_every_consumer_acknowledged_is_let_go(
+    endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
+) -> None:
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)  # asks as one more consumer, which has nothing
+        for frame in range(1, 6):
+            link.send(omega(frame))
+        ask(other_end, BacklogQuestion("a", START + 5))
+        assert queue.waiting == 5
+        ask(other_end, BacklogQuestion("nobody", START + 3))
+        assert queue.waiting == 2
+        assert [n for n, _ in read(ask(other_end, BacklogQuestion("b", START + 3, 0)))] == [4, 5]
+
+
+def test_unreachable_endpoint_holds_up_nothing_and_everything_is_kept(endpoint: str, queue: OmegaQueue) -> None:
+    with opened(endpoint, queue) as link:
         assert [link.send(omega(frame)) for frame in range(1, 101)] == [False] * 100
-        assert (link.connected, link.sent, link.unsent) == (False, 0, 100)
+        assert (link.connected, link.sent, queue.waiting) == (False, 0, 100)
 
 
-def test_link_comes_up_when_the_other_end_does_and_goes_down_with_it(endpoint: str) -> None:
+def test_first_omega_after_every_connection_is_plain(endpoint: str, queue: OmegaQueue) -> None:
     changes: Queue[bool] = Queue()
-    with EdgeLink("room1", endpoint, on_change=changes.put) as link:
+    frame = 0
+    with opened(endpoint, queue, changes.put) as link:
         for _ in range(2):
             with listener(endpoint) as session:
-                samples = watch(session)
+                seen = Listener(session)
                 assert changes.get(timeout=PATIENCE_S) is True
-                assert link.connected
-                send_until(link, samples)
+                wait_for(session, link)
+                for _ in range(3):
+                    frame += 1
+                    link.send(omega(frame))
+                refs = [seen.get()[0].ref for _ in range(3)]
+                assert (refs[0], set(refs[1:]) != {0}) == (0, True)
             assert changes.get(timeout=PATIENCE_S) is False
             assert not link.connected
 
 
-def test_closed_link_is_not_connected_and_closes_twice(endpoint: str, other_end: zenoh.Session) -> None:
-    samples = watch(other_end)
-    link = EdgeLink("room1", endpoint)
-    send_until(link, samples)
+def test_closed_link_is_not_connected_and_closes_twice(
+    endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
+) -> None:
+    link = opened(endpoint, queue)
+    wait_for(other_end, link)
     link.close()
     link.close()
     assert not link.connected
 
 
 @pytest.mark.parametrize("text", ["tcp/192.168.1.4:7447", "tls/127.0.0.1:7447", "nonsense"])
-def test_endpoint_that_is_not_on_the_loopback_is_refused(text: str) -> None:
+def test_endpoint_that_is_not_on_the_loopback_is_refused_without_credentials(text: str) -> None:
     with pytest.raises(ValueError, match="endpoint: "):
-        EdgeLink("room1", text)
+        camera_end("room1", text)
 
 
-def test_name_that_is_more_than_one_camera_is_refused(endpoint: str) -> None:
+def test_name_that_is_more_than_one_camera_is_refused(endpoint: str, queue: OmegaQueue) -> None:
     with pytest.raises(ValueError, match="camera_id"):
-        EdgeLink("*", endpoint)
+        EdgeLink("*", camera_end("room1", endpoint)[0], queue, PictureSchedule())
 
 
 def open_ports() -> set[str]:
@@ -169,10 +331,10 @@ def open_ports() -> set[str]:
     return found
 
 
-def test_edge_listens_to_nobody(endpoint: str) -> None:
+def test_edge_listens_to_nobody(endpoint: str, queue: OmegaQueue) -> None:
     before = open_ports()
     with listener(endpoint):
         assert len(open_ports() - before) == 1
     before = open_ports()
-    with EdgeLink("room1", endpoint):
+    with opened(endpoint, queue):
         assert open_ports() - before == set()

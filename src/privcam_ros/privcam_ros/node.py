@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 import rclpy
@@ -45,11 +45,12 @@ class PrivcamNode(Node, Generic[P]):
     """A node whose callbacks cannot fail unseen.
 
     A callback that raises loses its frame (nothing is published for it), is logged with its κ and counted; the counts
-    are in /diagnostics every second. `parameters` is the frozen dataclass given as `kind`.
+    are in /diagnostics every second. `parameters` is the frozen dataclass given as `kind`. namespace: None takes that
+    of the process; a process with nodes of several cameras gives each its own.
     """
 
-    def __init__(self, name: str, kind: type[P]) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, kind: type[P], namespace: str | None = None) -> None:
+        super().__init__(name, namespace=namespace)
         self.parameters: P = declare(self, kind)
         self.counts: Counter[str] = Counter()
         self.facts: dict[str, Any] = {}
@@ -154,11 +155,13 @@ class PrivcamNode(Node, Generic[P]):
         """Let go of everything that outlives the node. Called once, at the end."""
 
 
-def run(*factories: Callable[[], PrivcamNode[Any] | None]) -> int:
-    """Run the nodes in one executor until SIGINT or SIGTERM, or until one wants to end. Return the exit code.
+def run(*factories: Callable[[], PrivcamNode[Any]]) -> int:
+    """Run the nodes in one executor until SIGINT or SIGTERM, or until one wants to end. Return the exit code."""
+    return run_all(factory() for factory in factories)
 
-    A factory may return None: its node is not wanted.
-    """
+
+def run_all(making: Iterable[PrivcamNode[Any]]) -> int:
+    """Run nodes as `run` does. making: makes them one by one when it is asked to, which is when ROS is ready."""
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     executor = SingleThreadedExecutor()
     ending = threading.Event()
@@ -172,10 +175,7 @@ def run(*factories: Callable[[], PrivcamNode[Any] | None]) -> int:
     nodes: list[PrivcamNode[Any]] = []
     code = 0
     try:
-        for factory in factories:
-            node = factory()
-            if node is None:
-                continue
+        for node in making:
             nodes.append(node)
             executor.add_node(node)
         reject_unknown(nodes)

@@ -53,7 +53,9 @@ def omegas(draw: st.DrawFn) -> Omega:
     )
     png = draw(st.binary(max_size=40))
     digest = sha256(png).digest()
-    environment = Environment(key, png, digest, draw(st.integers(1, 4320)), 7680, draw(share), draw(st.integers(1, 9)))
+    base = draw(st.sampled_from([b"", sha256(b"base").digest()])) if png else b""
+    size = draw(st.integers(1, 4320)), 7680
+    environment = Environment(key, png, digest, *size, draw(share), draw(st.integers(1, 9)), base)
     angle = st.floats(-1, 1, width=32)
     poses = []
     for n in range(draw(st.integers(0, 3))):
@@ -195,7 +197,7 @@ MESSAGES = [
     ("key.frame_id", 0, "key.frame_id"),
     ("environment.key", OTHER_KEY, "environment.key"),
     ("environment.png.format", "jpeg", "environment.png.format"),
-    ("environment.sha256", np.zeros(32, np.uint8), "environment.sha256"),
+    ("environment.base", np.frombuffer(EXAMPLE.environment.digest, np.uint8), "environment.base"),
     ("environment.validity", float("nan"), "environment.validity"),
     ("environment.epoch", 0, "environment.epoch"),
     ("poses.key", OTHER_KEY, "poses.key"),
@@ -232,6 +234,17 @@ def test_text_beside_the_picture_is_refused() -> None:
     message = to_msg(EXAMPLE)
     message.environment.png.header.frame_id = "hidden"
     with pytest.raises(InvalidOmega, match=r"environment\.png\.header"):
+        cdr.decode(serialize_message(message))
+
+
+def test_patch_that_is_named_but_not_there_is_refused_in_both() -> None:
+    message = to_msg(EXAMPLE)
+    message.environment.base = np.ones(32, np.uint8)
+    assert from_msg(message).environment.base == bytes([1]) * 32
+    message.environment.png.data = b""
+    with pytest.raises(InvalidOmega, match=r"environment\.base"):
+        from_msg(message)
+    with pytest.raises(InvalidOmega, match=r"environment\.base"):
         cdr.decode(serialize_message(message))
 
 

@@ -64,6 +64,11 @@ class BagRecorder:
         self._open()
 
     @property
+    def earlier(self) -> list[Path]:
+        """Folders of the bags that were there before the one that is being written, oldest first."""
+        return self._earlier
+
+    @property
     def path(self) -> Path:
         """Folder of the bag that is being written, or was last."""
         return self._path
@@ -115,9 +120,11 @@ class BagRecorder:
 
     def _open(self) -> None:
         self._path = self._base
+        self._earlier: list[Path] = []
         number = 0
         while self._path.exists():
             self._repair(self._path)
+            self._earlier.append(self._path)
             number += 1
             self._path = self._base.with_name(f"{self._base.name}_{number}")
         try:

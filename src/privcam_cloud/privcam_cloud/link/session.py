@@ -1,68 +1,73 @@
 """The cloud's end of the Zenoh link: whatever arrives is somebody's bytes until it is a checked Ω."""
 
-import json
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
+from typing import Protocol
 
 import zenoh
-import zenoh.ext
+from zenoh.handlers import Callback
 
 from privcam_core import cdr
-from privcam_core.checks import Reason, Rejected, open_environment, reason_of, require_publishable
-from privcam_core.omega import InvalidOmega, Omega
+from privcam_core.checks import Reason, Rejected
 from privcam_core.wire import (
     ALL_CAMERAS,
-    DEFAULT_ENDPOINT,
-    DIGEST_PARAMETER,
-    LINK_SETTINGS,
+    Label,
+    Question,
     camera_of,
-    check_attachment,
     key_expression,
-    loopback_endpoint,
+    label_of,
 )
 
 _log = logging.getLogger(__name__)
 
-# An edge that does not answer in this time is asked again by whoever needs the picture.
-_ANSWER_TIMEOUT_S = 5.0
+# A picture may take this long on a slow line; a dead line is noticed sooner, and ends a question too.
+_ANSWER_TIMEOUT_S = 30.0
+
+Take = Callable[[Label, bytes], None]
+
+
+class Receiver(Protocol):
+    """Takes what comes, on threads of Zenoh. `put` and a question's `take` may raise Rejected."""
+
+    def put(self, camera_id: str, label: Label, payload: bytes) -> None:
+        """Take an Ω that a camera put."""
+
+    def alive(self, camera_id: str, alive: bool) -> None:
+        """Take note that the edge of a camera came, or went."""
 
 
 class CloudLink:
-    """Receives the Ω of all cameras and asks edges for pictures.
+    """Receives the Ω of cameras and asks their edges questions.
 
-    listen: the endpoint that edges connect to. on_omega is called with every Ω that passes the checks, live or as the
-    answer to `request`, one at a time, on a thread of Zenoh. What does not pass is counted in `rejected`, and the first
-    of each reason is logged as a warning.
-    Raises ValueError for a malformed or non-loopback endpoint, OSError where nothing can listen there.
+    settings: of the Zenoh session (`privcam_core.wire.listen_settings` and what `privcam_core.access` adds). What does
+    not pass is counted in `rejected`, and the first of each reason is logged as a warning with where it came from.
+    Raises OSError where nothing can listen.
     """
 
-    def __init__(self, listen: str = DEFAULT_ENDPOINT, *, on_omega: Callable[[Omega], None]) -> None:
-        self._on_omega = on_omega
-        self._one_at_a_time = threading.Lock()
+    def __init__(self, settings: Mapping[str, str], receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._counting = threading.Lock()
         self.received = 0
         self.received_bytes = 0
-        self.missed = 0
         self._rejected: Counter[Reason] = Counter()
-        endpoint = loopback_endpoint(listen)
+        config = zenoh.Config()
+        for name, value in settings.items():
+            config.insert_json5(name, value)
         try:
-            self._session = zenoh.open(_configuration(endpoint))
+            self._session = zenoh.open(config)
         except zenoh.ZError as error:
-            raise OSError(f"endpoint: cannot listen on {endpoint}: {error}; is another cloud running?") from error
-        self._subscriber = zenoh.ext.declare_advanced_subscriber(
-            self._session,
-            ALL_CAMERAS,
-            self._take,
-            history=zenoh.ext.HistoryConfig(detect_late_publishers=True, max_samples=1),
-            recovery=zenoh.ext.RecoveryConfig(periodic_queries=None, heartbeat=True),
-        )
-        self._misses = self._subscriber.sample_miss_listener(self._count_missed)
+            raise OSError(
+                f"endpoint: cannot listen on {settings.get('listen/endpoints')}: {error}; is another cloud running?"
+            ) from error
+        self._subscriber = self._session.declare_subscriber(ALL_CAMERAS, self._take_put)
+        self._tokens = self._session.liveliness().declare_subscriber(ALL_CAMERAS, self._take_token, history=True)
 
     @property
     def edges(self) -> int:
-        """Number of edges that are connected now."""
+        """Number of edges and viewers that are connected now."""
         return 0 if self._session.is_closed() else len(self._session.info.transports())
 
     @property
@@ -70,14 +75,27 @@ class CloudLink:
         """What did not pass, by reason: a copy, since it comes on threads of Zenoh."""
         return Counter(self._rejected)
 
-    def request(self, camera_id: str, digest: bytes) -> None:
-        """Ask the edge for the picture with this SHA-256. Does not wait: the answer comes to `on_omega`."""
+    def ask(self, camera_id: str, question: Question, take: Take, ended: Callable[[], None]) -> None:
+        """Ask the edge of a camera. Does not wait.
+
+        take: called with every Ω of the answer, in order. ended: when nothing more comes, whatever came. Both are
+        called on threads of Zenoh.
+        """
+
+        def reply(reply: zenoh.Reply) -> None:
+            if reply.ok is not None:
+                self._checked(reply.ok, lambda _camera, label, payload: take(label, payload))
+
         if self._session.is_closed():
             return
         self._session.get(
-            f"{key_expression(camera_id)}?{DIGEST_PARAMETER}={digest.hex()}",
-            self._take_reply,
-            congestion_control=zenoh.CongestionControl.DROP,
+            f"{key_expression(camera_id)}?{question.encode()}",
+            Callback(reply, ended),
+            # Several Ω on one key are one answer, not newer versions of one value.
+            consolidation=zenoh.ConsolidationMode.NONE,
+            priority=zenoh.Priority.BACKGROUND,
+            # Questions are small and few: this waits only where the line is about to be given up.
+            congestion_control=zenoh.CongestionControl.BLOCK,
             timeout=_ANSWER_TIMEOUT_S,
         )
 
@@ -94,51 +112,34 @@ class CloudLink:
     ) -> None:
         self.close()
 
-    def _take_reply(self, reply: zenoh.Reply) -> None:
-        if reply.ok is not None:
-            self._take(reply.ok)
+    def _take_put(self, sample: zenoh.Sample) -> None:
+        self._checked(sample, self._receiver.put)
 
-    def _take(self, sample: zenoh.Sample) -> None:
-        with self._one_at_a_time:
-            try:
-                omega = _check(sample)
-            except Rejected as rejection:
+    def _checked(self, sample: zenoh.Sample, take: Callable[[str, Label, bytes], None]) -> None:
+        """Hand on what is announced as an Ω of the camera whose key it came on; count and log what is not one."""
+        size = len(sample.payload)
+        attachment = None if sample.attachment is None else sample.attachment.to_bytes()
+        try:
+            camera_id = camera_of(str(sample.key_expr))
+            if sample.kind != zenoh.SampleKind.PUT:
+                raise Rejected(Reason.TYPE, "is not a put")
+            if size > cdr.MAX_OMEGA_BYTES:
+                raise Rejected(Reason.TOO_LARGE, f"payload: {size} bytes, limit {cdr.MAX_OMEGA_BYTES}")
+            take(camera_id, label_of(attachment), sample.payload.to_bytes())
+        except Rejected as rejection:
+            with self._counting:
                 self._rejected[rejection.reason] += 1
                 first = self._rejected[rejection.reason] == 1
-                _log.log(logging.WARNING if first else logging.DEBUG, "%s refused: %s", sample.key_expr, rejection)
-                return
+            _log.log(logging.WARNING if first else logging.DEBUG, "%s refused: %s", sample.key_expr, rejection)
+            return
+        with self._counting:
             self.received += 1
-            self.received_bytes += len(sample.payload)
-            self._on_omega(omega)
+            self.received_bytes += size + len(attachment or b"")
 
-    def _count_missed(self, miss: zenoh.ext.Miss) -> None:
-        self.missed += miss.nb
-
-
-def _check(sample: zenoh.Sample) -> Omega:
-    """Return the Ω in a sample. Raises Rejected unless it is what the edge's gate lets through."""
-    camera_id = camera_of(str(sample.key_expr))
-    if sample.kind != zenoh.SampleKind.PUT:
-        raise Rejected(Reason.TYPE, "is not a put")
-    check_attachment(None if sample.attachment is None else sample.attachment.to_bytes())
-    if len(sample.payload) > cdr.MAX_OMEGA_BYTES:
-        raise Rejected(Reason.TOO_LARGE, f"payload: {len(sample.payload)} bytes, limit {cdr.MAX_OMEGA_BYTES}")
-    try:
-        omega = cdr.decode(sample.payload.to_bytes())
-        if omega.environment.png:
-            open_environment(omega.environment)
-    except InvalidOmega as error:
-        raise Rejected(reason_of(error), str(error)) from error
-    require_publishable(omega)
-    if omega.key.camera_id != camera_id:
-        raise Rejected(Reason.CAMERA, f"key.camera_id: {omega.key.camera_id}, came on the key of {camera_id}")
-    return omega
-
-
-def _configuration(endpoint: str) -> zenoh.Config:
-    config = zenoh.Config()
-    config.insert_json5("mode", '"peer"')
-    config.insert_json5("listen/endpoints", json.dumps([endpoint]))
-    for name, value in LINK_SETTINGS.items():
-        config.insert_json5(name, value)
-    return config
+    def _take_token(self, sample: zenoh.Sample) -> None:
+        try:
+            camera_id = camera_of(str(sample.key_expr))
+        except Rejected as rejection:
+            _log.warning("a liveliness token on %s is no camera's: %s", sample.key_expr, rejection)
+            return
+        self._receiver.alive(camera_id, sample.kind == zenoh.SampleKind.PUT)

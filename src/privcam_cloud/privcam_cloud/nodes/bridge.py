@@ -1,23 +1,28 @@
 """bridge_node of the cloud: Ω from Zenoh back to ROS, each bound to its environment."""
 
 import sys
-import threading
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from math import inf
 
+import zenoh
+from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import Omega as OmegaMsg
+from privcam_msgs.msg import SyncKey as SyncKeyMsg
+from rclpy.node import Node
 
-from privcam_cloud.link.environments import EnvironmentStore
+from privcam_cloud.link.cameras import HURRY_S, Cameras
 from privcam_cloud.link.session import CloudLink
+from privcam_cloud.nodes.record import KEPT, RECORD
+from privcam_core.link import certificate_warning, cloud_end, days_left
 from privcam_core.omega import Omega
+from privcam_core.refusals import enable_refusal_log
 from privcam_core.wire import DEFAULT_ENDPOINT
-from privcam_ros.convert import to_msg
+from privcam_ros.convert import stamp_from_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
+from privcam_ros.repeater import PictureRepeater
 
-# How often waiting Ω are looked at.
-TICK_S = 0.2
 # The picture goes to the other cloud nodes when it changed, and this often for those that were restarted.
 REPEAT_S = 4.0
 
@@ -26,60 +31,86 @@ REPEAT_S = 4.0
 class Parameters:
     """Parameters of the cloud bridge."""
 
-    camera_id: str = param("camera", "the camera whose Ω goes to this namespace")
-    listen: str = param(DEFAULT_ENDPOINT, "Zenoh endpoint that edges connect to; loopback only")
+    camera_id: str = param("camera", "the camera whose Ω goes to this namespace; several separated by blanks")
+    listen: str = param(DEFAULT_ENDPOINT, "Zenoh endpoint that edges connect to: tcp on the loopback, or tls")
+    credentials: str = param("", "folder of this cloud's certificate, made by `privcam keys`; empty: loopback only")
+    consumer: str = param("cloud", "under this name edges keep what this cloud does not have yet")
+    recorded: bool = param(False, "a recorder keeps the complete stream: fetch what was missed, edges wait for it")
+
+
+def own_space(node: Node, camera_id: str, cameras: Sequence[str]) -> str:
+    """Return the namespace of one camera's cloud side, empty where the process was given it."""
+    return f"/{camera_id}/cloud/" if len(cameras) > 1 or node.get_namespace() == "/" else ""
 
 
 class BridgeNode(PrivcamNode[Parameters]):
-    """Receives the Ω of one camera. An Ω whose environment is not known waits until it is."""
+    """Receives the Ω of its cameras: the live ones on `omega`, and every one, in order, on `record/omega`."""
 
     def __init__(self) -> None:
         super().__init__("cloud_bridge", Parameters)
-        self._lock = threading.Lock()  # Ω come on Zenoh's thread, ticks on ROS's
-        self._digest = b""
-        self._repeated_s = 0.0
-        self._out = self.create_publisher(OmegaMsg, "omega", STREAM)
-        self._link = CloudLink(self.parameters.listen, on_omega=self._take)
-        self._store = EnvironmentStore(self._link.request)
-        self.create_timer(TICK_S, self._tick)
+        given = self.parameters
+        names = given.camera_id.split()
+        settings, self._credentials = cloud_end(given.listen, given.credentials)
+        if self._credentials is not None:
+            enable_refusal_log(zenoh.init_log_from_env_or)
+        self._live: dict[str, PictureRepeater] = {}
+        self._record: dict[str, PictureRepeater] = {}
+        for name in names:
+            space = own_space(self, name, names)
+            self._live[name] = PictureRepeater(self.create_publisher(OmegaMsg, f"{space}omega", STREAM), REPEAT_S)
+            if given.recorded:
+                record = self.create_publisher(OmegaMsg, f"{space}record/omega", RECORD)
+                self._record[name] = PictureRepeater(record, inf)
+                self.create_subscription(SyncKeyMsg, f"{space}record/start", self._start, KEPT)
+                self.create_subscription(SyncKeyMsg, f"{space}record/kept", self._keep, STREAM)
+        self._cameras = Cameras(
+            names, given.consumer, recorded=given.recorded, on_live=self._publish_live, on_complete=self._publish_record
+        )
+        self._link = CloudLink(settings, self._cameras)
+        self._cameras.connect(self._link)
+        self.create_timer(HURRY_S, self._cameras.tick)
 
-    def _take(self, omega: Omega) -> None:
-        if omega.key.camera_id != self.parameters.camera_id:
-            self.counts["other_camera"] += 1
-            return
+    def _publish_live(self, camera_id: str, omegas: Sequence[Omega]) -> None:
         try:
-            with self._lock:
-                self._timed(lambda: self._publish(self._store.offer(omega)))
+            for omega in omegas:
+                self._timed(self._live[camera_id], omega)
         except Exception as error:
-            self.fail(f"Ω {omega.key.frame_id} dropped: {type(error).__name__}: {error}")
+            self.fail(f"Ω of {camera_id} dropped: {type(error).__name__}: {error}")
 
-    def _tick(self) -> None:
-        with self._lock:
-            self._publish(self._store.tick())
+    def _publish_record(self, camera_id: str, omegas: Sequence[Omega]) -> None:
+        try:
+            for omega in omegas:
+                self._record[camera_id](omega)
+        except Exception as error:
+            self.fail(f"Ω of {camera_id} not recorded: {type(error).__name__}: {error}")
 
-    def _publish(self, ready: Sequence[Omega]) -> None:
-        for omega in ready:
-            now = time.monotonic()
-            if omega.environment.digest == self._digest and now - self._repeated_s < REPEAT_S:
-                omega = replace(omega, environment=omega.environment.without_png())  # noqa: PLW2901
-            else:
-                self._digest, self._repeated_s = omega.environment.digest, now
-            self._out.publish(to_msg(omega))
+    def _start(self, key: SyncKeyMsg) -> None:
+        if key.camera_id in self._record:
+            self._record[key.camera_id].forget()
+        self._cameras.start_complete(key.camera_id, stamp_from_msg(key.stamp))
+
+    def _keep(self, key: SyncKeyMsg) -> None:
+        self._cameras.kept(key.camera_id, stamp_from_msg(key.stamp))
 
     def status(self) -> tuple[bytes, str]:
         """Tell what came and what was lost."""
-        link, store = self._link, self._store
+        link = self._link
         self.facts.update(
             received=link.received,
             received_bytes=link.received_bytes,
-            missed=link.missed,
             rejected=sum(link.rejected.values()),
-            waiting_for_picture=store.waiting,
+            other_camera=self._cameras.others,
             edges=link.edges,
         )
         self.facts.update({f"rejected_{reason.value}": count for reason, count in link.rejected.items()})
-        self.facts.update({f"lost_{reason.value}": count for reason, count in store.lost.items()})
-        return super().status()
+        for camera_id in self._live:
+            prefix = f"{camera_id}/" if len(self._live) > 1 else ""
+            self.facts.update({f"{prefix}{name}": value for name, value in self._cameras.facts(camera_id).items()})
+        if self._credentials is not None:
+            self.facts["certificate_days"] = f"{days_left(self._credentials):.1f}"
+        level, text = super().status()
+        warning = certificate_warning(self._credentials)
+        return (DiagnosticStatus.WARN, warning) if level == DiagnosticStatus.OK and warning else (level, text)
 
     def stop(self) -> None:
         """Leave the network."""

@@ -1,13 +1,15 @@
-"""cloud_composed: all cloud nodes in one process."""
+"""cloud_composed: all cloud nodes in one process, for one camera or for many."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from privcam_cloud.nodes.bridge import BridgeNode
+from privcam_cloud.nodes.bridge import BridgeNode, own_space
 from privcam_cloud.nodes.inference import InferenceNode
 from privcam_cloud.nodes.reconstruction import ReconstructionNode
 from privcam_cloud.nodes.recorder import RecorderNode
-from privcam_ros.node import PrivcamNode, run
+from privcam_ros.node import PrivcamNode, run_all
 from privcam_ros.parameters import param
 
 OFF = "off"
@@ -17,25 +19,27 @@ OFF = "off"
 class Parameters:
     """Which nodes the process holds."""
 
+    camera_id: str = param("camera", "the camera; several separated by blanks, each in its namespace /NAME/cloud")
     bridge: bool = param(True, "receive over Zenoh; false when a replay publishes Ω")
-    path: str = param(OFF, f"folder of the bag to record, or {OFF}")
+    path: str = param(OFF, f"folder of the bag to record, or {OFF}; several cameras: a folder each in it")
+
+
+def nodes() -> Iterator[PrivcamNode[Any]]:
+    """Make the nodes. The bridge comes last, so that everything is ready for its first Ω."""
+    switches: PrivcamNode[Parameters] = PrivcamNode("cloud_composed", Parameters)
+    yield switches
+    wanted = switches.parameters
+    cameras = wanted.camera_id.split()
+    for camera_id in cameras:
+        namespace = own_space(switches, camera_id, cameras).rstrip("/") or None
+        yield InferenceNode(namespace)
+        yield ReconstructionNode(namespace)
+        if wanted.path != OFF:
+            yield RecorderNode(camera_id if namespace else None, namespace)
+    if wanted.bridge:
+        yield BridgeNode()
 
 
 def main() -> None:
-    """Run the nodes. The bridge comes last, so that everything is ready for its first Ω."""
-    wanted: list[Parameters] = []
-
-    def switches() -> PrivcamNode[Parameters]:
-        node: PrivcamNode[Parameters] = PrivcamNode("cloud_composed", Parameters)
-        wanted.append(node.parameters)
-        return node
-
-    sys.exit(
-        run(
-            switches,
-            InferenceNode,
-            ReconstructionNode,
-            lambda: RecorderNode() if wanted[0].path != OFF else None,
-            lambda: BridgeNode() if wanted[0].bridge else None,
-        )
-    )
+    """Run the nodes."""
+    sys.exit(run_all(nodes()))

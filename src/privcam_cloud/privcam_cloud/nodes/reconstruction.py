@@ -23,7 +23,7 @@ JPEG_QUALITY = 85
 class Parameters:
     """Parameters of the reconstruction node."""
 
-    display_rate_hz: float = param(12.5, "contour pictures per second", low=1.0, high=60.0)
+    display_rate_hz: float = param(10.0, "contour pictures per second", low=1.0, high=60.0)
     record_rate_hz: float = param(5.0, "compressed contour pictures per second, for the recorder", low=0.2, high=60.0)
     scale: float = param(1.0, "size of the picture against the environment", low=0.25, high=4.0)
 
@@ -31,8 +31,8 @@ class Parameters:
 class ReconstructionNode(PrivcamNode[Parameters]):
     """Draws what happens. A picture is only drawn when somebody looks."""
 
-    def __init__(self) -> None:
-        super().__init__("reconstruction", Parameters)
+    def __init__(self, namespace: str | None = None) -> None:
+        super().__init__("reconstruction", Parameters, namespace)
         self._bridge = CvBridge()
         self._player = Player(scale=self.parameters.scale)
         self._recorded_s = 0.0

@@ -1,25 +1,39 @@
 """The gate: the last thing an Ω passes on the edge, and the only way to the network.
 
 It sees bytes of Ω and nothing else; no frame, detector or track can be reached from here. What it lets through is made
-anew from checked values: the picture is unpacked to pixels and packed again, so that nothing but pixels survives.
+anew from checked values: the picture is unpacked to pixels and packed again, so that nothing but pixels survives, and
+numbers keep no more digits than are used (`privcam_core.canonical`).
 """
 
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import NoReturn
 
 from privcam_core import cdr
-from privcam_core.checks import Reason, Rejected, follows, open_environment, reason_of, require_publishable
+from privcam_core.canonical import canonical
+from privcam_core.checks import (
+    MAX_AHEAD_NS as MAX_AHEAD_NS,
+)
+from privcam_core.checks import (
+    Reason,
+    Rejected,
+    follows,
+    open_environment,
+    reason_of,
+    require_happened,
+    require_publishable,
+)
 from privcam_core.images import encode_environment
-from privcam_core.omega import CAMERA_ID, Environment, InvalidOmega, Omega, SyncKey
+from privcam_core.omega import CAMERA_ID, Embedding, Environment, InvalidOmega, Omega, SyncKey
 
 # An Ω may still name the picture before the newest; more than a few are never in use at once.
 KNOWN_PICTURES = 4
 # After a short stall of the graph this much of a second's Ω may leave at once.
 BURST_S = 1.0
+# Name, shape, scale, noise and norm of an encoder do not change from frame to frame. Somebody may try a few.
+KNOWN_ENCODERS = 4
 
 
 @dataclass(frozen=True)
@@ -27,7 +41,6 @@ class _Picture:
     """A picture that passed: the bytes made here, and what was measured on its pixels."""
 
     png: bytes
-    digest: bytes
     height: int
     width: int
     validity: float
@@ -37,10 +50,19 @@ class Gate:
     """Checks and rebuilds the Ω of one camera.
 
     camera_id: the only camera whose Ω passes. max_rate_hz: Ω per second, measured on `clock` (monotonic seconds).
+    last: κ of the last Ω that passed before a restart, which the next one has to come after. wall: ns since the epoch.
     `passed` and `rejected` (by Reason) count since the start.
     """
 
-    def __init__(self, camera_id: str, *, max_rate_hz: float = 60.0, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        camera_id: str,
+        *,
+        max_rate_hz: float = 60.0,
+        last: SyncKey | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], int] = time.time_ns,
+    ) -> None:
         if CAMERA_ID.fullmatch(camera_id) is None:
             raise ValueError(f"camera_id: {camera_id[:80]!r} is not 1 to 64 of a-z, 0-9 and _")
         if not 0 < max_rate_hz < float("inf"):
@@ -50,29 +72,37 @@ class Gate:
         self._camera_id = camera_id
         self._rate = max_rate_hz
         self._clock = clock
+        self._wall = wall
         self._tokens = self._burst
         self._refilled = clock()
-        self._last: SyncKey | None = None
+        self._last = last
         self._pictures: OrderedDict[bytes, _Picture] = OrderedDict()
+        self._encoders: set[Embedding] = set()
+        self._shown, self._epoch = b"", 0
 
     def check(self, offered: bytes | Omega) -> Omega:
         """Return an Ω made anew from what is offered, always with its picture. bytes: CDR of privcam_msgs/msg/Omega.
 
-        The picture's bytes and digest differ from the offered ones; one offered digest always becomes the same new one.
+        The picture's bytes differ from the offered ones, and what they show, and so the digest, is the same. Epochs
+        count the changes of the picture since this gate was made. Shares of the picture are as measured on it.
         Raises Rejected, which is counted, for anything that may not leave.
         """
         try:
             omega = self._decode(offered) if isinstance(offered, bytes) else offered
             require_publishable(omega)
             self._require_turn(omega.key)
+            encoder = self._encoder(omega.embedding)
             environment = self._rebuild(omega.environment)
-            clean = replace(omega, environment=environment)
+            report = replace(omega.privacy, withheld_area=1.0 - environment.validity)
+            clean = canonical(replace(omega, environment=environment, privacy=report))
         except Rejected as rejection:
             self.rejected[rejection.reason] += 1
             raise
         except InvalidOmega as error:
             self._reject(reason_of(error), str(error), error)
         self._last = omega.key
+        self._encoders.add(encoder)
+        self._shown, self._epoch = clean.environment.digest, clean.environment.epoch
         self.passed += 1
         return clean
 
@@ -95,6 +125,7 @@ class Gate:
             raise Rejected(Reason.CAMERA, f"key.camera_id: {key.camera_id}, this gate is of {self._camera_id}")
         if self._last is not None and not follows(key, self._last):
             raise Rejected(Reason.ORDER, f"key: {key} does not come after {self._last}")
+        require_happened(key, self._wall())
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._refilled) * self._rate)
         self._refilled = now
@@ -102,8 +133,21 @@ class Gate:
             raise Rejected(Reason.RATE, f"key: more than {self._rate:g} Ω per second, raise max_rate_hz if intended")
         self._tokens -= 1.0
 
+    def _encoder(self, embedding: Embedding) -> Embedding:
+        """Return what an embedding says about its encoder, without the values. Raises Rejected for one too many."""
+        encoder = replace(embedding, data=bytes(len(embedding.data)))
+        if encoder not in self._encoders and len(self._encoders) >= KNOWN_ENCODERS:
+            raise Rejected(
+                Reason.FIELD,
+                f"embedding.encoder_id: {embedding.encoder_id} is one more than the {KNOWN_ENCODERS} encoders (name, "
+                "shape, scale, noise, norm) of a run; restart the bridge if somebody tries many",
+            )
+        return encoder
+
     def _rebuild(self, environment: Environment) -> Environment:
         """Return the environment with the picture that was made here for its digest."""
+        if environment.base:
+            raise Rejected(Reason.PICTURE, "environment.base: patches are made behind the gate, from what passed it")
         if environment.png and environment.digest not in self._pictures:
             self._learn(environment)
         picture = self._pictures.get(environment.digest)
@@ -113,13 +157,14 @@ class Gate:
         if (environment.height, environment.width) != (picture.height, picture.width):
             stated = (environment.height, environment.width)
             raise InvalidOmega("environment.size", f"{stated}, its picture has {(picture.height, picture.width)}")
-        return replace(environment, png=picture.png, digest=picture.digest, validity=picture.validity)
+        epoch = self._epoch + (environment.digest != self._shown)
+        return replace(environment, png=picture.png, validity=picture.validity, epoch=epoch)
 
     def _learn(self, environment: Environment) -> None:
         plate, validity = open_environment(environment)
         png = encode_environment(plate, validity)
         height, width = validity.shape
         share = float(validity.mean())
-        self._pictures[environment.digest] = _Picture(png, sha256(png).digest(), height, width, share)
+        self._pictures[environment.digest] = _Picture(png, height, width, share)
         while len(self._pictures) > KNOWN_PICTURES:
             self._pictures.popitem(last=False)

@@ -1,48 +1,94 @@
-"""When a picture travels with its Ω and when its digest is enough."""
+"""Which picture travels, when, and as what: whole, or as a patch on one that the other side has."""
 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
+from math import inf
 
-from privcam_core.omega import Omega
+from privcam_core.images import decode_environment
+from privcam_core.omega import Environment
+from privcam_core.patches import Picture, changed_pixels, encode_patch
 
-# Pictures that can still be asked for: the newest, and those that Ω in flight may name.
-KEPT_PICTURES = 4
+# A room goes back and forth between a few pictures: somebody comes, hides a corner, leaves, and it is as before.
+KEPT_PICTURES = 8
+# Unpacked pictures are large: eight of 1080p would take 66 MB.
+KEPT_BYTES = 64 * 1024 * 1024
 
 
 class PictureSchedule:
-    """Takes the picture out of every Ω that does not need it, and keeps the newest ones for whoever asks.
+    """Tells when a picture is due, and makes what is sent of it.
 
-    A picture is sent when its digest is new and again every `refresh_s` (seconds of `clock`, monotonic). Other threads
-    may ask while Ω pass.
+    A picture is due when its digest is new, and the newest one again every `refresh_s` (seconds of `clock`, monotonic),
+    whole, for subscribers that never ask. Several threads may use it: `due` is quick, `make` is not.
     """
 
-    def __init__(self, *, refresh_s: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, refresh_s: float = 600.0, clock: Callable[[], float] = time.monotonic) -> None:
         if not refresh_s > 0:
             raise ValueError(f"refresh_s: {refresh_s} is not a positive number of seconds")
         self._refresh_s = refresh_s
         self._clock = clock
         self._lock = threading.Lock()
-        self._newest: OrderedDict[bytes, Omega] = OrderedDict()
-        self._sent: tuple[bytes, float] | None = None
+        self._kept: OrderedDict[bytes, tuple[Environment, Picture]] = OrderedDict()
+        self._sent: set[bytes] = set()
+        self._newest = b""
+        self._whole_at = -inf
 
-    def next(self, omega: Omega) -> Omega:
-        """Return Ω as it is to be sent: whole, or by digest alone. `omega` is as the gate returned it, with its PNG."""
-        digest = omega.environment.digest
-        now = self._clock()
-        with self._lock:
-            self._newest[digest] = omega
-            self._newest.move_to_end(digest)
-            while len(self._newest) > KEPT_PICTURES:
-                self._newest.popitem(last=False)
-            due = self._sent is None or self._sent[0] != digest or now - self._sent[1] >= self._refresh_s
-            if due:
-                self._sent = (digest, now)
-        return omega if due else replace(omega, environment=omega.environment.without_png())
+    def due(self, digest: bytes) -> bool:
+        """Say whether the picture with this digest, the one that holds now, has to be sent."""
+        return digest != self._newest or self._clock() - self._whole_at >= self._refresh_s
 
-    def answer(self, digest: bytes) -> Omega | None:
-        """Return the newest Ω with this picture in it, None if it is not kept any more."""
+    def make(self, environment: Environment) -> Environment:
+        """Return a whole environment that is due as it is to be sent: on what was sent before, or whole."""
         with self._lock:
-            return self._newest.get(digest)
+            now = self._clock()
+            self._newest = environment.digest
+            self._keep(environment)
+            self._sent &= self._kept.keys()
+            made = environment if now - self._whole_at >= self._refresh_s else self._made(environment, self._sent)
+            self._sent.add(environment.digest)
+            if not made.base:
+                self._whole_at = now
+            return made
+
+    def answer(self, environment: Environment, have: Collection[bytes]) -> Environment:
+        """Return a whole environment as it is sent to somebody who has the pictures with these digests."""
+        with self._lock:
+            return self._made(environment, have)
+
+    def find(self, digest: bytes) -> Environment | None:
+        """Return the whole environment with this digest, None if it is not kept here any more."""
+        with self._lock:
+            kept = self._kept.get(digest)
+            return kept[0] if kept else None
+
+    def _keep(self, environment: Environment) -> None:
+        if environment.digest not in self._kept:
+            self._kept[environment.digest] = (environment, decode_environment(environment.png))
+        self._kept.move_to_end(environment.digest)
+        room = KEPT_BYTES // (4 * environment.height * environment.width)
+        while len(self._kept) > max(1, min(KEPT_PICTURES, room)):
+            self._kept.popitem(last=False)
+
+    def _made(self, environment: Environment, have: Collection[bytes]) -> Environment:
+        """Return the smaller one of the whole picture and the patch on the picture that is most like it."""
+        known = self._kept.get(environment.digest)
+        picture = known[1] if known else decode_environment(environment.png)
+        size = environment.height, environment.width
+        bases = [
+            (digest, base)
+            for digest, (other, base) in self._kept.items()
+            if digest in have and digest != environment.digest and (other.height, other.width) == size
+        ]
+        if not bases:
+            return environment
+        digest, base = min(bases, key=lambda one: _cost(picture, one[1]))
+        png = encode_patch(picture, base)
+        return replace(environment, png=png, base=digest) if len(png) < len(environment.png) else environment
+
+
+def _cost(picture: Picture, base: Picture) -> float:
+    """Return roughly how large a patch is: what it shows counts, what it hides is flat."""
+    changed = changed_pixels(picture, base)
+    return float((changed & picture[1]).sum() + 0.01 * changed.sum())

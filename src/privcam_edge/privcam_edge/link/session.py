@@ -1,115 +1,107 @@
-"""The edge's end of the Zenoh link: Ω of one camera out, questions for a picture in, nothing else."""
+"""The edge's end of the Zenoh link: Ω of one camera out, questions for pictures and a backlog in, nothing else."""
 
-import json
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
 import zenoh
-import zenoh.ext
 
 from privcam_core import cdr
 from privcam_core.checks import Reason, Rejected
 from privcam_core.omega import Omega
-from privcam_core.wire import (
-    ATTACHMENT,
-    DEFAULT_ENDPOINT,
-    DIGEST_PARAMETER,
-    LINK_SETTINGS,
-    digest_of,
-    key_expression,
-    loopback_endpoint,
-)
+from privcam_core.wire import Label, PictureQuestion, key_expression, question_of
+from privcam_edge.link.pictures import PictureSchedule
+from privcam_edge.link.queue import OmegaQueue
+from privcam_edge.link.sending import Sending
 
 _log = logging.getLogger(__name__)
 
-# Ω that a cloud which lost some can still fetch: about three seconds at 10 frames per second.
-CACHED_SAMPLES = 32
-# How soon a cloud learns that it lost the newest Ω when no other follows.
-HEARTBEAT_S = 0.5
-# Waiting time between attempts to connect: quick at first, then every two seconds.
-_RETRY = {"period_init_ms": 200, "period_max_ms": 2000, "period_increase_factor": 2.0}
+# Answers to one question for a backlog, in bytes of plain payloads; the asker asks again. A second of a slow line.
+BACKLOG_BYTES = 128 * 1024
+# Live Ω overtake everything on a line that is full; pictures and the backlog take what is left.
+LIVE, LATER = zenoh.Priority.REAL_TIME, zenoh.Priority.BACKGROUND
 
-Answer = Callable[[bytes], Omega | None]
 Change = Callable[[bool], None]
 
 
 class EdgeLink:
-    """Sends the Ω of one camera. Never waits for the network.
+    """Sends the Ω of one camera, and keeps them until the cloud has them. `send` never waits for the network.
 
-    endpoint: where the cloud listens. Until it can be reached the link keeps trying; what is sent meanwhile is counted
-    in `unsent`, and only the newest CACHED_SAMPLES of it can still be fetched later.
-    on_query: returns the Ω that holds the picture with a given SHA-256, or None. What is asked otherwise is refused and
-    counted in `refused`. on_change: told whenever the link comes up or goes down. Both run on threads of Zenoh.
-    Everything given to `send` or returned by `on_query` must have passed the gate.
-    Raises ValueError for a malformed or non-loopback endpoint.
+    settings: of the Zenoh session (`privcam_core.wire.connect_settings` and what `privcam_core.access` adds). queue,
+    pictures: of this camera. on_change: told whenever the first cloud is there, or the last one gone, on a thread of
+    Zenoh. Questions that are refused are counted in `refused`. Everything given to `send` must have passed the gate.
     """
 
     def __init__(
         self,
         camera_id: str,
-        endpoint: str = DEFAULT_ENDPOINT,
+        settings: Mapping[str, str],
+        queue: OmegaQueue,
+        pictures: PictureSchedule,
         *,
-        on_query: Answer | None = None,
         on_change: Change | None = None,
     ) -> None:
         self._key = key_expression(camera_id)
-        self._camera_id = camera_id
-        self._on_query = on_query
+        self._queue = queue
+        self._pictures = pictures
         self._on_change = on_change
-        self._connected = threading.Event()
+        self._others: set[str] = set()  # who is connected now, by Zenoh id
         self._counting = threading.Lock()
+        self._sending = Sending(queue)
         self.sent = 0
         self.sent_bytes = 0
-        self.unsent = 0
         self.answered = 0
         self._refused: Counter[Reason] = Counter()
-        # A peer opens at once and connects in the background; a client would wait here for the first connection.
-        # It listens to nothing.
-        self._session = zenoh.open(_configuration(loopback_endpoint(endpoint)))
+        # Pictures and answers wait for the network; neither the graph nor a thread of Zenoh does.
+        self._worker = ThreadPoolExecutor(1, "link")
+        config = zenoh.Config()
+        for name, value in settings.items():
+            config.insert_json5(name, value)
+        self._session = zenoh.open(config)
         self._transports = self._session.info.declare_transport_events_listener(self._note_transport, history=True)
-        self._publisher = zenoh.ext.declare_advanced_publisher(
-            self._session,
-            self._key,
-            congestion_control=zenoh.CongestionControl.DROP,
-            cache=zenoh.ext.CacheConfig(
-                max_samples=CACHED_SAMPLES,
-                replies_config=zenoh.ext.RepliesConfig(congestion_control=zenoh.CongestionControl.DROP),
-            ),
-            sample_miss_detection=zenoh.ext.MissDetectionConfig(heartbeat=None, sporadic_heartbeat=HEARTBEAT_S),
-            publisher_detection=True,
+        self._publisher = self._session.declare_publisher(
+            self._key, congestion_control=zenoh.CongestionControl.DROP, priority=LIVE, express=True
         )
-        self._questions = self._session.declare_queryable(self._key, self._answer)
+        self._questions = self._session.declare_queryable(self._key, self._take_question)
+        self._alive = self._session.liveliness().declare_token(self._key)
 
     @property
     def connected(self) -> bool:
         """Whether somebody is at the other end now."""
-        return self._connected.is_set()
+        return bool(self._others)
 
     @property
     def refused(self) -> Counter[Reason]:
-        """Queries that were refused, by reason: a copy, since they come on threads of Zenoh."""
+        """Questions that were refused, by reason: a copy, since they come on threads of Zenoh."""
         return Counter(self._refused)
 
     def send(self, omega: Omega) -> bool:
-        """Send Ω and return whether anybody was connected. Never blocks; under congestion the network drops it."""
-        payload = cdr.encode(omega)
-        connected = self.connected
-        self._publisher.put(payload, attachment=ATTACHMENT)
-        if connected:
-            self.sent += 1
-            self.sent_bytes += len(payload)
-        else:
-            self.unsent += 1
-        return connected
+        """Keep Ω, send it if anybody is connected, and return whether it was. `omega` comes with its PNG.
+
+        Under congestion the network drops it, and the cloud asks for it later. Raises sqlite3.Error where it cannot be
+        kept; then it was not sent either: what is sent has a number, and numbers are given by the queue.
+        """
+        row = self._queue.put(omega)
+        if not self.connected:
+            return False
+        label, payload = self._sending.live(row)
+        attachment = label.encode()
+        self._publisher.put(payload, attachment=attachment)
+        self.sent += 1
+        self.sent_bytes += len(payload) + len(attachment)
+        if self._pictures.due(omega.environment.digest):
+            self._worker.submit(self._guarded, self._send_picture, omega, row.n)
+        return True
 
     def close(self) -> None:
         """Leave the network. A second call does nothing."""
         if not self._session.is_closed():
             self._session.close()  # type: ignore[no-untyped-call]
-            self._connected.clear()
+            self._others.clear()
+            self._worker.shutdown(wait=True, cancel_futures=True)
 
     def __enter__(self) -> "EdgeLink":
         return self
@@ -119,47 +111,74 @@ class EdgeLink:
     ) -> None:
         self.close()
 
-    def _note_transport(self, event: zenoh.TransportEvent) -> None:
-        connected = event.kind == zenoh.SampleKind.PUT  # there is one endpoint, so at most one transport
-        if connected == self._connected.is_set():
+    def _send_picture(self, omega: Omega, n: int) -> None:
+        """Send the same Ω once more with its picture, behind everything that is more urgent."""
+        if not self._pictures.due(omega.environment.digest):
             return
-        if connected:
-            self._connected.set()
+        label, payload = self._sending.picture(n, omega, self._pictures.make(omega.environment))
+        attachment = label.encode()
+        self._session.put(
+            self._key,
+            payload,
+            attachment=attachment,
+            priority=LATER,
+            congestion_control=zenoh.CongestionControl.BLOCK,
+        )
+        self.sent_bytes += len(payload) + len(attachment)
+
+    def _note_transport(self, event: zenoh.TransportEvent) -> None:
+        before, who = self.connected, str(event.transport.zid)
+        if event.kind == zenoh.SampleKind.PUT:
+            self._others.add(who)
+            self._sending.start_over()
         else:
-            self._connected.clear()
-        if self._on_change is not None:
-            self._on_change(connected)
+            self._others.discard(who)
+        if self._on_change is not None and self.connected != before:
+            self._on_change(self.connected)
+
+    def _take_question(self, query: zenoh.Query) -> None:
+        if not self._session.is_closed():
+            self._worker.submit(self._guarded, self._answer, query)
+
+    def _guarded(self, work: Callable[..., None], *arguments: object) -> None:
+        """Run something on the worker. What goes wrong there is logged: nobody waits for the result."""
+        try:
+            work(*arguments)
+        except Exception:
+            if not self._session.is_closed():
+                _log.exception("%s: %s failed", self._key, work.__name__.strip("_"))
 
     def _answer(self, query: zenoh.Query) -> None:
         with query:
             try:
-                omega = self._find(query)
+                rows = self._find(str(query.parameters))
             except Rejected as rejection:
                 with self._counting:
                     self._refused[rejection.reason] += 1
                     first = self._refused[rejection.reason] == 1
-                _log.log(logging.WARNING if first else logging.DEBUG, "query refused: %s", rejection)
+                _log.log(logging.WARNING if first else logging.DEBUG, "question refused: %s", rejection)
                 query.reply_err(rejection.reason.value)
                 return
+            for label, payload in rows:
+                attachment = label.encode()
+                # It goes with the priority and congestion control of the question.
+                query.reply(self._key, payload, attachment=attachment)
+                self.sent_bytes += len(payload) + len(attachment)
             with self._counting:
                 self.answered += 1
-            query.reply(self._key, cdr.encode(omega), attachment=ATTACHMENT)
 
-    def _find(self, query: zenoh.Query) -> Omega:
-        digest = digest_of(query.parameters.get(DIGEST_PARAMETER))
-        omega = self._on_query(digest) if self._on_query else None
-        if omega is None or omega.key.camera_id != self._camera_id:
-            raise Rejected(Reason.UNKNOWN_PICTURE, f"no picture with digest {digest.hex()} is kept")
-        return omega
+    def _find(self, parameters: str) -> list[tuple[Label, bytes]]:
+        question = question_of(parameters)
+        if isinstance(question, PictureQuestion):
+            return [self._picture(question)]
+        self._queue.acknowledge(question.consumer, question.ack_ns)
+        if question.after_ns is None:
+            return []
+        return self._sending.backlog(self._queue.after(question.after_ns, max_bytes=BACKLOG_BYTES))
 
-
-def _configuration(endpoint: str) -> zenoh.Config:
-    config = zenoh.Config()
-    config.insert_json5("mode", '"peer"')
-    config.insert_json5("listen/endpoints", "[]")
-    connect = {"endpoints": [endpoint], "timeout_ms": -1, "exit_on_failure": False, "retry": _RETRY}
-    for name, value in connect.items():
-        config.insert_json5(f"connect/{name}", json.dumps(value))
-    for name, value in LINK_SETTINGS.items():
-        config.insert_json5(name, value)
-    return config
+    def _picture(self, question: PictureQuestion) -> tuple[Label, bytes]:
+        row = self._queue.picture(question.digest)
+        if row is None:
+            raise Rejected(Reason.UNKNOWN_PICTURE, f"no picture with digest {question.digest.hex()} is kept")
+        omega = cdr.decode(row.payload)
+        return self._sending.picture(row.n, omega, self._pictures.answer(omega.environment, question.have))

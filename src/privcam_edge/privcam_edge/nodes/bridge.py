@@ -1,18 +1,29 @@
 """bridge_node of the edge: Ω through the gate and out over Zenoh. It has no path to a frame."""
 
+import sqlite3
 import sys
 from dataclasses import dataclass
 
+import zenoh
 from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import Omega
 
 from privcam_core.checks import Rejected
+from privcam_core.link import camera_end, certificate_warning, days_left
+from privcam_core.refusals import enable_refusal_log
+from privcam_core.state import state_folder
 from privcam_core.wire import DEFAULT_ENDPOINT
 from privcam_edge.link.gate import Gate
 from privcam_edge.link.pictures import PictureSchedule
+from privcam_edge.link.queue import OmegaQueue, queue_folder
 from privcam_edge.link.session import EdgeLink
 from privcam_ros.node import STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
+from privcam_ros.repeater import PictureRepeater
+
+# For stock bridges, which cannot ask for a picture.
+REPEAT_S = 10.0
+MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -20,9 +31,17 @@ class Parameters:
     """Parameters of the edge bridge."""
 
     camera_id: str = param("camera", "the only camera whose Ω passes")
-    endpoint: str = param(DEFAULT_ENDPOINT, "where the cloud listens; loopback only")
-    refresh_s: float = param(60.0, "send the environment again after this long, changed or not", low=1.0, high=3600.0)
+    endpoint: str = param(
+        DEFAULT_ENDPOINT,
+        "where the cloud listens: tcp on the loopback, or tls; several separated by blanks",
+    )
+    credentials: str = param("", "folder of this camera's certificate, made by `privcam keys`; empty: loopback only")
+    refresh_s: float = param(
+        600.0, "send the whole environment again after this long, changed or not", low=1.0, high=86400.0
+    )
     max_rate_hz: float = param(60.0, "Ω per second at most", low=0.1, high=240.0)
+    queue_mib: int = param(256, "keep at most this much (MiB) for a cloud that cannot be reached", low=1, high=65536)
+    queue_hours: float = param(24.0, "and at most for so many hours", low=0.01, high=720.0)
 
 
 class BridgeNode(PrivcamNode[Parameters]):
@@ -31,41 +50,63 @@ class BridgeNode(PrivcamNode[Parameters]):
     def __init__(self) -> None:
         super().__init__("bridge", Parameters)
         given = self.parameters
-        self._gate = Gate(given.camera_id, max_rate_hz=given.max_rate_hz)
-        self._pictures = PictureSchedule(refresh_s=given.refresh_s)
-        self._link = EdgeLink(given.camera_id, given.endpoint, on_query=self._pictures.answer)
+        settings, self._credentials = camera_end(given.camera_id, given.endpoint, given.credentials)
+        if self._credentials is not None:
+            enable_refusal_log(zenoh.init_log_from_env_or)
+        self._queue = OmegaQueue(
+            queue_folder(state_folder(), given.camera_id),
+            max_bytes=given.queue_mib * MIB,
+            max_age_s=given.queue_hours * 3600.0,
+        )
+        self._gate = Gate(given.camera_id, max_rate_hz=given.max_rate_hz, last=self._queue.last_key())
+        self._link = EdgeLink(given.camera_id, settings, self._queue, PictureSchedule(refresh_s=given.refresh_s))
+        # What has passed, for users who bring a bridge of their own: it must never see anything else.
+        self._passed = PictureRepeater(self.create_publisher(Omega, "omega_out", STREAM), REPEAT_S)
         # Raw: the gate checks the very bytes, before anything has trusted their structure.
         self.create_subscription(Omega, "omega", self._pass, STREAM, raw=True)
 
     def _pass(self, payload: bytes) -> None:
         try:
-            omega = self._pictures.next(self._gate.check(payload))
+            omega = self._gate.check(payload)
             self._timed(self._link.send, omega)
+            if self._passed.wanted:
+                self._passed(omega)
         except Rejected as rejection:
             self.fail(f"Ω stopped at the gate: {rejection}")
+        except sqlite3.Error as error:
+            self.counts["unkept"] += 1
+            self.fail(f"Ω lost: the queue on disk cannot be written: {error}; make room in {state_folder()}")
         except Exception as error:
             self.fail(f"Ω stopped: {type(error).__name__}: {error}")
 
     def status(self) -> tuple[bytes, str]:
-        """Tell whether anybody is at the other end."""
-        link, gate = self._link, self._gate
+        """Tell whether anybody is at the other end, what waits and what was lost."""
+        link, gate, queue = self._link, self._gate, self._queue
         self.facts.update(
             passed=gate.passed,
             rejected=sum(gate.rejected.values()),
             sent=link.sent,
-            unsent=link.unsent,
             bytes_sent=link.sent_bytes,
+            answered=link.answered,
             connected=int(link.connected),
+            queued=queue.waiting,
+            queue_bytes=queue.kept_bytes,
+            lost=queue.lost,
         )
+        if self._credentials is not None:
+            self.facts["certificate_days"] = f"{days_left(self._credentials):.1f}"
         self.facts.update({f"rejected_{reason.value}": count for reason, count in gate.rejected.items()})
+        self.facts.update({f"refused_{reason.value}": count for reason, count in link.refused.items()})
         level, text = super().status()
         if level == DiagnosticStatus.OK and not link.connected:
             return DiagnosticStatus.WARN, f"no cloud at {self.parameters.endpoint}: trying again and again"
-        return level, text
+        warning = certificate_warning(self._credentials)
+        return (DiagnosticStatus.WARN, warning) if level == DiagnosticStatus.OK and warning else (level, text)
 
     def stop(self) -> None:
         """Leave the network."""
         self._link.close()
+        self._queue.close()
 
 
 def main() -> None:

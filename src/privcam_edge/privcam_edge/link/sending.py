@@ -1,0 +1,48 @@
+"""The form in which Ω travel: their labels, and packed or plain."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from privcam_core import cdr
+from privcam_core.omega import Environment, Omega
+from privcam_core.packing import pack
+from privcam_core.wire import Label
+from privcam_edge.link.queue import OmegaQueue, Row
+
+# Every so many Ω one is sent plain: a subscriber that comes later, or lost one, can read on from there.
+PLAIN_EVERY = 30
+
+
+class Sending:
+    """Makes label and payload of everything that is sent of one queue."""
+
+    def __init__(self, queue: OmegaQueue) -> None:
+        self._queue = queue
+        self._before: Row | None = None
+        self._since_plain = 0
+
+    def start_over(self) -> None:
+        """Send the next live Ω plain: somebody who has none may have come."""
+        self._since_plain = PLAIN_EVERY
+
+    def live(self, row: Row) -> tuple[Label, bytes]:
+        """Return an Ω as it travels at once: packed against the one before, or plain."""
+        before, self._before = self._before, row
+        if before is not None and self._since_plain < PLAIN_EVERY:
+            self._since_plain += 1
+            return Label(row.n, before.n), pack(row.payload, before.payload)
+        self._since_plain = 1
+        return self._plain(row.n), row.payload
+
+    def backlog(self, rows: Sequence[Row]) -> list[tuple[Label, bytes]]:
+        """Return consecutive Ω as an answer: the first one plain, each other packed against the one before it."""
+        packed = [(Label(row.n, before.n), pack(row.payload, before.payload)) for before, row in pairwise(rows)]
+        return [(self._plain(row.n), row.payload) for row in rows[:1]] + packed
+
+    def picture(self, n: int, omega: Omega, environment: Environment) -> tuple[Label, bytes]:
+        """Return an Ω once more, with its picture, whole or as a patch."""
+        return self._plain(n), cdr.encode(replace(omega, environment=environment))
+
+    def _plain(self, n: int) -> Label:
+        return Label(n, 0, self._queue.name, max(self._queue.newest, n), self._queue.lost)
