@@ -11,7 +11,7 @@ from typing import Any
 
 from privcam_core.cdr import MAX_OMEGA_BYTES
 from privcam_core.credentials import Credentials, Role
-from privcam_core.wire import ALL_CAMERAS, key_expression
+from privcam_core.wire import ALL_CAMERAS, BACKLOG, key_expression
 
 Settings = dict[str, str]
 
@@ -24,9 +24,12 @@ MAX_QUERY_BYTES = 0
 # that a connection can claim. It is twice what may pass, so that what is merely too large is still refused by name.
 MAX_MESSAGE_BYTES = 2 * MAX_PUT_BYTES
 
-# What a camera says, and what is said to a camera. Withdrawing a declaration goes with declaring it.
+# What a camera says, and what is said to a camera. Withdrawing a declaration goes with declaring it. Beside that a
+# cloud alone asks for a backlog, on a key below, because it tells the edge what to forget.
 _SPEAKING = ("put", "reply", "declare_queryable", "liveliness_token")
 _LISTENING = ("declare_subscriber", "query", "declare_liveliness_subscriber", "liveliness_query")
+_GIVING_BACK, _FETCHING = ("reply", "declare_queryable"), ("query",)
+_ALL_BACKLOGS = ALL_CAMERAS + BACKLOG
 _FILTERED_BY_SIZE = {"put": MAX_PUT_BYTES, "reply": MAX_PUT_BYTES, "query": MAX_QUERY_BYTES, "delete": 0}
 
 Rule = dict[str, Any]
@@ -54,15 +57,15 @@ def tls_settings(credentials: Credentials) -> Settings:
 
 
 def camera_access(credentials: Credentials) -> Settings:
-    """Return what the session of a camera lets through: to and from the clouds and viewers of its list.
+    """Return what the session of a camera lets through: to and from the clouds of its list.
 
     Raises ValueError for the credentials of a cloud or a viewer.
     """
     if credentials.camera_id is None:
         raise ValueError(f"{credentials.folder}: is for {credentials.name}, which is no camera")
-    listeners = [*credentials.allowed_names(Role.CLOUD), *credentials.allowed_names(Role.VIEWER)]
+    clouds = credentials.allowed_names(Role.CLOUD)
     rules = _camera_rules(key_expression(credentials.camera_id))
-    return _settings(rules, {"listeners": {"cert_common_names": listeners}}, {"listeners": list(rules)})
+    return _settings(rules, {"clouds": {"cert_common_names": clouds}}, {"clouds": list(rules)})
 
 
 def cloud_access(credentials: Credentials) -> Settings:
@@ -74,6 +77,7 @@ def cloud_access(credentials: Credentials) -> Settings:
         raise ValueError(f"{credentials.folder}: is for {credentials.name}, which is no cloud")
     rules = {
         "to a camera": _allow("egress", _LISTENING, ALL_CAMERAS),
+        "fetch": _allow("egress", _FETCHING, _ALL_BACKLOGS),
         "from a viewer": _allow("ingress", _LISTENING, ALL_CAMERAS),
         "to a viewer": _allow("egress", _SPEAKING, ALL_CAMERAS),
     }
@@ -81,8 +85,10 @@ def cloud_access(credentials: Credentials) -> Settings:
     policies: dict[str, list[str]] = {}
     for name in credentials.allowed:
         if name.role is Role.CAMERA:
-            rules[f"from {name}"] = _allow("ingress", _SPEAKING, key_expression(name.name))
-            policies[str(name)] = [f"from {name}", "to a camera"]
+            key = key_expression(name.name)
+            rules[f"from {name}"] = _allow("ingress", _SPEAKING, key)
+            rules[f"back from {name}"] = _allow("ingress", _GIVING_BACK, key + BACKLOG)
+            policies[str(name)] = [f"from {name}", f"back from {name}", "to a camera", "fetch"]
         elif name.role is Role.VIEWER:
             policies[str(name)] = ["from a viewer", "to a viewer"]
         subjects[str(name)] = {"cert_common_names": [str(name)]}
@@ -114,8 +120,12 @@ def loopback_access(camera_id: str | None = None) -> Settings:
     else:
         # Nobody here can be told from anybody else, so who connects may be a camera or a viewer.
         rules = {
-            "with a camera": _allow("egress", _LISTENING, ALL_CAMERAS),
+            "to a camera": _allow("egress", _LISTENING, ALL_CAMERAS),
+            "fetch": _allow("egress", _FETCHING, _ALL_BACKLOGS),
             "from a camera": _allow("ingress", _SPEAKING, ALL_CAMERAS),
+            "back from a camera": _allow("ingress", _GIVING_BACK, _ALL_BACKLOGS),
+            "from a viewer": _allow("ingress", _LISTENING, ALL_CAMERAS),
+            "to a viewer": _allow("egress", _SPEAKING, ALL_CAMERAS),
         }
     return {
         "transport/link/protocols": '["tcp"]',
@@ -129,6 +139,8 @@ def _camera_rules(key: str) -> dict[str, Rule]:
         # A cloud declares and asks for all cameras at once. A narrower rule would refuse that, because a rule has to
         # hold the whole key expression of a message; a wider one lets nothing more out, `say` sees to that.
         "hear": _allow("ingress", _LISTENING, ALL_CAMERAS),
+        "give back": _allow("egress", _GIVING_BACK, key + BACKLOG),
+        "be asked": _allow("ingress", _FETCHING, key + BACKLOG),
     }
 
 

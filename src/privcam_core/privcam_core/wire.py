@@ -6,16 +6,19 @@ Key expression: `privcam/<camera_id>/omega`, the only one. Payload: Ω as `privc
     type=privcam_msgs/msg/Omega;hash=RIHS01_<64 hex digits>;schema=1;queue=<16 hex>;n=<n>;newest=<n>;lost=<count>
     n=<n>;ref=<n>
 
-The cloud asks by queries on the same key (see `Question`); every answer is an Ω on that key with such an attachment:
+Queries ask the edge (see `Question`); every answer is an Ω on the key of the question with such an attachment:
 
-    digest=<64 hex digits>[;have=<64 hex digits>,...]     the picture with this digest
-    consumer=<name>;ack=<ns>[;after=<ns>]                  what this consumer has safely, and what it still wants
+    privcam/<camera_id>/omega?digest=<64 hex digits>[;have=<64 hex digits>,...]     the picture with this digest
+    privcam/<camera_id>/omega/backlog?consumer=<name>;ack=<ns>[;after=<ns>]          what a cloud has, and still wants
+
+The backlog has a key of its own because whoever acknowledges lets the edge forget: a viewer may not.
 """
 
 import json
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import ClassVar
 
 from privcam_core.checks import Reason, Rejected
 from privcam_core.omega import CAMERA_ID, SCHEMA
@@ -25,12 +28,15 @@ TYPE_NAME = "privcam_msgs/msg/Omega"
 TYPE_HASH = "RIHS01_dcbae2f62091255ec13a3bc0ddb7969e5ff92e0f525fc28179cbd39dbd0dfee0"
 
 ALL_CAMERAS = "privcam/*/omega"
+BACKLOG = "/backlog"
 DEFAULT_ENDPOINT = "tcp/127.0.0.1:7447"
 
 # Zenoh settings of both ends. Nothing is found, gossiped or listened to beyond the one endpoint; shared memory would go
 # round the network that is to be watched. A batch and the socket's buffer are small, so that on a slow line an Ω never
 # waits behind more than some ten kilobytes of a picture. A connection that a dead line left half open is given up
-# before the next attempt would be due anyway.
+# before the next attempt would be due anyway. Who waits to send on a dead line keeps Zenoh from closing it, and from
+# using the next one: so nobody waits longer than the lease (10 s). A picture has to get through in that time, beside
+# what the queue holds.
 LINK_SETTINGS = {
     "scouting/multicast/enabled": "false",
     "scouting/gossip/enabled": "false",
@@ -38,7 +44,8 @@ LINK_SETTINGS = {
     "transport/unicast/open_timeout": "4000",
     "transport/unicast/accept_timeout": "4000",
     "transport/link/tx/batch_size": "8192",
-    "transport/link/tx/queue/congestion_control/block/wait_before_close": "60000000",
+    "transport/link/tx/queue/size/background": "16",
+    "transport/link/tx/queue/congestion_control/block/wait_before_close": "10000000",
     "transport/link/tcp/so_sndbuf": "32768",
     "transport/link/tls/so_sndbuf": "32768",
 }
@@ -48,7 +55,7 @@ _RETRY = {"period_init_ms": 200, "period_max_ms": 1000, "period_increase_factor"
 MAX_HAVE = 8
 
 _ENDPOINT = re.compile(r"(?P<protocol>[a-z]+)/(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]+):(?P<port>\d{1,5})", re.ASCII)
-_KEY = re.compile(rf"privcam/(?P<camera_id>{CAMERA_ID.pattern})/omega")
+_KEY = re.compile(rf"privcam/(?P<camera_id>{CAMERA_ID.pattern})/omega(?P<backlog>/backlog)?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NUMBER = re.compile(r"0|[1-9]\d{0,18}", re.ASCII)
 _CONSUMER = re.compile(r"[a-z0-9_]{1,64}")
@@ -66,7 +73,7 @@ def key_expression(camera_id: str) -> str:
 
 
 def camera_of(key: str) -> str:
-    """Return the camera_id in a key expression. Raises Rejected for any other key."""
+    """Return the camera_id in the key of an Ω, or of its backlog. Raises Rejected for any other key."""
     match = _KEY.fullmatch(key)
     if match is None:
         raise Rejected(Reason.CAMERA, f"key {key[:120]!r} is not privcam/<camera_id>/omega")
@@ -128,10 +135,14 @@ def label_of(attachment: bytes | None) -> Label:
 
 @dataclass(frozen=True)
 class PictureQuestion:
-    """Asks for the picture with this digest. have: digests of pictures that a patch may be made on."""
+    """Asks for the picture with this digest. have: digests of pictures that a patch may be made on.
+
+    key: what comes behind the key of the Ω.
+    """
 
     digest: bytes
     have: tuple[bytes, ...] = ()
+    key: ClassVar[str] = ""
 
     def encode(self) -> str:
         """Return the parameters of the query."""
@@ -149,6 +160,7 @@ class BacklogQuestion:
     consumer: str
     ack_ns: int
     after_ns: int | None = None
+    key: ClassVar[str] = BACKLOG
 
     def encode(self) -> str:
         """Return the parameters of the query."""
@@ -245,6 +257,6 @@ def _fields(text: str, separator: str, reason: Reason, what: str) -> dict[str, s
 
 
 def _number(fields: dict[str, str], name: str, reason: Reason) -> int:
-    if _NUMBER.fullmatch(fields[name]) is None:
-        raise Rejected(reason, f"{name}: {fields[name][:40]!r} is not a whole number")
+    if _NUMBER.fullmatch(fields[name]) is None or int(fields[name]) >= 2**63:
+        raise Rejected(reason, f"{name}: {fields[name][:40]!r} is not a whole number below 2^63")
     return int(fields[name])

@@ -45,6 +45,7 @@ class Pictures:
         self._known: OrderedDict[tuple[str, bytes], Environment] = OrderedDict()
         self._wanted: dict[tuple[str, bytes], float] = {}  # since when, or since the last question ended
         self._asking: set[tuple[str, bytes]] = set()
+        self._hurried: dict[str, float] = {}
         self._used = 0
 
     def learn(self, environment: Environment) -> None:
@@ -78,6 +79,10 @@ class Pictures:
             self._known.move_to_end((camera_id, digest))
         return known
 
+    def hurry(self, camera_id: str) -> None:
+        """Take note that something was missed: a picture that is missing now is not on its way, ask at once."""
+        self._hurried[camera_id] = self._clock()
+
     def want(self, camera_id: str, digest: bytes) -> None:
         """Ask for a picture when it is time to."""
         key, now = (camera_id, digest), self._clock()
@@ -85,7 +90,8 @@ class Pictures:
             return
         have = tuple(known for camera, known in reversed(self._known) if camera == camera_id)
         if key not in self._wanted:
-            self._wanted[key] = now if have else -np.inf
+            hurried = now - self._hurried.get(camera_id, -np.inf) < self._grace_s
+            self._wanted[key] = now if have and not hurried else -np.inf
             while len(self._wanted) > MAX_WANTED:
                 del self._wanted[next(iter(self._wanted))]
         if now - self._wanted[key] >= self._grace_s:

@@ -89,7 +89,7 @@ class CloudLink:
         if self._session.is_closed():
             return
         self._session.get(
-            f"{key_expression(camera_id)}?{question.encode()}",
+            f"{key_expression(camera_id)}{question.key}?{question.encode()}",
             Callback(reply, ended),
             # Several Ω on one key are one answer, not newer versions of one value.
             consolidation=zenoh.ConsolidationMode.NONE,

@@ -129,6 +129,12 @@ class OmegaQueue:
         with self._lock:
             return int(self._one("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'omega'"))
 
+    @property
+    def newest_ns(self) -> int:
+        """Stamp of the newest Ω in the queue, 0 if it is empty."""
+        with self._lock:
+            return int(self._one("SELECT coalesce(max(stamp_ns), 0) FROM omega"))
+
     def last_key(self) -> SyncKey | None:
         """Return κ of the newest Ω in the queue, None if it is empty."""
         with self._lock:

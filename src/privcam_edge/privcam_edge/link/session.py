@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 
 import zenoh
@@ -12,7 +13,7 @@ import zenoh
 from privcam_core import cdr
 from privcam_core.checks import Reason, Rejected
 from privcam_core.omega import Omega
-from privcam_core.wire import Label, PictureQuestion, key_expression, question_of
+from privcam_core.wire import BacklogQuestion, Label, PictureQuestion, Question, key_expression, question_of
 from privcam_edge.link.pictures import PictureSchedule
 from privcam_edge.link.queue import OmegaQueue
 from privcam_edge.link.sending import Sending
@@ -65,7 +66,10 @@ class EdgeLink:
         self._publisher = self._session.declare_publisher(
             self._key, congestion_control=zenoh.CongestionControl.DROP, priority=LIVE, express=True
         )
-        self._questions = self._session.declare_queryable(self._key, self._take_question)
+        self._questions = [
+            self._session.declare_queryable(self._key + kind.key, partial(self._take_question, kind))
+            for kind in (PictureQuestion, BacklogQuestion)
+        ]
         self._alive = self._session.liveliness().declare_token(self._key)
 
     @property
@@ -127,18 +131,19 @@ class EdgeLink:
         self.sent_bytes += len(payload) + len(attachment)
 
     def _note_transport(self, event: zenoh.TransportEvent) -> None:
-        before, who = self.connected, str(event.transport.zid)
+        before = self.connected
         if event.kind == zenoh.SampleKind.PUT:
-            self._others.add(who)
+            self._others.add(str(event.transport.zid))
             self._sending.start_over()
         else:
-            self._others.discard(who)
+            # The end of an old connection may be told after the beginning of the next one of the same cloud.
+            self._others = {str(transport.zid) for transport in self._session.info.transports()}
         if self._on_change is not None and self.connected != before:
             self._on_change(self.connected)
 
-    def _take_question(self, query: zenoh.Query) -> None:
+    def _take_question(self, kind: type[Question], query: zenoh.Query) -> None:
         if not self._session.is_closed():
-            self._worker.submit(self._guarded, self._answer, query)
+            self._worker.submit(self._guarded, self._answer, query, kind)
 
     def _guarded(self, work: Callable[..., None], *arguments: object) -> None:
         """Run something on the worker. What goes wrong there is logged: nobody waits for the result."""
@@ -148,10 +153,10 @@ class EdgeLink:
             if not self._session.is_closed():
                 _log.exception("%s: %s failed", self._key, work.__name__.strip("_"))
 
-    def _answer(self, query: zenoh.Query) -> None:
+    def _answer(self, query: zenoh.Query, kind: type[Question]) -> None:
         with query:
             try:
-                rows = self._find(str(query.parameters))
+                rows = self._find(str(query.parameters), kind)
             except Rejected as rejection:
                 with self._counting:
                     self._refused[rejection.reason] += 1
@@ -162,15 +167,20 @@ class EdgeLink:
             for label, payload in rows:
                 attachment = label.encode()
                 # It goes with the priority and congestion control of the question.
-                query.reply(self._key, payload, attachment=attachment)
+                query.reply(self._key + kind.key, payload, attachment=attachment)
                 self.sent_bytes += len(payload) + len(attachment)
             with self._counting:
                 self.answered += 1
 
-    def _find(self, parameters: str) -> list[tuple[Label, bytes]]:
+    def _find(self, parameters: str, kind: type[Question]) -> list[tuple[Label, bytes]]:
+        """Return the Ω that answer a question. kind: the one that is answered on the key on which it came."""
         question = question_of(parameters)
+        if not isinstance(question, kind):
+            raise Rejected(Reason.QUESTION, f"query: {parameters[:200]!r} came on the key of another question")
         if isinstance(question, PictureQuestion):
             return [self._picture(question)]
+        if question.ack_ns > self._queue.newest_ns:
+            raise Rejected(Reason.QUESTION, f"query: {parameters[:200]!r} acknowledges what was never here")
         self._queue.acknowledge(question.consumer, question.ack_ns)
         if question.after_ns is None:
             return []

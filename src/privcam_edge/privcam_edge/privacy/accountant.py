@@ -17,9 +17,8 @@ from collections import deque
 from functools import cache
 from math import sqrt
 
-from dp_accounting import get_epsilon_gaussian
-
 from privcam_core.omega import NO_ACCOUNTING
+from privcam_edge.privacy.gaussian import epsilon_of_gaussian
 from privcam_edge.privacy.pose_anonymizer import PoseSettings
 
 DELTA, WINDOW_S = 1e-5, 60.0
@@ -57,4 +56,4 @@ class Accountant:
 @cache
 def epsilon(sensitivity: float, count: int, delta: float) -> float:
     """Return ε of `count` Gaussian mechanisms. sensitivity: L2 distance of neighbours in standard deviations."""
-    return 0.0 if count == 0 else float(get_epsilon_gaussian(1.0 / (sensitivity * sqrt(count)), delta))
+    return 0.0 if count == 0 else epsilon_of_gaussian(1.0 / (sensitivity * sqrt(count)), delta)

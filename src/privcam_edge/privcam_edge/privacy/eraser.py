@@ -27,7 +27,7 @@ from privcam_edge.privacy.unsafe import BoolArray
 Mode = Literal["adaptive", "locked", "paper"]
 
 # The PNG is repeated within the edge this often, so that a node that was restarted knows Ī again soon.
-REPEAT_S = 2.0
+REPEAT_S = 1.0
 
 
 class Published(NamedTuple):

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
+
+from privcam_edge.tracking.hungarian import linear_sum_assignment
 
 FloatArray = npt.NDArray[np.floating]
 
