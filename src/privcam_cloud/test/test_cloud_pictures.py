@@ -132,12 +132,17 @@ def test_question_names_the_newest_pictures_of_that_camera_and_no_more_than_may_
 
 
 def test_pictures_beyond_the_memory_are_forgotten_longest_unused_first() -> None:
-    bench = Bench(memory=len(A.png) + len(B.png))
-    for one in (A, B):
+    valid, random = np.ones((120, 160), np.bool_), np.random.default_rng(1)
+    large = [
+        environment_of(A.key, encode_environment(random.integers(0, 256, (120, 160, 3), np.uint8), valid), 1)
+        for _ in range(3)
+    ]
+    bench = Bench(memory=len(large[0].png) * 5 // 2)
+    for one in large[:2]:
         bench.pictures.learn(one)
-    assert bench.pictures.get("room1", A.digest) is not None
-    bench.pictures.learn(C)
-    assert [bench.pictures.get("room1", one.digest) is not None for one in (A, B, C)] == [True, False, True]
+    assert bench.pictures.get("room1", large[0].digest) is not None
+    bench.pictures.learn(large[2])
+    assert [bench.pictures.get("room1", one.digest) is not None for one in large] == [True, False, True]
 
 
 def test_newest_picture_is_known_though_it_is_larger_than_the_memory() -> None:

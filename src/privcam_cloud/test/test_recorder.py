@@ -151,6 +151,7 @@ def test_recording_goes_on_in_a_new_bag_beside_the_old_one(tmp_path: Path) -> No
         recorder = BagRecorder(tmp_path / "bag", shares=shares)
         recorder.write("/o", OMEGA, omega(frame), SECOND)
         recorder.close()
+        assert recorder.earlier == [tmp_path / name for name in ("bag", "bag_1", "bag_2")[: frame - 1]]
     assert [frames(tmp_path / name) for name in ("bag", "bag_1", "bag_2")] == [[1], [2], [3]]
 
 

@@ -104,7 +104,8 @@ class Cameras:
                 camera.alive = alive
                 camera.asked_s = -POLL_S
                 camera.more = alive
-                self._pictures.hurry(camera_id)
+                if alive:
+                    self._pictures.came(camera_id)
 
     def start_complete(self, camera_id: str, stamp_ns: int) -> None:
         """Whoever keeps the complete stream of a camera has begun, and has it up to this stamp, 0: nothing."""
@@ -175,7 +176,6 @@ class Cameras:
         def take(label: Label, payload: bytes) -> None:
             with self._lock:
                 camera.more = True
-                self._pictures.hurry(camera_id)
                 self._hand_on(camera_id, camera, answer.take(label, payload))
 
         def ended() -> None:

@@ -16,6 +16,8 @@ MEMORY_BYTES = 256 * 1024 * 1024
 # What a picture takes beside its PNG: somebody could send millions of a single pixel.
 _OVERHEAD_BYTES = 2048
 MAX_WANTED = 256
+# So long after an edge came, a picture that is missing was missed, and is not on its way.
+MISSED_S = 5.0
 
 Ask = Callable[[str, bytes, tuple[bytes, ...]], None]
 
@@ -45,7 +47,7 @@ class Pictures:
         self._known: OrderedDict[tuple[str, bytes], Environment] = OrderedDict()
         self._wanted: dict[tuple[str, bytes], float] = {}  # since when, or since the last question ended
         self._asking: set[tuple[str, bytes]] = set()
-        self._hurried: dict[str, float] = {}
+        self._came: dict[str, float] = {}
         self._used = 0
 
     def learn(self, environment: Environment) -> None:
@@ -79,9 +81,9 @@ class Pictures:
             self._known.move_to_end((camera_id, digest))
         return known
 
-    def hurry(self, camera_id: str) -> None:
-        """Take note that something was missed: a picture that is missing now is not on its way, ask at once."""
-        self._hurried[camera_id] = self._clock()
+    def came(self, camera_id: str) -> None:
+        """Take note that the edge of a camera came, or came again: pictures that it sent before may be missing."""
+        self._came[camera_id] = self._clock()
 
     def want(self, camera_id: str, digest: bytes) -> None:
         """Ask for a picture when it is time to."""
@@ -90,8 +92,8 @@ class Pictures:
             return
         have = tuple(known for camera, known in reversed(self._known) if camera == camera_id)
         if key not in self._wanted:
-            hurried = now - self._hurried.get(camera_id, -np.inf) < self._grace_s
-            self._wanted[key] = now if have and not hurried else -np.inf
+            missed = now - self._came.get(camera_id, -np.inf) < MISSED_S
+            self._wanted[key] = now if have and not missed else -np.inf
             while len(self._wanted) > MAX_WANTED:
                 del self._wanted[next(iter(self._wanted))]
         if now - self._wanted[key] >= self._grace_s:

@@ -21,6 +21,7 @@ class Parameters:
 
     camera_id: str = param("camera", "the camera; several separated by blanks, each in its namespace /NAME/cloud")
     bridge: bool = param(True, "receive over Zenoh; false when a replay publishes Ω")
+    complete: bool = param(True, "of the recorder, where there is one")
     path: str = param(OFF, f"folder of the bag to record, or {OFF}; several cameras: a folder each in it")
 
 

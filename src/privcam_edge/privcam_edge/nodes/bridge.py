@@ -17,7 +17,7 @@ from privcam_edge.link.gate import Gate
 from privcam_edge.link.pictures import PictureSchedule
 from privcam_edge.link.queue import OmegaQueue, queue_folder
 from privcam_edge.link.session import EdgeLink
-from privcam_ros.node import STREAM, PrivcamNode, run
+from privcam_ros.node import FINISHED, STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
 from privcam_ros.repeater import PictureRepeater
 
@@ -63,7 +63,7 @@ class BridgeNode(PrivcamNode[Parameters]):
         # What has passed, for users who bring a bridge of their own: it must never see anything else.
         self._passed = PictureRepeater(self.create_publisher(Omega, "omega_out", STREAM), REPEAT_S)
         # Raw: the gate checks the very bytes, before anything has trusted their structure.
-        self.create_subscription(Omega, "omega", self._pass, STREAM, raw=True)
+        self.create_subscription(Omega, "omega", self._pass, FINISHED, raw=True)
 
     def _pass(self, payload: bytes) -> None:
         try:

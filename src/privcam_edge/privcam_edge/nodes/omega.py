@@ -10,7 +10,7 @@ from privcam_msgs.msg import SyncKey as SyncKeyMsg
 from privcam_core.omega import Omega, SyncKey
 from privcam_edge.composition import PictureKeeper
 from privcam_ros.convert import from_msg, key_to_msg, to_msg
-from privcam_ros.node import JOIN_TIMEOUT_S, STREAM, PrivcamNode, run
+from privcam_ros.node import FINISHED, JOIN_TIMEOUT_S, STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
 
 
@@ -28,7 +28,7 @@ class OmegaNode(PrivcamNode[Parameters]):
 
     def __init__(self) -> None:
         super().__init__("omega", Parameters)
-        self._out = self.create_publisher(OmegaMsg, "omega", STREAM)
+        self._out = self.create_publisher(OmegaMsg, "omega", FINISHED)
         self._done = self.create_publisher(SyncKeyMsg, "done", STREAM)
         parts = [
             ("environment", Environment, STREAM),

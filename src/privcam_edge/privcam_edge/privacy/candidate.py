@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.images import decode_environment
+from privcam_core.images import decode_environment, picture_digest
 from privcam_core.omega import MAX_PNG_BYTES
 from privcam_core.state import private_folder, write_private
 from privcam_edge.privacy.commissioned import CommissionedPlate
@@ -53,8 +53,8 @@ class Candidate:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the PNG bytes, in hexadecimal digits."""
-        return sha256(self.png).hexdigest()
+        """Digest of what the plate shows, in hexadecimal digits: the one that an operator approves."""
+        return picture_digest(*decode_environment(self.png)).hex()
 
     def undecided(self, blank: Collection[int] = ()) -> list[Region]:
         """Return the regions that an operator has to decide about, if those in `blank` are to stay blank."""
@@ -110,14 +110,15 @@ class Candidate:
         values = read_record(own / RECORD, _KEYS, advice)
         png, labels = (read_bytes(own / name, MAX_PNG_BYTES, advice) for name in (PICTURE, LABELS))
         digests = values.pop("digest"), values.pop("regions_digest")
-        if (sha256(png).hexdigest(), sha256(labels).hexdigest()) != digests or values["camera_id"] != camera_id:
-            raise PlateRejected(f"{own}: was changed after it was made. {advice}")
         regions = read_regions(own / RECORD, values.pop("regions"), advice)
         numbers = cv2.imdecode(np.frombuffer(labels, np.uint8), cv2.IMREAD_UNCHANGED)
         try:
-            _, validity = decode_environment(png)
+            plate, validity = decode_environment(png)
         except ValueError as error:
-            raise PlateRejected(f"{own / PICTURE}: {error}. {advice}") from error
+            raise PlateRejected(f"{own / PICTURE}: was changed after it was made: {error}. {advice}") from error
+        found = picture_digest(plate, validity).hex(), sha256(labels).hexdigest()
+        if found != digests or values["camera_id"] != camera_id:
+            raise PlateRejected(f"{own}: was changed after it was made. {advice}")
         if numbers is None or numbers.shape != validity.shape or numbers.dtype != np.uint8:
             raise PlateRejected(f"{own / LABELS}: does not go with the plate. {advice}")
         return cls(png, numbers.astype(np.uint8, copy=False), regions, **values)

@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.images import decode_environment
+from privcam_core.images import decode_environment, picture_digest
 from privcam_core.omega import CAMERA_ID, MAX_PNG_BYTES
 from privcam_core.state import private_folder, write_private
 from privcam_edge.privacy.plate_records import (
@@ -95,8 +94,8 @@ class CommissionedPlate:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the PNG bytes, in hexadecimal digits."""
-        return sha256(self.png).hexdigest()
+        """Digest of what the plate shows, in hexadecimal digits: the one that every Ω names in mode locked."""
+        return picture_digest(*self._planes).hex()
 
     def save(self, folder: Path) -> Path:
         """Store the plate as <folder>/<camera_id>/plate.png and plate.json, and return that folder.
@@ -137,13 +136,13 @@ class CommissionedPlate:
             raise PlateRejected(f"{own / RECORD}: is of camera {values['camera_id'][:80]!r}, not {camera_id}. {advice}")
         png = read_bytes(own / PICTURE, MAX_PNG_BYTES, advice)
         digest, size = values.pop("digest"), (values.pop("height"), values.pop("width"))
-        if sha256(png).hexdigest() != digest:
-            raise PlateRejected(f"{own / PICTURE}: is not the picture that was approved (digest differs). {advice}")
         regions = read_regions(own / RECORD, values.pop("regions"), advice)
         try:
             plate = cls(png, regions=regions, **values)
         except ValueError as error:
             raise PlateRejected(f"{own}: {error}. {advice}") from error
+        if plate.digest != digest:
+            raise PlateRejected(f"{own / PICTURE}: is not the picture that was approved (digest differs). {advice}")
         if plate.shape != size:
             raise PlateRejected(f"{own / RECORD}: says {size[1]}x{size[0]} px, the picture has another size. {advice}")
         return plate
