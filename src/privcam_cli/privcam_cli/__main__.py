@@ -7,7 +7,7 @@ import sys
 COMMANDS = {
     "demo": "privcam_cli.demo",
     "test": "privcam_cli.testing",
-    "bench": "privcam_cli.bench",
+    "bench": "privcam_cli.bench.command",
     "audit": "privcam_cli.audit.command",
     "commission": "privcam_cli.commission",
     "keys": "privcam_cli.keys",

@@ -27,9 +27,9 @@ from privcam_cli.keys_record import Entry, Event, Record
 from privcam_core.credentials import ACCESS_FILE, CA_FILE, CERTIFICATE_FILE, KEY_FILE, CommonName, Role, format_access
 from privcam_core.state import private_folder, write_private
 
-# Whose names an end has to know. Cameras do not talk to cameras, nor viewers to viewers.
+# Whose names an end has to know. Cameras talk to clouds alone, and viewers look at what a cloud hands on.
 KNOWS = {
-    Role.CAMERA: (Role.CLOUD, Role.VIEWER),
+    Role.CAMERA: (Role.CLOUD,),
     Role.CLOUD: (Role.CAMERA, Role.VIEWER),
     Role.VIEWER: (Role.CLOUD,),
 }

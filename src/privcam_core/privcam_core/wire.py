@@ -44,6 +44,7 @@ LINK_SETTINGS = {
     "transport/unicast/open_timeout": "4000",
     "transport/unicast/accept_timeout": "4000",
     "transport/link/tx/batch_size": "8192",
+    "transport/link/tx/queue/size/real_time": "4",
     "transport/link/tx/queue/size/background": "16",
     "transport/link/tx/queue/congestion_control/block/wait_before_close": "10000000",
     "transport/link/tcp/so_sndbuf": "32768",

@@ -1,29 +1,21 @@
-"""`./privcam bench`: how fast, how late, how many bits, how much of the machine. Writes bench.json and a figure."""
+"""How fast, how late, how much of the machine: the graph of processes beside the same objects in one plain loop."""
 
-import argparse
-import json
 import os
-import sys
 import time
-from collections.abc import Sequence
-from fractions import Fraction
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 import psutil
 
-from privcam_cli.clip import ClipError, demo_clip
 from privcam_cli.demo import START_TIMEOUT_S, free_endpoint
-from privcam_cli.figures import bench_figure
 from privcam_cli.graph import Graph, free_domain
 from privcam_cli.observer import Observations, Observer
 from privcam_core import cdr
 from privcam_core.omega import SyncKey
 from privcam_edge.link.gate import Gate
-from privcam_edge.link.pictures import PictureSchedule
 from privcam_edge.perception.detector import Detector
 from privcam_edge.perception.masks import PersonMasks
 from privcam_edge.perception.subjects import SubjectPoser
@@ -33,89 +25,51 @@ from privcam_edge.tracking.follower import Follower
 
 CAMERA_ID = "bench"
 WARM_UP_FRAMES = 30
-# The environment is a picture that is sent seldom; its bytes are spread over this long.
-SPREAD_S = 600.0
-X264 = {"preset": "veryfast", "crf": "28"}
-LIVE_RATE_HZ = 10.0
 VGA = (640, 480)
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run all measurements; return the exit code."""
-    parser = argparse.ArgumentParser(prog="privcam bench", description=__doc__)
-    parser.add_argument("--source", help="video file (default: the clip of the demo)")
-    parser.add_argument("--frames", type=int, default=250, help="frames per measurement (default 250)")
-    parser.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for the results")
-    parser.add_argument("--composed", action="store_true", help="measure the graph with one process per side")
-    options = parser.parse_args(argv)
-    try:
-        source = Path(options.source).absolute() if options.source else demo_clip(_say)
-    except ClipError as error:
-        _say(str(error))
-        return 1
-    if not source.is_file():
-        _say(f"--source {source}: no such file")
-        return 1
-    out: Path = options.out.absolute()
-    out.mkdir(parents=True, exist_ok=True)
-    frames = WARM_UP_FRAMES + options.frames
-
-    _say(f"loop: the same objects in one process, {frames} frames")
+def measure_speed(
+    source: Path, wanted: int, out: Path, *, composed: bool, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Return throughput, latency and load over `wanted` frames of a clip, after a warm-up."""
+    frames = WARM_UP_FRAMES + wanted
+    say(f"loop: the same objects in one process, {frames} frames")
     loop = measure_loop(source, frames)
-    _say(f"  {loop['frames_per_s']:.1f} frames/s")
-    _say(f"privacy engine: alone, on pictures of {VGA[0]}x{VGA[1]}")
+    say(f"  {loop['frames_per_s']:.1f} frames/s")
+    say(f"privacy engine: alone, on pictures of {VGA[0]}x{VGA[1]}")
     engine = measure_engine(source, frames)
-    _say(f"  median {engine['median_ms']} ms, p95 {engine['p95_ms']} ms")
-    _say("graph: real processes, as fast as they go")
-    fast = measure_graph(source, frames, out, pace="graph", composed=options.composed)
-    _say(f"  {fast['frames_per_s']:.1f} frames/s")
-    _say(f"graph: at {LIVE_RATE_HZ:g} frames/s, for latency and load")
-    live = measure_graph(source, frames, out, pace="realtime", composed=options.composed)
-    _say("x264: the same frames")
-    video = x264_bits_per_s(source, frames)
-    result = {
+    say(f"  median {engine['median_ms']} ms, p95 {engine['p95_ms']} ms")
+    say("graph: real processes, as fast as they go")
+    fast = measure_graph(source, frames, out, pace="graph", composed=composed)
+    say(f"  {fast['frames_per_s']:.1f} frames/s")
+    say("graph: at the clip's own rate, for latency and load")
+    live = measure_graph(source, frames, out, pace="realtime", composed=composed)
+    say(f"  p50 {live['latency_ms']['p50']} ms, p95 {live['latency_ms']['p95']} ms")
+    return {
         "source": source.name,
-        "frames": options.frames,
+        "frames": wanted,
         "picture": loop["picture"],
-        "cores": os.cpu_count(),
-        "composed": options.composed,
+        "composed": composed,
         "graph_over_loop": round(fast["frames_per_s"] / loop["frames_per_s"], 3),
         "frames_per_s": round(fast["frames_per_s"], 2),
         "loop_frames_per_s": round(loop["frames_per_s"], 2),
         "latency_ms": live["latency_ms"],
         "live_frames_per_s": round(live["frames_per_s"], 2),
         "live_skipped": live["skipped"],
-        "omega_over_x264": round(loop["omega_bits_per_s"] / video, 4),
-        "omega_over_x264_not_spread": round(loop["all_bits_per_s"] / video, 4),
-        "omega_bits_per_s": round(loop["omega_bits_per_s"]),
-        "omega_bits_per_s_without_environment": round(loop["rest_bits_per_s"]),
-        "environment_bytes_per_picture": loop["environment_bytes_per_picture"],
-        "environment_pictures": loop["environment_pictures"],
-        "environment_spread_over_s": SPREAD_S,
-        "camera_seconds": round(loop["camera_seconds"], 1),
-        "x264_bits_per_s": round(video),
         "stages": loop["stages"],
         "privacy_engine_vga": engine,
         "nodes": live["nodes"],
         "nodes_at_full_speed": fast["nodes"],
     }
-    (out / "bench.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    bench_figure(result, out / "bench.png")
-    _say(
-        f"graph / loop {result['graph_over_loop']}, latency p50 {live['latency_ms']['p50']} p95 "
-        f"{live['latency_ms']['p95']} ms, Ω / x264 {result['omega_over_x264']}"
-    )
-    _say(f"results: {out}/bench.json, bench.png")
-    return 0
 
 
 def measure_loop(source: Path, frames: int) -> dict[str, Any]:
     """Run the edge as one plain loop, with gate and serialisation, decoding the video in between as the camera does."""
-    pipeline, gate, schedule = EdgePipeline(), Gate(CAMERA_ID, max_rate_hz=240.0), PictureSchedule(refresh_s=SPREAD_S)
+    pipeline, gate = EdgePipeline(), Gate(CAMERA_ID, max_rate_hz=240.0)
     capture = cv2.VideoCapture(str(source))
     rate = capture.get(cv2.CAP_PROP_FPS)
-    origin, started, count = time.time_ns(), 0.0, 0
-    rest, pictures, link_s = 0, [], []
+    origin, started, count = time.time_ns() - int(frames / rate * 1e9), 0.0, 0
+    gate_s = []
     picture = [0, 0]
     for index in range(frames):
         good, image = capture.read()
@@ -126,30 +80,13 @@ def measure_loop(source: Path, frames: int) -> dict[str, Any]:
         picture = [image.shape[1], image.shape[0]]
         omega = pipeline(SyncKey(CAMERA_ID, index + 1, origin + int(index / rate * 1e9)), image)
         before = time.perf_counter()
-        sent = schedule.next(gate.check(cdr.encode(omega)))
-        size = len(cdr.encode(sent))
-        link_s.append(time.perf_counter() - before)
-        png = len(sent.environment.png)
-        rest += size - png
+        cdr.encode(gate.check(cdr.encode(omega)))
+        gate_s.append(time.perf_counter() - before)
         count = index + 1
-        if png:
-            pictures.append(png)
     seconds = time.perf_counter() - started
-    camera_s = count / rate
-    rest_bits = 8 * rest / camera_s
     stages = {name: _stage(values[WARM_UP_FRAMES:]) for name, values in pipeline.seconds.items()}
-    stages["gate"] = _stage(link_s[WARM_UP_FRAMES:])
-    return {
-        "picture": picture,
-        "frames_per_s": (count - WARM_UP_FRAMES) / seconds,
-        "rest_bits_per_s": rest_bits,
-        "omega_bits_per_s": rest_bits + 8 * sum(pictures) / max(SPREAD_S, camera_s),
-        "all_bits_per_s": rest_bits + 8 * sum(pictures) / camera_s,
-        "camera_seconds": camera_s,
-        "environment_bytes_per_picture": round(float(np.mean(pictures))) if pictures else 0,
-        "environment_pictures": len(pictures),
-        "stages": stages,
-    }
+    stages["gate"] = _stage(gate_s[WARM_UP_FRAMES:])
+    return {"picture": picture, "frames_per_s": (count - WARM_UP_FRAMES) / seconds, "stages": stages}
 
 
 def measure_engine(source: Path, frames: int) -> dict[str, float]:
@@ -273,31 +210,3 @@ def node_name(process: psutil.Process) -> str:
 def _cpu_s(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)
-
-
-def x264_bits_per_s(source: Path, frames: int) -> float:
-    """Return the bit rate of the same frames as H.264 (x264 veryfast, CRF 28)."""
-    capture = cv2.VideoCapture(str(source))
-    rate = capture.get(cv2.CAP_PROP_FPS)
-    width, height = (int(capture.get(name)) // 2 * 2 for name in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-    stream = av.CodecContext.create("libx264", "w")
-    stream.width, stream.height = width, height
-    stream.framerate = Fraction(rate).limit_denominator(1001)
-    stream.time_base = 1 / stream.framerate
-    stream.pix_fmt = "yuv420p"
-    stream.options = X264
-    total = count = 0
-    for _ in range(frames):
-        good, image = capture.read()
-        if not good:
-            break
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), format="bgr24")
-        frame.pts = count
-        total += sum(packet.size for packet in stream.encode(frame))
-        count += 1
-    total += sum(packet.size for packet in stream.encode(None))
-    return 8 * total * rate / count
-
-
-def _say(text: str) -> None:
-    print(f"[bench] {text}", file=sys.stderr, flush=True)

@@ -144,11 +144,13 @@ class Cameras:
             }
 
     def _hand_on(self, camera_id: str, camera: _Camera, arrived: Arrived) -> None:
+        refused: Rejected | None = None
         if arrived.picture is not None:
             try:
                 self._pictures.learn(arrived.picture.environment)
             except InvalidOmega as error:
-                raise Rejected(reason_of(error), str(error)) from error
+                # The rest of it is good, and has its place in the order.
+                refused = Rejected(reason_of(error), str(error))
         live = camera.live.offer(arrived.live)
         complete = camera.complete.offer(arrived.complete)
         camera.counts["live"] += len(live)
@@ -157,6 +159,8 @@ class Cameras:
             self._hand_live(camera_id, live)
         if complete:
             self._hand_complete(camera_id, complete)
+        if refused is not None:
+            raise refused
 
     def _poll(self, camera_id: str, camera: _Camera) -> None:
         now = self._clock()

@@ -1,0 +1,1 @@
+"""What `./privcam bench` measures, one module a part."""

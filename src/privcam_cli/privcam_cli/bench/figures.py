@@ -1,0 +1,102 @@
+"""The figures of `./privcam bench`."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+
+BLUE, ORANGE, GREY = "#2b6cb0", "#dd6b20", "#a0aec0"
+
+
+def speed_figure(result: dict[str, Any], path: Path) -> None:
+    """Draw stages, throughput and load of one bench run."""
+    figure, (stages, speed, load) = plt.subplots(1, 3, figsize=(15, 4.5), layout="constrained")
+    names = list(result["stages"])
+    medians = [result["stages"][name]["median_ms"] for name in names]
+    tails = [result["stages"][name]["p95_ms"] for name in names]
+    stages.barh(names, tails, color=GREY, label="p95")
+    stages.barh(names, medians, color=BLUE, label="median")
+    stages.invert_yaxis()
+    stages.set(title="time of each stage in one plain loop", xlabel="ms per frame")
+    stages.legend()
+
+    rates = [result["loop_frames_per_s"], result["frames_per_s"]]
+    speed.margins(y=0.15)
+    bars = speed.bar(["one plain loop", "graph of processes"], rates, color=[GREY, BLUE])
+    speed.bar_label(bars, fmt="%.1f")
+    latency = result["latency_ms"]
+    speed.set(
+        title=f"throughput: graph / loop = {result['graph_over_loop']}\n"
+        f"latency at the clip's own rate: p50 {latency['p50']:.0f} ms, p95 {latency['p95']:.0f} ms",
+        ylabel="frames per s",
+    )
+
+    nodes = [name for name, values in result["nodes"].items() if values]
+    load.barh(nodes, [100 * result["nodes"][name]["cpu"] for name in nodes], color=BLUE)
+    for row, name in enumerate(nodes):
+        cpu, memory = result["nodes"][name]["cpu"], result["nodes"][name]["rss_mb"]
+        load.text(100 * cpu, row, f"  {memory:.0f} MB", va="center", fontsize=8)
+    load.invert_yaxis()
+    load.margins(x=0.2)
+    load.set(title="load of each process at the clip's own rate", xlabel="% of one core")
+
+    figure.suptitle(f"privcam bench: {result['source']}, {result['picture'][0]}x{result['picture'][1]}")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def bits_figure(result: dict[str, Any], path: Path) -> None:
+    """Draw the bits of Ω, pictures and all, beside those of the video."""
+    figure, axes = plt.subplots(figsize=(6, 4.5), layout="constrained")
+    rest, pictures = result["omega_bits_per_s"] / 1e3, result["environment_bits_per_s"] / 1e3
+    axes.bar(["Ω", "x264"], [rest, result["x264_bits_per_s"] / 1e3], color=[BLUE, GREY])
+    axes.bar(["Ω"], [pictures], bottom=[rest], color=ORANGE, label="pictures of the room")
+    axes.axhline(result["x264_bits_per_s"] / 1e4, color=GREY, linestyle=":", label="a tenth of x264")
+    axes.legend()
+    axes.set(
+        title=f"Ω / x264 = {result['omega_over_x264']}: {result['source']}, {result['seconds']:.0f} s, "
+        f"{result['people_per_frame']} people",
+        ylabel="kbit per s",
+    )
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def cameras_figure(result: dict[str, Any], path: Path) -> None:
+    """Draw the load of one core and the latency over the number of cameras."""
+    steps = result["steps"]
+    counts = [step["cameras"] for step in steps]
+    figure, (load, latency) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    load.plot(counts, [100 * step["cpu"] for step in steps], "o-", color=BLUE)
+    load.axhline(100, color=GREY, linestyle=":")
+    load.set(title="bridge, inference and contour in one process", xlabel="cameras", ylabel="% of one core")
+    latency.plot(counts, [step["latency_p95_ms"] for step in steps], "o-", color=BLUE, label="p95")
+    latency.plot(counts, [step["latency_p50_ms"] for step in steps], "o-", color=GREY, label="median")
+    latency.set(title="from capture to report", xlabel="cameras", ylabel="ms", ylim=(0, None))
+    latency.legend()
+    figure.suptitle(
+        f"one core keeps up with {result['cameras_per_core']} cameras at {result['rate_hz']:g} frames/s, "
+        f"{result['people']} people each"
+    )
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def hostile_figure(result: dict[str, Any], path: Path) -> None:
+    """Draw why hostile Ω were refused, at the gate and in the cloud."""
+    figure, ends = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
+    for axes, end, colour in zip(ends, ("gate", "cloud"), (BLUE, ORANGE), strict=True):
+        rejected = result[end]["rejected"]
+        bars = axes.barh([reason.replace("_", " ") for reason in rejected], list(rejected.values()), color=colour)
+        axes.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=9)
+        axes.invert_yaxis()
+        axes.margins(x=0.18)
+        axes.set(xlabel="hostile Ω, by the reason why they were refused")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.set_title(f"{end}: {result[end]['hostile']:,} hostile Ω, {result[end]['passed']} got through")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
