@@ -23,10 +23,10 @@ from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import CompressedImage, Image
 from watching import Spy, own_endpoint, spy_on_diagnostics, started, values, wait_for_status, wait_until
 
-from privcam_core.images import encode_environment
+from privcam_core.images import encode_environment, environment_of
 from privcam_core.models.cache import read_model
 from privcam_core.models.manifest import cache_folder, load_manifest
-from privcam_core.omega import Embedding, Environment, Omega, PrivacyReport, SyncKey, Verdict
+from privcam_core.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
 from privcam_ros.convert import to_msg
 from privcam_ros.node import STREAM
 
@@ -274,7 +274,7 @@ def omega(frame_id: int) -> Omega:
     png = encode_environment(np.full((48, 64, 3), 90, np.uint8), np.ones((48, 64), np.bool_))
     return Omega(
         key,
-        Environment.of(key, png, 48, 64, 1.0, 1),
+        environment_of(key, png, 1),
         [],
         Embedding("test", (4,), 0.1, bytes(4), 0.1, 1.0),
         PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS),

@@ -50,6 +50,7 @@ CLOUD_TOPICS = {
     "record/omega": "privcam_msgs/msg/Omega",
     "record/report": "privcam_msgs/msg/SceneReport",
     "record/start": "privcam_msgs/msg/SyncKey",
+    "record/from": "privcam_msgs/msg/SyncKey",
     "record/kept": "privcam_msgs/msg/SyncKey",
 }
 OF_ROS = {

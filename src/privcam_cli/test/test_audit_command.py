@@ -14,8 +14,8 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from privcam_cli.audit.command import CLEAN, UNUSABLE, main
 from privcam_cli.clip import demo_clip
 from privcam_core import cdr
-from privcam_core.images import FILL, encode_environment
-from privcam_core.omega import Embedding, Environment, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
+from privcam_core.images import FILL, encode_environment, environment_of
+from privcam_core.omega import Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.wire import TYPE_HASH, TYPE_NAME
 
 SECOND = 10**9
@@ -34,7 +34,7 @@ def omegas(count: int = 6) -> list[Omega]:
     found = []
     for number in range(count):
         key = SyncKey(CAMERA, number + 1, START_NS + number * SECOND)
-        environment = Environment.of(key, first, HEIGHT, WIDTH, 0.5, 1)
+        environment = environment_of(key, first, 1)
         report = PrivacyReport(0.1, 0.5, 0.0, Verdict.PASS, epsilon=float(number), delta=1e-5)
         z = Embedding("test", (4,), 1.0, bytes(4), 0.0, 1.0)
         shown = environment if number == 1 else environment.without_png()

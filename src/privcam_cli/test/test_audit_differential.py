@@ -13,8 +13,8 @@ from privcam_cli.audit.practice import blur, pixelate
 from privcam_cli.audit.recording import START_NS, Found, Recording
 from privcam_cli.audit.room import background
 from privcam_cli.audit.twin import twin
-from privcam_core.images import FILL, encode_environment
-from privcam_core.omega import Environment, PrivacyReport, SubjectPose, SyncKey, Verdict
+from privcam_core.images import FILL, encode_environment, environment_of
+from privcam_core.omega import PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.perception import Detections
 from privcam_edge.privacy.eraser import Eraser
 
@@ -66,7 +66,7 @@ class Edge:
         picture, valid = self._show(self._number, image)
         self._number += 1
         png = encode_environment(picture, valid)
-        environment = Environment.of(key, png, *SHAPE, float(np.float32(valid.mean())), self._number)
+        environment = environment_of(key, png, self._number)
         return environment, PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS), poses
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from privcam_cli.audit.inversion import InversionAttack, _ssim
-from privcam_core.images import encode_environment
-from privcam_core.omega import Embedding, Environment, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
+from privcam_core.images import encode_environment, environment_of
+from privcam_core.omega import Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
 
 HEIGHT, WIDTH = 120, 160
 GREY = encode_environment(np.zeros((HEIGHT, WIDTH, 3), np.uint8), np.zeros((HEIGHT, WIDTH), bool))
 KEY = SyncKey("cam", 1, 10**18)
-ENVIRONMENT = Environment.of(KEY, GREY, HEIGHT, WIDTH, 0.0, 1)
+ENVIRONMENT = environment_of(KEY, GREY, 1)
 REPORT = PrivacyReport(0.1, 1.0, 0.0, Verdict.PASS)
 POSE = SubjectPose(1, (40.0, 10.0, 80.0, 110.0), np.tile(np.float32([60, 60, 0.9]), (17, 1)))
 

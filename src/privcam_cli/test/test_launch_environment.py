@@ -66,12 +66,19 @@ def test_too_little_shared_memory_is_reported_with_what_to_do() -> None:
     assert "mount a tmpfs" in str(shared_memory_warning(1, Path("/no/such/folder")))
 
 
-def test_profile_has_one_shared_memory_transport_whose_messages_fit_its_segment() -> None:
+def test_profile_has_shared_memory_whose_messages_fit_its_segment_and_the_loopback_and_no_other_transport() -> None:
     root = ElementTree.parse(REPOSITORY / "config" / "fastdds_shm.xml").getroot()
-    values = {element.tag.rpartition("}")[2]: (element.text or "").strip() for element in root.iter()}
-    assert values["type"] == "SHM"
-    assert int(values["segment_size"]) == int(values["maxMessageSize"]) == SEGMENT_BYTES
-    assert values["useBuiltinTransports"] == "false"
+    transports = {}
+    for element in root.iter():
+        if element.tag.endswith("}transport_descriptor"):
+            values = {part.tag.rpartition("}")[2]: (part.text or "").strip() for part in element.iter()}
+            transports[values["type"]] = values
+    assert set(transports) == {"SHM", "UDPv4"}
+    memory = transports["SHM"]
+    assert int(memory["segment_size"]) == int(memory["maxMessageSize"]) == SEGMENT_BYTES
+    addresses = [element.text for element in root.iter() if element.tag.endswith("}address")]
+    assert addresses == ["127.0.0.1"]
+    assert [element.text for element in root.iter() if element.tag.endswith("}useBuiltinTransports")] == ["false"]
 
 
 def test_rviz_shows_the_default_camera_with_profiles_that_match_any_publisher_of_pictures() -> None:

@@ -271,7 +271,7 @@ def test_edge_launch_runs_one_process_per_node_in_the_namespace_of_its_camera() 
     processes = shipped("edge", camera_id="room1", source="7")
     assert [p.name for p in processes] == EDGE
     assert {p.namespace for p in processes} == {"/room1"}
-    assert all(p.respawn and p.respawn_delay == 1.0 for p in processes)
+    assert all(p.respawn and p.respawn_delay == 0.5 for p in processes)
     assert Parameter("source", "7") in processes[0].parameters
 
 

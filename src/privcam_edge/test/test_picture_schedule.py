@@ -134,6 +134,12 @@ def test_answer_is_whole_for_somebody_who_has_nothing_or_unknown_ones_or_the_pic
     assert schedule.answer(wanted, [wanted.digest]) == wanted
 
 
+def test_picture_that_was_an_answer_is_a_base_of_the_next_one(schedule: PictureSchedule) -> None:
+    schedule.make(room(40))
+    schedule.answer(room(10), [])
+    assert schedule.answer(room(11), [room(10).digest]).base == room(10).digest
+
+
 def test_answer_changes_nothing_of_what_is_due(schedule: PictureSchedule) -> None:
     schedule.make(room())
     schedule.answer(room(5), [room().digest])
@@ -141,9 +147,10 @@ def test_answer_changes_nothing_of_what_is_due(schedule: PictureSchedule) -> Non
 
 
 def test_only_the_newest_pictures_are_bases(schedule: PictureSchedule) -> None:
-    pictures = [room(rows) for rows in range(KEPT_PICTURES + 1)]
+    pictures = [room(rows) for rows in range(KEPT_PICTURES)]
     for picture in pictures:
         schedule.make(picture)
+    assert schedule.answer(pictures[-1], [pictures[0].digest]).base
     assert not schedule.answer(room(40), [pictures[0].digest]).base
     assert all(schedule.answer(room(40), [picture.digest]).base for picture in pictures[1:])
 

@@ -307,6 +307,7 @@ def test_picture_is_kept_once_while_an_omega_names_it(queue: OmegaQueue) -> None
         assert found is not None
         assert found.n == 2 * frame, "the newest Ω with it"
         assert cdr.decode(found.payload).environment.digest == digest
+    assert queue.picture(bytes(32)) is None
     count = len(levels)
     assert queue.kept_bytes == 2 * count * SIZE + count * WHOLE
     queue.acknowledge("cloud", START + 3)
@@ -315,10 +316,6 @@ def test_picture_is_kept_once_while_an_omega_names_it(queue: OmegaQueue) -> None
     queue.acknowledge("cloud", START + 10**6)
     assert [queue.picture(digest) is not None for digest in digests] == [False] * 3 + [True] * SPARE_PICTURES
     assert queue.kept_bytes == SIZE + SPARE_PICTURES * WHOLE
-
-
-def test_picture_of_nobody_is_none(queue: OmegaQueue) -> None:
-    assert queue.picture(bytes(32)) is None
 
 
 def test_omegas_are_put_while_others_ask(queue: OmegaQueue) -> None:
@@ -347,7 +344,6 @@ def test_nobody_else_may_read_the_queue(tmp_path: Path) -> None:
     assert folder == tmp_path / "state" / "queue" / "room1"
 
 
-def test_closing_twice_is_harmless(tmp_path: Path) -> None:
-    queue = OmegaQueue(tmp_path / "q")
+def test_closing_twice_is_harmless(queue: OmegaQueue) -> None:
     queue.close()
     queue.close()

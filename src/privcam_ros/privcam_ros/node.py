@@ -32,6 +32,15 @@ STREAM = QoSProfile(
     durability=QoSDurabilityPolicy.VOLATILE,
 )
 
+# Finished Ω on their way to the queue on disk: what does not reach it is lost, so a busy gateway may fall behind by
+# some seconds here.
+FINISHED = QoSProfile(
+    history=QoSHistoryPolicy.KEEP_LAST,
+    depth=128,
+    reliability=QoSReliabilityPolicy.RELIABLE,
+    durability=QoSDurabilityPolicy.VOLATILE,
+)
+
 DIAGNOSTICS_PERIOD_S = 1.0
 # A part waits this long for the others of its frame: as long as the raw frame itself exists.
 JOIN_TIMEOUT_S = 1.0

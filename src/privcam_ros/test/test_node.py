@@ -207,7 +207,7 @@ class Ready(Named):
         super().__init__()
         print("ready", flush=True)
 
-sys.exit(run(*(globals()[name] if name != "None" else lambda: None for name in sys.argv[1].split(","))))
+sys.exit(run(*(globals()[name] for name in sys.argv[1].split(","))))
 """
 
 
@@ -239,7 +239,7 @@ def test_node_that_cannot_start_ends_the_process_with_its_reason_and_stops_the_o
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_the_process_cleanly(number: signal.Signals) -> None:
-    with start("None", "Ready") as process:
+    with start("Ready") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)

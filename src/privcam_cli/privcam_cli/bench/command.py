@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 
 from privcam_cli.bench.bits import measure_bits
 from privcam_cli.bench.cameras import measure_cameras
-from privcam_cli.bench.figures import bits_figure, cameras_figure, hostile_figure, speed_figure
+from privcam_cli.bench.figures import bits_figure, cameras_figure, hostile_figure, recovery_figure, speed_figure
 from privcam_cli.bench.hostile import measure_hostile
+from privcam_cli.bench.recovery import measure_recovery
 from privcam_cli.bench.replay import record
 from privcam_cli.bench.speed import measure_speed
 from privcam_cli.clip import ClipError, demo_clip
@@ -28,7 +30,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--source", help="video file (default: the clip of the demo)")
     parser.add_argument("--only", help=f"parts to measure, of {','.join(PARTS)} (default {','.join(DEFAULT)})")
     parser.add_argument("--frames", type=int, default=250, help="speed: frames per measurement (default 250)")
-    parser.add_argument("--composed", action="store_true", help="speed: measure the graph with one process per side")
+    parser.add_argument("--composed", action="store_true", help="speed, recovery: with one process per side")
+    parser.add_argument("--runs", type=int, default=1, help="recovery: kills of each, the longest counts (default 1)")
     parser.add_argument("--seconds", type=float, default=60.0, help="bits: length of the looped clip (default 60)")
     parser.add_argument("--count", type=int, default=100_000, help="hostile: how many for the gate (default 100000)")
     parser.add_argument("--cameras", type=int, metavar="N", help="cameras alone: how many one core of the cloud serves")
@@ -87,7 +90,22 @@ def _hostile(_source: Path, options: argparse.Namespace, out: Path) -> dict[str,
     return {"hostile": found}
 
 
-PARTS: dict[str, Part] = {"speed": _speed, "bits": _bits, "cameras": _cameras, "hostile": _hostile}
+def _recovery(source: Path, options: argparse.Namespace, out: Path) -> dict[str, Any]:
+    say(f"recovery: kill -9 of every node and of both sides, {options.runs} times each")
+    # Launchers live in sessions of their own: whoever ends this with SIGTERM must not leave them behind.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    found = measure_recovery(source, out / "recovery", composed=options.composed, runs=options.runs)
+    recovery_figure(found, out / "recovery.png")
+    return {"recovery_composed" if options.composed else "recovery": found}
+
+
+PARTS: dict[str, Part] = {
+    "speed": _speed,
+    "bits": _bits,
+    "cameras": _cameras,
+    "hostile": _hostile,
+    "recovery": _recovery,
+}
 DEFAULT = ("speed", "bits", "cameras")
 
 

@@ -100,3 +100,22 @@ def hostile_figure(result: dict[str, Any], path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def recovery_figure(result: dict[str, Any], path: Path) -> None:
+    """Draw how long each node and each side was away after a kill -9, every time that was measured."""
+    names = list(result["all_seconds"])
+    figure, axes = plt.subplots(figsize=(7, 0.35 * len(names) + 1.5), layout="constrained")
+    for row, name in enumerate(names):
+        times = [value for value in result["all_seconds"][name] if value is not None]
+        axes.plot(times, [row] * len(times), "o", color=ORANGE if name.startswith("whole") else BLUE)
+    axes.axvline(result["limit_s"], color=GREY, linestyle=":")
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set(
+        title=f"back after kill -9: {'one process a side' if result['composed'] else 'one process a node'}",
+        xlabel="s from the kill to the first result of something captured after it",
+        xlim=(0, None),
+    )
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

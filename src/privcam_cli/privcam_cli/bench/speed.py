@@ -13,6 +13,7 @@ import psutil
 from privcam_cli.demo import START_TIMEOUT_S, free_endpoint
 from privcam_cli.graph import Graph, free_domain
 from privcam_cli.observer import Observations, Observer
+from privcam_cli.side import node_name
 from privcam_core import cdr
 from privcam_core.omega import SyncKey
 from privcam_edge.link.gate import Gate
@@ -191,20 +192,6 @@ class Load:
             except psutil.NoSuchProcess:
                 loads[name] = {}
         return loads
-
-
-def node_name(process: psutil.Process) -> str:
-    """Return the name of the node that a process runs, empty for any other process."""
-    try:
-        words = process.cmdline()
-    except psutil.Error:
-        return ""
-    for word in words:
-        if word.startswith("__node:="):
-            return word.removeprefix("__node:=")
-        if word.endswith("_composed"):
-            return Path(word).name
-    return ""
 
 
 def _cpu_s(process: psutil.Process) -> float:

@@ -55,13 +55,8 @@ class PictureSchedule:
     def answer(self, environment: Environment, have: Collection[bytes]) -> Environment:
         """Return a whole environment as it is sent to somebody who has the pictures with these digests."""
         with self._lock:
+            self._keep(environment)  # whoever asks for the next one has it
             return self._made(environment, have)
-
-    def find(self, digest: bytes) -> Environment | None:
-        """Return the whole environment with this digest, None if it is not kept here any more."""
-        with self._lock:
-            kept = self._kept.get(digest)
-            return kept[0] if kept else None
 
     def _keep(self, environment: Environment) -> None:
         if environment.digest not in self._kept:

@@ -25,15 +25,13 @@ BACKLOG_BYTES = 128 * 1024
 # Live Ω overtake everything on a line that is full; pictures and the backlog take what is left.
 LIVE, LATER = zenoh.Priority.REAL_TIME, zenoh.Priority.BACKGROUND
 
-Change = Callable[[bool], None]
-
 
 class EdgeLink:
     """Sends the Ω of one camera, and keeps them until the cloud has them. `send` never waits for the network.
 
     settings: of the Zenoh session (`privcam_core.wire.connect_settings` and what `privcam_core.access` adds). queue,
-    pictures: of this camera. on_change: told whenever the first cloud is there, or the last one gone, on a thread of
-    Zenoh. Questions that are refused are counted in `refused`. Everything given to `send` must have passed the gate.
+    pictures: of this camera. Questions that are refused are counted in `refused`. Everything given to `send` must have
+    passed the gate.
     """
 
     def __init__(
@@ -42,14 +40,10 @@ class EdgeLink:
         settings: Mapping[str, str],
         queue: OmegaQueue,
         pictures: PictureSchedule,
-        *,
-        on_change: Change | None = None,
     ) -> None:
         self._key = key_expression(camera_id)
         self._queue = queue
         self._pictures = pictures
-        self._on_change = on_change
-        self._others: set[str] = set()  # who is connected now, by Zenoh id
         self._counting = threading.Lock()
         self._sending = Sending(queue)
         self.sent = 0
@@ -76,7 +70,8 @@ class EdgeLink:
     @property
     def connected(self) -> bool:
         """Whether somebody is at the other end now."""
-        return bool(self._others)
+        # Asked for: the event that a transport is gone may come much later, with the next one's.
+        return not self._session.is_closed() and bool(self._session.info.transports())
 
     @property
     def refused(self) -> Counter[Reason]:
@@ -105,7 +100,6 @@ class EdgeLink:
         """Leave the network. A second call does nothing."""
         if not self._session.is_closed():
             self._session.close()  # type: ignore[no-untyped-call]
-            self._others.clear()
             self._worker.shutdown(wait=True, cancel_futures=True)
 
     def __enter__(self) -> "EdgeLink":
@@ -132,15 +126,8 @@ class EdgeLink:
         self.sent_bytes += len(payload) + len(attachment)
 
     def _note_transport(self, event: zenoh.TransportEvent) -> None:
-        before = self.connected
         if event.kind == zenoh.SampleKind.PUT:
-            self._others.add(str(event.transport.zid))
             self._sending.start_over()
-        else:
-            # The end of an old connection may be told after the beginning of the next one of the same cloud.
-            self._others = {str(transport.zid) for transport in self._session.info.transports()}
-        if self._on_change is not None and self.connected != before:
-            self._on_change(self.connected)
 
     def _take_question(self, kind: type[Question], query: zenoh.Query) -> None:
         if not self._session.is_closed():
