@@ -292,8 +292,8 @@ def test_bridge_without_a_cloud_warns_and_goes_on(log: Path) -> None:
         wait_until(lambda: publisher.get_subscription_count() > 0, "the bridge to listen")
         for frame_id in range(1, count + 1):
             publisher.publish(to_msg(omega(frame_id)))
-        # All of them went through, although nobody took one: the bridge did not wait for the network.
-        status = wait_for_status(spy, "/cam/bridge", lambda s: values(s).get("unsent") == str(count), "all Ω")
+        # All of them were kept, although nobody took one: the bridge did not wait for the network.
+        status = wait_for_status(spy, "/cam/bridge", lambda s: values(s).get("queued") == str(count), "all Ω")
         assert values(status)["passed"] == str(count)
         assert values(status)["sent"] == "0"
         assert status.level == DiagnosticStatus.WARN
@@ -311,7 +311,7 @@ def test_endpoint_that_others_could_reach_is_refused(package: str, parameter: st
         assert bridge.wait() == 1
     assert repr(endpoint) in bridge.said
     assert "is not a loopback address" in bridge.said
-    assert "Use 127.0.0.1" in bridge.said
+    assert "make them with `privcam keys`" in bridge.said
 
 
 def test_second_cloud_on_the_same_endpoint_is_refused(log: Path, tmp_path: Path) -> None:

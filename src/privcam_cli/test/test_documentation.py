@@ -205,7 +205,7 @@ def test_numbers_in_the_wire_document_are_those_of_the_code():
     text = (ROOT / "docs/wire.md").read_text(encoding="utf-8")
     for sentence in (
         f"every {sending.PLAIN_EVERY}th, is plain",
-        f"as many as {session.BACKLOG_BYTES // 1024} KiB hold when unpacked",
+        f"as many as {session.BACKLOG_BYTES // 1024} KiB hold as they are sent",
         f"up to {wire.MAX_HAVE} pictures that a patch may be made on",
         f"it knows at most {queue.MAX_CONSUMERS}",
         f"payloads of the newest {packing.KEPT_PAYLOADS} numbers",

@@ -46,7 +46,8 @@ def picture(level: int = 90) -> bytes:
 
 def omega(frame: int = 1, level: int = 90, camera: str = "room1", values: int = 1) -> Omega:
     key = SyncKey(camera, frame, START + frame)
-    z = Embedding("hog-1", (values,), 0.5, bytes(values), 0.25, 1.0)
+    data = np.random.default_rng(frame).bytes(values)  # as noise is: it does not pack
+    z = Embedding("hog-1", (values,), 0.5, data, 0.25, 1.0)
     return Omega(key, environment_of(key, picture(level), 1), [], z, PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS))
 
 

@@ -13,13 +13,20 @@ from privcam_cli.bench.bits import measure_bits
 from privcam_cli.bench.cameras import measure_cameras
 from privcam_cli.bench.figures import bits_figure, cameras_figure, hostile_figure, recovery_figure, speed_figure
 from privcam_cli.bench.hostile import measure_hostile
+from privcam_cli.bench.outage import measure_outages
 from privcam_cli.bench.recovery import measure_recovery
 from privcam_cli.bench.replay import record
 from privcam_cli.bench.speed import measure_speed
 from privcam_cli.clip import ClipError, demo_clip
+from privcam_cli.outage.network import unavailable
 
 # Seconds of Ω that are recorded to be replayed as many cameras.
 RECORDED_S = 10.0
+
+
+class BenchError(Exception):
+    """A part cannot be measured here. The message says why."""
+
 
 Part = Callable[[Path, argparse.Namespace, Path], dict[str, Any]]
 
@@ -35,6 +42,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="bits: length of the looped clip (default 60)")
     parser.add_argument("--count", type=int, default=100_000, help="hostile: how many for the gate (default 100000)")
     parser.add_argument("--cameras", type=int, metavar="N", help="cameras alone: how many one core of the cloud serves")
+    parser.add_argument("--outage-s", type=float, default=60.0, help="outage: how long the line is down (default 60)")
     parser.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for the results")
     options = parser.parse_args(argv)
     chosen = options.only.split(",") if options.only else (["cameras"] if options.cameras else list(DEFAULT))
@@ -55,7 +63,11 @@ def main(argv: Sequence[str]) -> int:
     # Parts that were measured before stay: together they take longer than anybody likes to wait.
     result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     for name in chosen:
-        result.update(PARTS[name](source, options, out))
+        try:
+            result.update(PARTS[name](source, options, out))
+        except BenchError as error:
+            say(str(error))
+            return 1
         result["cores"] = os.cpu_count()
         file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     say(f"results: {file}, figures beside")
@@ -99,12 +111,21 @@ def _recovery(source: Path, options: argparse.Namespace, out: Path) -> dict[str,
     return {"recovery_composed" if options.composed else "recovery": found}
 
 
+def _outage(_source: Path, options: argparse.Namespace, _out: Path) -> dict[str, Any]:
+    reason = unavailable()
+    if reason:
+        raise BenchError(f"outage: {reason}")
+    say(f"outage: the line down for {options.outage_s:.0f} s, in three scenarios")
+    return {"outage": measure_outages(options.outage_s, say)}
+
+
 PARTS: dict[str, Part] = {
     "speed": _speed,
     "bits": _bits,
     "cameras": _cameras,
     "hostile": _hostile,
     "recovery": _recovery,
+    "outage": _outage,
 }
 DEFAULT = ("speed", "bits", "cameras")
 

@@ -17,8 +17,8 @@ from privcam_core.wire import BacklogQuestion, Label, PictureQuestion, Question
 
 # An edge is told this often what is safe, and asked whether there is more where nothing came for so long.
 POLL_S = 1.0
-# Where an answer brought something, the next question follows after this: some 500 Ω per second.
-HURRY_S = 0.25
+# Where an answer brought something, the next question follows after this: some 800 Ω per second.
+HURRY_S = 0.1
 # The complete stream waits longer for a picture than the live one: nobody looks at it now.
 COMPLETE_HOLD, COMPLETE_HOLD_S = 4096, 60.0
 
@@ -107,13 +107,17 @@ class Cameras:
                 if alive:
                     self._pictures.came(camera_id)
 
-    def start_complete(self, camera_id: str, stamp_ns: int) -> None:
-        """Whoever keeps the complete stream of a camera has begun, and has it up to this stamp, 0: nothing."""
+    def start_complete(self, camera_id: str, stamp_ns: int, begin: Callable[[], None] = lambda: None) -> None:
+        """Whoever keeps the complete stream of a camera has begun, and has it up to this stamp, 0: nothing.
+
+        begin: called between what is handed on before and after that.
+        """
         with self._lock:
             camera = self._cameras.get(camera_id)
             if camera is not None:
                 camera.intake.complete_from(stamp_ns)
                 camera.safe_ns = stamp_ns
+                begin()
 
     def kept(self, camera_id: str, stamp_ns: int) -> None:
         """Everything of a camera up to this stamp is safe: its edge may forget it."""

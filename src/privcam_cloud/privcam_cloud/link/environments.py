@@ -59,6 +59,6 @@ class PictureLane:
             else:
                 break
             self._waiting.popleft()
-        for digest in {omega.environment.digest for _, omega in self._waiting}:
+        for digest in dict.fromkeys(omega.environment.digest for _, omega in self._waiting):  # the oldest first
             self._pictures.want(self._waiting[0][1].key.camera_id, digest)
         return ready

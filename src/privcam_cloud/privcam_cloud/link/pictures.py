@@ -86,17 +86,16 @@ class Pictures:
         self._came[camera_id] = self._clock()
 
     def want(self, camera_id: str, digest: bytes) -> None:
-        """Ask for a picture when it is time to."""
+        """Ask for a picture when it is time to, one of a camera at a time: the next may be a patch on it."""
         key, now = (camera_id, digest), self._clock()
-        if key in self._asking:
-            return
         have = tuple(known for camera, known in reversed(self._known) if camera == camera_id)
         if key not in self._wanted:
             missed = now - self._came.get(camera_id, -np.inf) < MISSED_S
             self._wanted[key] = now if have and not missed else -np.inf
             while len(self._wanted) > MAX_WANTED:
                 del self._wanted[next(iter(self._wanted))]
-        if now - self._wanted[key] >= self._grace_s:
+        asking = any(camera == camera_id for camera, _ in self._asking)
+        if not asking and now - self._wanted[key] >= self._grace_s:
             self._asking.add(key)
             self._ask(camera_id, digest, have[:MAX_HAVE])
 

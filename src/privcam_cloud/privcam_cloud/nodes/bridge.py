@@ -1,9 +1,11 @@
 """bridge_node of the cloud: Ω from Zenoh back to ROS, each bound to its environment."""
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import zenoh
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -55,20 +57,24 @@ class BridgeNode(PrivcamNode[Parameters]):
             enable_refusal_log(zenoh.init_log_from_env_or)
         self._live: dict[str, PictureRepeater] = {}
         self._record: dict[str, PictureRepeater] = {}
+        self._from: dict[str, Any] = {}
+        self._published: Counter[str] = Counter()  # of the complete stream
         for name in names:
             space = own_space(self, name, names)
             self._live[name] = PictureRepeater(self.create_publisher(OmegaMsg, f"{space}omega", STREAM), REPEAT_S)
             if given.recorded:
                 record = self.create_publisher(OmegaMsg, f"{space}record/omega", RECORD)
                 self._record[name] = PictureRepeater(record, inf)
+                self._from[name] = self.create_publisher(SyncKeyMsg, f"{space}record/from", KEPT)
                 self.create_subscription(SyncKeyMsg, f"{space}record/start", self._start, KEPT)
                 self.create_subscription(SyncKeyMsg, f"{space}record/kept", self._keep, STREAM)
         self._cameras = Cameras(
             names, given.consumer, recorded=given.recorded, on_live=self._publish_live, on_complete=self._publish_record
         )
+        self.create_timer(HURRY_S, self._cameras.tick)
+        # The last: a session that nobody closes keeps the process from ending.
         self._link = CloudLink(settings, self._cameras)
         self._cameras.connect(self._link)
-        self.create_timer(HURRY_S, self._cameras.tick)
 
     def _publish_live(self, camera_id: str, omegas: Sequence[Omega]) -> None:
         try:
@@ -81,13 +87,19 @@ class BridgeNode(PrivcamNode[Parameters]):
         try:
             for omega in omegas:
                 self._record[camera_id](omega)
+                self._published[camera_id] += 1
         except Exception as error:
             self.fail(f"Ω of {camera_id} not recorded: {type(error).__name__}: {error}")
 
     def _start(self, key: SyncKeyMsg) -> None:
-        if key.camera_id in self._record:
-            self._record[key.camera_id].forget()
-        self._cameras.start_complete(key.camera_id, stamp_from_msg(key.stamp))
+        camera_id = key.camera_id
+
+        def begin() -> None:
+            self._record[camera_id].forget()
+            number = self._published[camera_id] + 1
+            self._from[camera_id].publish(SyncKeyMsg(camera_id=camera_id, frame_id=number, stamp=key.stamp))
+
+        self._cameras.start_complete(camera_id, stamp_from_msg(key.stamp), begin)
 
     def _keep(self, key: SyncKeyMsg) -> None:
         self._cameras.kept(key.camera_id, stamp_from_msg(key.stamp))

@@ -1,7 +1,9 @@
 """How the cloud bridge and whoever keeps the complete stream of a camera talk to each other.
 
 `record/omega`, `record/report`: the complete stream. `record/start`: the keeper begins, and has everything up to this
-κ (stamp 0: nothing). `record/kept`: by now it has everything up to this κ safely.
+κ (stamp 0: nothing). `record/from`: the bridge's answer: behind this stamp the stream goes on with the publication of
+`record/omega` that has the number in frame_id; one that is missing after it was lost between the two, and the keeper
+has to begin again. `record/kept`: by now it has everything up to this κ safely.
 """
 
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy

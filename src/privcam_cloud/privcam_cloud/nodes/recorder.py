@@ -3,6 +3,7 @@
 import functools
 import sys
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import Omega, SceneReport, SyncKey
 from sensor_msgs.msg import CompressedImage
 
+from privcam_cloud.evidence.continuity import Continuity
 from privcam_cloud.evidence.newest import newest_stamp
 from privcam_cloud.evidence.recorder import BagRecorder, RecordingStopped
 from privcam_cloud.nodes.record import KEPT, RECORD
 from privcam_core import cdr
-from privcam_ros.convert import stamp_to_msg
+from privcam_ros.convert import stamp_from_msg, stamp_to_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
 
@@ -50,19 +52,21 @@ class RecorderNode(PrivcamNode[Parameters]):
         super().__init__("recorder", Parameters, namespace)
         given = self.parameters
         self._camera_id = camera_id or given.camera_id
-        folder = Path(given.path) / camera_id / "bag" if camera_id else Path(given.path)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(given.path, camera_id) if camera_id else Path(given.path)
         self._recorder = BagRecorder(folder, flush_s=given.flush_s)
         self.facts["bag"] = str(self._recorder.path)
         self._newest = {
             topic: newest_stamp(self._recorder.earlier, self.resolve_topic_name(topic), schema=topic == OMEGA)
             for topic in (OMEGA, REPORT)
         }
+        self._continuity: Continuity[Callable[[], None]] = Continuity()
+        self.create_subscription(SyncKey, "record/from", self._begin, KEPT)
         for topic, (kind, name) in KINDS.items():
             complete = given.complete and topic != PICTURE
             write = functools.partial(self._write, topic, self.resolve_topic_name(topic), name)
             source = f"record/{topic}" if complete else topic
-            self.create_subscription(kind, source, write, RECORD if complete else STREAM, raw=True)
+            take = functools.partial(self._take, write) if complete and topic == OMEGA else write
+            self.create_subscription(kind, source, take, RECORD if complete else STREAM, raw=True)
         self._kept = self.create_publisher(SyncKey, "record/kept", STREAM)
         self._started = self.create_publisher(SyncKey, "record/start", KEPT)
         self._started.publish(self._position())
@@ -71,6 +75,15 @@ class RecorderNode(PrivcamNode[Parameters]):
     def _position(self) -> SyncKey:
         stamp_ns = self._newest[OMEGA]
         return SyncKey(camera_id=self._camera_id, stamp=stamp_to_msg(stamp_ns) if stamp_ns else Time())
+
+    def _begin(self, key: SyncKey) -> None:
+        if stamp_from_msg(key.stamp) <= self._newest[OMEGA]:
+            for write in self._continuity.begin(key.frame_id):
+                write()
+
+    def _take(self, write: Callable[[bytes], None], payload: bytes, info: Mapping[str, Any]) -> None:
+        for ready in self._continuity.take(info["publication_sequence_number"], functools.partial(write, payload)):
+            ready()
 
     def _write(self, topic: str, absolute: str, name: str, payload: bytes) -> None:
         try:
@@ -99,8 +112,9 @@ class RecorderNode(PrivcamNode[Parameters]):
             self.end(1)
             return
         self._kept.publish(self._position())
-        if str(bag) != self.facts["bag"]:
-            # Another bag was begun: it needs the picture of the room, which the bridge sends when somebody starts.
+        if str(bag) != self.facts["bag"] or (self.parameters.complete and not self._continuity.open):
+            # Another bag needs the picture of the room, which the bridge sends when somebody starts. Or something was
+            # lost between the two: the bridge begins again behind what is here.
             self.facts["bag"] = str(bag)
             self._started.publish(self._position())
 

@@ -26,6 +26,11 @@ class Sending:
         """Send the next live Ω plain: somebody who has none may have come."""
         self._since_plain = PLAIN_EVERY
 
+    def help_on(self) -> None:
+        """Send a live Ω plain soon: somebody has a gap, and cannot read what is packed against something in it."""
+        if self._since_plain >= PLAIN_EVERY // 3:
+            self.start_over()
+
     def live(self, row: Row) -> tuple[Label, bytes]:
         """Return an Ω as it travels at once: packed against the one before, or plain."""
         before, self._before = self._before, row
@@ -35,10 +40,20 @@ class Sending:
         self._since_plain = 1
         return self._plain(row.n), row.payload
 
-    def backlog(self, rows: Sequence[Row]) -> list[tuple[Label, bytes]]:
-        """Return consecutive Ω as an answer: the first one plain, each other packed against the one before it."""
-        packed = [(Label(row.n, before.n), pack(row.payload, before.payload)) for before, row in pairwise(rows)]
-        return [(self._plain(row.n), row.payload) for row in rows[:1]] + packed
+    def backlog(self, rows: Sequence[Row], *, max_bytes: int) -> list[tuple[Label, bytes]]:
+        """Return consecutive Ω as an answer: the first one plain, each other packed against the one before it.
+
+        max_bytes: of payloads as they are sent; at least the first one is.
+        """
+        answer = [(self._plain(row.n), row.payload) for row in rows[:1]]
+        total = sum(len(payload) for _, payload in answer)
+        for before, row in pairwise(rows):
+            packed = pack(row.payload, before.payload)
+            total += len(packed)
+            if total > max_bytes:
+                break
+            answer.append((Label(row.n, before.n), packed))
+        return answer
 
     def picture(self, n: int, omega: Omega, environment: Environment) -> tuple[Label, bytes]:
         """Return an Ω once more, with its picture, whole or as a patch."""

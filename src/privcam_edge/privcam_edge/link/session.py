@@ -20,8 +20,11 @@ from privcam_edge.link.sending import Sending
 
 _log = logging.getLogger(__name__)
 
-# Answers to one question for a backlog, in bytes of plain payloads; the asker asks again. A second of a slow line.
-BACKLOG_BYTES = 128 * 1024
+# One answer to a question for a backlog, as it is sent: most of a second on a slow line, for so long it delays what is
+# live. The asker asks again.
+BACKLOG_BYTES = 24 * 1024
+# And so much of the queue is looked at for it.
+_READ_BYTES = 128 * 1024
 # Live Ω overtake everything on a line that is full; pictures and the backlog take what is left.
 LIVE, LATER = zenoh.Priority.REAL_TIME, zenoh.Priority.BACKGROUND
 
@@ -172,9 +175,9 @@ class EdgeLink:
         self._queue.acknowledge(question.consumer, question.ack_ns)
         if question.after_ns is None:
             return []
-        # Whoever has a gap cannot read what is packed against something in it: the next live one is plain.
-        self._sending.start_over()
-        return self._sending.backlog(self._queue.after(question.after_ns, max_bytes=BACKLOG_BYTES))
+        self._sending.help_on()
+        rows = self._queue.after(question.after_ns, max_bytes=_READ_BYTES)
+        return self._sending.backlog(rows, max_bytes=BACKLOG_BYTES)
 
     def _picture(self, question: PictureQuestion) -> tuple[Label, bytes]:
         row = self._queue.picture(question.digest)

@@ -59,11 +59,12 @@ class BridgeNode(PrivcamNode[Parameters]):
             max_age_s=given.queue_hours * 3600.0,
         )
         self._gate = Gate(given.camera_id, max_rate_hz=given.max_rate_hz, last=self._queue.last_key())
-        self._link = EdgeLink(given.camera_id, settings, self._queue, PictureSchedule(refresh_s=given.refresh_s))
         # What has passed, for users who bring a bridge of their own: it must never see anything else.
         self._passed = PictureRepeater(self.create_publisher(Omega, "omega_out", STREAM), REPEAT_S)
         # Raw: the gate checks the very bytes, before anything has trusted their structure.
         self.create_subscription(Omega, "omega", self._pass, FINISHED, raw=True)
+        # The last: a session that nobody closes keeps the process from ending.
+        self._link = EdgeLink(given.camera_id, settings, self._queue, PictureSchedule(refresh_s=given.refresh_s))
 
     def _pass(self, payload: bytes) -> None:
         try:
