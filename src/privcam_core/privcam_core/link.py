@@ -17,6 +17,8 @@ def camera_end(camera_id: str, endpoints: str, credentials: str = "") -> tuple[d
     endpoints: of one or more clouds, separated by blanks. credentials: folder, or empty on the loopback.
     Raises ValueError for an endpoint that may not be used, and for credentials that cannot.
     """
+    if not endpoints.split():
+        raise ValueError(f"endpoint: {endpoints!r} names no cloud; give one, or several separated by blanks")
     known = load(Path(credentials), role=Role.CAMERA, camera_id=camera_id) if credentials else None
     settings = connect_settings([checked_endpoint(text, secured=known is not None) for text in endpoints.split()])
     if known is None:
