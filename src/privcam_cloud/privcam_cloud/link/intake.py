@@ -197,9 +197,11 @@ class Answer:
     def take(self, label: Label, payload: bytes) -> Arrived:
         """Take the next Ω. After one that is missing the rest is not taken: it is asked for again.
 
+        The first of an answer, and no other, is plain: so a first one that is missing is noticed too.
         Raises Rejected as `Intake.put` does.
         """
-        if self._broken or (self._n and label.n != self._n + 1):
+        follows_on = label.n == self._n + 1 if self._n else not label.ref
+        if self._broken or not follows_on:
             self._broken = True
             return Arrived()
         self._broken = True  # unless all goes well

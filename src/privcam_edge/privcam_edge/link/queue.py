@@ -75,7 +75,8 @@ class OmegaQueue:
             self._open()
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):  # locked, full or not writable: the file itself is good
-                raise
+                where = f"{self._path}: {error}; is another bridge of this camera running, or the disk full?"
+                raise sqlite3.OperationalError(where) from error
             aside = self._path.with_suffix(f".broken-{int(clock())}")
             _log.error("%s cannot be read (%s); it is put aside as %s and what was in it is lost", FILE, error, aside)
             for suffix in ("", "-wal", "-shm"):
