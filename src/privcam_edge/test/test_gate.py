@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privcam_core import cdr
-from privcam_core.checks import Reason, Rejected
+from privcam_core.checks import MAX_AHEAD_NS, Reason, Rejected
 from privcam_core.images import FILL, decode_environment, encode_environment, picture_digest
 from privcam_core.omega import (
     Embedding,
@@ -24,7 +24,7 @@ from privcam_core.omega import (
 )
 from privcam_core.patches import encode_patch
 from privcam_edge import link
-from privcam_edge.link.gate import KNOWN_PICTURES, MAX_AHEAD_NS, Gate
+from privcam_edge.link.gate import KNOWN_PICTURES, Gate
 
 SECOND = 10**9
 START = 1_700_000_000 * SECOND

@@ -14,9 +14,6 @@ from typing import NoReturn
 from privcam_core import cdr
 from privcam_core.canonical import canonical
 from privcam_core.checks import (
-    MAX_AHEAD_NS as MAX_AHEAD_NS,
-)
-from privcam_core.checks import (
     Reason,
     Rejected,
     follows,
