@@ -178,6 +178,14 @@ def test_pieces_in_the_wire_document_lie_where_it_says():
         assert data[start : start + len(piece)] == piece, offset
 
 
+# So short that it is read before it is run.
+READER_LINES = 40
+
+
+def reader_of(text: str) -> str:
+    return re.search(r"## A reader of its own\n.*?```python\n(.*?)```", text, flags=re.DOTALL)[1]
+
+
 def test_wire_document_names_the_attachments_the_questions_and_the_endpoint():
     from privcam_core.wire import DEFAULT_ENDPOINT, TYPE_HASH, BacklogQuestion, Label, PictureQuestion, label_of
 
@@ -191,21 +199,26 @@ def test_wire_document_names_the_attachments_the_questions_and_the_endpoint():
     assert re.sub(r"=\d", "=<n>", packed.encode().decode()) + " " in text
     picture = PictureQuestion(bytes(32), (bytes(32),)).encode().replace("0" * 64, "<64 hex digits>")
     assert picture.replace(";have=", "[;have=") + ",...]" in text
-    assert (
-        re.sub(r"=\d", "=<ns>", BacklogQuestion("<name>", 1, 2).encode()).replace(";after=<ns>", "[;after=<ns>]")
-        in text
-    )
+    backlog = re.sub(r"=\d", "=<ns>", BacklogQuestion("<name>", 1, 2).encode())
+    assert backlog.replace(";after=<ns>", "[;after=<ns>[;most=<bytes>]]") in text
+    piece = PictureQuestion(bytes(32), at=1, most=1).encode().split(";", maxsplit=1)[1]
+    assert f"[;{piece.replace('=1', '=<bytes>')}]" in text
+    assert len([line for line in reader_of(text).splitlines() if line.strip()]) <= READER_LINES
     assert DEFAULT_ENDPOINT in text
 
 
 def test_numbers_in_the_wire_document_are_those_of_the_code():
+    from privcam_cloud.link import pace
     from privcam_core import cdr, omega, packing, patches, wire
-    from privcam_edge.link import queue, sending, session
+    from privcam_edge.link import pictures, queue, sending, session
 
     text = (ROOT / "docs/wire.md").read_text(encoding="utf-8")
     for sentence in (
         f"every {sending.PLAIN_EVERY}th, is plain",
-        f"as many as {session.BACKLOG_BYTES // 1024} KiB hold as they are sent",
+        f"as many as `most` (else {session.BACKLOG_BYTES // 1024} KiB) holds as they are sent",
+        f"A new one of at most {pictures.PUSH_BYTES // 1024} KiB",
+        f"asks for {pace.LEAST_BYTES // 1024} KiB first",
+        f"less than {pace.SHORT_S:g} s, for half where it took more than {pace.LONG_S:g} s",
         f"up to {wire.MAX_HAVE} pictures that a patch may be made on",
         f"it knows at most {queue.MAX_CONSUMERS}",
         f"payloads of the newest {packing.KEPT_PAYLOADS} numbers",

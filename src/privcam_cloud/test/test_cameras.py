@@ -39,8 +39,9 @@ class Asked:
     ended: Callable[[], None]
 
     def answer(self, *omegas: tuple[Label, bytes]) -> None:
-        for omega in omegas:
-            self.take(*omega)
+        for label, payload in omegas:
+            picture = isinstance(self.question, PictureQuestion)
+            self.take(replace(label, of=len(payload)) if picture else label, payload)
         self.ended()
 
 
@@ -50,6 +51,7 @@ class Bench:
     def __init__(self, *, recorded: bool, cameras: Sequence[str] = ("room1",)) -> None:
         self.now = 1000.0
         self.asked: list[Asked] = []
+        self.most: list[int] = []  # how much was asked for at once, each time
         self.live: list[tuple[str, int, bytes]] = []
         self.complete: list[tuple[str, int, bytes]] = []
         self.cameras = Cameras(
@@ -63,7 +65,8 @@ class Bench:
         self.cameras.connect(self)
 
     def ask(self, camera_id: str, question: Question, take: Take, ended: Callable[[], None]) -> None:
-        self.asked.append(Asked(camera_id, question, take, ended))
+        self.most.append(question.most)
+        self.asked.append(Asked(camera_id, replace(question, most=0), take, ended))
 
     def tick(self, after_s: float = 0.0) -> list[Question]:
         """Return what is asked for at this tick."""
@@ -218,6 +221,38 @@ def test_picture_is_asked_for_and_releases_what_waited_in_both_streams() -> None
     assert (bench.live, bench.complete) == ([("room1", 1, A)], [("room1", 1, A)])
 
 
+def test_large_picture_is_asked_for_in_pieces() -> None:
+    bench = Bench(recorded=False)
+    bench.cameras.alive("room1", True)
+    bench.put(sent(1))
+    label, payload = sent(1, picture=True)
+    third = len(payload) // 3 + 1
+    for at in range(0, len(payload), third):
+        one = bench.asked[-1]
+        assert one.question == PictureQuestion(whole(1).environment.digest, at=at)
+        one.take(replace(label, at=at, of=len(payload)), payload[at : at + third])
+        one.ended()
+    bench.tick()
+    assert bench.live == [("room1", 1, A)]
+    assert all(bench.most), "no piece is without a limit"
+
+
+@pytest.mark.parametrize(("at", "more"), [(1, 0), (0, 1)])
+def test_piece_that_was_not_asked_for_is_rejected_and_the_picture_asked_for_anew(at: int, more: int) -> None:
+    bench = Bench(recorded=False)
+    bench.cameras.alive("room1", True)
+    bench.put(sent(1))
+    label, payload = sent(1, picture=True)
+    with pytest.raises(Rejected) as rejection:
+        bench.asked[0].take(replace(label, at=at, of=len(payload) - more), payload)
+    assert rejection.value.reason == Reason.TYPE
+    bench.asked[0].ended()
+    bench.put(sent(2))
+    bench.tick(2.0)
+    bench.asked[-1].ended()
+    assert bench.asked[1].question == PictureQuestion(whole(1).environment.digest)
+
+
 def test_live_stream_waits_for_a_picture_less_long_than_the_complete_one() -> None:
     bench = started()
     bench.put(sent(2, B))
@@ -235,7 +270,7 @@ def test_wrong_picture_is_rejected_and_asked_for_again() -> None:
     omega = cdr.decode(payload)
     lie = cdr.encode(replace(omega, environment=replace(omega.environment, png=B)))
     with pytest.raises(Rejected) as rejection:
-        bench.asked[0].take(label, lie)
+        bench.asked[0].take(replace(label, of=len(lie)), lie)
     assert rejection.value.reason == Reason.DIGEST
     bench.asked[0].ended()
     bench.tick(2.1)

@@ -6,10 +6,11 @@ Key expression: `privcam/<camera_id>/omega`, the only one. Payload: Ω as `privc
     type=privcam_msgs/msg/Omega;hash=RIHS01_<64 hex digits>;schema=1;queue=<16 hex>;n=<n>;newest=<n>;lost=<count>
     n=<n>;ref=<n>
 
-Queries ask the edge (see `Question`); every answer is an Ω on the key of the question with such an attachment:
+Queries ask the edge (see `Question`); every answer is on the key of the question, an Ω with such an attachment, or
+where a question limits it a piece of one, with `;at=<bytes>;of=<bytes>` behind the first form:
 
-    privcam/<camera_id>/omega?digest=<64 hex digits>[;have=<64 hex digits>,...]     the picture with this digest
-    privcam/<camera_id>/omega/backlog?consumer=<name>;ack=<ns>[;after=<ns>]          what a cloud has, and still wants
+    privcam/<camera_id>/omega?digest=<64 hex digits>[;have=<64 hex digits>,...][;at=<bytes>;most=<bytes>]
+    privcam/<camera_id>/omega/backlog?consumer=<name>;ack=<ns>[;after=<ns>][;most=<bytes>]
 
 The backlog has a key of its own because whoever acknowledges lets the edge forget: a viewer may not.
 """
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import ClassVar
 
+from privcam_core import cdr
 from privcam_core.checks import Reason, Rejected
 from privcam_core.omega import CAMERA_ID, SCHEMA
 
@@ -62,7 +64,11 @@ _NUMBER = re.compile(r"0|[1-9]\d{0,18}", re.ASCII)
 _CONSUMER = re.compile(r"[a-z0-9_]{1,64}")
 _QUEUE = re.compile(r"[0-9a-f]{16}")
 _PLAIN = ("type", "hash", "schema", "queue", "n", "newest", "lost")
+_PIECE = (*_PLAIN, "at", "of")
 _PACKED = ("n", "ref")
+_PICTURE_QUESTIONS = tuple(("digest", *have, *piece) for have in ((), ("have",)) for piece in ((), ("at", "most")))
+_BACKLOG_QUESTIONS = tuple(("consumer", "ack", *more) for more in ((), ("after",), ("after", "most")))
+_QUESTION_NUMBERS = ("ack", "after", "at", "most")
 _MAX_TEXT = 1024
 
 
@@ -88,7 +94,8 @@ class Label:
     n: its number in the edge's queue, one more than that of the Ω before; from 1. ref: the number of the Ω against
     which the payload is packed, 0: plain. Of a plain one also: queue: names the queue, 16 hex digits; numbers of
     another queue begin anew. newest: the highest number in the queue. lost: how many Ω this queue ever had to drop
-    before a consumer had them.
+    before a consumer had them. at, of: the payload is a piece, from byte `at` on, of a plain Ω of `of` bytes; of is 0:
+    the payload is the Ω.
     """
 
     n: int
@@ -96,14 +103,17 @@ class Label:
     queue: str = ""
     newest: int = 0
     lost: int = 0
+    at: int = 0
+    of: int = 0
 
     def encode(self) -> bytes:
         """Return the attachment."""
         if self.ref:
             return f"n={self.n};ref={self.ref}".encode()
+        piece = f";at={self.at};of={self.of}" if self.of else ""
         return (
             f"type={TYPE_NAME};hash={TYPE_HASH};schema={SCHEMA};"
-            f"queue={self.queue};n={self.n};newest={self.newest};lost={self.lost}"
+            f"queue={self.queue};n={self.n};newest={self.newest};lost={self.lost}{piece}"
         ).encode()
 
 
@@ -118,7 +128,7 @@ def label_of(attachment: bytes | None) -> Label:
         if not 0 < ref < n:
             raise Rejected(Reason.TYPE, f"attachment: ref {ref} is not before n {n}")
         return Label(n, ref)
-    if tuple(fields) != _PLAIN:
+    if tuple(fields) not in (_PLAIN, _PIECE):
         raise Rejected(Reason.TYPE, f"attachment has the fields {', '.join(fields)[:200]!r}")
     if fields["type"] != TYPE_NAME:
         raise Rejected(Reason.TYPE, f"attachment says {fields['type'][:128]}, only {TYPE_NAME} travels here")
@@ -131,24 +141,33 @@ def label_of(attachment: bytes | None) -> Label:
     n, newest, lost = (_number(fields, name, Reason.TYPE) for name in ("n", "newest", "lost"))
     if not 0 < n <= newest:
         raise Rejected(Reason.TYPE, f"attachment: n {n} is not in [1, newest {newest}]")
-    return Label(n, 0, fields["queue"], newest, lost)
+    if "of" not in fields:
+        return Label(n, 0, fields["queue"], newest, lost)
+    at, of = (_number(fields, name, Reason.TYPE) for name in ("at", "of"))
+    if not at < of <= cdr.MAX_OMEGA_BYTES:
+        raise Rejected(Reason.TYPE, f"attachment: at {at} is not before of {of}, or that is over {cdr.MAX_OMEGA_BYTES}")
+    return Label(n, 0, fields["queue"], newest, lost, at, of)
 
 
 @dataclass(frozen=True)
 class PictureQuestion:
     """Asks for the picture with this digest. have: digests of pictures that a patch may be made on.
 
+    at, most: asks for this piece alone of what the answer would be, `most` bytes from byte `at` on; most is 0: for all.
     key: what comes behind the key of the Ω.
     """
 
     digest: bytes
     have: tuple[bytes, ...] = ()
+    at: int = 0
+    most: int = 0
     key: ClassVar[str] = ""
 
     def encode(self) -> str:
         """Return the parameters of the query."""
         have = ",".join(digest.hex() for digest in self.have[:MAX_HAVE])
-        return f"digest={self.digest.hex()}" + (f";have={have}" if have else "")
+        piece = f";at={self.at};most={self.most}" if self.most else ""
+        return f"digest={self.digest.hex()}" + (f";have={have}" if have else "") + piece
 
 
 @dataclass(frozen=True)
@@ -156,17 +175,20 @@ class BacklogQuestion:
     """Says up to which capture time a consumer has everything safely, and asks for what came after another.
 
     consumer: a name, 1 to 64 of a-z, 0-9, _. ack_ns: stamp of the last Ω it has, 0: none. after_ns: None asks nothing.
+    most: bytes of payloads in the answer, 0: as many as the edge likes. One Ω comes at least, where there is one.
     """
 
     consumer: str
     ack_ns: int
     after_ns: int | None = None
+    most: int = 0
     key: ClassVar[str] = BACKLOG
 
     def encode(self) -> str:
         """Return the parameters of the query."""
         after = "" if self.after_ns is None else f";after={self.after_ns}"
-        return f"consumer={self.consumer};ack={self.ack_ns}{after}"
+        most = f";most={self.most}" if self.most else ""
+        return f"consumer={self.consumer};ack={self.ack_ns}{after}{most}"
 
 
 Question = PictureQuestion | BacklogQuestion
@@ -176,19 +198,21 @@ def question_of(parameters: str) -> Question:
     """Return what a query asks. Raises Rejected for anything but one of the two questions."""
     fields = _fields(parameters, ";", Reason.QUESTION, "query")
     names = tuple(fields)
-    if names in (("digest",), ("digest", "have")):
+    numbers = {name: _number(fields, name, Reason.QUESTION) for name in _QUESTION_NUMBERS if name in fields}
+    if numbers.get("most", 1) == 0:
+        raise Rejected(Reason.QUESTION, f"query: {parameters[:200]!r} asks for 0 bytes")
+    if names in _PICTURE_QUESTIONS:
         have = fields["have"].split(",") if "have" in fields else []
         if len(have) > MAX_HAVE or any(_DIGEST.fullmatch(text) is None for text in (fields["digest"], *have)):
             raise Rejected(Reason.QUESTION, f"query: {parameters[:200]!r} does not name 1 to {MAX_HAVE + 1} digests")
-        return PictureQuestion(bytes.fromhex(fields["digest"]), tuple(bytes.fromhex(text) for text in have))
-    if names in (("consumer", "ack"), ("consumer", "ack", "after")):
+        bases = tuple(bytes.fromhex(text) for text in have)
+        return PictureQuestion(bytes.fromhex(fields["digest"]), bases, **numbers)
+    if names in _BACKLOG_QUESTIONS:
         if _CONSUMER.fullmatch(fields["consumer"]) is None:
             raise Rejected(
                 Reason.QUESTION, f"query: consumer {fields['consumer'][:80]!r} is not 1 to 64 of a-z, 0-9, _"
             )
-        ack = _number(fields, "ack", Reason.QUESTION)
-        after = _number(fields, "after", Reason.QUESTION) if "after" in fields else None
-        return BacklogQuestion(fields["consumer"], ack, after)
+        return BacklogQuestion(fields["consumer"], numbers["ack"], numbers.get("after"), numbers.get("most", 0))
     raise Rejected(Reason.QUESTION, f"query: {parameters[:200]!r} is neither for a picture nor for a backlog")
 
 

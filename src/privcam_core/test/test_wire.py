@@ -133,10 +133,11 @@ def test_other_key_is_rejected(key: str) -> None:
 
 QUEUE = "0123456789abcdef"
 PLAIN, PACKED = Label(7, 0, QUEUE, 9, 2), Label(7, 5)
+PIECE = Label(7, 0, QUEUE, 9, 2, 40, 50)
 ATTACHMENT = PLAIN.encode()
 
 
-@pytest.mark.parametrize("label", [PLAIN, PACKED, Label(1, 0, QUEUE, 1, 0), Label(2, 1)])
+@pytest.mark.parametrize("label", [PLAIN, PACKED, PIECE, Label(1, 0, QUEUE, 1, 0), Label(2, 1)])
 def test_label_comes_back_from_its_attachment(label: Label) -> None:
     assert label_of(label.encode()) == label
 
@@ -169,6 +170,11 @@ def test_plain_label_announces_the_message_and_a_packed_one_is_a_few_bytes() -> 
         (ATTACHMENT.replace(b";n=7", b";n=-7"), Reason.TYPE),
         (ATTACHMENT.replace(b"lost=2", b"lost=2e3"), Reason.TYPE),
         (ATTACHMENT.replace(b"lost=2", b"lost=" + b"9" * 20), Reason.TYPE),
+        (ATTACHMENT + b";at=0", Reason.TYPE),
+        (ATTACHMENT + b";of=1;at=0", Reason.TYPE),
+        (ATTACHMENT + b";at=5;of=5", Reason.TYPE),
+        (ATTACHMENT + b";at=0;of=0", Reason.TYPE),
+        (ATTACHMENT + b";at=0;of=99999999", Reason.TYPE),
         (b"n=7;ref=7", Reason.TYPE),
         (b"n=7;ref=8", Reason.TYPE),
         (b"n=7;ref=0", Reason.TYPE),
@@ -202,7 +208,10 @@ DIGEST, OTHER = b"\x0a" * 32, b"\xff" * 32
     [
         (PictureQuestion(DIGEST), f"digest={'0a' * 32}"),
         (PictureQuestion(DIGEST, (OTHER, DIGEST)), f"digest={'0a' * 32};have={'ff' * 32},{'0a' * 32}"),
+        (PictureQuestion(DIGEST, at=7, most=8), f"digest={'0a' * 32};at=7;most=8"),
+        (PictureQuestion(DIGEST, (OTHER,), 0, 1), f"digest={'0a' * 32};have={'ff' * 32};at=0;most=1"),
         (BacklogQuestion("cloud", 0), "consumer=cloud;ack=0"),
+        (BacklogQuestion("cloud", 3, 5, 4096), "consumer=cloud;ack=3;after=5;most=4096"),
         (BacklogQuestion("ward_2", 17, 0), "consumer=ward_2;ack=17;after=0"),
         (BacklogQuestion("c" * 64, 10**18, 10**18 + 1), f"consumer={'c' * 64};ack={10**18};after={10**18 + 1}"),
     ],
@@ -233,6 +242,12 @@ def test_no_more_pictures_are_named_than_may_be() -> None:
         f"digest={'0a' * 32};have={'0a' * 32},",
         f"digest={'0a' * 32};have={','.join(['0a' * 32] * (MAX_HAVE + 1))}",
         f"have={'0a' * 32}",
+        f"digest={'0a' * 32};at=0",
+        f"digest={'0a' * 32};at=0;most=0",
+        f"digest={'0a' * 32};most=1;at=0",
+        f"digest={'0a' * 32};at=-1;most=1",
+        "consumer=cloud;ack=0;most=1",
+        "consumer=cloud;ack=0;after=0;most=0",
         f"have={'0a' * 32};digest={'0a' * 32}",
         f"digest={'0a' * 32};consumer=cloud;ack=0",
         "digest=../../etc",

@@ -220,6 +220,25 @@ def test_question_for_a_picture_is_answered_whole_or_as_a_patch(
         assert (patch.base, patch.digest) == (old.environment.digest, new.environment.digest)
 
 
+def test_picture_comes_in_pieces_to_whoever_asks_for_pieces(
+    endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
+) -> None:
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)
+        link.send(omega(1, 90))
+        digest, pieces = omega(1, 90).environment.digest, b""
+        ((_, whole),) = ask(other_end, PictureQuestion(digest))
+        assert isinstance(whole, bytes)
+        while len(pieces) < len(whole):
+            ((label, piece),) = ask(other_end, PictureQuestion(digest, at=len(pieces), most=100))
+            assert label == Label(1, 0, queue.name, 1, 0, at=len(pieces), of=len(whole))
+            assert isinstance(piece, bytes) and len(piece) <= 100
+            pieces += piece
+        assert pieces == whole
+        beyond = PictureQuestion(digest, at=len(whole), most=1).encode()
+        assert ask_on(other_end, f"privcam/room1/omega?{beyond}") == [b"question"]
+
+
 def test_any_other_question_is_refused_and_counted(endpoint: str, other_end: zenoh.Session, queue: OmegaQueue) -> None:
     with opened(endpoint, queue) as link:
         wait_for(other_end, link)
@@ -259,6 +278,8 @@ def test_long_backlog_comes_in_pieces(endpoint: str, other_end: zenoh.Session, q
         queue.put(omega(frame, values=4096))
     with opened(endpoint, queue) as link:
         wait_for(other_end, link)
+        (piece,) = [read(ask(other_end, BacklogQuestion("cloud", 0, START, most=1)))]
+        assert [n for n, _ in piece] == [1], "one at least"
         numbers: list[int] = []
         pieces = 0
         while piece := read(ask(other_end, BacklogQuestion("cloud", 0, START + (numbers[-1] if numbers else 0)))):

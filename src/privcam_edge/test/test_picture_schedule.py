@@ -8,7 +8,7 @@ import pytest
 from privcam_core.checks import open_environment
 from privcam_core.images import decode_environment, encode_environment, environment_of
 from privcam_core.omega import Environment, SyncKey
-from privcam_edge.link.pictures import KEPT_BYTES, KEPT_PICTURES, PictureSchedule
+from privcam_edge.link.pictures import KEPT_BYTES, KEPT_PICTURES, PUSH_BYTES, PictureSchedule
 
 HEIGHT, WIDTH = 60, 80
 SCENE = np.random.default_rng(5).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
@@ -140,6 +140,32 @@ def test_picture_that_was_an_answer_is_a_base_of_the_next_one(schedule: PictureS
     assert schedule.answer(room(11), [room(10).digest]).base == room(10).digest
 
 
+def test_large_picture_is_not_sent_unasked_but_the_next_one_is_a_patch_on_what_was_asked_for() -> None:
+    schedule = PictureSchedule()
+    large = np.random.default_rng(1).integers(0, 256, (120, WIDTH, 3), np.uint8)
+    assert large.nbytes > PUSH_BYTES
+    changed = large.copy()
+    changed[:9] = 7
+    first, second = (
+        environment_of(SyncKey("room1", 1, 10**18), encode_environment(plate, np.ones((120, WIDTH), np.bool_)), 1)
+        for plate in (large, changed)
+    )
+    assert schedule.due(first.digest)
+    assert schedule.make(first) is None
+    assert not schedule.due(first.digest), "once it was looked at it waits for a question"
+    assert schedule.answer(first, []) is first
+    made = schedule.make(second)
+    assert made is not None
+    assert (made.base, shows(made, second, [first])) == (first.digest, True)
+
+
+def test_without_a_refresh_time_nothing_is_sent_again(clock: Clock) -> None:
+    schedule = PictureSchedule(clock=clock)
+    schedule.make(room())
+    clock.now += 1e9
+    assert not schedule.due(room().digest)
+
+
 def test_answer_changes_nothing_of_what_is_due(schedule: PictureSchedule) -> None:
     schedule.make(room())
     schedule.answer(room(5), [room().digest])
@@ -167,7 +193,7 @@ def test_fewer_large_pictures_are_kept() -> None:
     assert not schedule.answer(large[1], [large[0].digest]).base
 
 
-@pytest.mark.parametrize("seconds", [0, -1.0, float("nan")])
-def test_refresh_time_that_never_comes_is_refused(seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [-1.0, float("nan")])
+def test_refresh_time_that_is_none_is_refused(seconds: float) -> None:
     with pytest.raises(ValueError, match="refresh_s"):
         PictureSchedule(refresh_s=seconds)

@@ -4,14 +4,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from privcam_cloud.link.environments import PictureLane
 from privcam_cloud.link.intake import Arrived, Intake
+from privcam_cloud.link.pace import Pace
 from privcam_cloud.link.pictures import Pictures
 from privcam_cloud.link.session import Take
-from privcam_core.checks import Rejected, reason_of
+from privcam_core.checks import Reason, Rejected, reason_of
 from privcam_core.omega import InvalidOmega, Omega
 from privcam_core.wire import BacklogQuestion, Label, PictureQuestion, Question
 
@@ -43,6 +44,7 @@ class _Camera:
     asked_s: float = 0.0
     asking: bool = False
     more: bool = False
+    pace: Pace = field(default_factory=Pace)
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -105,6 +107,7 @@ class Cameras:
                 camera.asked_s = -POLL_S
                 camera.more = alive
                 if alive:
+                    camera.pace = Pace()  # the line may be another one now
                     self._pictures.came(camera_id)
 
     def start_complete(self, camera_id: str, stamp_ns: int, begin: Callable[[], None] = lambda: None) -> None:
@@ -179,28 +182,50 @@ class Cameras:
             after = None  # nobody wants the past
         safe_ns = camera.safe_ns if self._recorded else intake.newest_ns
         camera.asking, camera.asked_s, camera.more = True, now, False
-        answer = intake.answer(after or 0)
+        answer, size = intake.answer(after or 0), 0
 
         def take(label: Label, payload: bytes) -> None:
+            nonlocal size
             with self._lock:
+                size += len(payload)
                 camera.more = True
                 self._hand_on(camera_id, camera, answer.take(label, payload))
 
         def ended() -> None:
             with self._lock:
                 camera.asking = False
+                camera.pace.took(self._clock() - now, size)
 
-        self._link.ask(camera_id, BacklogQuestion(self._consumer, safe_ns, after), take, ended)
+        most = 0 if after is None else camera.pace.most
+        self._link.ask(camera_id, BacklogQuestion(self._consumer, safe_ns, after, most), take, ended)
 
     def _ask_picture(self, camera_id: str, digest: bytes, have: tuple[bytes, ...]) -> None:
+        """Ask for a picture, piece by piece: what is live passes between two of them."""
+        camera = self._cameras[camera_id]
+        question = PictureQuestion(digest, have, most=camera.pace.most)
+        pieces = bytearray()
+        asked_s = self._clock()
+
         def take(label: Label, payload: bytes) -> None:
             with self._lock:
-                camera = self._cameras[camera_id]
-                self._hand_on(camera_id, camera, camera.intake.picture(label, payload))
+                if label.at != len(pieces) or len(pieces) + len(payload) > label.of:
+                    raise Rejected(Reason.TYPE, f"piece from byte {label.at} of {label.of}, asked for {len(pieces)}")
+                pieces.extend(payload)
+                if len(pieces) == label.of:
+                    whole = replace(label, at=0, of=0)
+                    self._hand_on(camera_id, camera, camera.intake.picture(whole, bytes(pieces)))
 
         def ended() -> None:
+            nonlocal question, asked_s
             with self._lock:
-                self._pictures.ended(camera_id, digest)
+                now, had = self._clock(), question.at
+                camera.pace.took(now - asked_s, len(pieces) - had)
+                known = self._pictures.get(camera_id, digest) is not None
+                if known or len(pieces) == had or not camera.alive or self._link is None:
+                    self._pictures.ended(camera_id, digest)
+                    return
+                question, asked_s = replace(question, at=len(pieces), most=camera.pace.most), now
+                self._link.ask(camera_id, question, take, ended)
 
         if self._link is not None:
-            self._link.ask(camera_id, PictureQuestion(digest, have), take, ended)
+            self._link.ask(camera_id, question, take, ended)

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from privcam_cloud.link.intake import Lost
-from privcam_cloud.link.pictures import Pictures
+from privcam_cloud.link.pictures import MAX_WANTED, Pictures
 from privcam_core.omega import Omega
 
 
 class PictureLane:
     """Puts the pictures back into one stream of Ω of one camera.
 
-    hold: Ω that may wait, hold_s: how long (seconds of `clock`, monotonic). While one waits, all after it wait: order
-    is kept. After that it goes on by its digest alone: who it shows does not hang on the picture of the room. `lost`
-    counts by Lost. Not for several threads at once.
+    hold: Ω that may wait, hold_s: how long a picture is waited for (seconds of `clock`, monotonic). While one waits,
+    all after it wait: order is kept. After that each goes on by its digest alone, at once: who it shows does not hang
+    on the picture of the room. `lost` counts by Lost. Not for several threads at once.
     """
 
     def __init__(
@@ -30,7 +30,8 @@ class PictureLane:
         self._hold = hold
         self._hold_s = hold_s
         self._clock = clock
-        self._waiting: deque[tuple[float, Omega]] = deque()
+        self._waiting: deque[Omega] = deque()
+        self._missing: dict[bytes, float] = {}  # since when, the digests that are waited for, or were in vain
         self.lost: Counter[Lost] = Counter()
 
     @property
@@ -45,20 +46,27 @@ class PictureLane:
         """
         now = self._clock()
         for omega in omegas:
-            self._waiting.append((now, replace(omega, environment=omega.environment.without_png())))
+            self._waiting.append(replace(omega, environment=omega.environment.without_png()))
+            self._missing.setdefault(omega.environment.digest, now)
+            while len(self._missing) > MAX_WANTED:
+                del self._missing[next(iter(self._missing))]
         ready: list[Omega] = []
         while self._waiting:
-            since, omega = self._waiting[0]
+            omega = self._waiting[0]
             environment = omega.environment
             picture = self._pictures.get(omega.key.camera_id, environment.digest)
             if picture is not None and (picture.height, picture.width) == (environment.height, environment.width):
+                self._missing.pop(environment.digest, None)
                 ready.append(replace(omega, environment=replace(environment, png=picture.png)))
-            elif now - since >= self._hold_s or len(self._waiting) > self._hold:
-                self.lost[Lost.NO_PICTURE if now - since >= self._hold_s else Lost.TOO_MANY] += 1
+            elif (late := now - self._missing.get(environment.digest, now) >= self._hold_s) or (
+                len(self._waiting) > self._hold
+            ):
+                self.lost[Lost.NO_PICTURE if late else Lost.TOO_MANY] += 1
+                self._pictures.want(omega.key.camera_id, environment.digest)
                 ready.append(omega)
             else:
                 break
             self._waiting.popleft()
-        for digest in dict.fromkeys(omega.environment.digest for _, omega in self._waiting):  # the oldest first
-            self._pictures.want(self._waiting[0][1].key.camera_id, digest)
+        for digest in dict.fromkeys(omega.environment.digest for omega in self._waiting):  # the oldest first
+            self._pictures.want(self._waiting[0].key.camera_id, digest)
         return ready

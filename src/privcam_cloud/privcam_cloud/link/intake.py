@@ -130,6 +130,8 @@ class Intake:
 
     def _open(self, label: Label, payload: bytes) -> Omega | None:
         """Return a checked Ω, None if it is packed against one that is not here."""
+        if label.of:
+            raise Rejected(Reason.TYPE, f"payload: is a piece of {label.of} bytes, an Ω was to come")
         if not label.ref:
             if label.queue != self._queue:
                 self._begin(label.queue)

@@ -26,17 +26,17 @@ class Pictures:
     """Keeps pictures and asks for those that are missing.
 
     ask: called with camera_id, the wanted digest, and the digests of pictures that a patch may be made on; must not
-    wait, nor call back; `ended` tells of its end. The first picture of a camera is asked for at once. A changed one is
-    on its way already, behind what is more urgent, and is asked for after `grace_s`; again that long after a question
-    that brought nothing. memory: bytes of PNG kept, oldest use goes first. clock: monotonic seconds. Not for several
-    threads at once.
+    wait, nor call back; `ended` tells of its end. The first picture of a camera is asked for at once. A changed one
+    may be on its way already, behind what is more urgent, and is asked for after `grace_s`; again that long after a
+    question that brought nothing. memory: bytes of PNG kept, oldest use goes first. clock: monotonic seconds. Not for
+    several threads at once.
     """
 
     def __init__(
         self,
         ask: Ask,
         *,
-        grace_s: float = 2.0,
+        grace_s: float = 0.5,
         memory: int = MEMORY_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

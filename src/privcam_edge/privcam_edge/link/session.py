@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 
@@ -20,11 +21,13 @@ from privcam_edge.link.sending import Sending
 
 _log = logging.getLogger(__name__)
 
-# One answer to a question for a backlog, as it is sent: most of a second on a slow line, for so long it delays what is
-# live. The asker asks again.
+# One answer to a question for a backlog that says nothing of its size, as it is sent: most of a second on a slow line,
+# for so long it delays what is live. The asker asks again.
 BACKLOG_BYTES = 24 * 1024
-# And so much of the queue is looked at for it.
-_READ_BYTES = 128 * 1024
+# And no answer is more than this.
+MOST_BYTES = 1024 * 1024
+# Packed, Ω are at best this much smaller: so much of the queue is looked at for an answer.
+_PACKED_TO = 8
 # Live Ω overtake everything on a line that is full; pictures and the backlog take what is left.
 LIVE, LATER = zenoh.Priority.REAL_TIME, zenoh.Priority.BACKGROUND
 
@@ -55,6 +58,7 @@ class EdgeLink:
         self._refused: Counter[Reason] = Counter()
         # Pictures and answers wait for the network; neither the graph nor a thread of Zenoh does.
         self._worker = ThreadPoolExecutor(1, "link")
+        self._pieces: tuple[tuple[bytes, tuple[bytes, ...]], Label, bytes] | None = None  # of what was asked for last
         config = zenoh.Config()
         for name, value in settings.items():
             config.insert_json5(name, value)
@@ -117,7 +121,10 @@ class EdgeLink:
         """Send the same Ω once more with its picture, behind everything that is more urgent."""
         if not self._pictures.due(omega.environment.digest):
             return
-        label, payload = self._sending.picture(n, omega, self._pictures.make(omega.environment))
+        made = self._pictures.make(omega.environment)
+        if made is None:
+            return  # too large for now: the cloud asks for it
+        label, payload = self._sending.picture(n, omega, made)
         attachment = label.encode()
         self._session.put(
             self._key,
@@ -176,12 +183,26 @@ class EdgeLink:
         if question.after_ns is None:
             return []
         self._sending.help_on()
-        rows = self._queue.after(question.after_ns, max_bytes=_READ_BYTES)
-        return self._sending.backlog(rows, max_bytes=BACKLOG_BYTES)
+        most = min(question.most or BACKLOG_BYTES, MOST_BYTES)
+        return self._sending.backlog(self._queue.after(question.after_ns, max_bytes=_PACKED_TO * most), max_bytes=most)
 
     def _picture(self, question: PictureQuestion) -> tuple[Label, bytes]:
-        row = self._queue.picture(question.digest)
-        if row is None:
-            raise Rejected(Reason.UNKNOWN_PICTURE, f"no picture with digest {question.digest.hex()} is kept")
-        omega = cdr.decode(row.payload)
-        return self._sending.picture(row.n, omega, self._pictures.answer(omega.environment, question.have))
+        """Return the answer to a question for a picture, or the piece of it that is asked for.
+
+        Whoever asks for pieces asks for one after the other: they are of one answer, as it was made for the first.
+        """
+        asked = question.digest, question.have
+        if self._pieces is None or self._pieces[0] != asked or not question.at:
+            row = self._queue.picture(question.digest)
+            if row is None:
+                raise Rejected(Reason.UNKNOWN_PICTURE, f"no picture with digest {question.digest.hex()} is kept")
+            omega = cdr.decode(row.payload)
+            made = self._pictures.answer(omega.environment, question.have)
+            self._pieces = asked, *self._sending.picture(row.n, omega, made)
+        _, label, payload = self._pieces
+        if not question.most:
+            return label, payload
+        if question.at >= len(payload):
+            raise Rejected(Reason.QUESTION, f"query: byte {question.at} of an answer of {len(payload)} bytes")
+        piece = payload[question.at : question.at + min(question.most, MOST_BYTES)]
+        return replace(label, at=question.at, of=len(payload)), piece

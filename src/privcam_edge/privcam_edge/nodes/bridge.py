@@ -37,7 +37,10 @@ class Parameters:
     )
     credentials: str = param("", "folder of this camera's certificate, made by `privcam keys`; empty: loopback only")
     refresh_s: float = param(
-        600.0, "send the whole environment again after this long, changed or not", low=1.0, high=86400.0
+        0.0,
+        "send the whole environment again after this long, for subscribers that never ask; 0: never",
+        low=0.0,
+        high=86400.0,
     )
     max_rate_hz: float = param(60.0, "Ω per second at most", low=0.1, high=240.0)
     queue_mib: int = param(256, "keep at most this much (MiB) for a cloud that cannot be reached", low=1, high=65536)
