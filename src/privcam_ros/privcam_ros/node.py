@@ -45,9 +45,9 @@ FINISHED = QoSProfile(
 DIAGNOSTICS_PERIOD_S = 1.0
 # A part waits this long for the others of its frame: as long as the raw frame itself exists.
 JOIN_TIMEOUT_S = 1.0
-# Where all cores are busy, a node that starts again gets about three times the time of one that runs: what is missing
+# Where all cores are busy, a node that starts again gets about nine times the time of one that runs: what is missing
 # comes first. Linux counts niceness by thread, so those of the middleware keep theirs.
-RUNNING_NICENESS = 5
+RUNNING_NICENESS = 10
 
 
 class StartError(RuntimeError):
