@@ -12,6 +12,8 @@ import pytest
 
 # The helper `watching` beside this file: pytest's importlib mode does not put the folder of a test on the path.
 sys.path.insert(0, str(Path(__file__).parent))
+# The server and the models that the tests of the cloud play with.
+sys.path.append(str(Path(__file__).resolve().parents[1] / "src/privcam_cloud/test"))
 
 ROOT = Path(__file__).resolve().parents[1]
 # A start of 13 processes, the run itself and the end of them; on two busy cores about 40 s.

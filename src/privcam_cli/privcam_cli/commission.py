@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from privcam_cli.commission_recording import record
 from privcam_cli.commission_sheet import draw, explain
+from privcam_core.finding.inspection import EgressInspector
 from privcam_core.images import decode_environment
 from privcam_core.models import ModelError
 from privcam_core.omega import CAMERA_ID
@@ -27,7 +28,6 @@ from privcam_edge.frames.source import SourceError, SourceLost, parse
 from privcam_edge.privacy.candidate import Candidate
 from privcam_edge.privacy.commissioned import CommissionedPlate
 from privcam_edge.privacy.commissioning import Commissioning, CommissionSettings
-from privcam_edge.privacy.inspection import EgressInspector
 from privcam_edge.privacy.plate_records import PlateRejected
 
 APPROVED, NOT_APPROVED = 0, 1

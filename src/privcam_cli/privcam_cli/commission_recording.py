@@ -7,8 +7,8 @@ from contextlib import closing
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.finding.detector import Detector
 from privcam_edge.frames.source import SourceEnded, SourceTorn, Spec, VideoSource
-from privcam_edge.perception.detector import Detector
 from privcam_edge.perception.masks import PersonMasks
 from privcam_edge.perception.subjects import SubjectPoser
 from privcam_edge.privacy.commissioning import Commissioning

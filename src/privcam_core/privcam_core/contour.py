@@ -72,19 +72,30 @@ def render_room(environment: BgrArray, validity: BoolArray, scale: float = 1.0) 
     Arguments, result and errors as for `render_contour`. The room changes rarely: keep the result while it holds.
     """
     require_bgr8(environment, "environment")
+    gray = cv2.cvtColor(cv2.cvtColor(environment, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    calm = cv2.addWeighted(environment, _ROOM_LIGHT * _ROOM_COLOUR, gray, _ROOM_LIGHT * (1 - _ROOM_COLOUR), 0)
+    return hatch(np.asarray(calm, np.uint8), validity, scale)
+
+
+def hatch(environment: BgrArray, validity: BoolArray, scale: float = 1.0) -> BgrArray:
+    """Return the environment as it is, but hatched where it is not confirmed and a few px around that.
+
+    Arguments, result and errors as for `render_contour`.
+    """
+    require_bgr8(environment, "environment")
     if validity.dtype != np.bool_ or validity.shape != environment.shape[:2]:
         needed = f"bool of shape {environment.shape[:2]}"
         raise ValueError(f"validity: is {validity.dtype} of shape {validity.shape}, needs {needed}")
     height, width = (round(side * scale) for side in environment.shape[:2]) if scale > 0 else (0, 0)
     if min(height, width) < 1:
         raise ValueError(f"scale: {scale} leaves no picture of {environment.shape[1]}x{environment.shape[0]} px")
-    gray = cv2.cvtColor(cv2.cvtColor(environment, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    calm = cv2.addWeighted(environment, _ROOM_LIGHT * _ROOM_COLOUR, gray, _ROOM_LIGHT * (1 - _ROOM_COLOUR), 0)
     hidden = np.where(validity, np.uint8(0), np.uint8(255))
     if scale != 1.0:
-        calm = cv2.resize(calm, (width, height), interpolation=cv2.INTER_LINEAR)
+        picture = cv2.resize(environment, (width, height), interpolation=cv2.INTER_LINEAR)
         hidden = cv2.resize(hidden, (width, height), interpolation=cv2.INTER_LINEAR)
-    return _hatch(np.asarray(calm, np.uint8), np.asarray(hidden, np.uint8))
+    else:
+        picture = environment.copy()
+    return _hatch(np.asarray(picture, np.uint8), np.asarray(hidden, np.uint8))
 
 
 def draw_contours(picture: BgrArray, poses: Sequence[SubjectPose], scale: float = 1.0) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from privcam_edge.perception.crops import Square, clip_region, require_boxes
+from privcam_edge.perception.crops import Square, require_boxes
 
 
 def _ramp(height: int, width: int) -> np.ndarray:
@@ -46,12 +46,6 @@ def test_part_put_back_is_that_part_of_the_whole() -> None:
     values = np.random.default_rng(0).random((96, 96), np.float32)
     whole = square.put_back(values, (0, 0, 90, 90))
     np.testing.assert_allclose(square.put_back(values, (5, 20, 33, 60)), whole[20:60, 5:33], atol=0.04)
-
-
-def test_region_is_what_the_box_touches_inside_the_picture() -> None:
-    assert clip_region((-3.5, 2.2, 7.1, 100), 20, 30) == (0, 2, 8, 20)
-    x0, _, x1, _ = clip_region((40, 2, 50, 9), 20, 30)
-    assert x0 >= x1
 
 
 def test_boxes_of_another_shape_or_not_finite_are_refused() -> None:

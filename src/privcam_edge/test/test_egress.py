@@ -3,10 +3,10 @@ from concurrent.futures import Executor, Future
 import numpy as np
 import pytest
 
+from privcam_core.finding.inspection import Finding
 from privcam_core.images import FILL, decode_environment
 from privcam_edge.privacy.egress import PATIENCE_S, AtOnce, Egress
 from privcam_edge.privacy.engine import EngineResult
-from privcam_edge.privacy.inspection import Finding
 
 SHAPE = (48, 64)
 NS = 10**9

@@ -5,18 +5,6 @@ from privcam_edge.tracking import matching
 from privcam_edge.tracking.gallery import Gallery
 
 
-def test_iou_is_one_for_the_same_box_a_third_for_half_a_shift_and_zero_apart() -> None:
-    box = np.array([[0.0, 0.0, 10.0, 20.0]])
-    others = np.array([[0.0, 0.0, 10.0, 20.0], [5.0, 0.0, 15.0, 20.0], [30.0, 0.0, 40.0, 20.0]])
-    assert matching.iou(box, others)[0] == pytest.approx([1, 1 / 3, 0])
-
-
-def test_no_boxes_give_empty_tables() -> None:
-    none = np.zeros((0, 4))
-    assert matching.iou(none, np.ones((3, 4))).shape == (0, 3)
-    assert matching.iou(np.ones((2, 4)), none).shape == (2, 0)
-
-
 def test_assignment_takes_the_cheapest_whole_and_not_the_cheapest_first() -> None:
     cost = np.array([[0.1, 0.2], [0.2, 0.9]])
     assert matching.assign(cost, [0, 1], [0, 1]).pairs == [(0, 1), (1, 0)]

@@ -30,7 +30,7 @@ class Rule:
     def text(self) -> str:
         """Say the rule in words."""
         if self.choices:
-            return f"one of {', '.join(self.choices)}"
+            return f"one of {', '.join(choice or 'empty' for choice in self.choices)}"
         if self.low is not None or self.high is not None:
             return f"in [{self.low:g}, {self.high:g}]"
         return "any"

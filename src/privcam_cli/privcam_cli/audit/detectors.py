@@ -15,11 +15,11 @@ from matplotlib import pyplot as plt
 
 from privcam_cli.audit.part import Part
 from privcam_cli.figures import BLUE, GREY, ORANGE
+from privcam_core.boxes import clip_region
+from privcam_core.finding.detector import Detector, best_of_each
+from privcam_core.finding.faces import FaceDetector
+from privcam_core.finding.tiles import TileSearch, grid
 from privcam_core.perception import Detections
-from privcam_edge.perception.crops import clip_region
-from privcam_edge.perception.detector import Detector, best_of_each
-from privcam_edge.perception.faces import FaceDetector
-from privcam_edge.perception.tiles import TileSearch, grid
 
 BgrArray = npt.NDArray[np.uint8]
 Finder = Callable[[BgrArray], Detections]

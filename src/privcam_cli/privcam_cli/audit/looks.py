@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_cli.audit.recording import Recording
+from privcam_core.finding.detector import Detector, best_of_each
 from privcam_core.perception import Detections
-from privcam_edge.perception.detector import Detector, best_of_each
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]

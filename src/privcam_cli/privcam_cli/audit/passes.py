@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from privcam_cli.audit.labels import Labels
 from privcam_cli.audit.recording import Recording
+from privcam_core.finding.inspection import EgressInspector
 from privcam_core.omega import PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.perception import Box, Detections, Track
 from privcam_edge.perception.masks import PersonMasks
@@ -15,7 +16,6 @@ from privcam_edge.privacy.commissioned import CommissionedPlate
 from privcam_edge.privacy.commissioning import Commissioning, CommissionSettings
 from privcam_edge.privacy.egress import nothing_shown
 from privcam_edge.privacy.eraser import EnvironmentWriter, Eraser, Mode, Published
-from privcam_edge.privacy.inspection import EgressInspector
 from privcam_edge.privacy.pose_anonymizer import PoseAnonymizer, PoseSettings
 
 Image = npt.NDArray[np.uint8]

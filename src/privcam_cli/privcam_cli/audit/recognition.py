@@ -17,11 +17,11 @@ import numpy.typing as npt
 from privcam_cli.audit.descriptor import DIMENSIONS, FaceDescriptor, Window, grid_windows, head_windows, touched
 from privcam_cli.audit.part import Part
 from privcam_cli.figures import BLUE, GREY, ORANGE, plt
+from privcam_core.finding.detector import best_of_each
+from privcam_core.finding.faces import FaceDetector
+from privcam_core.finding.tiles import TileSearch, grid
 from privcam_core.omega import SubjectPose
 from privcam_core.perception import Detections
-from privcam_edge.perception.detector import best_of_each
-from privcam_edge.perception.faces import FaceDetector
-from privcam_edge.perception.tiles import TileSearch, grid
 
 FloatArray = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]

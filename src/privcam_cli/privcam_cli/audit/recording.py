@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 import privcam_edge
+from privcam_core.finding import detector
+from privcam_core.finding.detector import Detector
 from privcam_core.models.manifest import load_manifest
 from privcam_core.omega import HeadOrientation, SubjectPose, SyncKey
 from privcam_core.perception import Detections, Track, TrackState
 from privcam_edge.frames.source import SourceEnded, VideoSource, parse
-from privcam_edge.perception.detector import Detector
 from privcam_edge.perception.subjects import SubjectPoser
 from privcam_edge.tracking.follower import Follower
 
@@ -35,7 +36,7 @@ _NS = 10**9
 _RATE_SLACK = 0.05
 # What the findings depend on: a change in any of it makes them anew.
 _MODELS = ("nanodet", "movenet_thunder", "movenet_lightning")
-_CODE = ("perception/detector", "perception/pose", "perception/subjects", "perception/crops", "perception/head")
+_CODE = ("perception/pose", "perception/subjects", "perception/crops", "perception/head")
 
 
 class Frame(NamedTuple):
@@ -166,10 +167,10 @@ def sha256_of(path: Path) -> str:
 
 def _uses() -> dict[str, list[str]]:
     manifest, package = load_manifest(), Path(privcam_edge.__file__).parent
-    code = [package / f"{name}.py" for name in _CODE] + sorted((package / "tracking").glob("*.py"))
+    code = [Path(detector.__file__), *(package / f"{name}.py" for name in _CODE), *(package / "tracking").glob("*.py")]
     return {
         "models": [file.sha256 for name in _MODELS for file in manifest.entry(name).files],
-        "code": [sha256_of(path) for path in code],
+        "code": [sha256_of(path) for path in sorted(code)],
     }
 
 

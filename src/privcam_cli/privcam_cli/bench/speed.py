@@ -15,9 +15,9 @@ from privcam_cli.graph import Graph, free_domain
 from privcam_cli.observer import Observations, Observer
 from privcam_cli.side import node_name
 from privcam_core import cdr
+from privcam_core.finding.detector import Detector
 from privcam_core.omega import SyncKey
 from privcam_edge.link.gate import Gate
-from privcam_edge.perception.detector import Detector
 from privcam_edge.perception.masks import PersonMasks
 from privcam_edge.perception.subjects import SubjectPoser
 from privcam_edge.pipeline import EdgePipeline

@@ -18,9 +18,10 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from privcam_cli.evaluation import mot
+from privcam_core.boxes import iou
 from privcam_core.perception import Detections, TrackState
 from privcam_edge.tracking.deepsort import DeepSort
-from privcam_edge.tracking.matching import FORBIDDEN, iou
+from privcam_edge.tracking.matching import FORBIDDEN
 
 # One frame of a tracker: ids (N,), boxes (N, 4) px.
 Seen = tuple[npt.NDArray[np.int64], npt.NDArray[np.floating]]

@@ -1,4 +1,4 @@
-"""reconstruction_node: Ω and reports in, the dynamic contour out."""
+"""reconstruction_node: Ω and reports in, the dynamic contour or generated people out."""
 
 import sys
 import time
@@ -6,14 +6,16 @@ from dataclasses import dataclass
 
 import cv2
 from cv_bridge import CvBridge
+from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import Omega, Reconstruction, SceneReport
 from sensor_msgs.msg import CompressedImage, Image
 
 from privcam_cloud.nodes.messages import report_from_msg
-from privcam_cloud.reconstruction.player import Player
-from privcam_core.omega import SyncKey
+from privcam_cloud.reconstruction.generative import GenerativeBackend, Reason
+from privcam_cloud.reconstruction.generative_settings import GenerativeSettings
+from privcam_cloud.reconstruction.screen import Screen, Shown
 from privcam_ros.convert import from_msg, key_to_msg, stamp_to_msg
-from privcam_ros.node import STREAM, PrivcamNode, run
+from privcam_ros.node import STREAM, PrivcamNode, StartError, run
 from privcam_ros.parameters import param
 
 JPEG_QUALITY = 85
@@ -26,6 +28,14 @@ class Parameters:
     display_rate_hz: float = param(10.0, "contour pictures per second", low=1.0, high=60.0)
     record_rate_hz: float = param(5.0, "compressed contour pictures per second, for the recorder", low=0.2, high=60.0)
     scale: float = param(1.0, "size of the picture against the environment", low=0.25, high=4.0)
+    backend: str = param(
+        "contour", "how people are shown; generative: docs/generative.md", choices=("contour", "generative")
+    )
+    generative_model: str = param("", "folder or hub id of the Stable Diffusion pipeline that paints people")
+    generative_control: str = param("", "folder or hub id of its ControlNet for skeletons; empty: the pipeline has one")
+    generative_period_s: float = param(2.0, "least time between two generated pictures, in s", low=0.1, high=600.0)
+    generative_budget_s: float = param(20.0, "a picture that takes longer is given up, in s", low=0.1, high=600.0)
+    generative_steps: int = param(12, "denoising steps of a picture", low=1, high=100)
 
 
 class ReconstructionNode(PrivcamNode[Parameters]):
@@ -34,14 +44,49 @@ class ReconstructionNode(PrivcamNode[Parameters]):
     def __init__(self, namespace: str | None = None) -> None:
         super().__init__("reconstruction", Parameters, namespace)
         self._bridge = CvBridge()
-        self._player = Player(scale=self.parameters.scale)
+        self._generative = self._start_generative()
+        self._screen = Screen(scale=self.parameters.scale, generative=self._generative)
         self._recorded_s = 0.0
+        self._fallback: Reason | None = None
+        self._said: set[Reason] = set()
         self._out = self.create_publisher(Reconstruction, "contour", STREAM)
         self._images = self.create_publisher(Image, "contour_image", STREAM)
         self._compressed = self.create_publisher(CompressedImage, "contour_image/compressed", STREAM)
-        self.on("omega", Omega, lambda _key, omega: self._player.take(from_msg(omega)))
-        self.on("report", SceneReport, lambda _key, report: self._player.report(report_from_msg(report)))
+        player = self._screen.player
+        self.on("omega", Omega, lambda _key, omega: player.take(from_msg(omega)))
+        self.on("report", SceneReport, lambda _key, report: player.report(report_from_msg(report)))
         self.create_timer(1.0 / self.parameters.display_rate_hz, self._show)
+
+    def status(self) -> tuple[bytes, str]:
+        """Return a warning while the contour has to stand in for generated people."""
+        level, text = super().status()
+        if level == DiagnosticStatus.OK and self._fallback is not None and self._fallback.is_fault:
+            return DiagnosticStatus.WARN, f"the contour is shown: {self._fallback.value}"
+        return level, text
+
+    def stop(self) -> None:
+        """End the thread of the generative model."""
+        if self._generative is not None:
+            self._generative.stop()
+
+    def _start_generative(self) -> GenerativeBackend | None:
+        wanted = self.parameters
+        if wanted.backend != "generative":
+            return None
+        try:
+            settings = GenerativeSettings(
+                wanted.generative_model,
+                wanted.generative_control,
+                period_s=wanted.generative_period_s,
+                budget_s=wanted.generative_budget_s,
+                steps=wanted.generative_steps,
+            )
+        except ValueError as error:
+            raise StartError(f"backend generative: {error}") from error
+        # Here and not above: the contour alone needs none of the detectors, and starts sooner without their library.
+        from privcam_cloud.reconstruction.studio import backend_of
+
+        return backend_of(settings)
 
     def _show(self) -> None:
         now = time.monotonic()
@@ -51,26 +96,38 @@ class ReconstructionNode(PrivcamNode[Parameters]):
         watched = self._out.get_subscription_count() + self._images.get_subscription_count()
         if not (watched or to_record):
             return
-        shown = self._player.picture(now)
-        if shown is None or self._player.newest is None:
+        shown = self._screen.picture(now)
+        if shown is None:
             return
-        moment_ns, picture = shown
-        key: SyncKey = self._player.newest.key
-        image = self._bridge.cv2_to_imgmsg(picture, "bgr8")
+        if self._generative is not None:
+            self._tell(self._generative, shown)
+        note = shown.fallback.value if shown.fallback else ""
+        image = self._bridge.cv2_to_imgmsg(shown.image, "bgr8")
         image.header.frame_id = "camera"
-        image.header.stamp = stamp_to_msg(moment_ns)
+        image.header.stamp = stamp_to_msg(shown.moment_ns)
         if self._out.get_subscription_count():
+            key = key_to_msg(shown.key)
             self._out.publish(
-                Reconstruction(key=key_to_msg(key), shown=image.header.stamp, image=image, backend="contour")
+                Reconstruction(key=key, shown=image.header.stamp, image=image, backend=shown.backend, note=note)
             )
         if self._images.get_subscription_count():
             self._images.publish(image)
         if to_record:
             self._recorded_s = now
-            good, jpeg = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+            good, jpeg = cv2.imencode(".jpg", shown.image, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
             if good:
                 self._compressed.publish(CompressedImage(header=image.header, format="jpeg", data=jpeg.tobytes()))
         self.counts["pictures"] += 1
+
+    def _tell(self, generative: GenerativeBackend, shown: Shown) -> None:
+        """Put what is shown, and why, into the diagnostics; each fault once into the log."""
+        self._fallback = reason = shown.fallback
+        self.facts["backend"] = shown.backend
+        self.facts["fallback"] = reason.value if reason else ""
+        self.facts |= generative.counts
+        if reason is not None and reason.is_fault and reason not in self._said:
+            self._said.add(reason)
+            self.get_logger().warning(f"the contour is shown: {reason.value}: {generative.detail}")
 
 
 def main() -> None:

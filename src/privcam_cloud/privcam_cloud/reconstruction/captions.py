@@ -139,11 +139,10 @@ def with_status(picture: BgrArray, status: Status) -> BgrArray:
     pad, baseline = round(_BAR_PAD * letter), round((1 + _BAR_PAD) * letter)
     moment = datetime.fromtimestamp(status.stamp_ns // 1_000_000 / 1000, timezone.utc)
     hidden = f"{100 * (1 - status.validity):.0f} % not shown"
-    texts = [
-        (status.camera_id, _TEXT),
-        (f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 100_000} UTC", _QUIET_TEXT),
-    ]
-    texts += [(_ascii(status.note), _QUIET_TEXT)] if status.note else []
+    texts = [(status.camera_id, _TEXT)]
+    # What the picture is comes before its time: what does not fit is left out from the end.
+    texts += [(_ascii(status.note), _TEXT)] if status.note else []
+    texts += [(f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 100_000} UTC", _QUIET_TEXT)]
     right = width - pad - _text_width(hidden, letter)
     if right - 2 * letter > pad:
         _write(bar, hidden, (right, baseline), letter, _QUIET_TEXT)

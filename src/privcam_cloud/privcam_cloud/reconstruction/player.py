@@ -7,8 +7,9 @@ import numpy as np
 from privcam_cloud.recognition.base import Behavior, Phase, SceneReport
 from privcam_cloud.reconstruction.captions import Caption, Status
 from privcam_cloud.reconstruction.interpolation import Interpolator
+from privcam_cloud.reconstruction.scene import ALARMS, Scene
 from privcam_cloud.reconstruction.view import ContourView
-from privcam_core.images import FILL, BgrArray, decode_environment
+from privcam_core.images import FILL, BgrArray, BoolArray, decode_environment
 from privcam_core.omega import Omega
 
 # The screen is this many frame intervals behind the newest frame, so that the next one is there to move towards.
@@ -19,8 +20,6 @@ LONGEST_GAP_S = 1.0
 JUMP_S = 1.0
 # Share of the distance to where it should be that is made good per second.
 CATCH_UP_PER_S = 0.5
-# Behaviours that a person has to look at.
-ALARMS = ("fall", "pushing_fighting")
 
 
 class Player:
@@ -30,7 +29,7 @@ class Player:
         self._view = ContourView(scale=scale)
         self._interpolator = Interpolator(longest_gap_s=LONGEST_GAP_S)
         self._room = b"", False  # digest of what is shown, and whether its picture came
-        self._camera_id = ""
+        self._plate: tuple[BgrArray, BoolArray] | None = None  # the room that is shown, once its picture came
         self._validity = 0.0
         self._behaviors: Sequence[Behavior] = ()
         self._moment_ns = 0.0
@@ -46,8 +45,9 @@ class Player:
         digest, known = self._room
         if environment.digest != digest or (environment.png and not known):
             if environment.png:
-                plate, validity = decode_environment(environment.png)
+                plate, validity = self._plate = decode_environment(environment.png)
             else:
+                self._plate = None
                 # Its picture has not come yet. The one before would show another room; people are shown all the same.
                 validity = np.zeros((environment.height, environment.width), np.bool_)
                 plate = np.full((*validity.shape, 3), FILL, np.uint8)
@@ -70,6 +70,12 @@ class Player:
         captions = captions_of(self._behaviors)
         status = Status(self.newest.key.camera_id, moment_ns, self._validity)
         return moment_ns, self._view.render(poses, captions, status)
+
+    def scene(self) -> Scene | None:
+        """Return what is known of the newest moment; None while the picture of its room has not come."""
+        if self.newest is None or self._plate is None:
+            return None
+        return Scene(self.newest.key, *self._plate, self.newest.poses, self._behaviors)
 
     def _advance(self, now_s: float) -> int:
         newest_ns = self._interpolator.newest_ns or 0

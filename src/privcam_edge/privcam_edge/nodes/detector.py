@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from privcam_msgs.msg import DetectionArray
 
+from privcam_core.finding.detector import Detector
 from privcam_core.omega import SyncKey
 from privcam_edge.nodes.base import FrameNode
-from privcam_edge.perception.detector import Detector
 from privcam_ros.convert import to_msg
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param

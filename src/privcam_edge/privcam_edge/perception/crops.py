@@ -59,17 +59,6 @@ class Square:
         return cv2.warpAffine(source, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border)
 
 
-def clip_region(box: Sequence[float] | FloatArray, height: int, width: int) -> tuple[int, int, int, int]:
-    """Return the pixels x0, y0, x1, y1 that a box touches inside the picture. Empty where x1 <= x0 or y1 <= y0."""
-    x0, y0, x1, y1 = (float(v) for v in box)
-    return (
-        int(np.clip(np.floor(x0), 0, width)),
-        int(np.clip(np.floor(y0), 0, height)),
-        int(np.clip(np.ceil(x1), 0, width)),
-        int(np.clip(np.ceil(y1), 0, height)),
-    )
-
-
 def require_boxes(boxes: npt.NDArray[np.floating]) -> None:
     """Raise ValueError unless `boxes` is (N, 4) with finite numbers."""
     if boxes.ndim != 2 or boxes.shape[1] != 4:

@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.boxes import clip_region
 from privcam_core.images import require_bgr8
 from privcam_core.models import Session, load
 from privcam_core.omega import SubjectPose
 from privcam_core.skeleton import HEAD, KEYPOINT_COUNT, LIMBS, TORSO, Joint, seen
-from privcam_edge.perception.crops import Square, clip_region, require_boxes
+from privcam_edge.perception.crops import Square, require_boxes
 
 BoolArray = npt.NDArray[np.bool_]
 MaskArray = npt.NDArray[np.uint8]

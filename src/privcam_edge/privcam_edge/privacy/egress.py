@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.finding.inspection import Finding
 from privcam_core.images import FILL, encode_environment
 from privcam_edge.privacy.engine import EngineResult
-from privcam_edge.privacy.inspection import Finding
 from privcam_edge.privacy.snapshot import NS
 from privcam_edge.privacy.steady import Steady
 from privcam_edge.privacy.unsafe import BoolArray, Margins

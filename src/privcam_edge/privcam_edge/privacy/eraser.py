@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.finding.inspection import EgressInspector
 from privcam_core.images import environment_of
 from privcam_core.omega import Environment, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.perception import Detections, Track
@@ -16,7 +17,6 @@ from privcam_edge.privacy.accountant import Accountant
 from privcam_edge.privacy.commissioned import CommissionedPlate
 from privcam_edge.privacy.egress import AtOnce, Egress, Inspect, Picture
 from privcam_edge.privacy.engine import EngineSettings, PrivacyEngine
-from privcam_edge.privacy.inspection import EgressInspector
 from privcam_edge.privacy.locked import LockedEngine
 from privcam_edge.privacy.memory import MemoryRejected, PlateMemory
 from privcam_edge.privacy.paper import PaperEngine

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.boxes import areas, intersections, iou
 from privcam_core.perception import Box, Detections, Track, TrackState
 from privcam_edge.tracking import kalman, matching
 from privcam_edge.tracking.gallery import Descriptor, Gallery
@@ -198,7 +199,7 @@ class DeepSort:
         young = [row for row, track in enumerate(self._live) if track.state is TrackState.TENTATIVE]
         known = [row for row, track in enumerate(self._live) if track.state is not TrackState.TENTATIVE]
 
-        overlap_cost = 1 - np.asarray(matching.iou(kalman.to_boxes(self._states(self._live)[0]), boxes), np.float64)
+        overlap_cost = 1 - np.asarray(iou(kalman.to_boxes(self._states(self._live)[0]), boxes), np.float64)
         cost = self._cost(measurements, overlap_cost, descriptors, stamp_ns)
         first = matching.cascade(cost, ages, known, strong)
         just_seen = [row for row in first.tracks if ages[row] == 0]
@@ -299,6 +300,6 @@ def _as_box(values: npt.NDArray[np.floating]) -> Box:
 
 def _alone(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """Return (N,) True where no other box covers more than _SHARED of the box."""
-    covered = matching.intersections(boxes, boxes) / matching.areas(boxes)[:, None]
+    covered = intersections(boxes, boxes) / areas(boxes)[:, None]
     np.fill_diagonal(covered, 0)
     return np.asarray(covered.max(axis=1, initial=0) <= _SHARED)

@@ -23,25 +23,6 @@ class Matches:
     detections: list[int]
 
 
-def intersections(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return (N, M) common areas in px² of boxes a (N, 4) and b (M, 4)."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    return np.asarray(np.prod(np.clip(high - low, 0, None), axis=2))
-
-
-def areas(boxes: FloatArray) -> FloatArray:
-    """Return (N,) areas in px² of boxes (N, 4)."""
-    return np.asarray(np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1))
-
-
-def iou(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return (N, M) intersection over union in [0, 1] of boxes a (N, 4) and b (M, 4)."""
-    common = intersections(a, b)
-    union = areas(a)[:, None] + areas(b)[None] - common
-    return np.asarray(common / np.maximum(union, np.finfo(np.float64).tiny))
-
-
 def assign(cost: FloatArray, tracks: Sequence[int], detections: Sequence[int]) -> Matches:
     """Return the cheapest matching of the given rows and columns of `cost`.
 

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from privcam_core.finding.faces import FaceDetector, anchors, decode
 from privcam_core.models import prepare
-from privcam_edge.perception.faces import FaceDetector, anchors, decode
 
 SKIN, HAIR = (150, 180, 225), (40, 50, 70)
 

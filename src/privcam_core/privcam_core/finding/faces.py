@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.finding.detector import best_of_each, letterbox
 from privcam_core.images import require_bgr8
 from privcam_core.models import load
 from privcam_core.perception import Detections
-from privcam_edge.perception.detector import best_of_each, letterbox
 
 FloatArray = npt.NDArray[np.float32]
 

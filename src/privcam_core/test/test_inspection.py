@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from privcam_core.finding.inspection import EgressInspector, Finding
 from privcam_core.images import FILL, encode_environment
 from privcam_core.models import prepare
-from privcam_edge.privacy.inspection import EgressInspector, Finding
 
 HEIGHT, WIDTH = 480, 640
 HAIR, SKIN, SHIRT, JEANS = (40, 50, 70), (150, 180, 225), (60, 60, 160), (110, 70, 40)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from privcam_core.finding.detector import Detector, best_of_each, decode, input_size, letterbox
 from privcam_core.models import prepare
-from privcam_edge.perception.detector import Detector, best_of_each, decode, input_size, letterbox
 
 STRIDES, BINS, CLASSES, PERSON = (8, 16, 32), 11, 80, 0
 SIZE = (64, 96)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from privcam_core.perception import Detections
 
 BgrArray = npt.NDArray[np.uint8]
+FloatArray = npt.NDArray[np.float32]
 # x0, y0, x1, y1 in whole px.
 Region = tuple[int, int, int, int]
 
@@ -46,7 +47,8 @@ class TileSearch:
 
     def __call__(self, image: BgrArray, tiles: Iterable[Region]) -> Detections:
         """Return all that is found in the tiles of a (H, W, 3) picture, in px of the picture, unmerged."""
-        boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
+        boxes: list[FloatArray] = [np.empty((0, 4), np.float32)]
+        scores: list[FloatArray] = [np.empty(0, np.float32)]
         for tile in tiles:
             found = self._search(image, tile)
             boxes.append(found.boxes + np.array([*tile[:2], *tile[:2]], np.float32))

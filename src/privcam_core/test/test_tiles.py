@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from privcam_core.finding.tiles import OVERLAP, TileSearch, grid
 from privcam_core.perception import Detections
-from privcam_edge.perception.tiles import OVERLAP, TileSearch, grid
 
 
 class BrightSpots:

@@ -10,13 +10,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.boxes import clip_region, iou
+from privcam_core.finding.detector import Detector, best_of_each, input_size
+from privcam_core.finding.faces import FaceDetector
+from privcam_core.finding.tiles import Region, TileSearch, grid
 from privcam_core.images import decode_environment
 from privcam_core.perception import Box, Detections
-from privcam_edge.perception.crops import clip_region
-from privcam_edge.perception.detector import Detector, best_of_each, input_size
-from privcam_edge.perception.faces import FaceDetector
-from privcam_edge.perception.tiles import Region, TileSearch, grid
-from privcam_edge.tracking.matching import iou
 
 Kind = Literal["person", "face"]
 BgrArray = npt.NDArray[np.uint8]

@@ -1,0 +1,26 @@
+"""One moment of a room as the cloud knows it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from privcam_cloud.recognition.base import Behavior, Phase
+from privcam_core.images import BgrArray, BoolArray
+from privcam_core.omega import SubjectPose, SyncKey
+
+# Behaviours that a person has to look at.
+ALARMS = ("fall", "pushing_fighting")
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What the newest Ω and report say. environment: (H, W, 3) uint8 BGR. validity: (H, W) bool."""
+
+    key: SyncKey
+    environment: BgrArray
+    validity: BoolArray
+    poses: Sequence[SubjectPose]
+    behaviors: Sequence[Behavior] = ()
+
+    def alarms(self) -> set[int]:
+        """Return the event ids of the alarms that go on."""
+        return {b.event_id for b in self.behaviors if b.label in ALARMS and b.phase is not Phase.ENDED}

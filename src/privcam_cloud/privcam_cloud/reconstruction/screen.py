@@ -1,0 +1,78 @@
+"""What is on the screen: generated people where there is a picture of them that holds now, else the contour."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from privcam_cloud.reconstruction.captions import Status, draw_captions, with_status
+from privcam_cloud.reconstruction.generative import GenerativeBackend, Picture, Reason
+from privcam_cloud.reconstruction.player import Player, captions_of
+from privcam_cloud.reconstruction.scene import Scene
+from privcam_core.contour import hatch
+from privcam_core.images import BgrArray
+from privcam_core.omega import SyncKey
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """One picture for the screen. key: the newest Ω that went into it. moment_ns: camera time of what it shows.
+
+    image: (H', W', 3) uint8 BGR with captions and status bar. fallback: why it is the contour, None where that was
+    chosen or there are generated people.
+    """
+
+    key: SyncKey
+    moment_ns: int
+    image: BgrArray
+    backend: str
+    fallback: Reason | None = None
+
+
+class Screen:
+    """Draws one camera. scale: size of the picture against the environment. generative: None for the contour alone."""
+
+    def __init__(self, *, scale: float = 1.0, generative: GenerativeBackend | None = None) -> None:
+        self.player = Player(scale=scale)
+        self._scale = scale
+        self._generative = generative
+        self._drawn: tuple[Picture, BgrArray] | None = None
+
+    def picture(self, now_s: float) -> Shown | None:
+        """Return what is to be shown at `now_s` (monotonic seconds); None before the first environment."""
+        fallback = None
+        if self._generative is not None:
+            scene = self.player.scene()
+            if scene is not None:
+                self._generative.offer(scene)
+            found = self._generative.picture(scene) if scene is not None else Reason.NO_ROOM
+            if scene is not None and isinstance(found, Picture):
+                return Shown(found.scene.key, found.scene.key.stamp_ns, self._draw(found, scene), "generative")
+            fallback = found if isinstance(found, Reason) else None
+        contour = self.player.picture(now_s)
+        if contour is None or self.player.newest is None:
+            return None
+        return Shown(self.player.newest.key, *contour, "contour", fallback)
+
+    def _draw(self, picture: Picture, now: Scene) -> BgrArray:
+        """Return the generated picture with what is recognised now, and how old it is."""
+        made = picture.scene
+        if self._drawn is None or self._drawn[0] is not picture:
+            self._drawn = picture, _room_of(picture, self._scale)
+        age_s = (now.key.stamp_ns - made.key.stamp_ns) / 1e9
+        note = f"generated {age_s:.0f} s ago"
+        validity = float(made.validity.mean())
+        image = with_status(self._drawn[1], Status(made.key.camera_id, made.key.stamp_ns, validity, note))
+        draw_captions(image[: len(self._drawn[1])], captions_of(now.behaviors), made.poses, self._scale)
+        return image
+
+
+def _room_of(picture: Picture, scale: float) -> BgrArray:
+    """Return Î at that scale, hatched where the room is not known and nobody was painted."""
+    room = hatch(picture.image, picture.scene.validity | picture.painted, scale)
+    height, width = room.shape[:2]
+    image = cv2.resize(picture.image, (width, height), interpolation=cv2.INTER_LINEAR)
+    painted = cv2.resize(picture.painted.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    # The hatching's border is rounded and reaches over its edge: not over people.
+    cv2.copyTo(image, painted, room)
+    return room
