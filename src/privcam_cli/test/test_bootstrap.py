@@ -29,7 +29,7 @@ class Steps:
         self.root = root
         self.done: list[str] = []
         self.installed: list[str] = []
-        for name in ("ros.txt", "run.txt", "dev.txt"):
+        for name in ("ros.txt", "run.txt", "dev.txt", "generative.txt"):
             self.write(f"requirements/{name}", "")
         self.write("colcon.meta", "")
         self.write("src/privcam_core/privcam_core/models/models.yaml", "")
@@ -147,7 +147,7 @@ def test_what_was_deleted_is_made_again(workspace: Steps) -> None:
 def test_models_and_test_tools_come_only_where_they_are_needed(workspace: Steps) -> None:
     assert "models" not in workspace.prepare(with_models=False)
     assert workspace.prepare(with_tools=True) == ["models", "packages"]
-    assert workspace.installed == ["dev.txt"]
+    assert workspace.installed == ["dev.txt", "generative.txt"]
 
 
 def test_without_ros_its_wheels_are_installed(workspace: Steps) -> None:

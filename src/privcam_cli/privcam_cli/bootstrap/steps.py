@@ -207,5 +207,5 @@ def prepare(root: Path, *, with_models: bool, with_tools: bool) -> None:
         inputs = f"{model_cache()} {digest([manifest])}"
         ledger.run("models", inputs, lambda: import_models(root, sourced=sourced), say)
     if with_tools:
-        tools = [requirements / "dev.txt"]
+        tools = [requirements / "dev.txt", requirements / "generative.txt"]
         ledger.run("test tools", f"{packages} {digest(tools)}", lambda: install_requirements(root, tools), say)
