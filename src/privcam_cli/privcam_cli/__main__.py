@@ -12,6 +12,8 @@ COMMANDS = {
     "commission": "privcam_cli.commission",
     "keys": "privcam_cli.keys",
     "survey": "privcam_cli.survey",
+    "eval": "privcam_cli.evaluation.command",
+    "train": "privcam_cli.training",
     "launch": "privcam_cli.launching.command",
     "replay": "privcam_cli.replay",
     "models": "privcam_core.models.__main__",

@@ -19,7 +19,7 @@ def main(argv: Sequence[str]) -> int:
         ["ruff", "format", "--check", "."],
         ["mypy"],
     ]
-    paths = [] if any(Path(argument).exists() for argument in argv) else ["src", "test"]
+    paths = [] if any(Path(argument).exists() for argument in argv) else ["src", "training", "test"]
     checks.append(["pytest", *PYTEST, *paths, *argv])
     failed = []
     for check in checks:

@@ -9,9 +9,9 @@ import pytest
 
 from privcam_cli.audit import detectors
 from privcam_cli.audit.detectors import DetectorAttack
+from privcam_core.finding.inspection import InspectionSettings
 from privcam_core.images import FILL
 from privcam_core.models import prepare
-from privcam_edge.privacy.inspection import InspectionSettings
 
 HAIR, SKIN, SHIRT, JEANS = (40, 50, 70), (150, 180, 225), (60, 60, 160), (110, 70, 40)
 

@@ -16,6 +16,8 @@ USAGE = """usage: ./privcam COMMAND [options]     (./privcam COMMAND --help tell
   commission  make and approve the plate of an empty room, for mode locked
   keys      make, renew and revoke the certificates of cameras, clouds and viewers
   survey    run the edge over a folder of clips and print a table of what it did
+  eval      measure recognition on labelled clips; writes eval.json, a table and figures
+  train     train the models that privcam ships; --quick shows that it works
   launch    run a launch file (launch/edge.launch.xml, cloud.launch.xml, ...)
   replay    publish a recorded bag into the graph
   models    fetch, verify and import the default models
@@ -30,7 +32,7 @@ def main(root: Path, arguments: list[str]) -> int:
         return 0 if arguments else 2
     command = arguments[0]
     try:
-        prepare(root, with_models=command != "models", with_tools=command == "test")
+        prepare(root, with_models=command != "models", with_tools=command in ("test", "train"))
     except SetupError as error:
         print(f"privcam: set-up stopped: {error}", file=sys.stderr)
         return 1

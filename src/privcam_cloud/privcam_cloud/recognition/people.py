@@ -2,12 +2,13 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import hypot, inf
 
 from privcam_cloud.recognition.features import Point, body_height, height_hint, measure
 from privcam_cloud.recognition.rules import Moment, posture
 from privcam_cloud.recognition.settings import Settings
+from privcam_cloud.recognition.windows import TrackMemory
 from privcam_core.omega import SubjectPose
 from privcam_core.perception import Box
 
@@ -21,7 +22,7 @@ class Person:
 
     ids: subject ids, the present one first. may_join: it may yet turn out to continue somebody lost. moments: oldest
     first. hints: (s, px) of what body height each pose suggested. first, last: when it was seen, camera time in s.
-    box: where it was last, px.
+    box: where it was last, px. memory: its newest poses and boxes as they came.
     """
 
     ids: list[int]
@@ -31,6 +32,7 @@ class Person:
     box: Box = (0.0, 0.0, 1.0, 1.0)
     first: float = inf
     last: float = -inf
+    memory: TrackMemory = field(default_factory=TrackMemory)
 
     @property
     def height_px(self) -> float | None:
@@ -54,6 +56,7 @@ class Person:
         self.first = min(self.first, seconds)
         self.last = seconds
         self.box = pose.box
+        self.memory.add(seconds, pose)
         hint = height_hint(pose.keypoints)
         if hint is not None:
             self.hints.append((seconds, hint))
@@ -67,6 +70,7 @@ class Person:
         """Become the person that `newer` also is: its id, its place, and what it did since this one was lost."""
         self.ids = newer.ids + self.ids
         self.box, self.last = newer.box, newer.last
+        self.memory.take_over(newer.memory)
         start = newer.moments[0].seconds if newer.moments else newer.last
         while self.moments and self.moments[-1].seconds >= start:
             self.moments.pop()

@@ -22,7 +22,7 @@ from privcam_core.omega import Omega, SubjectPose, SyncKey
 MODEL_ID = "privcam-rules/1"
 
 
-class _Watch:
+class Watch:
     """What is being followed about one person between frames."""
 
     def __init__(self, settings: Settings) -> None:
@@ -41,7 +41,7 @@ class RuleModel:
     def __init__(self, settings: Settings = DEFAULT) -> None:
         self._settings = settings
         self._people = People(settings)
-        self._watches: WeakKeyDictionary[Person, _Watch] = WeakKeyDictionary()
+        self._watches: WeakKeyDictionary[Person, Watch] = WeakKeyDictionary()
         self._first: SyncKey | None = None
         self._last: SyncKey | None = None
         self._events = EventLog(0)
@@ -58,6 +58,7 @@ class RuleModel:
         behaviors = [b for person in changes.forgotten for b in self._events.close(person, person.last)]
         for older, newer in changes.joined:
             behaviors += self._events.join(older, newer, seconds)
+        self._look(seconds)
         for person in self._people:
             behaviors += self._events.update(person, self._claims(person, seconds), seconds)
         present = [self._people[pose.subject_id] for pose in omega.poses]
@@ -68,6 +69,9 @@ class RuleModel:
             caption=scene_caption([self._state(person, seconds) for person in present]),
             model_id=self.model_id,
         )
+
+    def _look(self, seconds: float) -> None:
+        """Look at everybody at once, before each is asked for; the rules do not need to."""
 
     def _advance(self, key: SyncKey) -> float:
         """Check the order of κ and return camera time in s since the first frame."""
@@ -87,16 +91,18 @@ class RuleModel:
 
     def _claims(self, person: Person, seconds: float) -> Sequence[Claim]:
         """Return what holds for a person; what held last goes on for one out of sight, until it is forgotten."""
-        watch = self._watches.setdefault(person, _Watch(self._settings))
+        watch = self._watches.setdefault(person, Watch(self._settings))
         moments = person.moments
         if not moments:
             return []
         if person.last == seconds:
             now = tuple(person.ids[:1])
-            watch.claims = [*self._posture(watch, now, moments), *self._rise(now, moments, seconds)]
-        return [*self._fall(watch, tuple(person.ids), moments, seconds), *watch.claims]
+            watch.claims = [*self._posture(person, watch, now, moments), *self._rise(now, moments, seconds)]
+        return [*self._fall(person, watch, tuple(person.ids), moments, seconds), *watch.claims]
 
-    def _posture(self, watch: _Watch, ids: tuple[int, ...], moments: Sequence[Moment]) -> Sequence[Claim]:
+    def _posture(
+        self, _person: Person, watch: Watch, ids: tuple[int, ...], moments: Sequence[Moment]
+    ) -> Sequence[Claim]:
         now = moments[-1]
         scores = label_scores(moments, self._settings)
         held = watch.hysteresis.update(now.seconds, scores)
@@ -107,7 +113,9 @@ class RuleModel:
         evidence = posture_evidence(now.measures, label, speed, now.seconds - since)
         return [Claim(label, ids, scores[label], since, evidence)]
 
-    def _fall(self, watch: _Watch, ids: tuple[int, ...], moments: Sequence[Moment], seconds: float) -> Sequence[Claim]:
+    def _fall(
+        self, _person: Person, watch: Watch, ids: tuple[int, ...], moments: Sequence[Moment], seconds: float
+    ) -> Sequence[Claim]:
         if watch.fall is None:
             found = find_fall(moments, seconds, self._settings)
             # Who lies down again has not fallen again, unless it came down since.

@@ -1,0 +1,101 @@
+"""What a model says of a labelled clip, frame by frame, and what of it is right."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from privcam_cli.evaluation.labelled import Clip, faller, seconds_of
+from privcam_cloud.recognition.base import Phase, Recognizer
+from privcam_cloud.recognition.temporal import TemporalModel
+from privcam_core.omega import Omega
+
+# What a clip as a whole shows, by its label, and by the happenings that a model reports, the most serious first.
+KINDS = ("fall", "fight", "smoking", "ordinary")
+_OF_LABEL = {"fall": "fall", "fight": "fight", "smoking": "smoking"}
+_OF_HAPPENING = {"fall": "fall", "pushing_fighting": "fight", "smoking_like": "smoking"}
+# A fall may be reported a little before its mark, which is the start of the movement as somebody saw it.
+EARLY_S = 0.3
+# Somebody who fell counts as falling from the middle of the way down until so long after; what is later is neither.
+FALL_FOR_S = 1.5
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One event. reported: when the first report of it came, s since the clip began. start: of the event itself."""
+
+    label: str
+    reported: float
+    start: float
+    confidence: float
+
+
+@dataclass
+class Seen:
+    """What a model said of one clip. chances: (probability of a fall, whether it was one) of every look."""
+
+    clip: Clip
+    happenings: list[Happening] = field(default_factory=list)
+    chances: list[tuple[float, bool]] = field(default_factory=list)
+    frames: int = 0
+
+    @property
+    def falls(self) -> list[Happening]:
+        """The falls that were reported."""
+        return [one for one in self.happenings if one.label == "fall"]
+
+    @property
+    def hit(self) -> Happening | None:
+        """The report of the fall that the clip shows, None where there is none."""
+        if self.clip.label != "fall":
+            return None
+        begins = 0.0 if self.clip.fall is None else self.clip.fall[0] / self.clip.rate - EARLY_S
+        return next((one for one in self.falls if one.reported >= begins), None)
+
+    @property
+    def false_alarms(self) -> int:
+        """Falls that were reported and are not the one that the clip shows."""
+        return len(self.falls) - (self.hit is not None)
+
+    @property
+    def delay_s(self) -> float | None:
+        """From the body at rest to the report, s; negative where the report came on the way down."""
+        if self.hit is None or self.clip.fall is None:
+            return None
+        return self.hit.reported - self.clip.fall[1] / self.clip.rate
+
+    @property
+    def kind(self) -> str:
+        """What the clip shows, one of KINDS."""
+        return _OF_LABEL.get(self.clip.label, "ordinary")
+
+    @property
+    def said(self) -> str:
+        """What the model says that it shows, one of KINDS."""
+        said = {_OF_HAPPENING[one.label] for one in self.happenings if one.label in _OF_HAPPENING}
+        return next((kind for kind in KINDS if kind in said), "ordinary")
+
+
+def watch(clip: Clip, omegas: Sequence[Omega], model: Recognizer) -> Seen:
+    """Let a model see a clip, and return what it said."""
+    seen, who = Seen(clip), faller(clip, omegas)
+    for omega in omegas:
+        now = seconds_of(omega)
+        for behavior in model.update(omega).behaviors:
+            if behavior.phase is Phase.STARTED:
+                start = now - (behavior.end_ns - behavior.start_ns) / 1e9
+                seen.happenings.append(Happening(behavior.label, now, start, behavior.confidence))
+        seen.frames += 1
+        if isinstance(model, TemporalModel):
+            seen.chances += _chances(clip, who, now, model)
+    return seen
+
+
+def _chances(clip: Clip, who: int | None, now: float, model: TemporalModel) -> list[tuple[float, bool]]:
+    known = []
+    for ids, chances in model.chances:
+        falls: bool | None = False
+        if clip.fall is not None and who in ids:
+            start, end = (frame / clip.rate for frame in clip.fall)
+            falls = False if now < start else True if (start + end) / 2 <= now <= end + FALL_FOR_S else None
+        if falls is not None:
+            known.append((chances["fall"], falls))
+    return known

@@ -1,0 +1,67 @@
+"""When a fall is one: the network's opinion over time, confirmed by what follows, and measured on the boxes."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from privcam_cloud.recognition.rules import Fall
+from privcam_cloud.recognition.windows import Track
+
+# The opinion that counts is the mean over this, in s: half of what a body takes to come to rest.
+OPINION_S = 0.4
+# A fall is reported from this mean probability on; more likely than not.
+BEGIN = 0.5
+# Who is this surely up again, for so long, is no longer on the floor.
+UP, UP_S = 0.6, 0.8
+UPRIGHT = ("standing", "walking", "sitting", "bending")
+# The way down is looked for in so many s before, and counts from and to this share of it.
+WAY_S, ENDS = 2.5, 0.1
+
+
+@dataclass
+class FallWatch:
+    """Follows one person. `fall` is the fall that holds now."""
+
+    fall: Fall | None = None
+    _opinions: deque[tuple[float, float]] = field(default_factory=deque)
+    _up_since: float | None = None
+    _last_end: float = -np.inf
+
+    def update(self, seconds: float, chances: Mapping[str, float], track: Track, height_px: float) -> None:
+        """Take in the probability of each label at one moment. seconds: camera time. height_px: H."""
+        self._opinions.append((seconds, chances["fall"]))
+        while seconds - self._opinions[0][0] > OPINION_S:
+            self._opinions.popleft()
+        upright = sum(chances[label] for label in UPRIGHT)
+        if upright < UP:
+            self._up_since = None
+        elif self._up_since is None:
+            self._up_since = seconds
+        if self.fall is None:
+            opinion = float(np.mean([chance for _, chance in self._opinions]))
+            lasted = self._opinions[-1][0] - self._opinions[0][0] >= OPINION_S / 2
+            if opinion >= BEGIN and lasted:
+                found = way_down(track, height_px, seconds, opinion)
+                # What is still in the window of a fall that is over is not another one.
+                if found.started > self._last_end:
+                    self.fall = found
+        elif self._up_since is not None and seconds - self._up_since >= UP_S:
+            self.fall, self._last_end = None, seconds
+
+
+def way_down(track: Track, height_px: float, now: float, confidence: float) -> Fall:
+    """Return how the upper edge of the box came down in the last WAY_S; the box is there when no pose is."""
+    chosen = track.times >= now - WAY_S
+    chosen[-1] = True
+    times, tops = track.times[chosen], track.boxes[chosen, 1] / height_px
+    highest = int(np.argmin(tops))
+    low = float(tops[highest:].max())
+    drop = low - float(tops[highest])
+    on_the_way = tops[highest:] <= tops[highest] + ENDS * drop
+    started = float(times[highest:][on_the_way][-1])
+    arrived = tops[highest:] >= low - ENDS * drop
+    landed = max(started, float(times[highest:][arrived][0]))
+    speed = drop / max(landed - started, 0.1)
+    return Fall(started=started, landed=landed, speed=speed, drop=drop, confidence=min(1.0, confidence))

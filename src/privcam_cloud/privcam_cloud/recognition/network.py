@@ -1,0 +1,76 @@
+"""Runs the temporal network that was trained in `training/`: windows in, calibrated probabilities out."""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from privcam_cloud.recognition.windows import FEATURES, STEPS
+from privcam_core.models.runtime import onnxruntime
+
+FloatArray = npt.NDArray[np.float32]
+
+SUBJECT_WEIGHTS = Path(__file__).parent / "weights" / "temporal.json"
+
+
+class WrongWeights(ValueError):
+    """Weights cannot be used: changed, damaged, or made for another version of the code. Says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What stands beside an ONNX file of ours.
+
+    sha256: of the file, hex. labels: what its outputs mean. temperature: logits are divided by it, so that
+    confidences are as often right as they say. window: (steps, features) it was trained on.
+    """
+
+    model_id: str
+    file: str
+    sha256: str
+    labels: tuple[str, ...]
+    temperature: float
+    window: tuple[int, int]
+
+    @classmethod
+    def read(cls, path: Path) -> "Weights":
+        """Return what the file says. Raises WrongWeights."""
+        try:
+            said = json.loads(path.read_text(encoding="utf-8"))
+            weights = cls(**{**said, "labels": tuple(said["labels"]), "window": tuple(said["window"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise WrongWeights(
+                f"{path}: {error}; install privcam_cloud again, or make it with `privcam train`"
+            ) from error
+        if weights.window != (STEPS, FEATURES):
+            raise WrongWeights(f"{path}: is for windows of {weights.window}, this code cuts {(STEPS, FEATURES)}")
+        return weights
+
+
+class TemporalNetwork:
+    """A network for windows of one subject. path: the JSON file beside the ONNX file."""
+
+    def __init__(self, path: Path = SUBJECT_WEIGHTS, *, threads: int = 1) -> None:
+        self.weights = Weights.read(path)
+        file = path.parent / self.weights.file
+        content = file.read_bytes()
+        if sha256(content).hexdigest() != self.weights.sha256:
+            raise WrongWeights(f"{file}: is not the file that {path.name} describes; install privcam_cloud again")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        # Waiting threads would otherwise keep the cores busy that other cameras need.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, windows: FloatArray) -> FloatArray:
+        """Return the probability of each label, (N, len(labels)). windows: (N, STEPS, FEATURES)."""
+        if not len(windows):
+            return np.zeros((0, len(self.weights.labels)), np.float32)
+        (logits,) = self._session.run(None, {self._input: windows})
+        scaled = logits / self.weights.temperature
+        shares = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)

@@ -1,0 +1,104 @@
+"""The temporal model: what a network sees in the last seconds of each subject, made into happenings."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from privcam_cloud.recognition.captions import fall_evidence, posture_evidence
+from privcam_cloud.recognition.events import Claim
+from privcam_cloud.recognition.falls import FallWatch
+from privcam_cloud.recognition.loitering import Loiterer
+from privcam_cloud.recognition.network import SUBJECT_WEIGHTS, TemporalNetwork
+from privcam_cloud.recognition.people import Person
+from privcam_cloud.recognition.rule_model import RuleModel, Watch
+from privcam_cloud.recognition.rules import Moment, travel_speed
+from privcam_cloud.recognition.settings import DEFAULT, Settings
+from privcam_cloud.recognition.windows import STEP_S, window
+
+# Labels of the network. unclear: none of the others, or nobody can say; it is never reported.
+LABELS = (
+    "standing", "walking", "sitting", "sitting_down", "lying", "bending", "fall", "getting_up", "smoking_like",
+    "unclear",
+)  # fmt: skip
+# Nothing is said any more of somebody who has been out of sight for so long, in s. Until then the window shows how the
+# subject was lost, which for a fall is often all there is.
+LOST_S = 2.0
+
+
+class TemporalModel(RuleModel):
+    """Recognises LABELS from windows of poses and boxes, and loitering from where a subject stays.
+
+    It follows people and numbers happenings as the rule model does, and takes from the network what the rules would
+    have said. weights: see TemporalNetwork. One instance per camera.
+    """
+
+    def __init__(self, settings: Settings = DEFAULT, weights: Path = SUBJECT_WEIGHTS, *, threads: int = 1) -> None:
+        super().__init__(settings)
+        self._network = TemporalNetwork(weights, threads=threads)
+        self._chances: WeakKeyDictionary[Person, Mapping[str, float]] = WeakKeyDictionary()
+        self._falls: WeakKeyDictionary[Person, FallWatch] = WeakKeyDictionary()
+        self._loiterers: WeakKeyDictionary[Person, Loiterer] = WeakKeyDictionary()
+        self._looked = -np.inf
+
+    @property
+    def model_id(self) -> str:
+        """Name and version of the network."""
+        return self._network.weights.model_id
+
+    @property
+    def chances(self) -> list[tuple[tuple[int, ...], Mapping[str, float]]]:
+        """The probability of each label for everybody who was looked at: (subject ids, label to probability)."""
+        return [(tuple(person.ids), self._chances[person]) for person in self._people if person in self._chances]
+
+    def _look(self, seconds: float) -> None:
+        # A window has a step every STEP_S: at higher frame rates there is nothing new in between.
+        if seconds - self._looked < STEP_S - 1e-6:
+            return
+        self._looked = seconds
+        people = [(p, p.height_px) for p in self._people if seconds - p.last <= LOST_S]
+        seen = [(p, height) for p, height in people if height is not None]
+        if not seen:
+            return
+        tracks = [p.memory.track() for p, _ in seen]
+        windows = np.stack([window(t, height, seconds) for t, (_, height) in zip(tracks, seen, strict=True)])
+        for (person, height), track, row in zip(seen, tracks, self._network(windows), strict=True):
+            chances = dict(zip(self._network.weights.labels, row.tolist(), strict=True))
+            self._chances[person] = chances
+            self._falls.setdefault(person, FallWatch()).update(seconds, chances, track, height)
+
+    def _posture(
+        self, person: Person, watch: Watch, ids: tuple[int, ...], moments: Sequence[Moment]
+    ) -> Sequence[Claim]:
+        chances = self._chances.get(person)
+        if chances is None:
+            return []
+        scores = {label: chance for label, chance in chances.items() if label not in ("fall", "unclear")}
+        # Who has fallen lies.
+        scores["lying"] += chances["fall"]
+        now = moments[-1]
+        claims = []
+        held = watch.hysteresis.update(now.seconds, scores)
+        if held is not None:
+            label, since = held
+            speed = travel_speed(moments, self._settings) if label == "walking" else None
+            evidence = posture_evidence(now.measures, label, speed, now.seconds - since)
+            claims.append(Claim(label, ids, min(1.0, scores[label]), since, evidence))
+        label = "" if held is None else held[0]
+        loiterer = self._loiterers.setdefault(person, Loiterer())
+        claims += loiterer.update(ids, now.seconds, person.place, now.measures.height_px, label)
+        return claims
+
+    def _fall(
+        self, person: Person, watch: Watch, ids: tuple[int, ...], moments: Sequence[Moment], seconds: float
+    ) -> Sequence[Claim]:
+        found = self._falls.get(person)
+        watch.fall = None if found is None else found.fall
+        if watch.fall is None:
+            return []
+        evidence = fall_evidence(watch.fall, moments[-1].measures.torso_angle, seconds)
+        return [Claim("fall", ids, watch.fall.confidence, watch.fall.started, evidence)]
+
+    def _rise(self, _ids: tuple[int, ...], _moments: Sequence[Moment], _seconds: float) -> Sequence[Claim]:
+        return []  # getting_up is one of the network's labels

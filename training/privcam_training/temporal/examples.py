@@ -1,0 +1,131 @@
+"""Labelled windows: of simulated people and of recorded clips, both as the cloud will cut them out of Ω."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from privcam_cli.evaluation.labelled import Clip, faller, seconds_of
+from privcam_cloud.recognition.people import People, Person
+from privcam_cloud.recognition.rule_model import RuleModel
+from privcam_cloud.recognition.settings import DEFAULT
+from privcam_cloud.recognition.temporal import LABELS
+from privcam_cloud.recognition.windows import FEATURES, STEPS, window
+from privcam_core.omega import Omega, SubjectPose
+from privcam_training.temporal.labels import Allowed, but, only
+from privcam_training.temporal.simulator import FALL_FOR_S, simulate
+
+# Of a recording a window is taken this often, in s.
+EVERY_S = 0.2
+# Of a simulated recording so many windows are taken.
+WINDOWS_A_SIMULATION = 4
+# Somebody out of sight for longer than this says nothing any more.
+LOST_S = 2.0
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Windows (N, STEPS, FEATURES) float32, what each may be (N, len(LABELS)) bool, and of whom: (N,) group names."""
+
+    windows: npt.NDArray[np.float32]
+    allowed: npt.NDArray[np.bool_]
+    groups: npt.NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> "Examples":
+        """Return some of them."""
+        return Examples(self.windows[chosen], self.allowed[chosen], self.groups[chosen])
+
+
+def collect(rows: Sequence[tuple[npt.NDArray[np.float32], Allowed, str]]) -> Examples:
+    """Return examples of rows of window, allowed labels and group."""
+    return Examples(
+        np.array([row[0] for row in rows], np.float32).reshape(-1, STEPS, FEATURES),
+        np.array([row[1] for row in rows], bool).reshape(-1, len(LABELS)),
+        np.array([row[2] for row in rows], str),
+    )
+
+
+def join(parts: Sequence[Examples]) -> Examples:
+    """Return all examples of several sets."""
+    return Examples(
+        np.concatenate([part.windows for part in parts]),
+        np.concatenate([part.allowed for part in parts]),
+        np.concatenate([part.groups for part in parts]),
+    )
+
+
+def followed(frames: Iterable[tuple[float, Sequence[SubjectPose]]]) -> Iterator[tuple[float, People]]:
+    """Yield who is remembered after each frame. frames: camera time in s, poses."""
+    people = People(DEFAULT)
+    for seconds, poses in frames:
+        people.update(seconds, poses)
+        yield seconds, people
+
+
+def of(person: Person, now: float) -> npt.NDArray[np.float32] | None:
+    """Return the window of a person, None where there is nothing to say: no body was seen, or not for long."""
+    if person.height_px is None or now - person.last > LOST_S:
+        return None
+    return window(person.memory.track(), person.height_px, now)
+
+
+def simulated(count: int, seed: int) -> Examples:
+    """Return windows of so many simulated people."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for _ in range(count):
+        recording = simulate(random)
+        chosen = set(random.choice(len(recording.seconds), WINDOWS_A_SIMULATION).tolist())
+        frames = ((s, [pose] if pose else []) for s, pose in zip(recording.seconds, recording.poses, strict=True))
+        for index, (seconds, people) in enumerate(followed(frames)):
+            if index not in chosen:
+                continue
+            for person in people:
+                cut = of(person, seconds)
+                if cut is not None:
+                    rows.append((cut, recording.allowed[index], "simulated"))
+    return collect(rows)
+
+
+def recorded(clip: Clip, omegas: Sequence[Omega]) -> Examples:
+    """Return windows of everybody in a clip.
+
+    Who falls is the one whose box comes down most between the two marks of the clip. Everything else is labelled with
+    what the rule model says of it, which is no fall; where that says a fall, with all that is none.
+    """
+    rules, rows, due = RuleModel(), [], 0.0
+    who = faller(clip, omegas)
+    mark = None if clip.fall is None else tuple(frame / clip.rate for frame in clip.fall)
+    frames = ((seconds_of(omega), omega.poses) for omega in omegas)
+    for (seconds, people), omega in zip(followed(frames), omegas, strict=True):
+        said = {b.subject_ids[0]: b.label for b in rules.update(omega).behaviors if b.label in LABELS}
+        if seconds < due:
+            continue
+        due = seconds + EVERY_S
+        for person in people:
+            cut = of(person, seconds)
+            if cut is None:
+                continue
+            label = said.get(person.ids[0])
+            weak = but(("fall", "getting_up")) if label in (None, "fall", "lying") else only(label)
+            if mark is not None and who in person.ids:
+                allowed = _while_falling(seconds, mark)
+                if allowed is None:
+                    continue
+                weak = weak if allowed.all() else allowed
+            rows.append((cut, weak, clip.subject or clip.scene or clip.name))
+    return collect(rows)
+
+
+def _while_falling(seconds: float, mark: tuple[float, ...]) -> Allowed | None:
+    """Return what the one who falls may be said to do, all labels where others decide, None where nobody can say."""
+    start, end = mark
+    if seconds < start:
+        return np.ones(len(LABELS), bool)
+    if seconds < end - 0.1 * (end - start):
+        return None
+    return only("fall") if seconds <= end + FALL_FOR_S else only("fall", "lying")

@@ -1,0 +1,38 @@
+"""Nobody is tested on whom the network was trained: one fold leaves out one subject, or one scene without a name."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from privcam_cli.evaluation.labelled import Clip
+from privcam_training.temporal.fitting import temperature
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+# Groups without a fall only cost time one by one; they share so many folds.
+CALM_FOLDS = 4
+
+
+def group_of(clip: Clip) -> str:
+    """Return who or what a clip shows that must not be in training when it is tested."""
+    return clip.subject or clip.scene or clip.name
+
+
+def folds(clips: Sequence[Clip]) -> list[set[str]]:
+    """Return the groups of each fold, each group in one fold."""
+    with_falls = sorted({group_of(clip) for clip in clips if clip.label == "fall"})
+    calm = sorted({group_of(clip) for clip in clips} - set(with_falls))
+    shared = [set(calm[k::CALM_FOLDS]) for k in range(min(CALM_FOLDS, len(calm)))]
+    return [*({group} for group in with_falls), *shared]
+
+
+def temperatures(logits: Mapping[int, tuple[FloatArray, BoolArray]]) -> dict[int, float]:
+    """Return for each fold the temperature that is best for all the others. logits: fold to (logits, allowed)."""
+    result = {}
+    for fold in logits:
+        others = [both for other, both in logits.items() if other != fold]
+        said, allowed = (np.concatenate(part) for part in zip(*others, strict=True))
+        result[fold] = temperature(said, allowed)
+    return result
