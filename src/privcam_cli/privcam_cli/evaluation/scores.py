@@ -35,6 +35,7 @@ def scores(seen: Sequence[Seen]) -> dict[str, Any]:
         },
         "fights": fights(seen),
         "ece": round(calibration_error(chances), 4) if chances else None,
+        "ms_per_subject": round(1e3 * sum(one.seconds for one in seen) / max(1, sum(one.looks for one in seen)), 3),
         "kinds": {
             kind: {
                 "clips": int(matrix[row].sum()),

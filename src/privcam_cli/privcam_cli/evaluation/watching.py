@@ -1,5 +1,6 @@
 """What a model says of a labelled clip, frame by frame, and what of it is right."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -30,12 +31,17 @@ class Happening:
 
 @dataclass
 class Seen:
-    """What a model said of one clip. chances: (probability of a fall, whether it was one) of every look."""
+    """What a model said of one clip.
+
+    chances: (probability of a fall, whether it was one) of every look. seconds: that the model took for the clip.
+    looks: frames times subjects in them.
+    """
 
     clip: Clip
     happenings: list[Happening] = field(default_factory=list)
     chances: list[tuple[float, bool]] = field(default_factory=list)
-    frames: int = 0
+    seconds: float = 0.0
+    looks: int = 0
 
     @property
     def falls(self) -> list[Happening]:
@@ -79,11 +85,14 @@ def watch(clip: Clip, omegas: Sequence[Omega], model: Recognizer) -> Seen:
     seen, who = Seen(clip), faller(clip, omegas)
     for omega in omegas:
         now = seconds_of(omega)
-        for behavior in model.update(omega).behaviors:
+        started = time.perf_counter()
+        report = model.update(omega)
+        seen.seconds += time.perf_counter() - started
+        seen.looks += len(omega.poses)
+        for behavior in report.behaviors:
             if behavior.phase is Phase.STARTED:
                 start = now - (behavior.end_ns - behavior.start_ns) / 1e9
                 seen.happenings.append(Happening(behavior.label, now, start, behavior.confidence))
-        seen.frames += 1
         if isinstance(model, TemporalModel):
             seen.chances += _chances(clip, who, now, model)
     return seen
