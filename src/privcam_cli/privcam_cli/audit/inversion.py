@@ -57,15 +57,9 @@ class _Sample:
 
 
 class InversionAttack:
-    """Give it frames of each clip with the Ω that left, then ask for the part.
+    """Give it frames of each clip with the Ω that left, then ask for the part."""
 
-    z, poses: what of Ω the decoders see.
-    """
-
-    def __init__(self, *, z: bool = True, poses: bool = True) -> None:
-        if not (z or poses):
-            raise ValueError("inversion: the decoders see nothing; give them z, the poses or both")
-        self._z, self._poses = z, poses
+    def __init__(self) -> None:
         self._samples: list[_Sample] = []
         self._frames: dict[str, int] = {}
 
@@ -81,8 +75,7 @@ class InversionAttack:
         for subject in subjects:
             crop = _crop(raw, subject.box)
             if subject.subject_id in left and crop is not None:
-                pose = _numbers(left[subject.subject_id], raw.shape[:2])
-                numbers = np.concatenate([*([z] if self._z else []), *([pose] if self._poses else [])])
+                numbers = np.concatenate([z, _numbers(left[subject.subject_id], raw.shape[:2])])
                 self._samples.append(_Sample(clip, at, crop, numbers))
 
     def part(self, out: Path) -> Part:
