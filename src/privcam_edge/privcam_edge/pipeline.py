@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.finding.detector import Detector
 from privcam_core.omega import Omega, SyncKey
 from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import Encoder, HogEncoder
-from privcam_edge.perception.detector import Detector
 from privcam_edge.perception.subjects import SubjectPoser
 from privcam_edge.privacy.commissioned import CommissionedPlate
 from privcam_edge.privacy.engine import EngineSettings

@@ -29,8 +29,6 @@ _BEFORE_DOWN_S = 0.1
 # then found again or not. Shares as in the recordings.
 _POSE_LOST, _TRACK_LOST = 0.6, 0.35
 _FAST, _LOST_IN_MOTION, _FOUND_AGAIN = 0.6, 0.3, 0.5
-# Among others a box is cut, widened, lost, or goes over to somebody else: so often a second, in this share of scenes.
-_CROWDED, _DISTURBED_HZ = 0.3, 0.5
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,6 @@ def _seen(points: list[FloatArray], seconds: list[float], stature: float, random
     pose_lost = track_lost = False
     was_low, low_since = False, 0.0
     was_fast, lost_from, lost_until = False, 0.0, -1.0
-    crowd = _Crowd(random) if random.random() < _CROWDED else None
     start_ns, result = 10**18, []
     before, before_s = points[0], seconds[0] - 0.1
     for moment, joints in zip(seconds, points, strict=True):
@@ -138,52 +135,11 @@ def _seen(points: list[FloatArray], seconds: list[float], stature: float, random
         if (track_lost and moment - low_since > 0.25) or moment < 0.1 or lost_from <= moment < lost_until:
             result.append(None)
             continue
-        if crowd is not None:
-            visible, box, rho = crowd(moment, visible, box, rho)
-            if not box.any():
-                result.append(None)
-                continue
         keypoints = np.concatenate((visible * stature + middle, rho[:, None]), axis=1).astype(np.float32)
         pixels = tuple(float(v) for v in np.tile(middle, 2) + box * stature)
         pose = SubjectPose(1, pixels, keypoints)  # type: ignore[arg-type]
         result.append(anonymize([pose], PICTURE, start_ns + round(moment * _NS))[0])
     return result
-
-
-class _Crowd:
-    """What other people do to the picture of one."""
-
-    def __init__(self, random: Random) -> None:
-        self._random = random
-        self._kind, self._until, self._size = "", -1.0, 0.0
-        self._shift = np.zeros(2)
-        self._before = 0.0
-
-    def __call__(
-        self, moment: float, points: FloatArray, box: FloatArray, rho: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return joints (17, 2) H, box (4,) H and confidences (17,) as they are seen; a box of zeros: not at all."""
-        random, passed = self._random, moment - self._before
-        self._before = moment
-        if moment >= self._until and random.random() < _DISTURBED_HZ * passed:
-            self._kind = ("cut", "side", "wide", "gone", "other")[random.integers(5)]
-            self._until, self._size = moment + random.uniform(0.2, 1.5), float(random.uniform(0.2, 0.6))
-            if self._kind == "other":
-                self._shift = self._shift + random.normal(0.0, 0.5, 2) * [1.0, 0.3]
-        points, box, rho = points + self._shift, box + np.tile(self._shift, 2), rho.copy()
-        if moment >= self._until:
-            return points, box, rho
-        width, height = box[2:] - box[:2]
-        if self._kind == "cut":
-            box[3] -= self._size * height
-        elif self._kind == "side":
-            box[0] += self._size * width
-        elif self._kind == "wide":
-            box[2] += 1.5 * self._size
-        elif self._kind == "gone":
-            box = np.zeros(4)
-        inside = ((points >= box[:2]) & (points <= box[2:])).all(axis=1)
-        return points, box, np.where(inside, rho, 0.3 * rho)
 
 
 def _hidden_joints(random: Random) -> list[int]:

@@ -27,7 +27,7 @@ from privcam_training.temporal.fitting import fit, temperature
 from privcam_training.temporal.folds import folds, group_of, temperatures
 from privcam_training.temporal.network import TemporalNetwork, predict
 
-SIMULATIONS, A_BATCH, EPOCHS = 5000, 250, 10
+SIMULATIONS, A_BATCH, EPOCHS = 5000, 500, 14
 
 
 def simulations(count: int, processes: int) -> Examples:
