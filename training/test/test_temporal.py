@@ -19,7 +19,7 @@ from privcam_training.temporal import body, simulator
 from privcam_training.temporal.examples import simulated
 from privcam_training.temporal.export import export
 from privcam_training.temporal.fitting import fit, share, temperature, varied
-from privcam_training.temporal.folds import folds, group_of
+from privcam_training.temporal.folds import folds
 from privcam_training.temporal.labels import but, only
 from privcam_training.temporal.network import TemporalNetwork, predict
 
@@ -118,7 +118,7 @@ def test_nobody_is_in_two_folds_and_everybody_in_one() -> None:
         for n in range(12)
     ]
     parts = folds(clips)
-    assert sorted(group for part in parts for group in part) == sorted({group_of(clip) for clip in clips})
+    assert sorted(group for part in parts for group in part) == sorted({clip.group for clip in clips})
 
 
 def omega(frame: int, seconds: float, pose: object) -> Omega:

@@ -16,11 +16,11 @@ def clip(label: str, fall: tuple[int, int] | None = None, name: str = "a") -> Cl
 
 
 def fall(reported: float) -> Happening:
-    return Happening("fall", reported, reported - 1.0, 0.8)
+    return Happening("fall", reported, 0.8)
 
 
 def fight() -> Happening:
-    return Happening("pushing_fighting", 1.0, 0.5, 0.7)
+    return Happening("pushing_fighting", 1.0, 0.7)
 
 
 def test_fall_that_is_reported_is_a_hit_with_its_delay_from_the_body_at_rest() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_cli.evaluation.labelled import Clip, faller, seconds_of
+from privcam_cli.evaluation.watching import FALL_FOR_S
 from privcam_cloud.recognition.people import People, Person
 from privcam_cloud.recognition.rule_model import RuleModel
 from privcam_cloud.recognition.settings import DEFAULT
@@ -14,7 +15,7 @@ from privcam_cloud.recognition.temporal import LABELS
 from privcam_cloud.recognition.windows import FEATURES, STEPS, window
 from privcam_core.omega import Omega, SubjectPose
 from privcam_training.temporal.labels import Allowed, but, only
-from privcam_training.temporal.simulator import FALL_FOR_S, simulate
+from privcam_training.temporal.simulator import simulate
 
 # Of a recording a window is taken this often, in s.
 EVERY_S = 0.2
@@ -117,7 +118,7 @@ def recorded(clip: Clip, omegas: Sequence[Omega]) -> Examples:
                 if allowed is None:
                     continue
                 weak = weak if allowed.all() else allowed
-            rows.append((cut, weak, clip.subject or clip.scene or clip.name))
+            rows.append((cut, weak, clip.group))
     return collect(rows)
 
 

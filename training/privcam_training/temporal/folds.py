@@ -15,15 +15,10 @@ BoolArray = npt.NDArray[np.bool_]
 CALM_FOLDS = 4
 
 
-def group_of(clip: Clip) -> str:
-    """Return who or what a clip shows that must not be in training when it is tested."""
-    return clip.subject or clip.scene or clip.name
-
-
 def folds(clips: Sequence[Clip]) -> list[set[str]]:
     """Return the groups of each fold, each group in one fold."""
-    with_falls = sorted({group_of(clip) for clip in clips if clip.label == "fall"})
-    calm = sorted({group_of(clip) for clip in clips} - set(with_falls))
+    with_falls = sorted({clip.group for clip in clips if clip.label == "fall"})
+    calm = sorted({clip.group for clip in clips} - set(with_falls))
     shared = [set(calm[k::CALM_FOLDS]) for k in range(min(CALM_FOLDS, len(calm)))]
     return [*({group} for group in with_falls), *shared]
 

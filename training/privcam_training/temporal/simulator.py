@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from privcam_cli.evaluation.watching import FALL_FOR_S
 from privcam_core.omega import SubjectPose
 from privcam_core.skeleton import KEYPOINT_COUNT, Joint
 from privcam_edge.privacy.pose_anonymizer import PoseAnonymizer, PoseSettings
@@ -22,8 +23,7 @@ FloatArray = npt.NDArray[np.float64]
 
 PICTURE = (480, 640)
 _NS = 1e9
-# A fall is called one from just before the body is down until so long after, in s; later it lies.
-FALL_FOR_S = 1.5
+# A fall is called one from just before the body is down, in s, until FALL_FOR_S after; later it lies.
 _BEFORE_DOWN_S = 0.1
 # On a low body the pose model mostly sees nothing, the detector sometimes; a body that moves fast is lost at times, and
 # then found again or not. Shares as in the recordings.

@@ -1,10 +1,9 @@
-"""Trains and tests the temporal model: `python -m privcam_training.temporal.train CLIPS --bags BAGS --out OUT`.
+"""Trains and tests the temporal model, for `./privcam train`.
 
 Leave one subject out: every clip is judged by a network that never saw its subject or its scene. Then one network of
 everything is exported, with the temperature that all those tests together ask for.
 """
 
-import argparse
 import json
 import multiprocessing
 import sys
@@ -15,25 +14,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from privcam_cli.evaluation.command import summary, table
-from privcam_cli.evaluation.figures import calibration_figure, confusion_figure
+from privcam_cli.evaluation.command import summary, write
 from privcam_cli.evaluation.labelled import Clip, bags_of, read_annotations, read_bag
-from privcam_cli.evaluation.scores import confusion, reliability, scores
+from privcam_cli.evaluation.scores import scores
 from privcam_cli.evaluation.watching import Seen, watch
 from privcam_cloud.recognition.temporal import TemporalModel
 from privcam_training.temporal.examples import Examples, join, recorded, simulated
 from privcam_training.temporal.export import export
 from privcam_training.temporal.fitting import fit, temperature
-from privcam_training.temporal.folds import folds, group_of, temperatures
+from privcam_training.temporal.folds import folds, temperatures
 from privcam_training.temporal.network import TemporalNetwork, predict
 
 SIMULATIONS, A_BATCH, EPOCHS = 5000, 500, 14
+# Trainings, simulations and clips that go on at the same time.
+PROCESSES = 2
 
 
-def simulations(count: int, processes: int) -> Examples:
+def simulations(count: int) -> Examples:
     """Return windows of so many simulated people; the same for any number of processes."""
     seeds = range(-(-count // A_BATCH))
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
         parts = []
         for part in pool.imap(_simulated, [(min(A_BATCH, count - seed * A_BATCH), seed) for seed in seeds]):
             parts.append(part)
@@ -52,9 +52,7 @@ def _simulated(work: tuple[int, int]) -> Examples:
     return simulated(*work)
 
 
-def train(
-    clips: Sequence[Clip], bags: dict[str, Path], made: Examples, out: Path, *, epochs: int = EPOCHS, processes: int = 2
-) -> dict[str, Any]:
+def train(clips: Sequence[Clip], bags: dict[str, Path], made: Examples, out: Path) -> dict[str, Any]:
     """Test by leaving out, train on everything, export to `out`/temporal.json, and return the scores of the test."""
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
@@ -62,8 +60,8 @@ def train(
     real = join([recorded(clip, omegas[clip.name]) for clip in clips])
     parts, tested, networks = folds(clips), {}, {}
     held = [np.isin(real.groups, sorted(groups)) for groups in parts]
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        trainings = ((join([made, real.where(~out_of_it)]), epochs) for out_of_it in held)
+    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
+        trainings = ((join([made, real.where(~out_of_it)]), EPOCHS) for out_of_it in held)
         for number, (network, loss) in enumerate(pool.imap(_fitted, trainings)):
             networks[number] = network
             tested[number] = predict(network, real.windows[held[number]]), real.allowed[held[number]]
@@ -74,38 +72,30 @@ def train(
         seen += [
             watch(clip, omegas[clip.name], TemporalModel(weights=weights))
             for clip in clips
-            if group_of(clip) in parts[number]
+            if clip.group in parts[number]
         ]
     result = scores(seen)
-    _write(seen, result, out)
+    write("temporal", seen, out)
+    (out / "temporal_eval.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     logits, allowed = (np.concatenate(both) for both in zip(*tested.values(), strict=True))
-    final = fit(join([made, real]), epochs=epochs)
+    final = fit(join([made, real]), epochs=EPOCHS)
     export(final.network, out / "temporal.json", temperature=temperature(logits, allowed))
     return result
 
 
-def _write(seen: Sequence[Seen], result: dict[str, Any], out: Path) -> None:
-    (out / "temporal_eval.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    (out / "temporal.md").write_text(table(seen), encoding="utf-8")
-    confusion_figure(confusion(seen), out / "temporal_confusion.png")
-    calibration_figure(reliability([c for one in seen for c in one.chances]), out / "temporal_calibration.png")
-
-
-def train_full(
-    folder: Path, bag_folder: Path, out: Path, *, count: int = SIMULATIONS, epochs: int = EPOCHS, processes: int = 2
-) -> dict[str, Any]:
+def train_full(folder: Path, bag_folder: Path, out: Path) -> dict[str, Any]:
     """Train on the clips of a folder, see `train`. Simulated people are kept in `out` for the next time."""
     clips = read_annotations(folder)
-    bags = bags_of(clips, bag_folder, processes=processes)
-    store = out / f"simulations_{count}.npz"
+    bags = bags_of(clips, bag_folder, processes=PROCESSES)
+    store = out / f"simulations_{SIMULATIONS}.npz"
     if store.exists():
         with np.load(store) as kept:
             made = Examples(kept["windows"], kept["allowed"], kept["groups"])
     else:
-        made = simulations(count, processes)
+        made = simulations(SIMULATIONS)
         store.parent.mkdir(parents=True, exist_ok=True)
         np.savez(store, windows=made.windows, allowed=made.allowed, groups=made.groups)
-    result = train(clips, bags, made, out, epochs=epochs, processes=processes)
+    result = train(clips, bags, made, out)
     print(f"[train] left out: {summary(result)}")
     return result
 
@@ -122,24 +112,3 @@ def train_quick(out: Path) -> float:
         f"[train] temporal: loss {fitted.losses[0]:.2f} to {fitted.losses[-1]:.2f}, right on other people {right:.2f}"
     )
     return right
-
-
-def main(argv: Sequence[str]) -> int:
-    """Train; return 0."""
-    parser = argparse.ArgumentParser(prog="python -m privcam_training.temporal.train", description=__doc__)
-    parser.add_argument("clips", type=Path, help="folder with annotations.json and clips")
-    parser.add_argument("--bags", type=Path, help="folder of Ω bags, made where missing (default: OUT/bags)")
-    parser.add_argument("--out", type=Path, default=Path("out/train"))
-    parser.add_argument("--simulations", type=int, default=SIMULATIONS)
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--processes", type=int, default=2)
-    options = parser.parse_args(argv)
-    train_full(
-        options.clips, options.bags or options.out / "bags", options.out, count=options.simulations,
-        epochs=options.epochs, processes=options.processes,
-    )  # fmt: skip
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,8 @@ from privcam_cli.evaluation.figures import calibration_figure, confusion_figure
 from privcam_cli.evaluation.labelled import BadAnnotations, bags_of, read_annotations, read_bag
 from privcam_cli.evaluation.scores import confusion, reliability, scores
 from privcam_cli.evaluation.watching import Seen, watch
-from privcam_cloud.recognition.base import Recognizer
 from privcam_cloud.recognition.network import WrongWeights
-from privcam_cloud.recognition.rule_model import RuleModel
-from privcam_cloud.recognition.temporal import TemporalModel
-
-MODELS: dict[str, Callable[[], Recognizer]] = {"temporal": TemporalModel, "rules": RuleModel}
+from privcam_cloud.recognition.temporal import MODELS
 
 
 def main(argv: Sequence[str]) -> int:
@@ -40,8 +36,7 @@ def main(argv: Sequence[str]) -> int:
         for name in names:
             seen = [watch(clip, read_bag(bags[clip.name]), MODELS[name]()) for clip in clips]
             results[name] = scores(seen)
-            _draw(name, seen, out)
-            (out / f"{name}.md").write_text(table(seen), encoding="utf-8")
+            write(name, seen, out)
     except (BadAnnotations, WrongWeights) as error:
         print(f"privcam eval: {error}", file=sys.stderr)
         return 2
@@ -53,7 +48,9 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _draw(name: str, seen: Sequence[Seen], out: Path) -> None:
+def write(name: str, seen: Sequence[Seen], out: Path) -> None:
+    """Write the table of all clips and the figures of one model into `out`, under its name."""
+    (out / f"{name}.md").write_text(table(seen), encoding="utf-8")
     confusion_figure(confusion(seen), out / f"{name}_confusion.png")
     chances = [chance for one in seen for chance in one.chances]
     if chances:

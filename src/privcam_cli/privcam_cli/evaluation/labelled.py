@@ -49,6 +49,11 @@ class Clip:
         """Name of the file without its ending."""
         return self.path.stem
 
+    @property
+    def group(self) -> str:
+        """Who or what the clip shows: what must not be in training when it is tested."""
+        return self.subject or self.scene or self.name
+
 
 def read_annotations(folder: Path) -> list[Clip]:
     """Return the clips of `folder`/annotations.json. Raises BadAnnotations."""

@@ -21,11 +21,10 @@ FALL_FOR_S = 1.5
 
 @dataclass(frozen=True)
 class Happening:
-    """One event. reported: when the first report of it came, s since the clip began. start: of the event itself."""
+    """One event. reported: when the first report of it came, s since the clip began."""
 
     label: str
     reported: float
-    start: float
     confidence: float
 
 
@@ -91,8 +90,7 @@ def watch(clip: Clip, omegas: Sequence[Omega], model: Recognizer) -> Seen:
         seen.looks += len(omega.poses)
         for behavior in report.behaviors:
             if behavior.phase is Phase.STARTED:
-                start = now - (behavior.end_ns - behavior.start_ns) / 1e9
-                seen.happenings.append(Happening(behavior.label, now, start, behavior.confidence))
+                seen.happenings.append(Happening(behavior.label, now, behavior.confidence))
         if isinstance(model, TemporalModel):
             seen.chances += _chances(clip, who, now, model)
     return seen

@@ -13,8 +13,7 @@ from privcam_msgs.msg import Omega, SceneReport
 from privcam_cloud.nodes.messages import report_to_msg
 from privcam_cloud.nodes.record import RECORD
 from privcam_cloud.recognition.base import Recognizer
-from privcam_cloud.recognition.rule_model import RuleModel
-from privcam_cloud.recognition.temporal import TemporalModel
+from privcam_cloud.recognition.temporal import MODELS
 from privcam_cloud.recognition.vision_language.settings import KINDS, OFF, Settings
 from privcam_cloud.recognition.vision_language.worker import Worker
 from privcam_core import omega as core
@@ -22,8 +21,6 @@ from privcam_core.omega import SyncKey
 from privcam_ros.convert import from_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
-
-MODELS: dict[str, Callable[[], Recognizer]] = {"temporal": TemporalModel, "rules": RuleModel}
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """The temporal model: what a network sees in the last seconds of each subject, made into happenings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from privcam_cloud.recognition.base import Recognizer
 from privcam_cloud.recognition.captions import fall_evidence, posture_evidence
 from privcam_cloud.recognition.events import Claim
 from privcam_cloud.recognition.falls import FallWatch
@@ -102,3 +103,7 @@ class TemporalModel(RuleModel):
 
     def _rise(self, _ids: tuple[int, ...], _moments: Sequence[Moment], _seconds: float) -> Sequence[Claim]:
         return []  # getting_up is one of the network's labels
+
+
+# What can be chosen; the first is the default.
+MODELS: dict[str, Callable[[], Recognizer]] = {"temporal": TemporalModel, "rules": RuleModel}
