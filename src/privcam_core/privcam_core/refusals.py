@@ -1,28 +1,16 @@
-"""Makes the log say what Zenoh refuses, to whom, and why; Zenoh itself says it only among everything it allows.
-
-Zenoh 1.10 writes its log to standard output, names a refused message at level TRACE beside every one that passed, and
-takes no callback in Python. So standard output is led through a small process of its own (this file, run as a script),
-which turns what was refused into one line each on standard error and lets everything else pass. It is a process and no
-thread, because Zenoh may write while Python's lock is held, and would then wait for a reader that waits for the lock.
+"""Finds in Zenoh's log what it refused, to whom, and why; Zenoh says it only among everything it allows.
 
 What a line can tell: a refused message with the name in the sender's certificate, kind and key; a name that is on no
-list with name and address. Of a failed handshake Zenoh tells the reason alone to the side that listens, neither name
-nor address; the side that connects says where to.
+list with name and address; a failed handshake with address and reason (Zenoh tells the side that listens the reason
+alone; the address is the kernel's, see arrivals.py).
 """
 
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
 
-LOG_FILTER = (
-    "zenoh::net::routing::interceptor=trace,"  # every message, allowed or not; and who connects
-    "zenoh_link_tls::unicast=warn,"  # failed handshakes, where this side listens
-    "zenoh::net::runtime::orchestrator=debug"  # failed handshakes, where this side connects
-)
+from privcam_core.arrivals import Arrivals
+
 # The same refusal again within this time is counted instead of told: nobody may fill a disk by being refused.
 QUIET_S = 10.0
 _REMEMBERED = 1000
@@ -44,6 +32,7 @@ _STRANGER = re.compile(r"(?P<zid>[0-9a-f]+) did not match any configured ACL sub
 _TRANSPORT = re.compile(r"New low-pass filter transport unicast .*?zid: (?P<zid>[0-9a-f]+),.*?dst: (?P<address>[^,]+),")
 _TLS_NAME = re.compile(r'Tls\(Some\("(?P<name>[^"]*)"\)\)')
 _HANDSHAKE = re.compile(r"zenoh_link_tls::unicast: (?P<reason>.*?)\.?(?: Hint: .*)?")
+_ACCEPTED = re.compile(r"zenoh_link_tls::unicast: Accepted TLS connection on \S+: (?P<peer>\S+)\. ")
 _CONNECT = re.compile(
     r"Unable to connect to configured peer (?P<to>\S+?)! (?P<reason>.*(?:certificate|alert).*?)\.?(?: at /|$)"
 )
@@ -53,8 +42,8 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 class Refusals:
     """Finds the refusals in the lines of a log. clock: seconds, for not repeating itself."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, arrivals: Arrivals, clock: Callable[[], float] = time.monotonic) -> None:
+        self._arrivals, self._clock = arrivals, clock
         self._last: dict[str, tuple[float, str]] = {}  # thread -> when it last judged a message, and what it said
         self._names: dict[str, str] = {}  # Zenoh's identifier -> name in the certificate
         self._strangers: set[str] = set()
@@ -83,7 +72,9 @@ class Refusals:
         elif found := _TRANSPORT.search(text):
             return self._meet(found["zid"], found["address"], _TLS_NAME.search(text))
         elif level in ("WARN", "ERROR") and (found := _HANDSHAKE.fullmatch(text.strip())):
-            return f"from somebody without a name: connection: {found['reason']}"
+            return f"from {self._arrivals.failed()}: connection: {found['reason']}"
+        elif found := _ACCEPTED.match(text.strip()):
+            self._arrivals.accepted(found["peer"])
         elif found := _CONNECT.search(text):
             return f"to {found['to']}: connection: {found['reason']}"
         return None
@@ -111,45 +102,3 @@ class Refusals:
             self._told.clear()
         self._told[refusal] = (now, 0)
         return f"{refusal} (and {more} times before)" if more else refusal
-
-
-def enable_refusal_log(start: Callable[[str], None]) -> None:
-    """Write one line to standard error for each refusal, from now on. To be called once, before the first session.
-
-    start: `zenoh.init_log_from_env_or`. What RUST_LOG asks for is still written to standard output.
-    """
-    sys.stdout.flush()
-    reading, writing = os.pipe()
-    # A session of its own, so that Ctrl-C does not end it before the last line; it ends with the last writer.
-    subprocess.Popen([sys.executable, "-I", __file__], stdin=reading, start_new_session=True)
-    os.dup2(writing, 1)
-    os.close(reading)
-    os.close(writing)
-    asked, colour = os.environ.get("RUST_LOG"), os.environ.get("NO_COLOR")
-    os.environ["RUST_LOG"] = f"{asked},{LOG_FILTER}" if asked else LOG_FILTER
-    os.environ["NO_COLOR"] = "1"
-    try:
-        start(LOG_FILTER)
-    finally:
-        for name, value in (("RUST_LOG", asked), ("NO_COLOR", colour)):
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def follow(source: TextIO, passing: TextIO, telling: TextIO) -> None:
-    """Read `source` to its end; write refusals to `telling`, and what Zenoh did not write for us to `passing`."""
-    refusals = Refusals()
-    for line in source:
-        refusal, passed = refusals.read(line)
-        if refusal is not None:
-            print(f"[link] refused: {refusal}", file=telling, flush=True)
-        if passed:
-            passing.write(line)
-            passing.flush()
-
-
-if __name__ == "__main__":
-    sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
-    follow(sys.stdin, sys.stdout, sys.stderr)

@@ -5,8 +5,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,12 @@ import zenoh
 
 from privcam_cli import keys
 from privcam_core.access import MAX_PUT_BYTES, Settings, camera_access, tls_settings
+from privcam_core.arrivals import Arrivals
 from privcam_core.credentials import Credentials, load
 from privcam_core.refusals import QUIET_S, Refusals
 from privcam_core.wire import LINK_SETTINGS, key_expression
 
-PATIENCE_S = 30.0
+PATIENCE_S, LINE_S = 30.0, 0.3
 KEY = key_expression("room1")
 BLOCK = zenoh.CongestionControl.BLOCK
 
@@ -29,10 +31,10 @@ from pathlib import Path
 import zenoh
 from privcam_core.access import camera_access, cloud_access, tls_settings
 from privcam_core.credentials import load
-from privcam_core.refusals import enable_refusal_log
+from privcam_core.refusal_log import RefusalLog
 from privcam_core.wire import ALL_CAMERAS, LINK_SETTINGS
 
-enable_refusal_log(zenoh.init_log_from_env_or)
+log = RefusalLog(zenoh.init_log_from_env_or)
 own = load(Path(sys.argv[1]))
 config = zenoh.Config()
 config.insert_json5("mode", '"peer"')
@@ -44,6 +46,8 @@ access = cloud_access(own) if listens else camera_access(own)
 for name, value in {**LINK_SETTINGS, **tls_settings(own), **access}.items():
     config.insert_json5(name, value)
 with zenoh.open(config) as session:
+    if listens:
+        log.watch(sys.argv[2])
     heard = session.declare_subscriber(ALL_CAMERAS, lambda sample: print(bytes(sample.payload).decode(), flush=True))
     print("ready", flush=True)
     sys.stdin.read()
@@ -94,15 +98,47 @@ def attack(endpoint: str, settings: Settings) -> zenoh.Session:
     return zenoh.open(config)
 
 
+@contextmanager
+def as_from_afar(endpoint: str) -> Iterator[tuple[str, str]]:
+    """Connect to an endpoint now, for whoever connects to the one that is returned; with it the address it sees.
+
+    The first bytes take as long as over a slow line; on the loopback a connection can be gone before anybody looks.
+    """
+    host, _, port = endpoint.removeprefix("tls/").partition(":")
+    with socket.create_connection((host, int(port))) as far, socket.create_server((host, 0)) as server:
+
+        def carry(source: socket.socket, to: socket.socket) -> None:
+            with suppress(OSError):
+                while data := source.recv(1 << 16):
+                    to.sendall(data)
+
+        def serve() -> None:
+            with server.accept()[0] as near:
+                time.sleep(LINE_S)
+                back = threading.Thread(target=carry, args=(far, near))
+                back.start()
+                carry(near, far)
+                far.close()
+                back.join()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        own_host, own_port = far.getsockname()
+        yield f"tls/{host}:{server.getsockname()[1]}", f"{own_host}:{own_port}"
+        thread.join()
+
+
 def test_each_attempt_at_a_cloud_is_told_with_who_and_what(house: dict[str, Credentials], endpoint: str) -> None:
     own = tls_settings(house["room1"])
     without = {k: v for k, v in own.items() if "connect_" not in k and "mtls" not in k}
     foreign = tls_settings(house["foreign"])
     ours = "transport/link/tls/root_ca_certificate"
     with end(house["hq"], endpoint) as cloud:
+        addresses = []
         for settings in (without, {**foreign, ours: own[ours]}):
-            with pytest.raises(zenoh.ZError):
-                attack(endpoint, settings)
+            with as_from_afar(endpoint) as (near, address), pytest.raises(zenoh.ZError):
+                attack(near, settings)
+            addresses.append(address)
         attack(endpoint, tls_settings(house["revoked"])).close()
         with attack(endpoint, tls_settings(house["nurse"])) as viewer:
             list(viewer.get("**", timeout=PATIENCE_S))
@@ -119,9 +155,8 @@ def test_each_attempt_at_a_cloud_is_told_with_who_and_what(house: dict[str, Cred
             assert cloud.stdout is not None and cloud.stdout.readline() == "omega\n"
         _, said = cloud.communicate(timeout=PATIENCE_S)
     lines = [line.removeprefix("[link] refused: ") for line in said.splitlines()]
-    # Zenoh does not say where a failed handshake came from.
-    assert lines[0] == "from somebody without a name: connection: peer sent no certificates"
-    assert lines[1].startswith("from somebody without a name: connection: invalid peer certificate: ")
+    assert lines[0] == f"from {addresses[0]}: connection: peer sent no certificates"
+    assert lines[1].startswith(f"from {addresses[1]}: connection: invalid peer certificate: ")
     assert lines[2].startswith("from viewer.nurse.1 at tls/127.0.0.1:") and "it was revoked" in lines[2]
     assert lines[3:] == [
         "from viewer.nurse.2: Query on **",
@@ -178,7 +213,7 @@ def denied(refusals: Refusals, key: str, verdict: str = "unauthorized") -> str |
 
 def test_repeated_refusal_is_counted_and_does_not_fill_the_log() -> None:
     now = [0.0]
-    refusals = Refusals(lambda: now[0])
+    refusals = Refusals(Arrivals(), lambda: now[0])
     assert denied(refusals, "x") == "from ab12: Put on x"
     assert {denied(refusals, "x") for _ in range(99)} == {None}
     assert denied(refusals, "y") == "from ab12: Put on y"
@@ -190,14 +225,14 @@ def test_repeated_refusal_is_counted_and_does_not_fill_the_log() -> None:
 def test_refusal_belongs_to_the_message_right_before_on_the_same_thread(
     thread: int, later_s: float, told: bool
 ) -> None:
-    refusals = Refusals()
+    refusals = Refusals(Arrivals())
     judged(refusals, "x", "authorized")
     said, _ = refusals.read(zenoh_line(": Msg intercepted!", thread, 1.0 + later_s))
     assert said == ("from ab12: Put on x: too large" if told else None)
 
 
 def test_what_would_be_refused_is_not_told() -> None:
-    refusals = Refusals()
+    refusals = Refusals(Arrivals())
     judged(refusals, "x")
     judged(refusals, "y")
     assert denied(refusals, "z") == "from ab12: Put on z"
@@ -205,6 +240,6 @@ def test_what_would_be_refused_is_not_told() -> None:
 
 
 def test_other_output_passes_and_a_key_cannot_forge_the_terminal() -> None:
-    assert Refusals().read("hello\n") == (None, True)
-    assert Refusals().read("2030-01-01T00:00:00.0Z  WARN ThreadId(01) zenoh::other: text\n") == (None, True)
-    assert denied(Refusals(), "a\x1b]0;b") == "from ab12: Put on a?]0;b"
+    assert Refusals(Arrivals()).read("hello\n") == (None, True)
+    assert Refusals(Arrivals()).read("2030-01-01T00:00:00.0Z  WARN ThreadId(01) zenoh::other: text\n") == (None, True)
+    assert denied(Refusals(Arrivals()), "a\x1b]0;b") == "from ab12: Put on a?]0;b"

@@ -18,7 +18,7 @@ from privcam_cloud.link.session import CloudLink
 from privcam_cloud.nodes.record import KEPT, RECORD
 from privcam_core.link import certificate_warning, cloud_end, days_left
 from privcam_core.omega import Omega
-from privcam_core.refusals import enable_refusal_log
+from privcam_core.refusal_log import RefusalLog
 from privcam_core.wire import DEFAULT_ENDPOINT
 from privcam_ros.convert import stamp_from_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
@@ -53,8 +53,7 @@ class BridgeNode(PrivcamNode[Parameters]):
         given = self.parameters
         names = given.camera_id.split()
         settings, self._credentials = cloud_end(given.listen, given.credentials)
-        if self._credentials is not None:
-            enable_refusal_log(zenoh.init_log_from_env_or)
+        refusals = None if self._credentials is None else RefusalLog(zenoh.init_log_from_env_or)
         self._live: dict[str, PictureRepeater] = {}
         self._record: dict[str, PictureRepeater] = {}
         self._from: dict[str, Any] = {}
@@ -74,6 +73,8 @@ class BridgeNode(PrivcamNode[Parameters]):
         self.create_timer(HURRY_S, self._cameras.tick)
         # The last: a session that nobody closes keeps the process from ending.
         self._link = CloudLink(settings, self._cameras)
+        if refusals is not None:
+            refusals.watch(given.listen)
         self._cameras.connect(self._link)
 
     def _publish_live(self, camera_id: str, omegas: Sequence[Omega]) -> None:

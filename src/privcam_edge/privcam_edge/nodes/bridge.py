@@ -10,7 +10,7 @@ from privcam_msgs.msg import Omega
 
 from privcam_core.checks import Rejected
 from privcam_core.link import camera_end, certificate_warning, days_left
-from privcam_core.refusals import enable_refusal_log
+from privcam_core.refusal_log import RefusalLog
 from privcam_core.state import state_folder
 from privcam_core.wire import DEFAULT_ENDPOINT
 from privcam_edge.link.gate import Gate
@@ -55,7 +55,7 @@ class BridgeNode(PrivcamNode[Parameters]):
         given = self.parameters
         settings, self._credentials = camera_end(given.camera_id, given.endpoint, given.credentials)
         if self._credentials is not None:
-            enable_refusal_log(zenoh.init_log_from_env_or)
+            RefusalLog(zenoh.init_log_from_env_or)
         self._queue = OmegaQueue(
             queue_folder(state_folder(), given.camera_id),
             max_bytes=given.queue_mib * MIB,
