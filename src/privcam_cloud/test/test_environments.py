@@ -164,3 +164,14 @@ def test_nothing_waits_for_ever(seconds: float) -> None:
     bench.offer(bare(1), bare(2))
     assert bench.tick(seconds) == [(1, NONE), (2, NONE)]
     assert (bench.lane.waiting, bench.lane.lost) == (0, {Lost.NO_PICTURE: 2})
+
+
+def test_nobody_can_stop_the_stream_with_pictures_that_do_not_exist() -> None:
+    bench = Bench(hold=1000)
+    made_up = [
+        replace(omega, environment=replace(omega.environment, digest=frame.to_bytes(32, "big")))
+        for frame in range(1, 401)
+        for omega in [bare(frame)]
+    ]
+    assert bench.offer(*made_up) == []
+    assert [frame for frame, _ in bench.tick(1.5)] == list(range(1, 401))

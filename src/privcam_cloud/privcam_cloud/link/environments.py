@@ -30,7 +30,7 @@ class PictureLane:
         self._hold = hold
         self._hold_s = hold_s
         self._clock = clock
-        self._waiting: deque[Omega] = deque()
+        self._waiting: deque[tuple[Omega, float]] = deque()  # and since when its picture is missing
         self._missing: dict[bytes, float] = {}  # since when, the digests that are waited for, or were in vain
         self.lost: Counter[Lost] = Counter()
 
@@ -46,27 +46,26 @@ class PictureLane:
         """
         now = self._clock()
         for omega in omegas:
-            self._waiting.append(replace(omega, environment=omega.environment.without_png()))
-            self._missing.setdefault(omega.environment.digest, now)
+            since = self._missing.setdefault(omega.environment.digest, now)
+            self._waiting.append((replace(omega, environment=omega.environment.without_png()), since))
             while len(self._missing) > MAX_WANTED:
                 del self._missing[next(iter(self._missing))]
         ready: list[Omega] = []
         while self._waiting:
-            omega = self._waiting[0]
+            omega, since = self._waiting[0]
             environment = omega.environment
             picture = self._pictures.get(omega.key.camera_id, environment.digest)
             if picture is not None and (picture.height, picture.width) == (environment.height, environment.width):
                 self._missing.pop(environment.digest, None)
                 ready.append(replace(omega, environment=replace(environment, png=picture.png)))
-            elif (late := now - self._missing.get(environment.digest, now) >= self._hold_s) or (
-                len(self._waiting) > self._hold
-            ):
+            elif (late := now - since >= self._hold_s) or len(self._waiting) > self._hold:
                 self.lost[Lost.NO_PICTURE if late else Lost.TOO_MANY] += 1
                 self._pictures.want(omega.key.camera_id, environment.digest)
                 ready.append(omega)
             else:
                 break
             self._waiting.popleft()
-        for digest in dict.fromkeys(omega.environment.digest for omega in self._waiting):  # the oldest first
-            self._pictures.want(self._waiting[0].key.camera_id, digest)
+        wanted = ((omega.key.camera_id, omega.environment.digest) for omega, _ in self._waiting)
+        for camera_id, digest in dict.fromkeys(wanted):  # the oldest first
+            self._pictures.want(camera_id, digest)
         return ready
