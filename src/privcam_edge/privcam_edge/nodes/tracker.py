@@ -20,7 +20,10 @@ class Parameters:
     """Parameters of the tracker node."""
 
     score: float = param(0.35, "a box that scores less starts no track", low=0.05, high=1.0)
-    weak_score: float = param(0.2, "a box that scores less is not used at all", low=0.01, high=1.0)
+    weak_score: float = param(
+        0.2, "a box that scores less is believed only of somebody who is known, by looks", low=0.01, high=1.0
+    )
+    faint_score: float = param(0.12, "a box that scores less is not used at all", low=0.01, high=1.0)
 
 
 class TrackerNode(FrameNode[Parameters]):
@@ -28,7 +31,7 @@ class TrackerNode(FrameNode[Parameters]):
 
     def __init__(self) -> None:
         super().__init__("tracker", Parameters)
-        self._follow = Follower(self.parameters.score, self.parameters.weak_score)
+        self._follow = Follower(self.parameters.score, self.parameters.weak_score, self.parameters.faint_score)
         self._out = self.create_publisher(TrackArray, "tracks", STREAM)
         self.on_frame(self._track, ("detections", DetectionArray))
 
