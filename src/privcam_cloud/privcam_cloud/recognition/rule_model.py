@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import inf
 from weakref import WeakKeyDictionary
 
-from privcam_cloud.recognition.base import RecognizedObject, SceneReport
+from privcam_cloud.recognition.base import Behavior, RecognizedObject, SceneReport
 from privcam_cloud.recognition.captions import (
     FALLEN,
     UNCLEAR,
@@ -61,6 +61,7 @@ class RuleModel:
         self._look(seconds)
         for person in self._people:
             behaviors += self._events.update(person, self._claims(person, seconds), seconds)
+        behaviors += self._among(seconds)
         present = [self._people[pose.subject_id] for pose in omega.poses]
         return SceneReport(
             key=omega.key,
@@ -72,6 +73,10 @@ class RuleModel:
 
     def _look(self, seconds: float) -> None:
         """Look at everybody at once, before each is asked for; the rules do not need to."""
+
+    def _among(self, _seconds: float) -> list[Behavior]:
+        """Report what happens between people; the rules know nothing of that."""
+        return []
 
     def _advance(self, key: SyncKey) -> float:
         """Check the order of κ and return camera time in s since the first frame."""

@@ -6,15 +6,16 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from privcam_cloud.recognition.base import Recognizer
+from privcam_cloud.recognition.base import Behavior, Recognizer
 from privcam_cloud.recognition.captions import fall_evidence, posture_evidence
 from privcam_cloud.recognition.events import Claim
-from privcam_cloud.recognition.falls import FallWatch
+from privcam_cloud.recognition.falls import BEGIN, FallWatch
 from privcam_cloud.recognition.loitering import Loiterer
 from privcam_cloud.recognition.network import SUBJECT_WEIGHTS, TemporalNetwork
 from privcam_cloud.recognition.people import Person
 from privcam_cloud.recognition.rule_model import RuleModel, Watch
 from privcam_cloud.recognition.rules import Moment, travel_speed
+from privcam_cloud.recognition.scuffles import Scuffles
 from privcam_cloud.recognition.settings import DEFAULT, Settings
 from privcam_cloud.recognition.windows import STEP_S, window
 
@@ -29,7 +30,7 @@ LOST_S = 2.0
 
 
 class TemporalModel(RuleModel):
-    """Recognises LABELS from windows of poses and boxes, and loitering from where a subject stays.
+    """Recognises LABELS from windows of poses and boxes, loitering from where a subject stays, and pushing_fighting.
 
     It follows people and numbers happenings as the rule model does, and takes from the network what the rules would
     have said. weights: see TemporalNetwork. One instance per camera.
@@ -41,6 +42,7 @@ class TemporalModel(RuleModel):
         self._chances: WeakKeyDictionary[Person, Mapping[str, float]] = WeakKeyDictionary()
         self._falls: WeakKeyDictionary[Person, FallWatch] = WeakKeyDictionary()
         self._loiterers: WeakKeyDictionary[Person, Loiterer] = WeakKeyDictionary()
+        self._scuffles = Scuffles()
         self._looked = -np.inf
 
     @property
@@ -68,6 +70,15 @@ class TemporalModel(RuleModel):
             chances = dict(zip(self._network.weights.labels, row.tolist(), strict=True))
             self._chances[person] = chances
             self._falls.setdefault(person, FallWatch()).update(seconds, chances, track, height)
+
+    def _among(self, seconds: float) -> list[Behavior]:
+        here = [person for person in self._people if person.last == seconds]
+        on_their_feet = [p for p in here if self._chances.get(p, {}).get("fall", 0.0) < BEGIN]
+        over = self._scuffles.update(seconds, on_their_feet)
+        behaviors = [report for scuffle in over for report in self._events.close(scuffle, seconds)]
+        for scuffle in self._scuffles.going:
+            behaviors += self._events.update(scuffle, [scuffle.claim], seconds)
+        return behaviors
 
     def _posture(
         self, person: Person, watch: Watch, ids: tuple[int, ...], moments: Sequence[Moment]

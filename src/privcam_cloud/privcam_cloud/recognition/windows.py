@@ -73,6 +73,20 @@ class TrackMemory:
         while seconds - self._seen[0][0] > SPAN_S + FRESH_S:
             self._seen.popleft()
 
+    @property
+    def newest(self) -> FloatArray:
+        """Keypoints of the newest pose, (17, 3) px, px, ρ. Raises IndexError before the first."""
+        _, _, keypoints = self._seen[-1]
+        return keypoints
+
+    def earlier(self, least_s: float, most_s: float) -> tuple[float, FloatArray] | None:
+        """Return age (s, against the newest) and keypoints of the newest pose that much older; None: there is none."""
+        for seconds, _, keypoints in reversed(self._seen):
+            age = self._seen[-1][0] - seconds
+            if age >= least_s:
+                return (age, keypoints) if age <= most_s else None
+        return None
+
     def take_over(self, newer: "TrackMemory") -> None:
         """Go on with what was seen of the same person under another number."""
         if newer._seen:
