@@ -18,13 +18,20 @@ def chances(fall: float, standing: float = 0.0) -> Mapping[str, float]:
     return {label: {"fall": fall, "standing": standing}.get(label, 0.0) for label in LABELS}
 
 
-def falling(rate: float = 10.0, start: float = 1.0, seconds: float = 0.6, until: float = 4.0) -> Track:
-    """The upper edge of a box comes down by 0.8 H within so many seconds."""
+def falling(
+    rate: float = 10.0,
+    start: float = 1.0,
+    seconds: float = 0.6,
+    until: float = 4.0,
+    drop: float = 0.8,
+    rho: float = 0.7,
+) -> Track:
+    """The upper edge of a box comes down by `drop` H within so many seconds."""
     times = np.arange(0.0, until, 1.0 / rate)
     down = np.clip((times - start) / seconds, 0.0, 1.0)
-    tops = 0.8 * HEIGHT * down
+    tops = drop * HEIGHT * down
     boxes = np.stack((np.zeros_like(tops), tops, np.full_like(tops, 50.0), np.full_like(tops, HEIGHT)), axis=1)
-    return Track(times, boxes.astype(np.float32), np.zeros((len(times), KEYPOINT_COUNT, 3), np.float32))
+    return Track(times, boxes.astype(np.float32), np.full((len(times), KEYPOINT_COUNT, 3), rho, np.float32))
 
 
 @pytest.mark.parametrize("rate", [5.0, 10.0, 30.0])
@@ -48,6 +55,28 @@ def test_one_look_is_no_fall_and_a_lasting_opinion_is() -> None:
     assert not told(watch, 1.7, chances(0.0, 0.9), track)
     results = [told(watch, 2.5 + k / 10, chances(0.9), track) for k in range(6)]
     assert results[-1] and not results[0]
+
+
+@pytest.mark.parametrize(
+    "track",
+    [
+        pytest.param(falling(drop=0.3), id="sits down"),
+        pytest.param(falling(seconds=4.0, until=6.0), id="lies down with care"),
+        pytest.param(falling(rho=0.1), id="a chair that was taken for somebody"),
+    ],
+)
+def test_what_is_measured_has_to_be_a_fall_whatever_the_network_says(track: Track) -> None:
+    watch = FallWatch()
+    assert not any(told(watch, 1.6 + k / 10, chances(0.95), track) for k in range(20))
+
+
+def test_who_walks_behind_somebody_has_not_fallen_until_seen_again() -> None:
+    watch, track = FallWatch(), falling()
+    for k in range(10):
+        watch.update(1.8 + k / 10, chances(0.9), track, HEIGHT, hidden=True)
+    assert watch.fall is None
+    watch.update(2.8, chances(0.9), track, HEIGHT)
+    assert watch.fall is not None
 
 
 def test_opinion_below_the_limit_is_no_fall() -> None:

@@ -56,7 +56,7 @@ def play(
 @pytest.mark.parametrize("fps", [5, 10, 30])
 def test_two_who_hit_each_other_fight_once(fps: float) -> None:
     (fight,) = play({1: (punching, 300), 2: (punching, 360)}, fps)
-    assert fight[0].confidence > 0.6
+    assert max(one.confidence for one in fight) > 0.8
     assert set(fight[-1].subject_ids) == {1, 2}
     assert "body heights/s" in fight[-1].evidence and "a hand on the other" in fight[-1].evidence
 

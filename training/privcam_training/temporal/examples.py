@@ -127,6 +127,6 @@ def _while_falling(seconds: float, mark: tuple[float, ...]) -> Allowed | None:
     start, end = mark
     if seconds < start:
         return np.ones(len(LABELS), bool)
-    if seconds < end - 0.1 * (end - start):
+    if seconds < end - 0.2 * (end - start):
         return None
     return only("fall") if seconds <= end + FALL_FOR_S else only("fall", "lying")

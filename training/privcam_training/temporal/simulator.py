@@ -24,11 +24,11 @@ FloatArray = npt.NDArray[np.float64]
 PICTURE = (480, 640)
 _NS = 1e9
 # A fall is called one from just before the body is down, in s, until FALL_FOR_S after; later it lies.
-_BEFORE_DOWN_S = 0.1
-# On a low body the pose model mostly sees nothing, the detector sometimes; a body that moves fast is lost at times, and
-# then found again or not. Shares as in the recordings.
-_POSE_LOST, _TRACK_LOST = 0.6, 0.35
-_FAST, _LOST_IN_MOTION, _FOUND_AGAIN = 0.6, 0.3, 0.5
+_BEFORE_DOWN_S = 0.2
+# On a low body the pose model mostly sees nothing, the tracker seldom; a body that moves fast is lost at times, and
+# then mostly found again. Shares as in the recordings.
+_POSE_LOST, _TRACK_LOST = 0.6, 0.1
+_FAST, _LOST_IN_MOTION, _FOUND_AGAIN = 0.6, 0.2, 0.7
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def _fall(random: Random) -> list[Phase]:
         phases.append(Phase(0.4 * seconds, crouch, 1.5, falling, (way[0] / 2, way[1] / 2)))
         seconds, way = 0.7 * seconds, way / 2
     early = max(0.05, seconds - _BEFORE_DOWN_S)
-    # The last tenth of a second of the way down is a fall already.
+    # The last part of the way down is a fall already.
     share = (early / seconds) ** 1.8
     nearly = phases[-1].to.blend(lies, share)
     phases.append(Phase(early, nearly, 1.8, falling, (way[0] * share, way[1] * share)))

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from privcam_cloud.recognition.rules import Fall
-from privcam_cloud.recognition.windows import Track
+from privcam_cloud.recognition.windows import STEP_S, SURE, Track
 
 # The opinion that counts is the mean over this, in s: half of what a body takes to come to rest.
 OPINION_S = 0.4
 # A fall is reported from this mean probability on; more likely than not.
 BEGIN = 0.5
+# The body comes down at least so far, H, and so fast, H/s: who sits is 0.65 H high and who lies 0.3, and to lie down
+# with care is slower.
+LEAST_DROP, LEAST_SPEED = 0.35, 0.3
 # Who is this surely up again, for so long, is no longer on the floor.
 UP, UP_S = 0.6, 0.8
 UPRIGHT = ("standing", "walking", "sitting", "bending")
@@ -29,8 +32,14 @@ class FallWatch:
     _up_since: float | None = None
     _last_end: float = -np.inf
 
-    def update(self, seconds: float, chances: Mapping[str, float], track: Track, height_px: float) -> None:
-        """Take in the probability of each label at one moment. seconds: camera time. height_px: H."""
+    def update(
+        self, seconds: float, chances: Mapping[str, float], track: Track, height_px: float, *, hidden: bool = False
+    ) -> None:
+        """Take in the probability of each label at one moment.
+
+        seconds: camera time. height_px: H. hidden: out of sight, and was last seen behind or before somebody else. Who
+        falls is not told from who walks behind another then, so nothing begins.
+        """
         self._opinions.append((seconds, chances["fall"]))
         while seconds - self._opinions[0][0] > OPINION_S:
             self._opinions.popleft()
@@ -42,13 +51,20 @@ class FallWatch:
         if self.fall is None:
             opinion = float(np.mean([chance for _, chance in self._opinions]))
             lasted = self._opinions[-1][0] - self._opinions[0][0] >= OPINION_S / 2
-            if opinion >= BEGIN and lasted:
+            if opinion >= BEGIN and lasted and not hidden:
                 found = way_down(track, height_px, seconds, opinion)
+                came_down = found.drop >= LEAST_DROP and found.speed >= LEAST_SPEED
                 # What is still in the window of a fall that is over is not another one.
-                if found.started > self._last_end:
+                if came_down and _somebody(track, found.started) and found.started > self._last_end:
                     self.fall = found
         elif self._up_since is not None and seconds - self._up_since >= UP_S:
             self.fall, self._last_end = None, seconds
+
+
+def _somebody(track: Track, until: float) -> bool:
+    """Say whether a body was surely seen before; a chair that is taken for somebody is not, and its box jumps too."""
+    before = track.times <= until + STEP_S
+    return bool(before.any() and track.keypoints[before, :, 2].mean(axis=1).max() >= SURE)
 
 
 def way_down(track: Track, height_px: float, now: float, confidence: float) -> Fall:

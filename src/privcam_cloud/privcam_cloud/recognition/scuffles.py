@@ -14,7 +14,7 @@ import numpy as np
 
 from privcam_cloud.recognition.events import Claim
 from privcam_cloud.recognition.people import MAX_IDS, Person
-from privcam_cloud.recognition.windows import TrackMemory
+from privcam_cloud.recognition.windows import SURE, TrackMemory
 from privcam_core.skeleton import SEEN, Joint
 
 # Two are close if their boxes are less than this apart, beside each other and at the feet, and neither is more than so
@@ -22,10 +22,8 @@ from privcam_core.skeleton import SEEN, Joint
 BESIDE_H, DEPTH_H, TALLER = 0.3, 0.5, 2.0
 # Limbs are where they were so many s ago or a little longer: less is noise of the pose, more hides a punch.
 LAG_S, LONGEST_LAG_S = 0.1, 0.25
-# A pose that is less sure than this says nothing about limbs.
-SURE = 0.4
 # What counts is the median over so many s of what was measured within so many H of one place, at so many moments.
-SPAN_S, PLACE_H, MOMENTS = 1.0, 1.0, 3
+SPAN_S, PLACE_H, MOMENTS = 1.0, 1.0, 4
 # From here on it is one, in H/s; up to there it goes on; it is over when it was less for so long.
 BEGIN, HOLD, END_S = 0.5, 0.35, 1.0
 # How much faster, in H/s, makes it how much surer: 0.5 at BEGIN, 0.73 at BEGIN + SCALE.
@@ -89,7 +87,9 @@ class Scuffles:
         """Take in a moment and return those that are over. people: in view now, none of whom is falling."""
         while self._samples and seconds - self._samples[0].seconds > SPAN_S:
             self._samples.popleft()
-        known = [(person, height) for person in people if (height := person.height_px) is not None]
+        known = [
+            (person, height) for person in people if (height := person.height_px) is not None and person.memory.was_sure
+        ]
         speeds = {id(person): limb_speed(person.memory, height) for person, height in known}
         fresh = []
         for (a, a_height), (b, b_height) in combinations(known, 2):

@@ -17,7 +17,8 @@ from privcam_cloud.recognition.rule_model import RuleModel, Watch
 from privcam_cloud.recognition.rules import Moment, travel_speed
 from privcam_cloud.recognition.scuffles import Scuffles
 from privcam_cloud.recognition.settings import DEFAULT, Settings
-from privcam_cloud.recognition.windows import STEP_S, window
+from privcam_cloud.recognition.windows import FRESH_S, STEP_S, SURE, window
+from privcam_core.boxes import intersections
 
 # Labels of the network. unclear: none of the others, or nobody can say; it is never reported.
 LABELS = (
@@ -27,6 +28,8 @@ LABELS = (
 # Nothing is said any more of somebody who has been out of sight for so long, in s. Until then the window shows how the
 # subject was lost, which for a fall is often all there is.
 LOST_S = 2.0
+# Who was last seen so near to somebody, H to the side, is behind or before them.
+BEHIND_H = 0.25
 
 
 class TemporalModel(RuleModel):
@@ -69,7 +72,20 @@ class TemporalModel(RuleModel):
         for (person, height), track, row in zip(seen, tracks, self._network(windows), strict=True):
             chances = dict(zip(self._network.weights.labels, row.tolist(), strict=True))
             self._chances[person] = chances
-            self._falls.setdefault(person, FallWatch()).update(seconds, chances, track, height)
+            hidden = self._hidden(person, seconds)
+            self._falls.setdefault(person, FallWatch()).update(seconds, chances, track, height, hidden=hidden)
+
+    def _hidden(self, person: Person, seconds: float) -> bool:
+        """Say whether somebody out of sight was last seen where somebody else surely was."""
+        if seconds - person.last <= FRESH_S:
+            return False
+        sure = [p.memory for p in self._people if p is not person and p.memory.newest[:, 2].mean() >= SURE]
+        boxes = [box for memory in sure if (box := memory.box_at(person.last)) is not None]
+        if not boxes or person.height_px is None:
+            return False
+        margin = BEHIND_H * person.height_px
+        near = np.array([person.box]) + np.array([-margin, 0.0, margin, 0.0])
+        return bool((intersections(near, np.array(boxes)) > 0).any())
 
     def _among(self, seconds: float) -> list[Behavior]:
         here = [person for person in self._people if person.last == seconds]

@@ -21,6 +21,8 @@ STEPS, STEP_S = 40, 0.1
 SPAN_S = STEPS * STEP_S
 # A step has what was seen at most this long before it, in s: a little more than a frame at 5 frames/s.
 FRESH_S = 0.25
+# From this mean ρ on a pose is surely of a body.
+SURE = 0.4
 # What is held of somebody who is out of sight says how long ago it was, up to this, in s.
 LONGEST_AGE_S = 2.0
 # Coordinates beyond this many body heights are wild keypoints.
@@ -78,6 +80,16 @@ class TrackMemory:
         """Keypoints of the newest pose, (17, 3) px, px, ρ. Raises IndexError before the first."""
         _, _, keypoints = self._seen[-1]
         return keypoints
+
+    @property
+    def was_sure(self) -> bool:
+        """Whether any pose was surely of a body."""
+        return any(keypoints[:, 2].mean() >= SURE for _, _, keypoints in self._seen)
+
+    def box_at(self, seconds: float) -> Box | None:
+        """Return the box in which the subject was about then, camera time in s; None where it was not in view."""
+        near = min(self._seen, key=lambda seen: abs(seen[0] - seconds), default=None)
+        return None if near is None or abs(near[0] - seconds) > FRESH_S else near[1]
 
     def earlier(self, least_s: float, most_s: float) -> tuple[float, FloatArray] | None:
         """Return age (s, against the newest) and keypoints of the newest pose that much older; None: there is none."""

@@ -1,0 +1,27 @@
+"""That the temporal model knows who went out of sight behind somebody."""
+
+import numpy as np
+import pytest
+from stick_figure import STANDING, draw, omega
+
+from privcam_cloud.recognition.temporal import TemporalModel
+
+
+@pytest.mark.parametrize(
+    ("other_x", "rho", "hidden"),
+    [
+        pytest.param(310.0, 0.8, True, id="behind somebody"),
+        pytest.param(500.0, 0.8, False, id="far from somebody"),
+        pytest.param(310.0, 0.1, False, id="behind a chair that is taken for somebody"),
+    ],
+)
+def test_who_is_lost_behind_somebody_is_hidden(other_x: float, rho: float, hidden: bool) -> None:
+    model = TemporalModel()
+    person, other = draw(STANDING), draw(STANDING, other_x - STANDING.x)
+    other[:, 2] = rho
+    for number in range(1, 20):
+        shown = {1: person, 2: other} if number < 10 else {2: other}
+        model.update(omega(number, number / 10, {key: np.array(points) for key, points in shown.items()}))
+    lost = next(found for found in model._people if found.ids == [1])
+    assert model._hidden(lost, 1.9) is hidden
+    assert not model._hidden(lost, 0.9)
