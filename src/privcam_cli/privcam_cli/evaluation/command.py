@@ -3,16 +3,21 @@
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from privcam_cli.evaluation.asking import AskedModel
 from privcam_cli.evaluation.figures import calibration_figure, confusion_figure
-from privcam_cli.evaluation.labelled import BadAnnotations, bags_of, read_annotations, read_bag
+from privcam_cli.evaluation.labelled import BadAnnotations, Clip, bags_of, read_annotations, read_bag
 from privcam_cli.evaluation.scores import confusion, reliability, scores
 from privcam_cli.evaluation.watching import Seen, watch
 from privcam_cloud.recognition.network import WrongWeights
 from privcam_cloud.recognition.temporal import MODELS
+from privcam_cloud.recognition.vision_language.errors import NoAnswer, Unusable
+from privcam_cloud.recognition.vision_language.process import ModelProcess
+from privcam_cloud.recognition.vision_language.settings import OPENAI, TRANSFORMERS, Settings
 
 
 def main(argv: Sequence[str]) -> int:
@@ -20,6 +25,13 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="privcam eval", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder with annotations.json and the clips that it names")
     parser.add_argument("--models", default="temporal,rules", help="of temporal,rules; the first one is the main one")
+    parser.add_argument(
+        "--vlm", choices=(TRANSFORMERS, OPENAI), help="judge a vision-language model too; where it runs"
+    )
+    parser.add_argument("--vlm-model", default="", help="its folder or hub id, or its name at the server")
+    parser.add_argument("--vlm-url", default="", help="of the server, as http://127.0.0.1:8000/v1")
+    parser.add_argument("--vlm-period", type=float, default=2.0, help="asked once in this, s of camera time")
+    parser.add_argument("--vlm-budget", type=float, default=10.0, help="an answer that takes longer is none, s")
     parser.add_argument("--bags", type=Path, help="folder of Ω bags, made where they are missing (default: OUT/bags)")
     parser.add_argument("--processes", type=int, default=2, help="clips that go through the edge at the same time")
     parser.add_argument("--out", type=Path, default=Path("out/eval"), help="folder for the results")
@@ -37,7 +49,12 @@ def main(argv: Sequence[str]) -> int:
             seen = [watch(clip, read_bag(bags[clip.name]), MODELS[name]()) for clip in clips]
             results[name] = scores(seen)
             write(name, seen, out)
-    except (BadAnnotations, WrongWeights) as error:
+        if options.vlm:
+            settings = Settings(options.vlm, options.vlm_model, options.vlm_url, options.vlm_period, options.vlm_budget)
+            seen, failures = asked(clips, bags, settings)
+            results["vlm"] = {**scores(seen), "model_id": settings.model_id, "no_answer": failures}
+            write("vlm", seen, out)
+    except (BadAnnotations, WrongWeights, Unusable, NoAnswer) as error:
         print(f"privcam eval: {error}", file=sys.stderr)
         return 2
     report = {**results[names[0]], "model": names[0], "models": results}
@@ -46,6 +63,23 @@ def main(argv: Sequence[str]) -> int:
         print(f"[eval] {name}: {summary(result)}")
     print(f"[eval] results: {out / 'eval.json'}, a table and figures beside")
     return 0
+
+
+def asked(clips: Sequence[Clip], bags: dict[str, Path], settings: Settings) -> tuple[list[Seen], dict[str, int]]:
+    """Return what a vision-language model said of each clip, and how often it gave no answer, by reason.
+
+    Raises Unusable for settings that cannot work, NoAnswer where its process ended.
+    """
+    failures: Counter[str] = Counter()
+    process, seen = ModelProcess(settings), []
+    try:
+        process.wait_until_ready()
+        for done, clip in enumerate(clips, start=1):
+            seen.append(watch(clip, read_bag(bags[clip.name]), AskedModel(settings, process, failures)))
+            print(f"[eval] vlm: {done}/{len(clips)} {clip.name}", file=sys.stderr, flush=True)
+    finally:
+        process.kill()
+    return seen, dict(failures)
 
 
 def write(name: str, seen: Sequence[Seen], out: Path) -> None:

@@ -1,0 +1,51 @@
+"""A vision-language model as a recogniser that can be judged: it is asked as often as on a gateway, and waited for."""
+
+import sys
+import time
+from collections import Counter
+
+from privcam_cloud.recognition.base import SceneReport
+from privcam_cloud.recognition.vision_language.answer import parse_answer
+from privcam_cloud.recognition.vision_language.errors import NoAnswer
+from privcam_cloud.recognition.vision_language.process import ModelProcess
+from privcam_cloud.recognition.vision_language.prompt import make_question
+from privcam_cloud.recognition.vision_language.reports import Reports
+from privcam_cloud.recognition.vision_language.scene import Room, Scene
+from privcam_cloud.recognition.vision_language.settings import Settings
+from privcam_core.omega import Omega
+
+
+class AskedModel:
+    """Answers for one clip; `process` may answer for many, one after the other.
+
+    Asked once in `vlm_period_s` of camera time, whatever time an answer takes within its budget. Where there is none,
+    the reason is counted in `failures` and nothing is said.
+    """
+
+    def __init__(self, settings: Settings, process: ModelProcess, failures: Counter[str]) -> None:
+        self._settings, self._process, self._failures = settings, process, failures
+        self._scene, self._room, self._reports = Scene(), Room(), Reports(settings.model_id)
+        self._next_ns = 0
+
+    @property
+    def model_id(self) -> str:
+        """Where it runs and its name."""
+        return self._settings.model_id
+
+    def update(self, omega: Omega) -> SceneReport:
+        """Return what the model says of this Ω, nothing where it is not asked or does not answer."""
+        moment = self._scene.take(omega)
+        nothing = SceneReport(omega.key, [], [], "", self.model_id)
+        if omega.key.stamp_ns < self._next_ns:
+            return nothing
+        self._next_ns = omega.key.stamp_ns + round(1e9 * self._settings.vlm_period_s)
+        try:
+            question = make_question(moment, self._room.plate(moment))
+            text = self._process.answer(question, time.monotonic() + self._settings.vlm_budget_s)
+            return self._reports.report(omega.key, parse_answer(text, omega))
+        except NoAnswer as error:
+            self._failures[error.reason.value] += 1
+            if not self._process.alive:
+                raise
+            print(f"[eval] vlm: frame {omega.key.frame_id}: {error}", file=sys.stderr, flush=True)
+            return nothing
