@@ -50,8 +50,8 @@ def scores(seen: Sequence[Seen]) -> dict[str, Any]:
 
 def fights(seen: Sequence[Seen]) -> dict[str, Any]:
     """Return how well clips of fights and of ordinary life before the same kind of camera are told apart."""
-    fought = [one.said == "fight" for one in seen if one.clip.label == "fight"]
-    calm = [one.said != "fight" for one in seen if one.clip.label == "no_fight"]
+    fought = [one.fights for one in seen if one.clip.label == "fight"]
+    calm = [not one.fights for one in seen if one.clip.label == "no_fight"]
     both = [_share(sum(part), len(part)) for part in (fought, calm)]
     known = [share for share in both if share is not None]
     return {

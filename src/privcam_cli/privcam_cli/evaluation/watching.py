@@ -48,6 +48,11 @@ class Seen:
         return [one for one in self.happenings if one.label == "fall"]
 
     @property
+    def fights(self) -> bool:
+        """Whether a fight was reported, whatever else was: somebody may fall in it."""
+        return any(one.label == "pushing_fighting" for one in self.happenings)
+
+    @property
     def hit(self) -> Happening | None:
         """The report of the fall that the clip shows, None where there is none."""
         if self.clip.label != "fall":

@@ -11,6 +11,7 @@ from privcam_cloud.recognition.captions import fall_evidence, posture_evidence
 from privcam_cloud.recognition.events import Claim
 from privcam_cloud.recognition.falls import BEGIN, FallWatch
 from privcam_cloud.recognition.loitering import Loiterer
+from privcam_cloud.recognition.mouth import OFTEN, OVER_S, HandToMouth
 from privcam_cloud.recognition.network import SUBJECT_WEIGHTS, TemporalNetwork
 from privcam_cloud.recognition.people import Person
 from privcam_cloud.recognition.rule_model import RuleModel, Watch
@@ -45,6 +46,7 @@ class TemporalModel(RuleModel):
         self._chances: WeakKeyDictionary[Person, Mapping[str, float]] = WeakKeyDictionary()
         self._falls: WeakKeyDictionary[Person, FallWatch] = WeakKeyDictionary()
         self._loiterers: WeakKeyDictionary[Person, Loiterer] = WeakKeyDictionary()
+        self._mouths: WeakKeyDictionary[Person, HandToMouth] = WeakKeyDictionary()
         self._scuffles = Scuffles()
         self._looked = -np.inf
 
@@ -106,12 +108,18 @@ class TemporalModel(RuleModel):
         # Who has fallen lies.
         scores["lying"] += chances["fall"]
         now = moments[-1]
+        mouth = self._mouths.setdefault(person, HandToMouth())
+        mouth.update(now.seconds, person.memory.newest, now.measures.height_px)
+        if (often := mouth.count(now.seconds)) < OFTEN:
+            scores["smoking_like"] = 0.0
         claims = []
         held = watch.hysteresis.update(now.seconds, scores)
         if held is not None:
             label, since = held
             speed = travel_speed(moments, self._settings) if label == "walking" else None
             evidence = posture_evidence(now.measures, label, speed, now.seconds - since)
+            if label == "smoking_like":
+                evidence = f"hand to mouth {often} times within {OVER_S:.0f} s, {evidence}"
             claims.append(Claim(label, ids, min(1.0, scores[label]), since, evidence))
         label = "" if held is None else held[0]
         loiterer = self._loiterers.setdefault(person, Loiterer())
