@@ -24,7 +24,8 @@ BESIDE_H, DEPTH_H, TALLER = 0.3, 0.5, 2.0
 LAG_S, LONGEST_LAG_S = 0.1, 0.25
 # What counts is the median over so many s of what was measured within so many H of one place, at so many moments.
 SPAN_S, PLACE_H, MOMENTS = 1.0, 1.0, 4
-# From here on it is one, in H/s; up to there it goes on; it is over when it was less for so long.
+# From here on it is one, in H/s; up to there it goes on; it is over when it was less for so long. How fast gestures of
+# single people are says `python -m privcam_training.limbs`.
 BEGIN, HOLD, END_S = 0.5, 0.35, 1.0
 # How much faster, in H/s, makes it how much surer: 0.5 at BEGIN, 0.73 at BEGIN + SCALE.
 SCALE = 0.15
