@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from stick_figure import STANDING, draw, omega
 
-from privcam_cloud.recognition.temporal import TemporalModel
+from privcam_cloud.recognition.temporal import TemporalModel, _left
 
 
 @pytest.mark.parametrize(
@@ -23,5 +23,14 @@ def test_who_is_lost_behind_somebody_is_hidden(other_x: float, rho: float, hidde
         shown = {1: person, 2: other} if number < 10 else {2: other}
         model.update(omega(number, number / 10, {key: np.array(points) for key, points in shown.items()}))
     lost = next(found for found in model._people if found.ids == [1])
-    assert model._hidden(lost, 1.9) is hidden
-    assert not model._hidden(lost, 0.9)
+    assert model._behind(lost) is hidden
+
+
+@pytest.mark.parametrize(("dx", "dy", "left"), [(0, 0, False), (-290, 0, True), (330, 0, True), (0, 70, True)])
+def test_who_is_lost_at_an_edge_of_the_picture_may_have_left(dx: float, dy: float, left: bool) -> None:
+    model, points = TemporalModel(), draw(STANDING, dx)
+    points[:, 1] += dy
+    shown = omega(1, 0.1, {1: points})
+    model.update(shown)
+    (person,) = model._people
+    assert _left(person, shown.environment) is left

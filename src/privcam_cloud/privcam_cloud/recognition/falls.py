@@ -37,8 +37,8 @@ class FallWatch:
     ) -> None:
         """Take in the probability of each label at one moment.
 
-        seconds: camera time. height_px: H. hidden: out of sight, and was last seen behind or before somebody else. Who
-        falls is not told from who walks behind another then, so nothing begins.
+        seconds: camera time. height_px: H. hidden: out of sight, and last seen beside somebody else or at an edge of
+        the picture. Who falls is not told from who walks behind another, or out, then: so nothing begins.
         """
         self._opinions.append((seconds, chances["fall"]))
         while seconds - self._opinions[0][0] > OPINION_S:

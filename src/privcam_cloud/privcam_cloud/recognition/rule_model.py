@@ -58,7 +58,7 @@ class RuleModel:
         behaviors = [b for person in changes.forgotten for b in self._events.close(person, person.last)]
         for older, newer in changes.joined:
             behaviors += self._events.join(older, newer, seconds)
-        self._look(seconds)
+        self._look(seconds, omega)
         for person in self._people:
             behaviors += self._events.update(person, self._claims(person, seconds), seconds)
         behaviors += self._among(seconds)
@@ -71,7 +71,7 @@ class RuleModel:
             model_id=self.model_id,
         )
 
-    def _look(self, seconds: float) -> None:
+    def _look(self, seconds: float, omega: Omega) -> None:
         """Look at everybody at once, before each is asked for; the rules do not need to."""
 
     def _among(self, _seconds: float) -> list[Behavior]:

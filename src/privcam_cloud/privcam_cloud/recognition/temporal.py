@@ -18,8 +18,9 @@ from privcam_cloud.recognition.rule_model import RuleModel, Watch
 from privcam_cloud.recognition.rules import Moment, travel_speed
 from privcam_cloud.recognition.scuffles import Scuffles
 from privcam_cloud.recognition.settings import DEFAULT, Settings
-from privcam_cloud.recognition.windows import FRESH_S, STEP_S, SURE, window
+from privcam_cloud.recognition.windows import STEP_S, window
 from privcam_core.boxes import intersections
+from privcam_core.omega import Environment, Omega
 
 # Labels of the network. unclear: none of the others, or nobody can say; it is never reported.
 LABELS = (
@@ -31,6 +32,8 @@ LABELS = (
 LOST_S = 2.0
 # Who was last seen so near to somebody, H to the side, is behind or before them.
 BEHIND_H = 0.25
+# Who was last seen so near to an edge of the picture, H, may have gone out there.
+EDGE_H = 0.05
 
 
 class TemporalModel(RuleModel):
@@ -60,7 +63,7 @@ class TemporalModel(RuleModel):
         """The probability of each label for everybody who was looked at: (subject ids, label to probability)."""
         return [(tuple(person.ids), self._chances[person]) for person in self._people if person in self._chances]
 
-    def _look(self, seconds: float) -> None:
+    def _look(self, seconds: float, omega: Omega) -> None:
         # A window has a step every STEP_S: at higher frame rates there is nothing new in between.
         if seconds - self._looked < STEP_S - 1e-6:
             return
@@ -74,14 +77,13 @@ class TemporalModel(RuleModel):
         for (person, height), track, row in zip(seen, tracks, self._network(windows), strict=True):
             chances = dict(zip(self._network.weights.labels, row.tolist(), strict=True))
             self._chances[person] = chances
-            hidden = self._hidden(person, seconds)
+            lost = person.last < seconds
+            hidden = lost and (_left(person, omega.environment) or self._behind(person))
             self._falls.setdefault(person, FallWatch()).update(seconds, chances, track, height, hidden=hidden)
 
-    def _hidden(self, person: Person, seconds: float) -> bool:
-        """Say whether somebody out of sight was last seen where somebody else surely was."""
-        if seconds - person.last <= FRESH_S:
-            return False
-        sure = [p.memory for p in self._people if p is not person and p.memory.newest[:, 2].mean() >= SURE]
+    def _behind(self, person: Person) -> bool:
+        """Say whether somebody out of sight was last seen beside somebody else, who is surely there."""
+        sure = [p.memory for p in self._people if p is not person and p.memory.was_sure]
         boxes = [box for memory in sure if (box := memory.box_at(person.last)) is not None]
         if not boxes or person.height_px is None:
             return False
@@ -138,6 +140,13 @@ class TemporalModel(RuleModel):
 
     def _rise(self, _ids: tuple[int, ...], _moments: Sequence[Moment], _seconds: float) -> Sequence[Claim]:
         return []  # getting_up is one of the network's labels
+
+
+def _left(person: Person, picture: Environment) -> bool:
+    """Say whether somebody out of sight was last seen at a side or the lower edge of the picture."""
+    margin = 0.0 if person.height_px is None else EDGE_H * person.height_px
+    x0, _, x1, y1 = person.box
+    return x0 <= margin or x1 >= picture.width - margin or y1 >= picture.height - margin
 
 
 # What can be chosen; the first is the default.
