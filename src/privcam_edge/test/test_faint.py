@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from privcam_core.perception import Box, Detections, Track, TrackState
-from privcam_edge.tracking.clutter import Clutter
+from privcam_edge.tracking.clutter import MOST, Clutter
 from privcam_edge.tracking.deepsort import DeepSort
 
 STANDING: Box = (300.0, 100.0, 360.0, 260.0)
@@ -91,3 +91,12 @@ def test_clutter_is_forgotten_when_it_is_gone() -> None:
     assert clutter.known(box, 2_000_000_000).all()
     clutter.add(box[:0], 100_000_000_000)
     assert not clutter.known(box, 100_100_000_000).any()
+
+
+def test_clutter_stays_bounded_and_keeps_what_was_found_last() -> None:
+    clutter = Clutter()
+    for frame in range(10):
+        noise = np.array([[x, 0.0, x + 5, 5.0] for x in range(frame, 40 * MOST, 20)])
+        clutter.add(np.concatenate((noise, [FALLEN])), frame * 100_000_000)
+    assert len(clutter._things) == MOST
+    assert clutter.known(np.array([FALLEN]), 2_000_000_000).all()

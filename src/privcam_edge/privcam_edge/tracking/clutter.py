@@ -16,6 +16,8 @@ _NS_PER_S = 1e9
 _SAME = 0.5
 # A thing is known after it was found for so long in all, as often as this, and until it was not found for so long.
 _KNOWN_S, _KNOWN_TIMES, _FORGOTTEN_S = 0.5, 3, 60.0
+# So many are remembered, those that were found last: a picture full of noise must not take the time of people.
+MOST = 200
 
 
 @dataclass
@@ -56,3 +58,4 @@ class Clutter:
                 thing.box, thing.last, thing.times = (x0, y0, x1, y1), stamp_ns, thing.times + 1
             else:
                 self._things.append(_Thing((x0, y0, x1, y1), stamp_ns, stamp_ns))
+        self._things = sorted(self._things, key=lambda thing: (thing.last, thing.times))[-MOST:]
