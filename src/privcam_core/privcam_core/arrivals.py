@@ -1,8 +1,8 @@
 """Who knocked: the addresses of those whose TLS handshake failed, which Zenoh does not tell the side that listens.
 
-A connection that Zenoh refuses is gone when its log line is read, so it has to be seen when it comes. Linux wakes
-whoever waits on the listening socket at that moment, and its table of connections names the other side; Zenoh then
-needs the other side's next message before it can refuse. It shakes hands with one after the other, in the order in
+A connection that Zenoh refuses is gone when its log line is read, so it has to be seen when it comes. Linux mostly
+wakes whoever waits on the listening socket at that moment, and its table of connections names the other side; Zenoh
+then needs the other side's next message before it can refuse. It shakes hands with one after the other, in the order in
 which they came, so what failed is the oldest that neither failed nor was accepted.
 """
 
@@ -23,6 +23,10 @@ _WAITING = 1000
 # The log can be faster than the look at the table. Whoever then waits in vain does not wait again for a while: nobody
 # may hold up the log by coming and going.
 _PATIENCE_S, _IMPATIENT_S = 0.05, 1.0
+# Where Zenoh takes a connection before we run, Linux does not wake us for it: so we look this often in any case.
+_LOOK_S = 0.1
+# No handshake takes longer: Zenoh gives up after 10 s. Whoever is still here then was not told of.
+_LONGEST_S = 12.0
 GONE = "an address that was gone at once"
 
 
@@ -71,9 +75,11 @@ def _address(text: str) -> str:
 class Arrivals:
     """Remembers who came to a listening socket and is still in its handshake."""
 
-    def __init__(self) -> None:
-        # Those who came at one moment, and how many of them are still in their handshake.
-        self._waiting: deque[tuple[set[str], int]] = deque(maxlen=_WAITING)
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        # Those who came at one moment, how many of them are still in their handshake, and when they came.
+        self._waiting: deque[tuple[set[str], int, float]] = deque(maxlen=_WAITING)
+        self._announced = 0  # so many more were seen than we were woken for
         self._connected: set[str] = set()
         self._accepted: deque[str] = deque(maxlen=_WAITING)
         self._changed = threading.Condition()
@@ -86,38 +92,49 @@ class Arrivals:
             poll.register(listening.fileno(), select.EPOLLIN | select.EPOLLET)
             begun()
             while True:
-                poll.poll()
-                self.came(peers(port))
+                woken = bool(poll.poll(_LOOK_S))
+                connected = peers(port)
+                if woken or connected - self._connected:
+                    self.came(connected)
 
     def came(self, connected: set[str]) -> None:
         """Somebody came; `connected` are all who are connected now."""
         with self._changed:
             new = connected - self._connected
             self._connected = connected
+            if new:
+                self._announced = len(new) - 1
+            elif self._announced:
+                self._announced -= 1  # this one was seen together with another
+                return
             waiting = new.difference(self._accepted)
             if waiting or not new:
-                self._waiting.append((waiting, max(len(waiting), 1)))
+                self._waiting.append((waiting, max(len(waiting), 1), self._clock()))
                 self._changed.notify_all()
 
     def accepted(self, peer: str) -> None:
         """This one's handshake is done."""
         with self._changed:
             self._accepted.append(peer)
-            for place, (batch, count) in enumerate(self._waiting):
+            if not any(peer in batch for batch, _, _ in self._waiting):
+                return
+            while True:  # whoever came before has ended, in whatever way
+                batch, count, came = self._waiting.popleft()
                 if peer in batch:
-                    del self._waiting[place]
-                    if count > 1:
-                        self._waiting.insert(place, (batch - {peer}, count - 1))
-                    return
+                    break
+            if count > 1:
+                self._waiting.appendleft((batch - {peer}, count - 1, came))
 
     def failed(self) -> str:
         """A handshake failed: return whose, several with "or" where they came at one moment, GONE if none is known."""
         with self._changed:
-            patience = _PATIENCE_S if time.monotonic() >= self._impatient_until else 0.0
-            if not self._changed.wait_for(lambda: self._waiting, patience):
-                self._impatient_until = time.monotonic() + _IMPATIENT_S
+            now = self._clock()
+            while self._waiting and now - self._waiting[0][2] > _LONGEST_S:
+                self._waiting.popleft()
+            if not self._changed.wait_for(lambda: self._waiting, _PATIENCE_S if now >= self._impatient_until else 0.0):
+                self._impatient_until = now + _IMPATIENT_S
                 return GONE
-            batch, count = self._waiting.popleft()
+            batch, count, came = self._waiting.popleft()
             if count > 1:
-                self._waiting.appendleft((batch, count - 1))
+                self._waiting.appendleft((batch, count - 1, came))
             return " or ".join(sorted(batch)) or GONE

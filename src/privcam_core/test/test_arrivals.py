@@ -59,8 +59,9 @@ def test_handshakes_fail_in_the_order_in_which_they_began() -> None:
     arrivals.came({"a:1", "b:2"})
     arrivals.came({"a:1", "b:2"})  # somebody who was gone when the table was read
     arrivals.came({"b:2", "c:3"})
+    assert arrivals.failed() == "a:1"
     arrivals.accepted("b:2")
-    assert [arrivals.failed() for _ in range(4)] == ["a:1", GONE, "c:3", GONE]
+    assert [arrivals.failed() for _ in range(3)] == [GONE, "c:3", GONE]
 
 
 def test_a_handshake_may_end_before_its_address_is_known() -> None:
@@ -69,6 +70,31 @@ def test_a_handshake_may_end_before_its_address_is_known() -> None:
     arrivals.came({"a:1"})
     arrivals.came({"a:1", "b:2"})
     assert arrivals.failed() == "b:2"
+
+
+def test_who_was_seen_together_with_another_is_not_waited_for_again() -> None:
+    arrivals = Arrivals()
+    arrivals.came({"a:1", "b:2"})
+    arrivals.came({"a:1", "b:2"})  # woken for b, whom we know
+    arrivals.accepted("a:1")
+    arrivals.accepted("b:2")
+    arrivals.came({"c:3"})
+    assert arrivals.failed() == "c:3"
+
+
+def test_nobody_is_blamed_for_one_who_came_long_before_or_was_never_told_of() -> None:
+    now = [0.0]
+    arrivals = Arrivals(lambda: now[0])
+    arrivals.came({"a:1"})
+    arrivals.came({"a:1"})
+    arrivals.came({"a:1", "b:2"})
+    arrivals.accepted("b:2")  # so both before have ended
+    arrivals.came({"c:3"})
+    assert arrivals.failed() == "c:3"
+    arrivals.came({"d:4"})
+    now[0] = 60.0
+    arrivals.came({"e:5"})
+    assert arrivals.failed() == "e:5"
 
 
 def test_two_who_came_at_one_moment_are_both_named() -> None:
