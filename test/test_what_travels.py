@@ -342,6 +342,8 @@ def test_poses_that_leave_are_not_those_that_were_estimated(recording: Recording
     raw = {m.key.frame_id: m for m in recording.spy.messages("/demo/raw_poses")}
     compared = 0
     for message in recording.spy.messages("/demo/poses"):
+        if message.key.frame_id not in raw:  # whoever listens finds one topic a little before the other
+            continue
         estimated = {pose.subject_id: pose for pose in raw[message.key.frame_id].poses}
         for pose in message.poses:
             points = {(point.u, point.v) for point in pose.keypoints if point.rho > 0}

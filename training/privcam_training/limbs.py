@@ -20,6 +20,8 @@ from privcam_cloud.recognition.windows import TrackMemory
 from privcam_core.omega import SubjectPose
 from privcam_edge.privacy.pose_anonymizer import PoseSettings
 
+# Of the anonymiser's noise, so that the table is the same again.
+SEED = 0
 ACTIONS = (
     "high wave", "horizontal wave", "hammer", "catch", "forward punch", "high throw", "draw x", "draw tick",
     "draw circle", "hand clap", "two hand wave", "side boxing", "bend", "forward kick", "side kick", "jogging",
@@ -55,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("folder: holds no msraction3d/*.npz")
     found = defaultdict(list)
     for clip in clips:
-        speed = highest(anonymised(clip, PoseSettings(mode="canonical")))
+        speed = highest(anonymised(clip, PoseSettings(mode="canonical", seed=SEED)))
         if clip.action is not None and speed is not None:
             found[int(clip.action[1:])].append(speed)
     print(f"| action | recordings | half below, H/s | 19 of 20 below, H/s | above {BEGIN} |\n|---|---|---|---|---|")

@@ -24,4 +24,4 @@ def test_who_waves_is_faster_than_who_stands(tmp_path: Path, capsys: pytest.Capt
     np.savez(tmp_path / "msraction3d" / "some.npz", a11_s01_e01=waving, a16_s01_e01=joints)
     assert main([str(tmp_path)]) == 0
     rows = {line.split(" | ")[0].removeprefix("| "): line.split(" | ") for line in capsys.readouterr().out.splitlines()}
-    assert float(rows["two hand wave"][2]) > 3 * float(rows["jogging"][2]) + 0.1
+    assert float(rows["two hand wave"][2]) > float(rows["jogging"][2]) + 0.15
