@@ -223,14 +223,14 @@ class DeepSort:
         cost = np.where(overlap_cost <= 1 - self._weak_min_iou, overlap_cost, matching.FORBIDDEN)
         third = matching.assign(cost, [row for row in second.tracks if row in just_seen], weak)
         pairs = first.pairs + second.pairs + third.pairs
-        if descriptors is None:  # nothing says whether a faint box looks like somebody
+        left = sorted(set(known) - {row for row, _ in pairs})
+        if not left or descriptors is None:  # without looks nothing says whether a faint box is somebody
             return pairs, second.detections
         faint = np.flatnonzero((scores >= self._faint_score) & (scores < self._score))
         faint = faint[~self._clutter.known(boxes[faint], stamp_ns)]
         # Beside somebody who was found, a faint box is another view of the same person, or of two in one box.
         taken = boxes[[column for _, column in pairs] + second.detections]
         faint = faint[~_part_of_each_other(boxes[faint], taken)]
-        left = sorted(set(known) - {row for row, _ in pairs})
         fourth = matching.cascade(self._faint_cost(measurements, descriptors, stamp_ns), ages, left, faint.tolist())
         return pairs + fourth.pairs, second.detections
 
