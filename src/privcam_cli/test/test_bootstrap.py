@@ -16,6 +16,7 @@ from privcam_cli.bootstrap.sourced import CV_BRIDGE, MODULES, on_top, probe
 from privcam_cli.bootstrap.steps import Ledger, SetupError
 
 Say = Callable[[str], None]
+PACKAGE = Path(steps.__file__).parents[2]
 
 
 def silent(_text: str) -> None:
@@ -213,6 +214,23 @@ def test_environment_keeps_ros_on_this_host_and_the_runtime_silent(tmp_path: Pat
     assert environment["ORT_DISABLE_TELEMETRY"] == "1"
     assert environment["AMENT_PREFIX_PATH"] == str(tmp_path / ".venv")
     assert "PYTHONPATH" not in environment
+
+
+def found_by(python: Path) -> str:
+    """Return which Python the set-up would build on, started with this one."""
+    script = f"import sys; sys.path.insert(0, {str(PACKAGE)!r})\nfrom privcam_cli.bootstrap.steps import find_python"
+    reply = subprocess.run(
+        [python, "-c", f"{script}; print(find_python())"], capture_output=True, text=True, env={}, check=True
+    )
+    return reply.stdout.strip()
+
+
+def test_started_inside_our_own_environment_the_python_is_the_one_that_it_was_made_from(tmp_path: Path) -> None:
+    outside = Path(sys.base_prefix, "bin", "python3")
+    subprocess.run([outside, "-m", "venv", "--without-pip", tmp_path / ".venv"], env={}, check=True)
+    inside = found_by(tmp_path / ".venv/bin/python")
+    assert inside == found_by(outside)
+    assert tmp_path not in Path(inside).parents
 
 
 def test_failed_command_shows_the_end_of_what_it_said(tmp_path: Path) -> None:

@@ -71,14 +71,18 @@ def run(argv: Sequence[str], *, env: dict[str, str] | None = None, cwd: Path | N
 
 
 def find_python() -> str:
-    """A supported Python with headers: this one, or another on the PATH."""
+    """A supported Python with headers: this one, or another on the PATH.
+
+    Inside a virtual environment, ours perhaps, the interpreter that it was made from: it outlives a new `.venv`. Links
+    are followed, because it has the same name then from inside and from outside: another name is a new `.venv`. Python
+    3.10 knows no more of the interpreter than the link to it in the environment.
+    """
     if sys.version_info[:2] in SUPPORTED:
-        # Inside a virtual environment, ours perhaps, the interpreter that it was made from: it outlives a new `.venv`.
-        return str(getattr(sys, "_base_executable", sys.executable))
+        return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
     for major, minor in reversed(SUPPORTED):
         found = shutil.which(f"python{major}.{minor}")
         if found:
-            return found
+            return os.path.realpath(found)
     version = ".".join(map(str, sys.version_info[:2]))
     raise SetupError(f"this is Python {version}; privcam needs 3.10 to 3.13. Install one and run privcam with it.")
 
