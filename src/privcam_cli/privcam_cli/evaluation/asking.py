@@ -1,16 +1,13 @@
 """A vision-language model as a recogniser that can be judged: it is asked as often as on a gateway, and waited for."""
 
 import sys
-import time
 from collections import Counter
 
 from privcam_cloud.recognition.base import SceneReport
-from privcam_cloud.recognition.vision_language.answer import parse_answer
 from privcam_cloud.recognition.vision_language.errors import NoAnswer
+from privcam_cloud.recognition.vision_language.interview import Interview
 from privcam_cloud.recognition.vision_language.process import ModelProcess
-from privcam_cloud.recognition.vision_language.prompt import make_question
-from privcam_cloud.recognition.vision_language.reports import Reports
-from privcam_cloud.recognition.vision_language.scene import Room, Scene
+from privcam_cloud.recognition.vision_language.scene import Scene
 from privcam_cloud.recognition.vision_language.settings import Settings
 from privcam_core.omega import Omega
 
@@ -24,7 +21,7 @@ class AskedModel:
 
     def __init__(self, settings: Settings, process: ModelProcess, failures: Counter[str]) -> None:
         self._settings, self._process, self._failures = settings, process, failures
-        self._scene, self._room, self._reports = Scene(), Room(), Reports(settings.model_id)
+        self._scene, self._interview = Scene(), Interview(settings)
         self._next_ns = 0
 
     @property
@@ -40,9 +37,7 @@ class AskedModel:
             return nothing
         self._next_ns = omega.key.stamp_ns + round(1e9 * self._settings.vlm_period_s)
         try:
-            question = make_question(moment, self._room.plate(moment))
-            text = self._process.answer(question, time.monotonic() + self._settings.vlm_budget_s)
-            return self._reports.report(omega.key, parse_answer(text, omega))
+            return self._interview.ask(self._process, moment)
         except NoAnswer as error:
             self._failures[error.reason.value] += 1
             if not self._process.alive:

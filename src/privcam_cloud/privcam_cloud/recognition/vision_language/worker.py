@@ -6,12 +6,10 @@ from collections.abc import Callable
 from threading import Condition, Event, Lock, Thread
 
 from privcam_cloud.recognition.base import SceneReport
-from privcam_cloud.recognition.vision_language.answer import parse_answer
 from privcam_cloud.recognition.vision_language.errors import NoAnswer, Reason, Unusable
+from privcam_cloud.recognition.vision_language.interview import Interview
 from privcam_cloud.recognition.vision_language.process import ModelProcess
-from privcam_cloud.recognition.vision_language.prompt import make_question
-from privcam_cloud.recognition.vision_language.reports import Reports
-from privcam_cloud.recognition.vision_language.scene import Moment, Room, Scene
+from privcam_cloud.recognition.vision_language.scene import Moment, Scene
 from privcam_cloud.recognition.vision_language.settings import Settings
 from privcam_cloud.recognition.vision_language.text import clean
 from privcam_core.omega import Omega
@@ -38,8 +36,7 @@ class Worker:
     ) -> None:
         self._settings = settings
         self._deliver, self._unusable, self._complain = deliver, unusable, complain
-        self._scene, self._room = Scene(), Room()
-        self._reports = Reports(settings.model_id)
+        self._scene, self._interview = Scene(), Interview(settings)
         self._newest: tuple[Moment, float] | None = None
         self._not_before = 0.0
         self._model: ModelProcess | None = None
@@ -123,15 +120,9 @@ class Worker:
         return None
 
     def _ask(self, model: ModelProcess, moment: Moment, arrived: float) -> None:
-        deadline = time.monotonic() + self._settings.vlm_budget_s
         where = f"frame {moment.omega.key.frame_id}"
         try:
-            text = model.answer(make_question(moment, self._room.plate(moment)), deadline)
-            over = time.monotonic() - deadline
-            if over > 0:
-                # What was so long ago is worse than nothing on a screen that shows the present.
-                raise NoAnswer(Reason.LATE, f"the answer came {over:.1f} s after the budget")
-            report = self._reports.report(moment.omega.key, parse_answer(text, moment.omega))
+            report = self._interview.ask(model, moment)
             self._tell(self._deliver, report, time.monotonic() - arrived)
         except NoAnswer as error:
             self._failed(error.reason, f"{where}: {error}")
