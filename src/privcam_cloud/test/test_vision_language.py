@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from rooms import HEIGHT, WIDTH, answer, omega, question, text
 
+from privcam_cloud.recognition import temporal
 from privcam_cloud.recognition.base import Phase, RecognizedObject
+from privcam_cloud.recognition.captions import UNCLEAR
 from privcam_cloud.recognition.vision_language.answer import Answer, Statement, parse_answer
 from privcam_cloud.recognition.vision_language.errors import NoAnswer, Reason, Unusable
 from privcam_cloud.recognition.vision_language.prompt import MAX_SIDE, make_question
@@ -47,6 +49,11 @@ def test_text_names_subjects_joints_labels_and_the_schema_in_coordinates_of_the_
     assert "left_wrist" not in asked.text  # it was not seen
     assert all(label in asked.text for label in LABELS)
     assert json.loads(asked.text.splitlines()[-1]) == answer_schema((3,))
+
+
+def test_labels_are_those_that_the_temporal_model_reports() -> None:
+    # It finds two happenings without its network, and does not report that it cannot say.
+    assert set(LABELS) == set(temporal.LABELS) - {UNCLEAR} | {"pushing_fighting", "loitering"}
 
 
 def test_text_tells_the_way_of_the_trunk_over_the_last_seconds_of_those_who_are_still_there() -> None:
