@@ -13,40 +13,17 @@ from math import atan2, copysign, cos, sin, sqrt
 import numpy as np
 
 from privcam_core.geometry import Ellipse, Hull, Vector, capsule, inside, length, outlines, reach, right_of, unit
+from privcam_core.joints import HIPS, SHOULDERS, Joints, mean_of, middle_of, seen_joints
 from privcam_core.omega import SubjectPose
 from privcam_core.perception import Box
-from privcam_core.skeleton import HEAD, Joint, seen
+from privcam_core.skeleton import HEAD, Joint
+from privcam_core.stature import TRUNK_LENGTH, plausible, stature_from
 
-Joints = dict[Joint, Vector]
-
-_JOINTS = tuple(Joint)
-_SHOULDERS = (Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
-_HIPS = (Joint.LEFT_HIP, Joint.RIGHT_HIP)
 _LEGS = ((Joint.LEFT_HIP, Joint.LEFT_KNEE, Joint.LEFT_ANKLE), (Joint.RIGHT_HIP, Joint.RIGHT_KNEE, Joint.RIGHT_ANKLE))
 _ARMS = (
     (Joint.LEFT_SHOULDER, Joint.LEFT_ELBOW, Joint.LEFT_WRIST),
     (Joint.RIGHT_SHOULDER, Joint.RIGHT_ELBOW, Joint.RIGHT_WRIST),
 )
-
-# Bone lengths as shares of the stature (Drillis and Contini 1966, in Winter, "Biomechanics", fig. 4.1).
-TRUNK_LENGTH = 0.288
-_BONES = (
-    (Joint.LEFT_SHOULDER, Joint.LEFT_ELBOW, 0.186),
-    (Joint.RIGHT_SHOULDER, Joint.RIGHT_ELBOW, 0.186),
-    (Joint.LEFT_ELBOW, Joint.LEFT_WRIST, 0.146),
-    (Joint.RIGHT_ELBOW, Joint.RIGHT_WRIST, 0.146),
-    (Joint.LEFT_HIP, Joint.LEFT_KNEE, 0.245),
-    (Joint.RIGHT_HIP, Joint.RIGHT_KNEE, 0.245),
-    (Joint.LEFT_KNEE, Joint.LEFT_ANKLE, 0.246),
-    (Joint.RIGHT_KNEE, Joint.RIGHT_ANKLE, 0.246),
-)
-# Ear to ear and eye to eye, for a subject of whom only the head is seen.
-_HEAD_BONES = ((Joint.LEFT_EAR, Joint.RIGHT_EAR, 0.085), (Joint.LEFT_EYE, Joint.RIGHT_EYE, 0.037))
-# A bone this many times longer than the stature allows is a keypoint on somebody else or on furniture.
-_LONGEST_BONE = 1.8
-# The stature against the longer side of the box. A box cut by the border or by furniture is shorter than the person,
-# a box around raised arms is longer; beyond these the bones are wrong.
-_STATURE_OF_BOX = (0.4, 2.5)
 
 # Radii and offsets as shares of the stature, for a person in loose clothes: the figure is to be read from afar.
 _SHOULDER, _ELBOW, _WRIST, _HAND = 0.033, 0.027, 0.020, 0.022
@@ -135,9 +112,9 @@ def build_body(pose: SubjectPose) -> Body:
     continued from what is seen, but not beyond the box. With almost nothing seen the body is one upright ellipse in
     the box. The result always has at least one part and is finite.
     """
-    joints = _seen_joints(pose)
-    stature = _stature(joints, pose.box)
-    joints = _plausible(joints, stature)
+    joints = seen_joints(pose)
+    stature = stature_from(joints, pose.box)
+    joints = plausible(joints, stature)
     spine = _spine(joints, pose.box, stature) if len(joints) >= _FEWEST_KEYPOINTS else None
     if spine is None:
         return Body((_marker(pose.box),), stature)
@@ -159,52 +136,10 @@ def build_body(pose: SubjectPose) -> Body:
     return Body((*far, *sorted(legs, key=lambda leg: leg.depth), *trunk, *near), stature)
 
 
-def stature_of(pose: SubjectPose) -> float:
-    """Return how tall the subject would stand in px, measured along the bones that are seen.
-
-    Foreshortening only ever shortens a bone, so long bones are right; the longest may be a wild keypoint, so the
-    second longest counts. Without any bone the head tells, then the longer side of the box.
-    """
-    return _stature(_seen_joints(pose), pose.box)
-
-
-def _stature(joints: Joints, box: Box) -> float:
-    """Return the stature in px, see `stature_of`."""
-    side = max(box[2] - box[0], box[3] - box[1])
-    shoulders, hips = _middle(joints, _SHOULDERS), _middle(joints, _HIPS)
-    found = _bone_statures(joints, _BONES)
-    if shoulders is not None and hips is not None:
-        found.append(length(shoulders - hips) / TRUNK_LENGTH)
-    found = sorted(found or _bone_statures(joints, _HEAD_BONES), reverse=True)
-    if not found:
-        return side
-    return min(max(found[min(1, len(found) - 1)], side * _STATURE_OF_BOX[0]), side * _STATURE_OF_BOX[1])
-
-
-def _seen_joints(pose: SubjectPose) -> Joints:
-    points, visible = pose.keypoints[:, :2].astype(np.float64), seen(pose.keypoints).tolist()
-    return {joint: points[joint] for joint in _JOINTS if visible[joint]}
-
-
-def _bone_statures(joints: Joints, bones: tuple[tuple[Joint, Joint, float], ...]) -> list[float]:
-    """Return the stature that each seen bone would have if it lay in the picture plane, px."""
-    return [length(joints[a] - joints[b]) / share for a, b, share in bones if a in joints and b in joints]
-
-
-def _plausible(joints: Joints, stature: float) -> Joints:
-    """Return the joints without the far ends of bones that are too long for the stature."""
-    wild = {
-        far
-        for near, far, share in _BONES
-        if near in joints and far in joints and length(joints[far] - joints[near]) > _LONGEST_BONE * share * stature
-    }
-    return {joint: point for joint, point in joints.items() if joint not in wild}
-
-
 def _spine(joints: Joints, box: Box, stature: float) -> tuple[Vector, Vector, Vector | None] | None:
     """Return (middle of the shoulders, middle of the hips, middle of the head or None), None if no end is known."""
-    top, bottom, head = _middle(joints, _SHOULDERS), _middle(joints, _HIPS), _head_middle(joints)
-    knees = _middle(joints, (Joint.LEFT_KNEE, Joint.RIGHT_KNEE))
+    top, bottom, head = middle_of(joints, SHOULDERS), middle_of(joints, HIPS), _head_middle(joints)
+    knees = middle_of(joints, (Joint.LEFT_KNEE, Joint.RIGHT_KNEE))
     if top is None and bottom is None and head is None:
         return None
     if top is not None and bottom is not None:
@@ -239,7 +174,7 @@ def _head_middle(joints: Joints) -> Vector | None:
     if len(ears) == 1 and Joint.NOSE in joints:
         ears.append(joints[Joint.NOSE])
     points = ears or [joints[j] for j in HEAD if j in joints]
-    return _mean(points) if points else None
+    return mean_of(points) if points else None
 
 
 def _facing(pose: SubjectPose, joints: Joints, up: Vector, stature: float) -> float:
@@ -258,7 +193,7 @@ def _facing(pose: SubjectPose, joints: Joints, up: Vector, stature: float) -> fl
 
 def _sideways(joints: Joints, stature: float) -> float:
     """Return how far the trunk is turned aside: 0 for shoulders at full breadth, 1 for a side view."""
-    if not all(joint in joints for joint in _SHOULDERS):
+    if not all(joint in joints for joint in SHOULDERS):
         return 1.0
     breadth = length(joints[Joint.LEFT_SHOULDER] - joints[Joint.RIGHT_SHOULDER]) / stature
     return min(max((_FRONT_BREADTH - breadth) / (_FRONT_BREADTH - _SIDE_BREADTH), 0.0), 1.0)
@@ -266,7 +201,7 @@ def _sideways(joints: Joints, stature: float) -> float:
 
 def _root(joints: Joints, root: Joint, fallback: Vector) -> Vector:
     """Return where a limb starts: its own root, else that of the other side (it hides this one), else the spine."""
-    pair = _HIPS if root in _HIPS else _SHOULDERS
+    pair = HIPS if root in HIPS else SHOULDERS
     found = [joints[j] for j in (root, *pair) if j in joints]
     return found[0] if found else fallback
 
@@ -275,7 +210,7 @@ def _limb(
     joints: Joints, chain: tuple[Joint, Joint, Joint], root: Vector, depth: int, stature: float, turned: float
 ) -> list[Part]:
     """Return the solids of an arm or a leg as far as its joints are seen; an unseen middle joint is bridged."""
-    leg = chain[0] in _HIPS
+    leg = chain[0] in HIPS
     kind = Kind.LEG if leg else Kind.ARM
     radii = [share * stature for share in ((_HIP, _KNEE, _ANKLE) if leg else (_SHOULDER, _ELBOW, _WRIST))]
     points = [(root, radii[0])] + [(joints[j], r) for j, r in zip(chain[1:], radii[1:], strict=True) if j in joints]
@@ -295,11 +230,11 @@ def _trunk(joints: Joints, top: Vector, bottom: Vector, stature: float) -> list[
     chest = top + unit(bottom - top) * min(_CHEST_DROP * stature, length(bottom - top))
     middle = (top + bottom) / 2
     waist = [(middle, _WAIST)]
-    for shoulder, hip in zip(_SHOULDERS, _HIPS, strict=True):
+    for shoulder, hip in zip(SHOULDERS, HIPS, strict=True):
         if shoulder in joints and hip in joints:
             waist.append((middle + _WAIST_SPREAD * ((joints[shoulder] + joints[hip]) / 2 - middle), _WAIST_SIDE))
-    upper = [*waist, (chest, _CHEST), *((joints[joint], _SHOULDER) for joint in _SHOULDERS if joint in joints)]
-    lower = [*waist, (bottom, _PELVIS), *((joints[joint], _HIP) for joint in _HIPS if joint in joints)]
+    upper = [*waist, (chest, _CHEST), *((joints[joint], _SHOULDER) for joint in SHOULDERS if joint in joints)]
+    lower = [*waist, (bottom, _PELVIS), *((joints[joint], _HIP) for joint in HIPS if joint in joints)]
     hulls = (Hull(np.array([[*centre, share * stature] for centre, share in circles])) for circles in (lower, upper))
     return [Part(Kind.TRUNK, hull) for hull in hulls]
 
@@ -334,9 +269,9 @@ def _toward_camera(pose: SubjectPose, joints: Joints, up: Vector, facing: float,
         return max(cos(pose.head.yaw), 0.0)
     if Joint.NOSE not in joints:
         return 0.0
-    if all(joint in joints for joint in _SHOULDERS):
+    if all(joint in joints for joint in SHOULDERS):
         # Pose models also guess a nose on the back of a head; the order of the shoulders tells the back view.
-        left, right = (joints[joint] for joint in _SHOULDERS)
+        left, right = (joints[joint] for joint in SHOULDERS)
         if float((left - right) @ right_of(up)) < -_BACK_VIEW * stature:
             return 0.0
     return sqrt(1.0 - facing**2)
@@ -347,16 +282,3 @@ def _marker(box: Box) -> Part:
     centre = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
     across, along = ((box[i + 2] - box[i]) / 2 * _MARKER_SHARE for i in (0, 1))
     return Part(Kind.MARKER, Ellipse(centre, (max(across, _MARKER_LEAST), max(along, _MARKER_LEAST)), 0.0))
-
-
-def _middle(joints: Joints, pair: tuple[Joint, Joint]) -> Vector | None:
-    points = [joints[joint] for joint in pair if joint in joints]
-    return _mean(points) if points else None
-
-
-def _mean(points: list[Vector]) -> Vector:
-    """Return the middle of a few points; for so few, this is faster than `np.mean`."""
-    total = points[0]
-    for point in points[1:]:
-        total = total + point
-    return total / len(points)

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from privcam_core.body import Kind, build_body, stature_of
+from privcam_core.body import Kind, build_body
 from privcam_core.geometry import Ellipse, capsule, crop, fixed_point, reach, right_of, unit
 from privcam_core.omega import HeadOrientation, SubjectPose
 from privcam_core.skeleton import Joint
+from privcam_core.stature import stature_of
 
 STATURE = 240.0
 # A standing figure, front view, in shares of the stature from the point between the feet.

@@ -22,10 +22,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.body import stature_of
 from privcam_core.omega import MAX_COORDINATE, HeadOrientation, SubjectPose
 from privcam_core.perception import Box
 from privcam_core.skeleton import KEYPOINT_COUNT, SEEN, Joint
+from privcam_core.stature import stature_of
 from privcam_edge.privacy.pose_body import FULL, TRUNK, Posture, stand
 from privcam_edge.privacy.pose_steps import Steps, StepSettings
 from privcam_edge.privacy.pose_values import Noise, directions_of, measure

@@ -6,9 +6,9 @@ from math import asin, cos, sin
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.body import TRUNK_LENGTH
 from privcam_core.geometry import length, right_of, unit
 from privcam_core.skeleton import HEAD, KEYPOINT_COUNT, Joint
+from privcam_core.stature import TRUNK_LENGTH
 
 Vector = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
