@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -13,19 +12,16 @@ from dataclasses import dataclass
 from importlib import import_module
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeVar
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.serialization import deserialize_message
 
 from privcam_cli.graph import free_domain
 from privcam_cli.launching.resources import find_executable
+from privcam_cli.listener import Listener
 
 T = TypeVar("T")
 
@@ -64,45 +60,24 @@ def message_class(type_name: str) -> type:
     return getattr(import_module(f"{package}.msg"), name)  # type: ignore[no-any-return]
 
 
-class Spy:
+class Spy(Listener):
     """Hears everything in a ROS domain: subscribes, raw, to every topic as soon as it exists.
 
     With `topics`, only to those. `nodes` are the names of all nodes that were ever seen.
     """
 
     def __init__(self, topics: Mapping[str, type] | None = None, domain_id: int = DOMAIN) -> None:
+        super().__init__("spy", domain_id, enable_rosout=False, start_parameter_services=False)
         self.heard: dict[str, list[Heard]] = defaultdict(list)
         self.counts: Counter[str] = Counter()  # also those that were not kept
         self._bytes: Counter[str] = Counter()
         self.types: dict[str, set[str]] = defaultdict(set)
         self.nodes: set[str] = set()
-        self._context = Context()
-        rclpy.init(context=self._context, domain_id=domain_id)
-        self.node = Node("spy", context=self._context, enable_rosout=False, start_parameter_services=False)
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self.node)
-        self._changed = threading.Condition()
-        self._error: BaseException | None = None
         if topics is None:
             self.node.create_timer(LOOK_FOR_TOPICS_S, self._look)
         for topic, kind in (topics or {}).items():
             parts = kind.__module__.split(".")
             self._subscribe(topic, f"{parts[0]}/msg/{kind.__name__}")
-        self._thread = threading.Thread(target=self._spin, name="spy")
-
-    def __enter__(self) -> "Spy":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._executor.shutdown()
-        self._thread.join()
-        self.node.destroy_node()
-        self._context.try_shutdown()
-        if self._error is not None and error is None:
-            raise self._error
 
     def wait_for(self, condition: Callable[["Spy"], T], what: str, timeout_s: float = PATIENCE_S) -> T:
         """Wait until `condition` of this spy is true; return its value. Fails, naming `what`, when it never is."""
@@ -130,16 +105,6 @@ class Spy:
             topics = [list(heard) for heard in self.heard.values()]
         for heard in topics:
             yield from heard
-
-    def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            pass
-        except BaseException as error:  # a spy that died must not look like a graph in which nothing travels
-            self._error = error
-            with self._changed:
-                self._changed.notify_all()
 
     def _look(self) -> None:
         for topic, types in self.node.get_topic_names_and_types():

@@ -1,20 +1,16 @@
 """What the demo, the survey and the bench see of a running graph: from the outside, as any other ROS 2 node."""
 
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from privcam_msgs.msg import Behavior, Omega, Reconstruction, SceneReport, SubjectPose
-from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+
+from privcam_cli.listener import Listener
 
 LOOK_AGAIN_S = 0.5
 
@@ -61,46 +57,25 @@ def _presence(pose: SubjectPose) -> float:
     return float(pose.box[3] - pose.box[1]) * sum(point.rho for point in pose.keypoints) / len(pose.keypoints)
 
 
-class Observer:
-    """Subscribes to the cloud side of one camera and to the diagnostics, in a thread and a ROS context of its own.
+class Observer(Listener):
+    """Subscribes to the cloud side of one camera and to the diagnostics.
 
-    on_contour: called with every picture (Reconstruction), from that thread.
+    on_contour: called with every picture (Reconstruction), from the thread of the listener.
     """
 
     def __init__(
         self, camera_id: str, domain_id: int, on_contour: Callable[[Reconstruction], None] | None = None
     ) -> None:
+        super().__init__("privcam_observer", domain_id)
         self.seen = Observations()
-        self._context = Context()
-        rclpy.init(context=self._context, domain_id=domain_id)
-        self._node = Node("privcam_observer", context=self._context)
         self._on_contour = on_contour
-        self._error: BaseException | None = None
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
         many = QoSProfile(depth=64, reliability=QoSReliabilityPolicy.RELIABLE)
         cloud = f"/{camera_id}/cloud"
-        self._node.create_subscription(Omega, f"{cloud}/omega", self._take_omega, many)
-        self._node.create_subscription(SceneReport, f"{cloud}/report", self._take_report, many)
-        self._node.create_subscription(DiagnosticArray, "/diagnostics", self._take_diagnostics, many)
+        self.node.create_subscription(Omega, f"{cloud}/omega", self._take_omega, many)
+        self.node.create_subscription(SceneReport, f"{cloud}/report", self._take_report, many)
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._take_diagnostics, many)
         if on_contour is not None:
-            self._node.create_subscription(Reconstruction, f"{cloud}/contour", self._take_contour, many)
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._spin, name="observer")
-
-    def __enter__(self) -> "Observer":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._executor.shutdown()
-        self._thread.join()
-        self._node.destroy_node()
-        self._context.try_shutdown()
-        if self._error is not None and error is None:
-            raise self._error
+            self.node.create_subscription(Reconstruction, f"{cloud}/contour", self._take_contour, many)
 
     def wait_for(self, condition: Callable[[Observations], bool], timeout_s: float) -> bool:
         """Wait until the observations satisfy `condition`; return whether they did in time."""
@@ -112,19 +87,6 @@ class Observer:
                 # A condition may also ask whether the graph still runs, and its end is no observation.
                 self._changed.wait(LOOK_AGAIN_S)
         return True
-
-    def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            pass
-        except BaseException as error:  # shown by __exit__: an observer that died must not look like a quiet graph
-            self._error = error
-            self._notify()
-
-    def _notify(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
 
     def _take_omega(self, omega: Omega) -> None:
         key = omega.key

@@ -4,27 +4,23 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
-import rclpy
 from privcam_msgs.msg import SceneReport
-from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from privcam_cli.bench.replay import CAMERA, RATE_HZ, Recorded
 from privcam_cli.demo import START_TIMEOUT_S, free_endpoint
 from privcam_cli.graph import Graph, free_domain
+from privcam_cli.listener import Listener
 from privcam_ros.node import STREAM
 
 # One run of this many seconds decides; the first ones, in which everything starts, do not count.
@@ -42,24 +38,18 @@ class _Heard:
     pictures: list[float] = field(default_factory=list)
 
 
-class _Audience:
+class _Audience(Listener):
     """Somebody who looks at all cameras: a contour is only drawn while it is watched."""
 
     def __init__(self, cameras: list[str], domain_id: int) -> None:
+        super().__init__("privcam_audience", domain_id)
         self.heard: dict[str, _Heard] = defaultdict(_Heard)
-        self._context = Context()
-        rclpy.init(context=self._context, domain_id=domain_id)
-        self._node = Node("privcam_audience", context=self._context)
         for name in cameras:
             heard = self.heard[name]
-            self._node.create_subscription(SceneReport, f"/{name}/cloud/report", self._take_report(heard), STREAM)
-            self._node.create_subscription(
+            self.node.create_subscription(SceneReport, f"/{name}/cloud/report", self._take_report(heard), STREAM)
+            self.node.create_subscription(
                 Image, f"/{name}/cloud/contour_image", self._take_picture(heard), STREAM, raw=True
             )
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
-        self._thread = threading.Thread(target=self._spin, name="audience")
-        self._thread.start()
 
     @staticmethod
     def _take_report(heard: _Heard) -> Callable[[SceneReport], None]:
@@ -72,17 +62,6 @@ class _Audience:
     @staticmethod
     def _take_picture(heard: _Heard) -> Callable[[bytes], None]:
         return lambda _data: heard.pictures.append(time.time())
-
-    def _spin(self) -> None:
-        with suppress(ExternalShutdownException):
-            self._executor.spin()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._executor.shutdown()
-        self._thread.join()
-        self._node.destroy_node()
-        self._context.try_shutdown()
 
 
 def measure_cameras(most: int, recorded: Recorded, out: Path, say: Callable[[str], None]) -> dict[str, Any]:
@@ -114,8 +93,7 @@ def _run(count: int, recorded: Recorded, out: Path) -> dict[str, Any]:
     cores = sorted(os.sched_getaffinity(0))
     with ExitStack() as stack:
         stack.enter_context(graph)
-        audience = _Audience(cameras, domain)
-        stack.callback(audience.close)
+        audience = stack.enter_context(_Audience(cameras, domain))
         cloud = _bind(graph, cores[0])
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="privcam_cameras_"))
         replay = subprocess.Popen(

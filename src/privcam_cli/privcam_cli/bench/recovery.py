@@ -7,20 +7,14 @@ that was captured after the kill comes out at the end. What was on its way at th
 import os
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-import rclpy
 import yaml
 from privcam_msgs.msg import Omega, SceneReport
-from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.node import Node
 from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import CompressedImage
 
@@ -28,6 +22,7 @@ from privcam_cli.demo import free_endpoint
 from privcam_cli.graph import free_domain
 from privcam_cli.launching import graph_environment
 from privcam_cli.launching.resources import resource
+from privcam_cli.listener import Listener
 from privcam_cli.side import Side
 from privcam_edge.frames.ring import SHM, prefix
 from privcam_ros.node import STREAM
@@ -52,37 +47,15 @@ SERVICES = {
 TOPICS = (("omega", Omega), ("report", SceneReport), ("contour_image/compressed", CompressedImage))
 
 
-class Arrivals:
+class Arrivals(Listener):
     """What comes out of the cloud and when: `arrived[service]` lists (time of capture, time of arrival), in s."""
 
     def __init__(self, camera_id: str, domain_id: int) -> None:
+        super().__init__("privcam_recovery", domain_id)
         self.arrived: dict[str, list[tuple[float, float]]] = {"omega": [], "report": [], "contour": []}
-        self._changed = threading.Condition()
-        self._context = Context()
-        rclpy.init(context=self._context, domain_id=domain_id)
-        self._node = Node("privcam_recovery", context=self._context)
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
         for topic, kind in TOPICS:
             service = topic.split("_", maxsplit=1)[0]
-            self._node.create_subscription(kind, f"/{camera_id}/cloud/{topic}", self._taker(service), STREAM)
-        self._thread = threading.Thread(target=self._spin, name="arrivals")
-
-    def __enter__(self) -> "Arrivals":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._executor.shutdown()
-        self._thread.join()
-        self._node.destroy_node()
-        self._context.try_shutdown()
-
-    def _spin(self) -> None:
-        with suppress(ExternalShutdownException):
-            self._executor.spin()
+            self.node.create_subscription(kind, f"/{camera_id}/cloud/{topic}", self._taker(service), STREAM)
 
     def _taker(self, service: str) -> Callable[[Any], None]:
         def take(message: Any) -> None:
