@@ -16,7 +16,7 @@ from privcam_core.images import encode_environment, environment_of
 from privcam_core.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
 from privcam_core.skeleton import Joint
 from privcam_training.temporal import body, simulator
-from privcam_training.temporal.examples import simulated
+from privcam_training.temporal.examples import SOON_S, _soon, simulated
 from privcam_training.temporal.export import export
 from privcam_training.temporal.fitting import fit, share, temperature, varied
 from privcam_training.temporal.folds import folds
@@ -61,6 +61,17 @@ def test_simulation_is_the_same_again_for_the_same_seed_and_another_for_another(
     first, again, other = simulated(3, 1), simulated(3, 1), simulated(3, 2)
     assert np.array_equal(first.windows, again.windows)
     assert not np.array_equal(first.windows[:4], other.windows[:4])
+
+
+def test_moments_soon_after_a_change_are_those_and_no_others() -> None:
+    seconds = np.arange(0.0, 4.0, 0.1)
+    allowed = np.where((seconds < 1.95)[:, None], only("standing"), only("fall"))
+    soon = _soon(simulator.Recording(seconds, [None] * len(seconds), allowed))
+    assert seconds[soon].min() == pytest.approx(2.0)
+    assert seconds[soon].max() == pytest.approx(2.0 + SOON_S)
+    assert not _soon(
+        simulator.Recording(seconds, [None] * len(seconds), allowed[:1].repeat(len(seconds), axis=0))
+    ).any()
 
 
 def test_varied_windows_keep_their_shape_and_their_signs_of_life() -> None:

@@ -15,12 +15,14 @@ from privcam_cloud.recognition.temporal import LABELS
 from privcam_cloud.recognition.windows import FEATURES, STEPS, window
 from privcam_core.omega import Omega, SubjectPose
 from privcam_training.temporal.labels import Allowed, but, only
-from privcam_training.temporal.simulator import simulate
+from privcam_training.temporal.simulator import Recording, simulate
 
 # Of a recording a window is taken this often, in s.
 EVERY_S = 0.2
-# Of a simulated recording so many windows are taken.
+# Of a simulated recording so many windows are taken. What is difficult is to say early what happens: a moment up to so
+# long (s) after something changed is taken so many times as often.
 WINDOWS_A_SIMULATION = 4
+SOON_S, SOON_WEIGHT = 0.8, 3.0
 # Somebody out of sight for longer than this says nothing any more.
 LOST_S = 2.0
 
@@ -78,9 +80,9 @@ def simulated(count: int, seed: int) -> Examples:
     """Return windows of so many simulated people."""
     random = np.random.default_rng(seed)
     rows = []
-    for _ in range(count):
-        recording = simulate(random)
-        chosen = set(random.choice(len(recording.seconds), WINDOWS_A_SIMULATION).tolist())
+    for recording in [simulate(random) for _ in range(count)]:
+        likely = np.where(_soon(recording), SOON_WEIGHT, 1.0)
+        chosen = set(random.choice(len(likely), WINDOWS_A_SIMULATION, p=likely / likely.sum()).tolist())
         frames = ((s, [pose] if pose else []) for s, pose in zip(recording.seconds, recording.poses, strict=True))
         for index, (seconds, people) in enumerate(followed(frames)):
             if index not in chosen:
@@ -92,13 +94,25 @@ def simulated(count: int, seed: int) -> Examples:
     return collect(rows)
 
 
+def _soon(recording: Recording) -> npt.NDArray[np.bool_]:
+    """Say of each moment (N,) whether what may be said changed at most SOON_S before."""
+    changes = recording.seconds[1:][(recording.allowed[1:] != recording.allowed[:-1]).any(axis=1)]
+    age = recording.seconds[:, None] - changes
+    return np.asarray(((age >= 0) & (age <= SOON_S)).any(axis=1))
+
+
 def recorded(clip: Clip, omegas: Sequence[Omega]) -> Examples:
-    """Return windows of everybody in a clip.
+    """Return windows of everybody in a clip, see `looked`."""
+    return collect([(cut, allowed, clip.group) for _, cut, allowed in looked(clip, omegas)])
+
+
+def looked(clip: Clip, omegas: Sequence[Omega]) -> Iterator[tuple[float, npt.NDArray[np.float32], Allowed]]:
+    """Yield when somebody in a clip is looked at, s since it began, the window, and what it may be.
 
     Who falls is the one whose box comes down most between the two marks of the clip. Everything else is labelled with
     what the rule model says of it, which is no fall; where that says a fall, with all that is none.
     """
-    rules, rows, due = RuleModel(), [], 0.0
+    rules, due = RuleModel(), 0.0
     who = faller(clip, omegas)
     mark = None if clip.fall is None else tuple(frame / clip.rate for frame in clip.fall)
     frames = ((seconds_of(omega), omega.poses) for omega in omegas)
@@ -118,8 +132,7 @@ def recorded(clip: Clip, omegas: Sequence[Omega]) -> Examples:
                 if allowed is None:
                     continue
                 weak = weak if allowed.all() else allowed
-            rows.append((cut, weak, clip.group))
-    return collect(rows)
+            yield seconds, cut, weak
 
 
 def _while_falling(seconds: float, mark: tuple[float, ...]) -> Allowed | None:

@@ -187,15 +187,15 @@ def _walk(random: Random, seconds: float) -> Phase:
 
 
 def _beginning(random: Random) -> list[Phase]:
-    """Return what somebody does before: stands, walks, sits or bends."""
+    """Return what somebody does before: stands, walks, sits or bends. Some are found only when it is nearly over."""
     kind, standing = random.random(), body.STANDING.varied(random, 5.0)
-    first = _hold(float(random.uniform(0.5, 2.5)), standing, "standing")
+    first = _hold(float(random.uniform(0.1, 2.5)), standing, "standing")
     if kind < 0.35:
         return [first]
     if kind < 0.65:
         return [replace(first, seconds=0.2), _walk(random, float(random.uniform(0.8, 3.0)))]
     if kind < 0.9:
-        return [_hold(float(random.uniform(0.5, 3.0)), body.SITTING.varied(random, 8.0), "sitting")]
+        return [_hold(float(random.uniform(0.1, 3.0)), body.SITTING.varied(random, 8.0), "sitting")]
     bent = body.BENDING.varied(random, 10.0)
     return [first, Phase(1.0, bent, 0.0, only("bending")), _hold(0.5, bent, "bending")]
 

@@ -9,8 +9,9 @@ import numpy as np
 from privcam_cloud.recognition.rules import Fall
 from privcam_cloud.recognition.windows import STEP_S, SURE, Track
 
-# The opinion that counts is the mean over this, in s: half of what a body takes to come to rest.
-OPINION_S = 0.4
+# The opinion that counts is the mean over this, in s: two looks at 5 frames/s, three at 10 or more. Longer, and who has
+# just come to rest is still outvoted by the way down, on which nobody can tell a fall from bending.
+OPINION_S = 0.25
 # A fall is reported from this mean probability on; more likely than not.
 BEGIN = 0.5
 # The body comes down at least so far, H, and so fast, H/s: who sits is 0.65 H high and who lies 0.3, and to lie down
