@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from privcam_cloud.recognition.network import TemporalNetwork, WrongWeights
+from privcam_cloud.recognition.network import TemporalNetwork
+from privcam_core.models.shipped import WrongWeights
+from privcam_edge.embedding.encoder import BottleneckEncoder
 
 PATIENCE_S = 600.0
 
@@ -19,12 +22,14 @@ def train(*arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_quick_training_writes_weights_that_are_read_and_refused_once_they_are_changed(tmp_path: Path) -> None:
     done = train("--quick", "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert "right on other people" in done.stdout
+    assert "right on other people" in done.stdout and "counts" in done.stdout
     network = TemporalNetwork(tmp_path / "quick" / "temporal.json")
     assert "fall" in network.weights.labels
+    z = BottleneckEncoder(weights=tmp_path / "quick" / "ib.json")(np.full((240, 320, 3), 128, np.uint8))
+    assert len(z.data) <= 64
     file = tmp_path / "quick" / "temporal.onnx"
     file.write_bytes(file.read_bytes()[:-1] + b"\x00")
-    with pytest.raises(WrongWeights, match="install privcam_cloud again"):
+    with pytest.raises(WrongWeights, match="install the package again"):
         TemporalNetwork(tmp_path / "quick" / "temporal.json")
 
 

@@ -46,6 +46,7 @@ def test_decoder_rebuilds_persons_from_numbers_that_hold_them(tmp_path: Path, rn
     part = attack(rng, leaks=True).part(tmp_path)
     found = part.values["inversion"]
     assert found["psnr_db"] > found["mean_picture_psnr_db"] + 6
+    assert found["z_psnr_db"] > found["mean_picture_psnr_db"] + 6
     assert found["gain_db_interval"] is None  # two clips to test on say nothing about other clips
     assert found["ssim"] > found["mean_picture_ssim"]
     assert (found["train_crops"], found["test_crops"]) == (60, 60)
@@ -56,6 +57,7 @@ def test_decoder_rebuilds_persons_from_numbers_that_hold_them(tmp_path: Path, rn
 def test_decoder_gains_nothing_from_numbers_that_hold_nothing(tmp_path: Path, rng: np.random.Generator) -> None:
     found = attack(rng, leaks=False).part(tmp_path).values["inversion"]
     assert found["psnr_db"] < found["mean_picture_psnr_db"] + 0.3
+    assert found["z_psnr_db"] < found["mean_picture_psnr_db"] + 0.3
 
 
 def test_gain_comes_with_an_interval_over_clips_when_there_are_enough(tmp_path: Path, rng: np.random.Generator) -> None:

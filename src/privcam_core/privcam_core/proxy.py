@@ -66,9 +66,14 @@ def overlay(background: BgrArray, poses: Sequence[SubjectPose]) -> BgrArray:
     require_bgr8(background, "background")
     picture = background.copy()
     for pose in sorted(poses, key=lambda pose: pose.layer):
-        for shape in render_subject(pose):
-            cv2.fillConvexPoly(picture, fixed_point(shape.outline), shape.fill, cv2.LINE_AA, SUBPIXEL_BITS)
+        draw(picture, render_subject(pose))
     return picture
+
+
+def draw(picture: BgrArray, shapes: Sequence[Shape]) -> None:
+    """Draw shapes into a picture (H, W, 3) uint8 BGR, the first one is drawn first."""
+    for shape in shapes:
+        cv2.fillConvexPoly(picture, fixed_point(shape.outline), shape.fill, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
 def _fill(part: Part, base: Bgr) -> Bgr:

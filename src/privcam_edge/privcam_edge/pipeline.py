@@ -11,7 +11,7 @@ import numpy.typing as npt
 from privcam_core.finding.detector import Detector
 from privcam_core.omega import Omega, SyncKey
 from privcam_edge.composition import Composer
-from privcam_edge.embedding.encoder import Encoder, HogEncoder
+from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_edge.perception.subjects import SubjectPoser
 from privcam_edge.privacy.commissioned import CommissionedPlate
 from privcam_edge.privacy.engine import EngineSettings
@@ -34,7 +34,7 @@ class EdgePipeline:
     plate: CommissionedPlate | None = None
     fast: bool | None = None
     threads: int = 1
-    encoder: Encoder = field(default_factory=HogEncoder)
+    encoder: BottleneckEncoder = field(default_factory=BottleneckEncoder)
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

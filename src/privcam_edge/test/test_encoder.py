@@ -1,53 +1,101 @@
-"""The vector z: what it depends on, and that it is never sent as it is."""
+"""The vector z: what it depends on, what it is good for, and that it is never sent as it is."""
 
-import cv2
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from privcam_edge.embedding.encoder import INT8_MAX, HogEncoder, NoisyQuantizer
+from privcam_core.images import FILL
+from privcam_core.models.shipped import WrongWeights
+from privcam_core.omega import SubjectPose
+from privcam_core.proxy import overlay
+from privcam_edge.embedding.encoder import WEIGHTS, BottleneckEncoder
+from privcam_edge.embedding.quantizer import INT8_MAX, NoisyQuantizer
+
+# COCO-17 of somebody who stands, in shares of the box.
+STANDING = np.array(
+    [(0.5, 0.08), (0.53, 0.06), (0.47, 0.06), (0.57, 0.07), (0.43, 0.07), (0.7, 0.2), (0.3, 0.2), (0.78, 0.36),
+     (0.22, 0.36), (0.8, 0.5), (0.2, 0.5), (0.6, 0.52), (0.4, 0.52), (0.6, 0.74), (0.4, 0.74), (0.6, 0.96), (0.4, 0.96)]
+)  # fmt: skip
 
 
-def scene(x: int = 40) -> np.ndarray:
-    """An anonymous frame: a flat room with one figure at x."""
-    image = np.full((240, 320, 3), 150, np.uint8)
-    cv2.line(image, (0, 180), (319, 170), (90, 90, 90), 3)
-    cv2.ellipse(image, (x, 120), (15, 60), 0, 0, 360, (200, 80, 40), -1)
-    return image
+def scene(*places: int) -> np.ndarray:
+    """An anonymous frame: an unknown room, and somebody who stands at each x."""
+    poses = []
+    for number, x in enumerate(places, start=1):
+        box = (float(x - 25), 60.0, float(x + 25), 210.0)
+        points = np.array(box[:2]) + STANDING * (50.0, 150.0)
+        keypoints = np.concatenate([points, np.full((17, 1), 0.9)], axis=1).astype(np.float32)
+        poses.append(SubjectPose(number, box, keypoints, layer=number))
+    return overlay(np.full((240, 320, 3), FILL, np.uint8), poses)
 
 
-def test_z_is_128_small_numbers_with_what_is_needed_to_read_them() -> None:
-    embedding = HogEncoder(sigma=0.02)(scene())
-    assert (embedding.shape, len(embedding.data)) == ((128,), 128)
-    assert embedding.noise_sigma == 0.02
-    assert embedding.clip_norm == 1.0
+def means(image: np.ndarray, count: int = 60) -> np.ndarray:
+    """The mean of many z of one frame: its noise averaged out."""
+    encode = BottleneckEncoder(seed=1)
+    return np.mean([encode(image).values() for _ in range(count)], axis=0)
+
+
+def test_z_is_few_small_numbers_with_what_is_needed_to_read_them() -> None:
+    embedding = BottleneckEncoder()(scene(100))
+    assert len(embedding.data) == embedding.shape[0] <= 64
+    assert embedding.encoder_id == json.loads(WEIGHTS.read_text())["encoder_id"]
+    assert embedding.noise_sigma == json.loads(WEIGHTS.read_text())["sigma"]
     assert embedding.values().dtype == np.float32
-    assert np.linalg.norm(embedding.values()) < 2.0
 
 
-def test_two_vectors_of_one_frame_differ_by_the_noise_that_is_stated() -> None:
-    encode = HogEncoder(sigma=0.05)
-    values = np.array([encode(scene()).values() for _ in range(60)])
-    spread = values.std(axis=0, ddof=1)
-    assert spread.min() > 0
-    assert np.sqrt((spread**2).mean()) == pytest.approx(0.05, rel=0.1)
+def test_two_vectors_of_one_frame_differ_by_at_least_the_noise_that_is_stated() -> None:
+    encode = BottleneckEncoder(sigma=0.5)
+    values = np.array([encode(scene(100)).values() for _ in range(60)])
+    assert np.sqrt((values.std(axis=0, ddof=1) ** 2).mean()) > 0.5
 
 
 def test_noise_cannot_be_repeated_without_a_seed() -> None:
-    assert HogEncoder()(scene()).data != HogEncoder()(scene()).data
-    assert HogEncoder(seed=1)(scene()).data == HogEncoder(seed=1)(scene()).data
+    assert BottleneckEncoder()(scene(40)).data != BottleneckEncoder()(scene(40)).data
+    assert BottleneckEncoder(seed=1)(scene(40)).data == BottleneckEncoder(seed=1)(scene(40)).data
 
 
 def test_z_depends_on_the_anonymous_frame_and_on_nothing_that_came_before() -> None:
-    fresh, used = HogEncoder(sigma=0.0), HogEncoder(sigma=0.0)
-    for x in range(20, 300, 40):
+    assert np.allclose(means(scene(100)), means(scene(100)))
+    fresh, used = BottleneckEncoder(seed=1), BottleneckEncoder(seed=1)
+    for x in range(40, 300, 40):
         used(scene(x))
+        fresh(scene(160))
     assert used(scene(100)).data == fresh(scene(100)).data
 
 
-def test_frames_that_look_different_are_told_apart() -> None:
-    encode = HogEncoder(sigma=0.0)
-    here, there = encode(scene(40)).values(), encode(scene(250)).values()
-    assert np.linalg.norm(here - there) > 0.1
+def test_how_many_there_are_and_where_changes_z_and_a_change_of_the_room_much_less() -> None:
+    room = scene()
+    room[150:, :] = (90, 110, 120)
+    nobody, furnished = means(scene()), means(room)
+    one, elsewhere, two = means(scene(60)), means(scene(260)), means(scene(60, 260))
+    by_room = np.linalg.norm(nobody - furnished)
+    for a, b in ((nobody, one), (one, elsewhere), (one, two), (nobody, two)):
+        assert np.linalg.norm(a - b) > 3 * by_room
+
+
+def test_changed_weights_are_not_used(tmp_path: Path) -> None:
+    for file in WEIGHTS.parent.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    described = tmp_path / WEIGHTS.name
+    network = tmp_path / json.loads(described.read_text())["file"]
+    BottleneckEncoder(weights=described)(scene(100))
+    network.write_bytes(network.read_bytes() + b" ")
+    with pytest.raises(WrongWeights, match=network.name):
+        BottleneckEncoder(weights=described)
+    network.unlink()
+    with pytest.raises(WrongWeights, match=network.name):
+        BottleneckEncoder(weights=described)
+    described.write_text("{}")
+    with pytest.raises(WrongWeights, match="privcam train"):
+        BottleneckEncoder(weights=described)
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 3), (4, 4), (4, 4, 4)])
+def test_frame_of_the_wrong_kind_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="anonymous frame"):
+        BottleneckEncoder()(np.zeros(shape, np.uint8))
 
 
 def test_vector_longer_than_the_clip_norm_is_shortened_before_the_noise() -> None:
@@ -73,9 +121,3 @@ def test_values_out_of_range_saturate_and_do_not_wrap_round() -> None:
 def test_empty_vector_is_sent_as_noise_alone() -> None:
     sent = np.frombuffer(NoisyQuantizer(64, 1.0, 0.1)(np.zeros(64, np.float32)), np.int8)
     assert sent.any()
-
-
-@pytest.mark.parametrize("shape", [(0, 4, 3), (4, 4), (4, 4, 4)])
-def test_frame_of_the_wrong_kind_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="anonymous frame"):
-        HogEncoder()(np.zeros(shape, np.uint8))

@@ -6,7 +6,7 @@ import pytest
 from privcam_core import cdr
 from privcam_core.images import FILL, decode_environment
 from privcam_core.omega import Omega, SyncKey, Verdict
-from privcam_edge.embedding.encoder import HogEncoder
+from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_edge.link.gate import Gate
 from privcam_edge.pipeline import EdgePipeline
 
@@ -39,7 +39,7 @@ def run(pipeline: EdgePipeline, frames: int) -> list[Omega]:
 
 @pytest.fixture(scope="module")
 def seen() -> tuple[EdgePipeline, list[Omega]]:
-    pipeline = EdgePipeline(encoder=HogEncoder(seed=1))
+    pipeline = EdgePipeline(encoder=BottleneckEncoder(seed=1))
     return pipeline, run(pipeline, 60)
 
 
@@ -90,7 +90,7 @@ def test_time_of_every_stage_is_noted_for_every_frame(seen: tuple[EdgePipeline, 
 
 
 def test_same_frames_and_the_same_noise_give_the_same_bytes(seen: tuple[EdgePipeline, list[Omega]]) -> None:
-    again = run(EdgePipeline(encoder=HogEncoder(seed=1)), 20)
+    again = run(EdgePipeline(encoder=BottleneckEncoder(seed=1)), 20)
     assert [cdr.encode(omega) for omega in again] == [cdr.encode(omega) for omega in seen[1][:20]]
 
 

@@ -50,20 +50,23 @@ def features(times: FloatArray, poses: FloatArray) -> FloatArray:
 
     times: (T,) s, growing. poses: (T, 17, 3) u, v in px, ρ.
     """
-    points = _filled(poses)
-    series = _series(points)
+    series = _series(_filled(poses))
+    return statistics(times, series, rhythmic=series[: 2 * len(_POINTS)])
+
+
+def statistics(times: FloatArray, series: FloatArray, rhythmic: FloatArray) -> FloatArray:
+    """Return what is measured of numbers that change, (F,). series: (S, T); of `rhythmic` also course and rhythm."""
     step_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.1
     speed = np.gradient(series, axis=1) / step_s if series.shape[1] > 1 else np.zeros_like(series)
-    joints = series[: 2 * len(_POINTS)]
     at = np.rint(np.linspace(0, series.shape[1] - 1, _MOMENTS)).astype(int)
     count = max(_LEAST_FFT, series.shape[1])
-    power = np.abs(np.fft.rfft(joints - joints.mean(axis=1, keepdims=True), n=count)) ** 2
+    power = np.abs(np.fft.rfft(rhythmic - rhythmic.mean(axis=1, keepdims=True), n=count)) ** 2
     rates = np.fft.rfftfreq(count, step_s)
     bands = [power[:, (rates >= low) & (rates < high)].sum(axis=1) for low, high in pairwise(_BANDS_HZ)]
     parts = [
         series.mean(axis=1), series.std(axis=1), np.percentile(series, _QUANTILES, axis=1).ravel(),
         speed.std(axis=1), np.percentile(np.abs(speed), 90, axis=1), np.abs(speed).mean(axis=1),
-        joints[:, at].ravel(), np.log1p(np.array(bands)).ravel(),
+        rhythmic[:, at].ravel(), np.log1p(np.array(bands)).ravel(),
     ]  # fmt: skip
     return np.round(np.concatenate(parts), _DECIMALS)
 

@@ -77,6 +77,7 @@ def summary(values: Values) -> list[Row]:
         ("Faces of the people recognised in what leaves, windows", "recognition.matches", of("windows")),
         ("For comparison: faces of strangers, windows", "recognition.control_matches", of("control_windows")),
         ("Persons computed back from z and P, PSNR", "inversion.psnr_db", "{:.2f} dB".format),
+        ("Persons computed back from z alone, PSNR", "inversion.z_psnr_db", "{:.2f} dB".format),
         ("For comparison: always the mean picture", "inversion.mean_picture_psnr_db", "{:.2f} dB".format),
         ("Budget of the poses in 60 s, ε", "budget.epsilon", epsilon_text),
         ("and its δ", "budget.delta", "{:g}".format),

@@ -22,7 +22,7 @@ from privcam_cli.audit.reidentification import reidentification
 from privcam_cli.audit.sequences import clips_of
 from privcam_core.omega import Omega
 from privcam_edge.composition import Composer
-from privcam_edge.embedding.encoder import HogEncoder
+from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_edge.privacy.accountant import DELTA, WINDOW_S
 from privcam_edge.privacy.eraser import Published
 
@@ -142,7 +142,7 @@ class _Attacks:
 
     def look(self, clip: Clip) -> None:
         """Show one clip to the attacks. Detectors see every environment that left, and frames at an even pace."""
-        recording, compose, encode = clip.recording, Composer(), HogEncoder(seed=passes.SEED)
+        recording, compose, encode = clip.recording, Composer(), BottleneckEncoder(seed=passes.SEED)
         looks, samples = (max(1, round(recording.rate_hz / hz)) for hz in (_LOOKS_HZ, _SAMPLES_HZ))
         last = b""
         for number, (frame, published) in enumerate(zip(recording.frames(), clip.left, strict=True)):

@@ -23,7 +23,7 @@ from privcam_cli.audit.twin import twin
 from privcam_core.images import decode_environment
 from privcam_core.omega import SubjectPose
 from privcam_core.proxy import overlay
-from privcam_edge.embedding.encoder import HogEncoder
+from privcam_edge.embedding.encoder import BottleneckEncoder
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -117,7 +117,7 @@ class _Run:
 
     def __init__(self, erase: Eraser, shape: tuple[int, int]) -> None:
         self._erase = erase
-        self._encode = HogEncoder(seed=_SEED)
+        self._encode = BottleneckEncoder(seed=_SEED)
         self.environment: Image = np.zeros((*shape, 4), np.uint8)
         self.anonymous: Image = np.zeros((*shape, 3), np.uint8)
         self.poses: Sequence[SubjectPose] = []

@@ -18,7 +18,7 @@ from privcam_core import cdr
 from privcam_core.finding.inspection import EgressInspector
 from privcam_core.omega import Omega, PrivacyReport, Verdict
 from privcam_edge.composition import Composer
-from privcam_edge.embedding.encoder import HogEncoder
+from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_edge.perception.masks import PersonMasks
 from privcam_edge.privacy.egress import AtOnce, Egress, Inspect
 from privcam_edge.privacy.engine import PrivacyEngine
@@ -74,7 +74,7 @@ class Replay:
         self._engine = engine
         self._egress, self._write = Egress(inspect, AtOnce()), EnvironmentWriter()
         self._anonymize = PoseAnonymizer(PoseSettings(seed=_SEED))
-        self._compose, self._encode = Composer(), HogEncoder(seed=_SEED)
+        self._compose, self._encode = Composer(), BottleneckEncoder(seed=_SEED)
         self.shown = 0.0
 
     def __call__(self, frame: Frame, image: Image, unsafe: Unsafe) -> bytes:

@@ -21,7 +21,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from privcam_cli.audit.part import Part
-from privcam_cli.figures import BLUE, GREY, ORANGE, plt
+from privcam_cli.figures import BLUE, GREEN, GREY, ORANGE, plt
 from privcam_core.omega import Omega, SubjectPose
 from privcam_core.perception import Box
 
@@ -42,18 +42,21 @@ _NETWORK_PENALTIES = (1.0, 10.0, 100.0)
 _PASSES = 60
 _FOLDS = 4
 _SEED = 0
+# Decoders by what they see; of each two the stronger one counts.
+_FROM_BOTH, _FROM_Z = ("ridge", "network"), ("ridge, z", "network, z")
 _SSIM_SIGMA = 1.5
 _C1, _C2 = 0.01**2, 0.03**2
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """One person in one frame. crop: CROP + (3,) uint8 BGR. numbers: what left. at: number of the frame."""
+    """One person in one frame. crop: CROP + (3,) uint8 BGR. z, pose: what left. at: number of the frame."""
 
     clip: str
     at: int
     crop: Image
-    numbers: npt.NDArray[np.float32]
+    z: npt.NDArray[np.float32]
+    pose: npt.NDArray[np.float32]
 
 
 class InversionAttack:
@@ -75,8 +78,8 @@ class InversionAttack:
         for subject in subjects:
             crop = _crop(raw, subject.box)
             if subject.subject_id in left and crop is not None:
-                numbers = np.concatenate([z, _numbers(left[subject.subject_id], raw.shape[:2])])
-                self._samples.append(_Sample(clip, at, crop, numbers))
+                pose = _numbers(left[subject.subject_id], raw.shape[:2])
+                self._samples.append(_Sample(clip, at, crop, z, pose))
 
     def part(self, out: Path) -> Part:
         """Train, measure and return the part. Writes a figure into `out`; it shows bars, never a picture of a person.
@@ -90,7 +93,7 @@ class InversionAttack:
                 f" needs {LEAST_CROPS} each. Give more or longer clips."
             )
         scores = {name: _measure(test, pictures) for name, pictures in _decode(train, test).items()}
-        best = max(("ridge", "network"), key=lambda name: scores[name][0].mean())
+        best, best_z = (max(names, key=lambda name: scores[name][0].mean()) for names in (_FROM_BOTH, _FROM_Z))
         path = out / "inversion.png"
         _figure(scores, path)
         values = {
@@ -101,6 +104,8 @@ class InversionAttack:
             "mean_picture_ssim": round(float(scores["mean picture"][1].mean()), 4),
             "room_ssim": round(float(scores["room only"][1].mean()), 4),
             "gain_db_interval": _interval(test, scores[best][0] - scores["mean picture"][0]),
+            "z_psnr_db": round(float(scores[best_z][0].mean()), 2),
+            "z_ssim": round(float(scores[best_z][1].mean()), 4),
             "decoder": best,
             "train_crops": len(train),
             "test_crops": len(test),
@@ -161,7 +166,9 @@ def _decode(train: Sequence[_Sample], test: Sequence[_Sample]) -> dict[str, Arra
     # One scale for all: a component counts by its share in the pictures.
     scale = spread[0] / np.sqrt(len(train)) or 1.0
     targets = (pixels - mean) @ components.T / scale
-    seen, shown = (np.array([s.numbers for s in part]) for part in (train, test))
+    parts = (train, test)
+    seen, shown = (np.array([np.concatenate([s.z, s.pose]) for s in part]) for part in parts)
+    seen_z, shown_z = (np.array([s.z for s in part]) for part in parts)
     folds = _folds(train)
 
     def pictures(decoder: Pipeline, choices: dict[str, Any], known: Array, given: Array) -> Array:
@@ -173,14 +180,19 @@ def _decode(train: Sequence[_Sample], test: Sequence[_Sample]) -> dict[str, Arra
         return np.clip(mean + search.predict(given).reshape(len(given), count) * scale @ components, 0, 1)
 
     ridge = make_pipeline(StandardScaler(), Ridge()), {"ridge__alpha": _RIDGE_PENALTIES}
-    network = MLPRegressor(hidden_layer_sizes=(HIDDEN,), max_iter=_PASSES, random_state=_SEED)
+    network = (
+        make_pipeline(
+            StandardScaler(), MLPRegressor(hidden_layer_sizes=(HIDDEN,), max_iter=_PASSES, random_state=_SEED)
+        ),
+        {"mlpregressor__alpha": _NETWORK_PENALTIES},
+    )
     return {
         "mean picture": np.repeat(mean[None], len(test), 0),
         "room only": pictures(*ridge, _clip_means(train, seen), _clip_means(test, shown)),
         "ridge": pictures(*ridge, seen, shown),
-        "network": pictures(
-            make_pipeline(StandardScaler(), network), {"mlpregressor__alpha": _NETWORK_PENALTIES}, seen, shown
-        ),
+        "network": pictures(*network, seen, shown),
+        "ridge, z": pictures(*ridge, seen_z, shown_z),
+        "network, z": pictures(*network, seen_z, shown_z),
     }
 
 
@@ -253,7 +265,8 @@ def _text(values: dict[str, Any]) -> str:
         f" | {values['mean_picture_ssim']:.3f} |\n"
         f"| sees only the mean of the clip: the room | {values['room_psnr_db']:.2f} | {values['room_ssim']:.3f} |\n"
         f"| sees z and P ({values['decoder']}, the stronger of two) | {values['psnr_db']:.2f}"
-        f" | {values['ssim']:.3f} |\n\n"
+        f" | {values['ssim']:.3f} |\n"
+        f"| sees z alone (the stronger of two) | {values['z_psnr_db']:.2f} | {values['z_ssim']:.3f} |\n\n"
         f"z and P are worth {gain:+.2f} dB to this attacker{sure}. Posture and place are meant to leave, and a picture"
         " of the right posture against the right wall is closer than the mean one without showing who it is. It does"
         " not show what a larger network with more pictures could do."
@@ -261,8 +274,8 @@ def _text(values: dict[str, Any]) -> str:
 
 
 def _figure(scores: dict[str, tuple[Array, Array]], path: Path) -> None:
-    figure, (psnr, ssim) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-    colors = [GREY, ORANGE, BLUE, BLUE]
+    figure, (psnr, ssim) = plt.subplots(1, 2, figsize=(13, 3.8), layout="constrained")
+    colors = [GREY, ORANGE, BLUE, BLUE, GREEN, GREEN]
     for axes, column, unit in ((psnr, 0, "PSNR, dB"), (ssim, 1, "SSIM")):
         bars = axes.bar(list(scores), [float(values[column].mean()) for values in scores.values()], color=colors)
         axes.bar_label(bars, fmt="%.2f")

@@ -13,11 +13,11 @@ from privcam_cli.evaluation.figures import calibration_figure, confusion_figure
 from privcam_cli.evaluation.labelled import BadAnnotations, Clip, bags_of, read_annotations, read_bag
 from privcam_cli.evaluation.scores import confusion, reliability, scores
 from privcam_cli.evaluation.watching import Seen, watch
-from privcam_cloud.recognition.network import WrongWeights
 from privcam_cloud.recognition.temporal import MODELS
 from privcam_cloud.recognition.vision_language.errors import NoAnswer, Unusable
 from privcam_cloud.recognition.vision_language.process import ModelProcess
 from privcam_cloud.recognition.vision_language.settings import OPENAI, TRANSFORMERS, Settings
+from privcam_core.models.shipped import WrongWeights
 
 
 def main(argv: Sequence[str]) -> int:

@@ -2,22 +2,17 @@
 
 import json
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from privcam_cloud.recognition.windows import FEATURES, STEPS
-from privcam_core.models.runtime import onnxruntime
+from privcam_core.models.shipped import WrongWeights, session
 
 FloatArray = npt.NDArray[np.float32]
 
 SUBJECT_WEIGHTS = Path(__file__).parent / "weights" / "temporal.json"
-
-
-class WrongWeights(ValueError):
-    """Weights cannot be used: changed, damaged, or made for another version of the code. Says which and what to do."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +50,7 @@ class TemporalNetwork:
 
     def __init__(self, path: Path = SUBJECT_WEIGHTS, *, threads: int = 1) -> None:
         self.weights = Weights.read(path)
-        file = path.parent / self.weights.file
-        content = file.read_bytes()
-        if sha256(content).hexdigest() != self.weights.sha256:
-            raise WrongWeights(f"{file}: is not the file that {path.name} describes; install privcam_cloud again")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        # Waiting threads would otherwise keep the cores busy that other cameras need.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._session = session(path.parent / self.weights.file, self.weights.sha256, threads=threads)
         self._input = self._session.get_inputs()[0].name
 
     def __call__(self, windows: FloatArray) -> FloatArray:

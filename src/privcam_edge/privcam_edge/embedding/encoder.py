@@ -1,89 +1,91 @@
-"""Encoders f: from the anonymous frame Ĩ to the vector z."""
+"""The information-bottleneck encoder: from Ĩ only what was asked for, and noise on the rest."""
 
-from typing import Protocol
+import json
+from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from privcam_core.images import require_bgr8
+from privcam_core.models.shipped import WrongWeights, session
 from privcam_core.omega import Embedding
+from privcam_edge.embedding.quantizer import NoisyQuantizer
 
-FloatArray = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
 
-INT8_MAX = 127
+# What the network looks at, (height, width) px: a person as high as a tenth of the picture is 12 px.
+INPUT = (120, 160)
+# It counts so far; more are "so many or more".
+MOST = 10
+WEIGHTS = Path(__file__).parent / "weights" / "ib.json"
 
 
-class Encoder(Protocol):
-    """z = f(Ĩ), Eq. 5. An encoder sees the composed anonymous frame and nothing else."""
+@dataclass(frozen=True)
+class BottleneckWeights:
+    """What stands beside the ONNX file.
+
+    sha256: of the file, hex. beta: weight of the rate when it was trained. sigma: noise of the channel that it was
+    trained with. clip_norm: the L2 norm that z is clipped to. dimensions: of z.
+    """
 
     encoder_id: str
+    file: str
+    sha256: str
+    dimensions: int
+    beta: float
+    sigma: float
+    clip_norm: float
 
-    def __call__(self, anonymous: Image) -> Embedding:
-        """Return z of one anonymous frame, (H, W, 3) uint8 BGR."""
-        ...
+    @classmethod
+    def read(cls, path: Path) -> "BottleneckWeights":
+        """Return what the file says. Raises WrongWeights."""
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise WrongWeights(
+                f"{path}: {error}; install privcam_edge again, or make it with `privcam train`"
+            ) from error
 
 
-class NoisyQuantizer:
-    """Clips a vector to an L2 norm, adds Gaussian noise and rounds to int8: what is sent is never the vector itself.
+def shrunk(image: Image) -> Image:
+    """Return a picture (H, W, 3) uint8 BGR in the size that the network looks at, (*INPUT, 3)."""
+    return cv2.resize(image, INPUT[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
 
-    sigma: standard deviation of the noise per coordinate, in units of the value. seed: None takes the system's entropy.
+
+class BottleneckEncoder:
+    """z = f(Ĩ) = μ(Ĩ) + σ(Ĩ)·ε, ε ~ N(0, I) (Eq. 5); then clipped, noise of the channel added, and rounded to int8.
+
+    Trained to tell how many are in the room, where, and upright, low or lying, and to tell nothing else: every bit more
+    costs β. sigma: standard deviation of the channel's noise; None takes what it was trained with. seed: None takes the
+    system's entropy. Raises WrongWeights.
     """
 
-    # Coordinates of a clipped vector beyond this many times their root mean square saturate; for a random projection
-    # fewer than 1 in 10 000 do.
-    HEADROOM = 4.0
-
-    def __init__(self, dimensions: int, clip_norm: float, sigma: float, seed: int | None = None) -> None:
-        self.clip_norm = clip_norm
-        self.sigma = sigma
-        # Steps finer than the noise would carry nothing but noise, and cost bits.
-        self.scale = max(self.HEADROOM * clip_norm / np.sqrt(dimensions) / INT8_MAX, sigma)
+    def __init__(
+        self, sigma: float | None = None, seed: int | None = None, *, weights: Path = WEIGHTS, threads: int = 1
+    ) -> None:
+        self.weights = BottleneckWeights.read(weights)
+        self.encoder_id = self.weights.encoder_id
+        self._session = session(weights.parent / self.weights.file, self.weights.sha256, threads=threads)
         self._random = np.random.default_rng(seed)
-
-    def __call__(self, vector: FloatArray) -> bytes:
-        """Return the int8 bytes of one vector (D,)."""
-        norm = float(np.linalg.norm(vector))
-        clipped = vector * min(1.0, self.clip_norm / max(norm, 1e-12))
-        noisy = clipped + self._random.normal(0.0, self.sigma, vector.shape)
-        return np.clip(np.rint(noisy / self.scale), -INT8_MAX, INT8_MAX).astype(np.int8).tobytes()
-
-
-class HogEncoder:
-    """Histograms of oriented gradients of the whole frame, through a fixed random projection to 128 dimensions.
-
-    A descriptor that needs no training: it tells layout and postures apart, coarsely.
-    """
-
-    encoder_id = "hog128-1"
-    DIMENSIONS = 128
-    _SIZE = (128, 96)  # w, h px: coarse enough that only layout and posture are left
-    _BLOCK, _CELL, _BINS = (32, 32), (16, 16), 9
-    _PROJECTION_SEED = 20
-
-    def __init__(self, sigma: float = 0.02, seed: int | None = None) -> None:
-        self._hog = cv2.HOGDescriptor(self._SIZE, self._BLOCK, self._CELL, self._CELL, self._BINS)
-        size = self._hog.getDescriptorSize()
-        cells_a_block = (self._BLOCK[0] // self._CELL[0]) * (self._BLOCK[1] // self._CELL[1])
-        blocks = size / (self._BINS * cells_a_block)
-        random = np.random.default_rng(self._PROJECTION_SEED)
-        # Every block is normalised to 1, so the whole has at most the norm sqrt(blocks); after this scaling about 1.
-        spread = 1.0 / np.sqrt(self.DIMENSIONS * blocks)
-        self._projection = random.normal(0.0, spread, (self.DIMENSIONS, size)).astype(np.float32)
-        self._quantize = NoisyQuantizer(self.DIMENSIONS, clip_norm=1.0, sigma=sigma, seed=seed)
+        sigma = self.weights.sigma if sigma is None else sigma
+        # Two streams of noise out of one seed must not be the same one.
+        channel = None if seed is None else seed + 1
+        self._quantize = NoisyQuantizer(self.weights.dimensions, self.weights.clip_norm, sigma, channel)
 
     def __call__(self, anonymous: Image) -> Embedding:
         """Return z of one anonymous frame, (H, W, 3) uint8 BGR."""
         require_bgr8(anonymous, "anonymous frame")
-        grey = cv2.cvtColor(cv2.resize(anonymous, self._SIZE, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
-        vector = self._projection @ self._hog.compute(grey).reshape(-1)
+        mean, log_variance = self._session.run(None, {"pictures": shrunk(anonymous)[None]})
+        noise = self._random.standard_normal(self.weights.dimensions)
+        z = (mean[0] + np.exp(0.5 * log_variance[0]) * noise).astype(np.float32)
         quantize = self._quantize
         return Embedding(
             encoder_id=self.encoder_id,
-            shape=(self.DIMENSIONS,),
+            shape=(self.weights.dimensions,),
             scale=float(np.float32(quantize.scale)),
-            data=quantize(vector.astype(np.float32)),
+            data=quantize(z),
             noise_sigma=quantize.sigma,
             clip_norm=quantize.clip_norm,
         )

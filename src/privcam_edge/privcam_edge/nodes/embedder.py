@@ -7,7 +7,7 @@ from cv_bridge import CvBridge
 from privcam_msgs.msg import Embedding, ProxyFrame
 
 from privcam_core.omega import SyncKey
-from privcam_edge.embedding.encoder import HogEncoder
+from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_ros.convert import to_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
@@ -17,7 +17,8 @@ from privcam_ros.parameters import param
 class Parameters:
     """Parameters of the embedder node."""
 
-    sigma: float = param(0.02, "standard deviation of the Gaussian noise, in units of z", low=0.0, high=1.0)
+    # With less noise than it was trained with, an encoder would tell more than was measured.
+    sigma: float = param(0.25, "standard deviation of the channel's Gaussian noise, in units of z", low=0.25, high=4.0)
 
 
 class EmbedderNode(PrivcamNode[Parameters]):
@@ -26,7 +27,7 @@ class EmbedderNode(PrivcamNode[Parameters]):
     def __init__(self) -> None:
         super().__init__("embedder", Parameters)
         self._bridge = CvBridge()
-        self._encode = HogEncoder(self.parameters.sigma)
+        self._encode = BottleneckEncoder(self.parameters.sigma)
         self._out = self.create_publisher(Embedding, "embedding", STREAM)
         self.on("proxy", ProxyFrame, self._embed)
 

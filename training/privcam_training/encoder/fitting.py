@@ -1,0 +1,166 @@
+"""Fitting the map on pictures, then the bottleneck on maps.
+
+The map is trained first, on where everybody is: the same tasks as z's, place by place. Only the bottleneck sees β, so
+that one map serves the whole sweep.
+"""
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits as binary
+from torch.nn.functional import cross_entropy
+
+from privcam_training.encoder.backgrounds import Image
+from privcam_training.encoder.network import CLIP_NORM, DIMENSIONS, FEATURES, Bottleneck, Map, Tasks, summed
+from privcam_training.encoder.scenes import Array, Proxies, compose, kinds_of, layout_of
+
+SEED = 5
+BATCH, LEARNING_RATE, WEIGHT_DECAY = 64, 3e-3, 1e-4
+# Noise of the channel, as a gateway adds it to z (units of z, whose prior has a standard deviation of 1).
+SIGMA = 0.25
+HEAD_BATCH, HEAD_RATE = 512, 2e-3
+# What a person too many or too few costs, and one taken for another kind, against the squared error of the map.
+_COUNT_WEIGHT, _KIND_WEIGHT = 0.1, 0.03
+
+
+@dataclass(frozen=True)
+class Views:
+    """What the bottleneck takes of N pictures, (N, FEATURES), and what is true of them: see `Proxies`."""
+
+    features: Array
+    density: Array
+    count: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Coder:
+    """A trained bottleneck with the tasks that were trained beside it. rate: mean bits a frame, KL to the prior."""
+
+    beta: float
+    bottleneck: Bottleneck
+    tasks: Tasks
+    rate: float
+
+
+def fit_map(proxies: Proxies, rooms: Image, *, epochs: int, seed: int = SEED) -> tuple[Map, list[float]]:
+    """Train a map on proxies before rooms, and return it with the mean loss of each epoch. Shows progress."""
+    torch.manual_seed(seed)
+    random = np.random.default_rng(seed)
+    network = Map().to(memory_format=torch.channels_last)
+    batches = len(proxies) // BATCH
+    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=epochs * batches)
+    losses = []
+    for epoch in range(epochs):
+        network.train()
+        order, total = random.permutation(len(proxies)), 0.0
+        for start in range(0, batches * BATCH, BATCH):
+            pictures, density = batch(proxies, rooms, order[start : start + BATCH], random)
+            wanted = torch.from_numpy(density)
+            many, kinds = network(torch.from_numpy(pictures))
+            people = wanted.sum(dim=1, keepdim=True)
+            # Places say where, their sums how many.
+            loss = (
+                ((many - people) ** 2).sum(dim=(1, 2, 3)).mean()
+                + _COUNT_WEIGHT * (many - people).sum(dim=(1, 2, 3)).abs().mean()
+                - _KIND_WEIGHT * (wanted * kinds.log_softmax(dim=1)).sum(dim=(1, 2, 3)).mean()
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += float(loss.detach())
+        losses.append(total / max(batches, 1))
+        print(f"[encoder] map, epoch {epoch + 1}/{epochs}: loss {losses[-1]:.4f}", file=sys.stderr, flush=True)
+    network.eval()
+    return network, losses
+
+
+def batch(
+    proxies: Proxies, rooms: Image, chosen: npt.NDArray[np.intp], random: np.random.Generator
+) -> tuple[Image, Array]:
+    """Return pictures (N, *INPUT, 3) and their maps: chosen proxies, each before a room of its own, some mirrored."""
+    behind = rooms[random.integers(len(rooms), size=len(chosen))]
+    pictures, density = compose(proxies.shown[chosen], proxies.covers[chosen], behind), proxies.density[chosen].copy()
+    mirrored = random.random(len(chosen)) < 0.5
+    pictures[mirrored] = pictures[mirrored][:, :, ::-1]
+    density[mirrored] = density[mirrored][..., ::-1]
+    return pictures, density
+
+
+def maps_of(network: Map, pictures: Image) -> Array:
+    """Return what the bottleneck takes of pictures (N, *INPUT, 3): (N, FEATURES)."""
+    network.eval()
+    with torch.no_grad():
+        parts = [
+            summed(*network(torch.from_numpy(pictures[i : i + 256]))).numpy() for i in range(0, len(pictures), 256)
+        ]
+    return np.concatenate(parts) if parts else np.zeros((0, FEATURES), np.float32)
+
+
+def channel(z: torch.Tensor) -> torch.Tensor:
+    """Return z as the cloud gets it: clipped to the norm, with the noise of the channel."""
+    norm = z.norm(dim=1, keepdim=True).clamp_min(1e-9)
+    return z * (CLIP_NORM / norm).clamp_max(1.0) + SIGMA * torch.randn_like(z)
+
+
+def rate_of(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
+    """Return KL(q(z | Ĩ) ‖ N(0, I)) of each frame in nats: an upper bound of what z says of Ĩ."""
+    return 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).sum(dim=1)
+
+
+def views(network: Map, proxies: Proxies, rooms: Image, *, times: int, random: np.random.Generator) -> Views:
+    """Return proxies as the bottleneck takes them, each before so many rooms."""
+    order = np.tile(np.arange(len(proxies)), times)
+    features, density = [], []
+    for start in range(0, len(order), 256):
+        pictures, places = batch(proxies, rooms, order[start : start + 256], random)
+        features.append(maps_of(network, pictures))
+        density.append(places)
+    return Views(np.concatenate(features), np.concatenate(density), proxies.count[order])
+
+
+def fit_bottleneck(made: Views, *, beta: float, epochs: int, seed: int = SEED) -> Coder:
+    """Train a bottleneck: behaviour + occupancy + coarse layout + β·KL."""
+    torch.manual_seed(seed)
+    bottleneck, tasks = Bottleneck(), Tasks()
+    x, many = torch.from_numpy(made.features), torch.from_numpy(made.count)
+    kinds = torch.from_numpy(kinds_of(made.density).astype(np.float32))
+    layout = torch.from_numpy(layout_of(made.density).astype(np.float32))
+    parameters = [*bottleneck.parameters(), *tasks.parameters()]
+    steps = epochs * max(1, len(x) // HEAD_BATCH)
+    optimizer = torch.optim.AdamW(parameters, HEAD_RATE, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, HEAD_RATE, total_steps=steps)
+    for step in range(steps):
+        start = step * HEAD_BATCH % max(1, len(x) - HEAD_BATCH + 1)
+        if start == 0 or step == 0:
+            order = torch.randperm(len(x))
+        chosen = order[start : start + HEAD_BATCH]
+        mean, log_variance = bottleneck(x[chosen])
+        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        said = tasks(channel(z))
+        loss = (
+            cross_entropy(said.count, many[chosen])
+            # Every kind and every cell is a question of its own.
+            + binary(said.kinds, kinds[chosen], reduction="sum") / len(chosen)
+            + binary(said.layout, layout[chosen], reduction="sum") / len(chosen)
+            + beta * rate_of(mean, log_variance).mean()
+        )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    with torch.no_grad():
+        bits = float(rate_of(*bottleneck(x)).mean()) / float(np.log(2))
+    return Coder(beta, bottleneck.eval(), tasks.eval(), bits)
+
+
+def drawn(coder: Coder, features: Array, seed: int) -> torch.Tensor:
+    """Return z of features as the cloud gets it, (N, DIMENSIONS), with fresh noise."""
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        mean, log_variance = coder.bottleneck(torch.from_numpy(features))
+        return channel(mean + (0.5 * log_variance).exp() * torch.randn(len(mean), DIMENSIONS))

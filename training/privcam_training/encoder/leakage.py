@@ -1,0 +1,107 @@
+"""What z gives away to the attackers of `privcam audit`: pictures computed back from it, and subjects named from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from privcam_cli.audit.attackers import crossed, statistics
+from privcam_cli.audit.inversion import InversionAttack
+from privcam_cli.audit.reidentification import CHOSEN_ON, wilson
+from privcam_cli.audit.sequences import PoseClip, anonymised, msr_action3d
+from privcam_core.images import FILL
+from privcam_core.omega import Embedding, SubjectPose
+from privcam_core.proxy import overlay
+from privcam_edge.embedding.encoder import INPUT, shrunk
+from privcam_edge.privacy.pose_anonymizer import PoseSettings
+from privcam_training.encoder.recordings import Moment
+
+Array = npt.NDArray[np.float32]
+Image = npt.NDArray[np.uint8]
+# Of skeletons every so many-th frame is drawn.
+_EVERY = 2
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Sequences of Ĩ with one subject each. pictures: (N, *INPUT, 3), all of them; part: (start, end) of each."""
+
+    clips: Sequence[PoseClip]
+    pictures: Image
+    parts: Sequence[tuple[int, int]]
+
+    @property
+    def chance(self) -> float:
+        """The share of the subject with most clips."""
+        names = [clip.subject for clip in self.clips]
+        return max(names.count(name) for name in set(names)) / len(names)
+
+
+def naming(skeletons: Path, *, report: bool) -> Naming | None:
+    """Return MSR Action3D as canonical proxies before an unknown room, None where the folder does not have it.
+
+    report: the subjects that nothing was chosen on; otherwise those that it was.
+    """
+    clips = [clip for clip in msr_action3d(skeletons) if (clip.subject in CHOSEN_ON) != report]
+    if not clips:
+        return None
+    pictures: list[Image] = []
+    parts = []
+    for clip in clips:
+        start = len(pictures)
+        settings = PoseSettings(mode="canonical", seed=crc32(clip.name.encode()))
+        room = np.full((*clip.shape, 3), FILL, np.uint8)
+        for keypoints in _centred(anonymised(clip, settings).poses, clip.shape)[::_EVERY]:
+            seen = keypoints[keypoints[:, 2] > 0, :2]
+            (x0, y0), (x1, y1) = seen.min(axis=0).tolist(), seen.max(axis=0).tolist()
+            pictures.append(shrunk(overlay(room, [SubjectPose(1, (x0, y0, x1 + 1, y1 + 1), keypoints)])))
+        parts.append((start, len(pictures)))
+    return Naming(clips, np.array(pictures, np.uint8).reshape(-1, *INPUT, 3), parts)
+
+
+def _centred(poses: npt.NDArray[np.float64], shape: tuple[int, int]) -> Array:
+    """Return poses (T, 17, 3) in the middle of a picture of `shape` (H, W) and half as high, as a whole.
+
+    Where somebody stood and how near tells the recording and not the person, here as in the attack on poses.
+    """
+    points = poses[:, :, :2][poses[:, :, 2] > 0]
+    low, high = np.percentile(points, (2, 98), axis=0)
+    moved = poses.astype(np.float32)
+    middle = np.array([shape[1], shape[0]]) / 2
+    moved[:, :, :2] = (poses[:, :, :2] - (low + high) / 2) * (0.5 * shape[0] / (high - low)[1]) + middle
+    return moved
+
+
+def named(of: Naming, z: Array) -> tuple[float, float, float]:
+    """Return the share of clips whose subject the best attacker names from z, with its 95 % interval.
+
+    z: (N, D) of all pictures.
+    """
+    rows = []
+    for clip, (start, end) in zip(of.clips, of.parts, strict=True):
+        series = z[start:end].T.astype(np.float64)
+        rows.append(statistics(clip.times[::_EVERY], series, rhythmic=series))
+    features = np.array(rows)
+    right = crossed(features, features, [clip.subject for clip in of.clips], [clip.take for clip in of.clips])
+    hits, count = max(int(hit.sum()) for hit in right.values()), len(of.clips)
+    low, high = wilson(hits, count)
+    return hits / count, low, high
+
+
+def inverted(of: Sequence[Moment], z: Array, out: Path) -> tuple[float, float, float]:
+    """Return the PSNR in dB of persons computed back from z alone, from z and P, and of the mean picture.
+
+    z: (N, D) of the moments. out: folder for the figure of the attack.
+    """
+    attack = InversionAttack()
+    for moment, one in zip(of, z, strict=True):
+        scale = max(float(np.abs(one).max()) / 127, 1e-6)
+        numbers = np.clip(np.rint(one / scale), -127, 127).astype(np.int8)
+        embedding = Embedding("attacked", numbers.shape, scale, numbers.tobytes(), 0.0, 1.0)
+        attack.look(moment.clip.name, moment.raw, replace(moment.omega, embedding=embedding), moment.omega.poses)
+    out.mkdir(parents=True, exist_ok=True)
+    found = attack.part(out).values["inversion"]
+    return found["z_psnr_db"], found["psnr_db"], found["mean_picture_psnr_db"]

@@ -1,0 +1,64 @@
+"""Anonymous frames of real clips, as an edge composed them, with who is in them. No encoder is trained on these."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from privcam_cli.evaluation.labelled import Clip, frames, read_bag
+from privcam_core.omega import Omega
+from privcam_core.proxy import render_subject
+from privcam_edge.composition import Composer
+from privcam_edge.embedding.encoder import MOST, shrunk
+from privcam_training.encoder.scenes import LAYOUT, middles
+
+Image = npt.NDArray[np.uint8]
+
+# Every clip counts the same, however long it is.
+FRAMES_A_CLIP = 40
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One frame. raw: (H, W, 3) uint8 BGR. picture: Ĩ in the size of the network. layout: (rows x columns,) bool."""
+
+    clip: Clip
+    raw: Image
+    omega: Omega
+    picture: Image
+    count: int
+    layout: npt.NDArray[np.bool_]
+
+
+def moments(clips: Sequence[Clip], bags: Mapping[str, Path]) -> list[Moment]:
+    """Return frames of all clips, evenly over each. Shows progress."""
+    found = []
+    for number, clip in enumerate(clips, start=1):
+        found += _of_clip(clip, read_bag(bags[clip.name]))
+        if number % 10 == 0 or number == len(clips):
+            print(f"[encoder] read {number}/{len(clips)} clips", file=sys.stderr, flush=True)
+    return found
+
+
+def _of_clip(clip: Clip, omegas: Sequence[Omega]) -> list[Moment]:
+    chosen = {int(i) for i in np.linspace(0, len(omegas) - 1, min(FRAMES_A_CLIP, len(omegas)))}
+    composer, found = Composer(), []
+    for index, (omega, raw) in enumerate(zip(omegas, frames(clip), strict=False)):
+        composer.learn(omega.environment)
+        if index in chosen:
+            count, layout = _who(omega, raw.shape[:2])
+            found.append(Moment(clip, raw, omega, shrunk(composer(omega.environment, omega.poses)), count, layout))
+    return found
+
+
+def _who(omega: Omega, size: tuple[int, int]) -> tuple[int, npt.NDArray[np.bool_]]:
+    """Return how many proxies can be seen, and in which cells of the layout."""
+    ordered = sorted(omega.poses, key=lambda pose: pose.layer)
+    seen = [middle for middle in middles([render_subject(pose) for pose in ordered], size) if middle is not None]
+    layout = np.zeros(LAYOUT, bool)
+    for x, y in seen:
+        layout[min(int(y * LAYOUT[0]), LAYOUT[0] - 1), min(int(x * LAYOUT[1]), LAYOUT[1] - 1)] = True
+    return min(len(seen), MOST), layout.ravel()

@@ -1,0 +1,97 @@
+"""Trains, sweeps, attacks and exports the encoder, for `./privcam train`."""
+
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from privcam_cli.evaluation.labelled import bags_of, read_annotations
+from privcam_training.encoder import sweep
+from privcam_training.encoder.backgrounds import Image, pictures_in
+from privcam_training.encoder.export import export
+from privcam_training.encoder.fitting import SEED, drawn, fit_bottleneck, fit_map, views
+from privcam_training.encoder.network import Map
+from privcam_training.encoder.recordings import moments
+from privcam_training.encoder.scenes import Proxies, proxies, rooms
+
+PICTURES, ROOMS, EPOCHS = 12000, 6000, 14
+# Of the bottleneck: each picture before so many rooms. And simulated people to test on.
+VIEWS, TEST = 3, 2000
+PROCESSES = 2
+
+
+def train_full(
+    folder: Path, bag_folder: Path, out: Path, pictures: Path | None, skeletons: Path | None
+) -> dict[str, Any]:
+    """Train on simulated people before rooms, sweep β, test on the clips, and export to `out`/ib.json.
+
+    pictures: folder of photographs that serve as rooms. skeletons: folder with MSR Action3D, to be named from z.
+    """
+    torch.set_num_threads(1)
+    out.mkdir(parents=True, exist_ok=True)
+    clips = read_annotations(folder)
+    bags = bags_of(clips, bag_folder, processes=PROCESSES)
+    made, behind = _kept(out / f"proxies_{PICTURES}.npz"), rooms(pictures_in(pictures) if pictures else [], ROOMS, SEED)
+    places = _kept_map(out / f"map_{PICTURES}_{EPOCHS}.pt", made, behind)
+    random = np.random.default_rng(SEED)
+    others = views(places, proxies(TEST, SEED + 1, processes=PROCESSES), behind, times=1, random=random)
+    choice, report = sweep.halves(places, moments(clips, bags), skeletons)
+    coders = sweep.trained(views(places, made, behind, times=VIEWS, random=random))
+    on_choice = [sweep.useful(coder, choice, others) for coder in coders]
+    taken = sweep.chosen(on_choice)
+    points = []
+    for coder in coders:
+        point = sweep.useful(coder, report, others)
+        points.append(sweep.attacked(point, coder, report, out / f"beta_{coder.beta:g}"))
+        print(f"[encoder] {points[-1]}", file=sys.stderr, flush=True)
+    extra = {
+        "count_on_choice": [point.count for point in on_choice],
+        "by_count": sweep.by_count(coders[taken], report),
+        "by_clip": sweep.by_clip(coders[taken], report),
+    }
+    sweep.write(points, taken, extra, out)
+    export(places, coders[taken], out / "ib.json")
+    return {"taken": points[taken], **extra}
+
+
+def train_quick(out: Path) -> float:
+    """Train on few pictures, export, and return how many others it counts rightly."""
+    torch.set_num_threads(1)
+    made, behind = proxies(300, SEED), rooms([], 60, SEED)
+    places, losses = fit_map(made, behind, epochs=3)
+    random = np.random.default_rng(SEED)
+    coder = fit_bottleneck(views(places, made, behind, times=1, random=random), beta=1e-3, epochs=40)
+    export(places, coder, out / "ib.json")
+    others = views(places, proxies(60, SEED + 1), behind, times=1, random=random)
+    with torch.no_grad():
+        said = coder.tasks(drawn(coder, others.features, SEED)).count.argmax(dim=1).numpy()
+    right = float((said == others.count).mean())
+    print(
+        f"[train] encoder: loss {losses[0]:.2f} to {losses[-1]:.2f}, counts {right:.2f} of others,"
+        f" {coder.rate:.0f} bits"
+    )
+    return right
+
+
+def _kept_map(store: Path, made: Proxies, behind: Image) -> Map:
+    """Return the trained map, kept in a file for the next time."""
+    if store.exists():
+        places = Map()
+        places.load_state_dict(torch.load(store))
+        return places.eval()
+    places, _ = fit_map(made, behind, epochs=EPOCHS)
+    torch.save(places.state_dict(), store)
+    return places
+
+
+def _kept(store: Path) -> Proxies:
+    """Return the simulated people, kept in a file for the next time."""
+    if store.exists():
+        with np.load(store) as kept:
+            return Proxies(*(kept[field.name] for field in fields(Proxies)))
+    made = proxies(PICTURES, SEED, processes=PROCESSES)
+    np.savez(store, **{field.name: getattr(made, field.name) for field in fields(Proxies)})
+    return made
