@@ -73,7 +73,7 @@ def counted(beta: float) -> tuple[float, float]:
     features[:, -1] = count
     density = np.zeros((1500, len(KINDS), *GRID), np.float32)
     density[:, 0, 0, 0] = count
-    coder = fit_bottleneck(Views(features, density, count), beta=beta, epochs=40)
+    coder = fit_bottleneck(Views(features, density, count), beta=beta, epochs=150)
     with torch.no_grad():
         said = coder.tasks(drawn(coder, features, 1)).count.argmax(dim=1).numpy()
     return coder.rate, float((said == count).mean())

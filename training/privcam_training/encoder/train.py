@@ -1,7 +1,7 @@
 """Trains, sweeps, attacks and exports the encoder, for `./privcam train`."""
 
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +40,15 @@ def train_full(
     others = views(places, proxies(TEST, SEED + 1, processes=PROCESSES), behind, times=1, random=random)
     choice, report = sweep.halves(places, moments(clips, bags), skeletons)
     coders = sweep.trained(views(places, made, behind, times=VIEWS, random=random))
-    on_choice = [sweep.useful(coder, choice, others) for coder in coders]
+    on_choice = [sweep.recognised(sweep.useful(coder, choice, others), coder, choice) for coder in coders]
     taken = sweep.chosen(on_choice)
     points = []
     for coder in coders:
-        point = sweep.useful(coder, report, others)
-        points.append(sweep.attacked(point, coder, report, out / f"beta_{coder.beta:g}"))
+        point = sweep.recognised(sweep.useful(coder, report, others), coder, report)
+        points.append(sweep.inverted_from(point, coder, report, out / f"beta_{coder.beta:g}"))
         print(f"[encoder] {points[-1]}", file=sys.stderr, flush=True)
     extra = {
-        "count_on_choice": [point.count for point in on_choice],
+        "on_choice": [asdict(point) for point in on_choice],
         "by_count": sweep.by_count(coders[taken], report),
         "by_clip": sweep.by_clip(coders[taken], report),
     }
