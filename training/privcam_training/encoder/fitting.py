@@ -164,3 +164,9 @@ def drawn(coder: Coder, features: Array, seed: int) -> torch.Tensor:
     with torch.no_grad():
         mean, log_variance = coder.bottleneck(torch.from_numpy(features))
         return channel(mean + (0.5 * log_variance).exp() * torch.randn(len(mean), DIMENSIONS))
+
+
+def counted(coder: Coder, features: Array, seed: int) -> npt.NDArray[np.int64]:
+    """Return how many people z says there are, (N,), see `drawn`."""
+    with torch.no_grad():
+        return np.asarray(coder.tasks(drawn(coder, features, seed)).count.argmax(dim=1).numpy())

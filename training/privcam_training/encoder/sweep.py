@@ -14,7 +14,7 @@ import matplotlib as mpl
 import numpy as np
 import torch
 
-from privcam_training.encoder.fitting import Coder, Views, drawn, fit_bottleneck, maps_of
+from privcam_training.encoder.fitting import Coder, Views, counted, drawn, fit_bottleneck, maps_of
 from privcam_training.encoder.leakage import Naming, inverted, named, naming
 from privcam_training.encoder.network import Map
 from privcam_training.encoder.recordings import Moment
@@ -121,16 +121,14 @@ def inverted_from(point: Point, coder: Coder, half: Half, out: Path) -> Point:
 
 def by_count(coder: Coder, half: Half) -> dict[int, tuple[int, float]]:
     """Return for each number of people how many frames there are, and the share counted rightly."""
-    with torch.no_grad():
-        said = coder.tasks(drawn(coder, half.features, _SEED)).count.argmax(dim=1).numpy()
+    said = counted(coder, half.features, _SEED)
     count = np.array([moment.count for moment in half.moments])
     return {int(n): (int((count == n).sum()), float((said[count == n] == n).mean())) for n in np.unique(count)}
 
 
 def by_clip(coder: Coder, half: Half) -> dict[str, float]:
     """Return the share of frames counted rightly of each clip, the worst first."""
-    with torch.no_grad():
-        said = coder.tasks(drawn(coder, half.features, _SEED)).count.argmax(dim=1).numpy()
+    said = counted(coder, half.features, _SEED)
     right = said == np.array([moment.count for moment in half.moments])
     names = np.array([moment.clip.name for moment in half.moments])
     shares = {str(name): float(right[names == name].mean()) for name in np.unique(names)}

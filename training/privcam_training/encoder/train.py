@@ -12,7 +12,7 @@ from privcam_cli.evaluation.labelled import bags_of, read_annotations
 from privcam_training.encoder import sweep
 from privcam_training.encoder.backgrounds import Image, pictures_in
 from privcam_training.encoder.export import export
-from privcam_training.encoder.fitting import SEED, drawn, fit_bottleneck, fit_map, views
+from privcam_training.encoder.fitting import SEED, counted, fit_bottleneck, fit_map, views
 from privcam_training.encoder.network import Map
 from privcam_training.encoder.recordings import moments
 from privcam_training.encoder.scenes import Proxies, proxies, rooms
@@ -66,9 +66,7 @@ def train_quick(out: Path) -> float:
     coder = fit_bottleneck(views(places, made, behind, times=1, random=random), beta=1e-3, epochs=40)
     export(places, coder, out / "ib.json")
     others = views(places, proxies(60, SEED + 1), behind, times=1, random=random)
-    with torch.no_grad():
-        said = coder.tasks(drawn(coder, others.features, SEED)).count.argmax(dim=1).numpy()
-    right = float((said == others.count).mean())
+    right = float((counted(coder, others.features, SEED) == others.count).mean())
     print(
         f"[train] encoder: loss {losses[0]:.2f} to {losses[-1]:.2f}, counts {right:.2f} of others,"
         f" {coder.rate:.0f} bits"
