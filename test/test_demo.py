@@ -89,7 +89,9 @@ def test_summary_has_the_figures_in_both_forms(demo: Any) -> None:
     assert figures["people"]["subjects"] >= 3
     assert figures["latency_ms"]["p95"] >= figures["latency_ms"]["p50"] > 0
     assert 0 < figures["omega_bytes_per_s"] < 10_000_000
-    assert 0 < figures["withheld_share"]["last"] < 1
+    # A room is confirmed over frames, not seconds: busy cores may have confirmed nothing of it by then.
+    assert figures["withheld_share"]["last"] == pytest.approx(1 - figures["confirmed_share"]["last"], abs=1e-3)
+    assert 0 < figures["withheld_share"]["mean"] <= 1
     assert figures["gate_rejected"] == figures["cloud_rejected"] == 0
     text = (demo.out / "summary.md").read_text()
     assert f"| frames | {figures['frames']} |" in text

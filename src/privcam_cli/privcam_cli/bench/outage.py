@@ -43,10 +43,12 @@ def measure_outage(scenario: Scenario, folder: Path, *, outage_s: float) -> dict
     with Rig(folder, relay=scenario.relay) as rig:
         rig.feed.say("go")
         rig.wait_until_kept("cloud", 1, PATIENCE_S)
+        rig.watch.expect(lambda e: e.what == "report", "a report", timeout_s=PATIENCE_S)
         if scenario.kbit_per_s:
             rig.cable.limit(scenario.kbit_per_s)
         rig.wait_for_sent(BEFORE_S)
         before = rig.cable.edge.bytes_sent()
+        broken_ns = rig.sent()[-1].stamp_ns
         rig.down()
         rig.wait_for_sent(outage_s)
         # What a dying connection still held came before this.
@@ -67,7 +69,10 @@ def measure_outage(scenario: Scenario, folder: Path, *, outage_s: float) -> dict
         rig.wait_for_sent(1.0)
         rig.finish(PATIENCE_S)
         sent = [event.stamp_ns for event in rig.sent()]
-        omegas, reports = (tally(sent, found) for found in (rig.recorded("cloud"), rig.reports("cloud")))
+        omegas, kept_reports = tally(sent, rig.recorded("cloud")), rig.reports("cloud")
+        # What came before the inference and the recorder had found each other nobody promised to report.
+        began = min([broken_ns, *kept_reports[:1]])
+        reports = tally([stamp for stamp in sent if stamp >= began], kept_reports)
         return {
             "outage_s": outage_s,
             "kbit_per_s": scenario.kbit_per_s or None,
