@@ -8,12 +8,10 @@ import pytest
 import torch
 
 from privcam_cli.evaluation.labelled import Clip
-from privcam_cloud.recognition.base import Phase
+from privcam_cli.evaluation.watching import watch
 from privcam_cloud.recognition.network import TemporalNetwork as Deployed
 from privcam_cloud.recognition.temporal import LABELS, TemporalModel
 from privcam_cloud.recognition.windows import FEATURES, STEPS
-from privcam_core.images import encode_environment, environment_of
-from privcam_core.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
 from privcam_core.skeleton import Joint
 from privcam_training.temporal import body, simulator
 from privcam_training.temporal.examples import SOON_S, _soon, simulated
@@ -22,6 +20,7 @@ from privcam_training.temporal.fitting import fit, share, temperature, varied
 from privcam_training.temporal.folds import folds
 from privcam_training.temporal.labels import but, only
 from privcam_training.temporal.network import TemporalNetwork, predict
+from privcam_training.temporal.takes import clip_of, sent
 
 FALL = LABELS.index("fall")
 
@@ -50,7 +49,7 @@ def test_camera_above_sees_the_far_end_of_the_floor_higher_in_the_picture() -> N
 
 def test_every_script_gives_a_recording_that_an_edge_could_have_sent() -> None:
     random = np.random.default_rng(3)
-    for script in simulator._SCRIPTS:
+    for script in simulator.SCRIPTS.values():
         recording = simulator.record(script(random), random)
         assert len(recording.poses) == len(recording.seconds) == len(recording.allowed)
         assert (np.diff(recording.seconds) > 0).all()
@@ -131,21 +130,11 @@ def test_nobody_is_in_two_folds_and_everybody_in_one() -> None:
     assert sorted(group for part in parts for group in part) == sorted({clip.group for clip in clips})
 
 
-def omega(frame: int, seconds: float, pose: object) -> Omega:
-    key = SyncKey("room1", frame, 10**18 + round(seconds * 1e9))
-    png = encode_environment(np.zeros((8, 8, 3), np.uint8), np.ones((8, 8), bool))
-    z = Embedding("hog-1", (1,), 0.5, b"\x01", 0.25, 1.0)
-    poses = [pose] if pose is not None else []
-    return Omega(key, environment_of(key, png, 1), poses, z, PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS))  # type: ignore[list-item]
-
-
 def falls_of(recording: simulator.Recording) -> int:
     """How often the model that privcam ships reports a fall."""
-    model, count = TemporalModel(), 0
-    for frame, (seconds, pose) in enumerate(zip(recording.seconds, recording.poses, strict=True), start=1):
-        for behavior in model.update(omega(frame, seconds, pose)).behaviors:
-            count += behavior.label == "fall" and behavior.phase is Phase.STARTED
-    return count
+    poses = [[] if pose is None else [pose] for pose in recording.poses]
+    omegas = sent(zip(recording.seconds.tolist(), poses, strict=True), simulator.PICTURE)
+    return len(watch(clip_of("simulated", "adl", "", 1.0), omegas, TemporalModel()).falls)
 
 
 def test_shipped_model_reports_simulated_falls_once_and_none_of_people_who_sit_down_or_walk() -> None:

@@ -23,7 +23,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--bags", type=Path, help="folder of Ω bags, made where they are missing (default: OUT/bags)")
     parser.add_argument("--only", choices=PARTS, help="temporal: the model that recognises; encoder: what makes z")
     parser.add_argument("--pictures", type=Path, help="encoder: folder of photographs that serve as rooms too")
-    parser.add_argument("--skeletons", type=Path, help="encoder: folder with MSR Action3D, to be named from z")
+    parser.add_argument(
+        "--skeletons",
+        type=Path,
+        help="folder of published skeletons: MSR Action3D (encoder, to be named from z), UP-Fall, "
+        "UR fall and SBU (temporal, to learn from)",
+    )
     parser.add_argument("--out", type=Path, default=Path("out/train"), help="folder for the results")
     options = parser.parse_args(argv)
     if options.clips is None and not options.quick:
@@ -36,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         if options.quick:
             train.train_quick(out / "quick")
         elif part == "temporal":
-            train.train_full(options.clips, options.bags or out / "bags", out)
+            train.train_full(options.clips, options.bags or out / "bags", out, options.skeletons)
         else:
             train.train_full(options.clips, options.bags or out / "bags", out, options.pictures, options.skeletons)
     return 0

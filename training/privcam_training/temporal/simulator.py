@@ -57,7 +57,7 @@ class Recording:
 
 def simulate(random: Random) -> Recording:
     """Return one person doing one thing, seen by one camera at one frame rate."""
-    script = _SCRIPTS[random.choice(len(_SCRIPTS), p=_SHARES)](random)
+    script = list(SCRIPTS.values())[random.choice(len(SCRIPTS), p=_SHARES)](random)
     return record(script, random)
 
 
@@ -300,5 +300,8 @@ def _hand_to_mouth(random: Random) -> list[Phase]:
     return phases
 
 
-_SCRIPTS: tuple[Script, ...] = (_fall, _lie_down, _get_up, _sit_down, _bend, _stay, _go, _hand_to_mouth)
+SCRIPTS: dict[str, Script] = {
+    "fall": _fall, "lie down": _lie_down, "get up": _get_up, "sit down": _sit_down, "bend or kneel": _bend,
+    "stay": _stay, "walk": _go, "hand to mouth": _hand_to_mouth,
+}  # fmt: skip
 _SHARES = (0.3, 0.13, 0.09, 0.14, 0.14, 0.08, 0.06, 0.06)

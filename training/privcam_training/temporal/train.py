@@ -19,11 +19,13 @@ from privcam_cli.evaluation.labelled import Clip, bags_of, read_annotations, rea
 from privcam_cli.evaluation.scores import scores
 from privcam_cli.evaluation.watching import Seen, watch
 from privcam_cloud.recognition.temporal import TemporalModel
-from privcam_training.temporal.examples import Examples, join, recorded, simulated
+from privcam_training.temporal import sbu, upfall, urfd
+from privcam_training.temporal.examples import Examples, collect, join, recorded, simulated
 from privcam_training.temporal.export import export
 from privcam_training.temporal.fitting import fit, temperature
 from privcam_training.temporal.folds import folds, temperatures
 from privcam_training.temporal.network import TemporalNetwork, predict
+from privcam_training.temporal.takes import omegas
 
 SIMULATIONS, A_BATCH, EPOCHS = 5000, 500, 14
 # Trainings, simulations and clips that go on at the same time.
@@ -52,16 +54,28 @@ def _simulated(work: tuple[int, int]) -> Examples:
     return simulated(*work)
 
 
-def train(clips: Sequence[Clip], bags: dict[str, Path], made: Examples, out: Path) -> dict[str, Any]:
-    """Test by leaving out, train on everything, export to `out`/temporal.json, and return the scores of the test."""
+def published(skeletons: Path | None) -> Examples:
+    """Return windows of the published sequences in a folder. They are never what is tested."""
+    if skeletons is None:
+        return collect([])
+    takes = [*upfall.read(skeletons), *urfd.read(skeletons / "urfd"), *sbu.read(skeletons / "sbu")]
+    print(f"[train] published sequences: {len(takes)}", file=sys.stderr, flush=True)
+    return join([collect([]), *(recorded(take.clip, omegas(take)) for take in takes)])
+
+
+def train(clips: Sequence[Clip], bags: dict[str, Path], made: Examples, others: Examples, out: Path) -> dict[str, Any]:
+    """Test by leaving out, train on everything, export to `out`/temporal.json, and return the scores of the test.
+
+    made, others: simulated and published examples, which are trained on; others of a subject that is left out are not.
+    """
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
-    omegas = {clip.name: read_bag(bags[clip.name]) for clip in clips}
-    real = join([recorded(clip, omegas[clip.name]) for clip in clips])
+    sent = {clip.name: read_bag(bags[clip.name]) for clip in clips}
+    real = join([recorded(clip, sent[clip.name]) for clip in clips])
     parts, tested, networks = folds(clips), {}, {}
     held = [np.isin(real.groups, sorted(groups)) for groups in parts]
     with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        trainings = ((join([made, real.where(~out_of_it)]), EPOCHS) for out_of_it in held)
+        trainings = ((join([made, _without(real, groups), _without(others, groups)]), EPOCHS) for groups in parts)
         for number, (network, loss) in enumerate(pool.imap(_fitted, trainings)):
             networks[number] = network
             tested[number] = predict(network, real.windows[held[number]]), real.allowed[held[number]]
@@ -70,7 +84,7 @@ def train(clips: Sequence[Clip], bags: dict[str, Path], made: Examples, out: Pat
     for number, t in temperatures(tested).items():
         weights = export(networks[number], out / "folds" / f"{number}.json", temperature=t)
         seen += [
-            watch(clip, omegas[clip.name], TemporalModel(weights=weights))
+            watch(clip, sent[clip.name], TemporalModel(weights=weights))
             for clip in clips
             if clip.group in parts[number]
         ]
@@ -78,12 +92,16 @@ def train(clips: Sequence[Clip], bags: dict[str, Path], made: Examples, out: Pat
     write("temporal", seen, out)
     (out / "temporal_eval.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     logits, allowed = (np.concatenate(both) for both in zip(*tested.values(), strict=True))
-    final = fit(join([made, real]), epochs=EPOCHS)
+    final = fit(join([made, real, others]), epochs=EPOCHS)
     export(final.network, out / "temporal.json", temperature=temperature(logits, allowed))
     return result
 
 
-def train_full(folder: Path, bag_folder: Path, out: Path) -> dict[str, Any]:
+def _without(examples: Examples, groups: set[str]) -> Examples:
+    return examples.where(~np.isin(examples.groups, sorted(groups)))
+
+
+def train_full(folder: Path, bag_folder: Path, out: Path, skeletons: Path | None) -> dict[str, Any]:
     """Train on the clips of a folder, see `train`. Simulated people are kept in `out` for the next time."""
     clips = read_annotations(folder)
     bags = bags_of(clips, bag_folder, processes=PROCESSES)
@@ -95,7 +113,7 @@ def train_full(folder: Path, bag_folder: Path, out: Path) -> dict[str, Any]:
         made = simulations(SIMULATIONS)
         store.parent.mkdir(parents=True, exist_ok=True)
         np.savez(store, windows=made.windows, allowed=made.allowed, groups=made.groups)
-    result = train(clips, bags, made, out)
+    result = train(clips, bags, made, published(skeletons), out)
     print(f"[train] left out: {summary(result)}")
     return result
 
