@@ -25,12 +25,13 @@ def falling(
     until: float = 4.0,
     drop: float = 0.8,
     rho: float = 0.7,
+    stood: float = 1.0,
 ) -> Track:
-    """The upper edge of a box comes down by `drop` H within so many seconds."""
+    """The upper edge of a box that was `stood` H high comes down by `drop` H within so many seconds."""
     times = np.arange(0.0, until, 1.0 / rate)
     down = np.clip((times - start) / seconds, 0.0, 1.0)
     tops = drop * HEIGHT * down
-    boxes = np.stack((np.zeros_like(tops), tops, np.full_like(tops, 50.0), np.full_like(tops, HEIGHT)), axis=1)
+    boxes = np.stack((np.zeros_like(tops), tops, np.full_like(tops, 50.0), np.full_like(tops, stood * HEIGHT)), axis=1)
     return Track(times, boxes.astype(np.float32), np.full((len(times), KEYPOINT_COUNT, 3), rho, np.float32))
 
 
@@ -41,6 +42,12 @@ def test_way_down_is_measured_on_the_box(rate: float) -> None:
     assert fall.started == pytest.approx(1.0, abs=0.25)
     assert fall.landed == pytest.approx(1.6, abs=0.25)
     assert 0.8 < fall.speed < 3.0
+
+
+def test_who_slides_off_a_chair_comes_down_by_half_of_what_was_above_the_floor() -> None:
+    """Though it is less than is asked of who stood."""
+    watch, track = FallWatch(), falling(drop=0.33, stood=0.62)
+    assert any(told(watch, 1.8 + k / 10, chances(0.9), track) for k in range(3))
 
 
 def told(watch: FallWatch, seconds: float, said: Mapping[str, float], track: Track) -> bool:
@@ -60,7 +67,8 @@ def test_one_look_is_no_fall_and_a_lasting_opinion_is() -> None:
 @pytest.mark.parametrize(
     "track",
     [
-        pytest.param(falling(drop=0.3), id="sits down"),
+        pytest.param(falling(drop=0.33), id="sits down"),
+        pytest.param(falling(drop=0.28, stood=0.5), id="who is half hidden nods"),
         pytest.param(falling(seconds=4.0, until=6.0), id="lies down with care"),
         pytest.param(falling(rho=0.1), id="a chair that was taken for somebody"),
     ],

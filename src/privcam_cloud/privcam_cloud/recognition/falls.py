@@ -17,6 +17,9 @@ BEGIN = 0.5
 # The body comes down at least so far, H, and so fast, H/s: who sits is 0.65 H high and who lies 0.3, and to lie down
 # with care is slower.
 LEAST_DROP, LEAST_SPEED = 0.35, 0.3
+# H is measured too large at times. So a little less is enough where it is this share of the height that the box had in
+# so many s before: who slides off a chair comes down by 0.55 of it, who sits down or bends on a chair by 0.4.
+NEARLY, LEAST_SHARE, BEFORE_S = 0.3, 0.5, 0.5
 # Who is this surely up again, for so long, is no longer on the floor.
 UP, UP_S = 0.6, 0.8
 UPRIGHT = ("standing", "walking", "sitting", "bending")
@@ -54,12 +57,21 @@ class FallWatch:
             lasted = self._opinions[-1][0] - self._opinions[0][0] >= OPINION_S / 2
             if opinion >= BEGIN and lasted and not hidden:
                 found = way_down(track, height_px, seconds, opinion)
-                came_down = found.drop >= LEAST_DROP and found.speed >= LEAST_SPEED
                 # What is still in the window of a fall that is over is not another one.
-                if came_down and _somebody(track, found.started) and found.started > self._last_end:
+                fresh = found.started > self._last_end
+                if fresh and _came_down(found, track, height_px) and _somebody(track, found.started):
                     self.fall = found
         elif self._up_since is not None and seconds - self._up_since >= UP_S:
             self.fall, self._last_end = None, seconds
+
+
+def _came_down(fall: Fall, track: Track, height_px: float) -> bool:
+    """Say whether it was far enough for a fall, and fast enough."""
+    before = (track.times >= fall.started - BEFORE_S) & (track.times <= fall.started)
+    boxes = track.boxes[before]
+    stood = float(np.median(boxes[:, 3] - boxes[:, 1])) / height_px
+    far = fall.drop >= LEAST_DROP or fall.drop >= max(NEARLY, LEAST_SHARE * stood)
+    return far and fall.speed >= LEAST_SPEED
 
 
 def _somebody(track: Track, until: float) -> bool:
