@@ -5,13 +5,14 @@ import pytest
 import torch
 
 from privcam_core.images import FILL
+from privcam_core.palette import COLORS
 from privcam_core.proxy import render_subject
-from privcam_edge.embedding.encoder import MOST
+from privcam_edge.embedding.encoder import INPUT
 from privcam_training.encoder.backgrounds import background
 from privcam_training.encoder.figures import KINDS, figures
-from privcam_training.encoder.fitting import Views, drawn, fit_bottleneck, rate_of
-from privcam_training.encoder.network import DIMENSIONS, FEATURES
-from privcam_training.encoder.scenes import GRID, compose, hill, layout_of, middles, proxies, rooms
+from privcam_training.encoder.fitting import Views, drawn, fit_bottleneck, map_loss, rate_of, shares_of
+from privcam_training.encoder.network import DIMENSIONS, FEATURES, Found, summed
+from privcam_training.encoder.scenes import compose, count_of, layout_of, middles, owners, proxies, rooms, squeezed
 
 SIZE = (240, 320)
 
@@ -21,10 +22,42 @@ def drawn_people():
     return proxies(24, 4)
 
 
-def test_a_map_holds_as_many_as_are_counted(drawn_people) -> None:
-    people = drawn_people.density.sum(axis=(1, 2, 3))
-    assert np.allclose(np.minimum(people, MOST), drawn_people.count, atol=1e-4)
-    assert 0 in drawn_people.count and drawn_people.count.max() > 2
+def test_empty_pictures_and_full_ones_are_drawn_and_say_who_is_in_them(drawn_people) -> None:
+    count = count_of(drawn_people.people)
+    assert 0 in count and count.max() > 2
+    seen = drawn_people.people[drawn_people.people[..., 0] >= 0]
+    assert len(seen) == count.sum() and (seen[:, :2] <= 1).all()
+    for colors, people in zip(drawn_people.colors, drawn_people.people, strict=True):
+        assert set(people[people[:, 0] >= 0, 3] + 1) <= set(np.unique(colors))
+
+
+def found(*, colors: torch.Tensor, there: int, kind: int) -> Found:
+    """A map that is sure of one person: in which colour, and in which posture."""
+    logits = torch.full((1, COLORS), -9.0)
+    logits[0, there] = 9.0
+    kinds = 9.0 * torch.nn.functional.one_hot(torch.tensor([[kind] * COLORS]), len(KINDS))
+    return Found(9.0 * shares_of(colors), logits, kinds.float(), torch.full((1, COLORS, 2), 0.5))
+
+
+def test_a_map_costs_least_if_it_says_who_is_where_and_in_which_posture() -> None:
+    people = torch.full((1, 2, 4), torch.nan)
+    people[0, 0] = torch.tensor([0.3, 0.6, 1.0, 5.0])
+    colors = torch.zeros(1, *INPUT, dtype=torch.uint8)
+    colors[:, 20:60, 40:80] = 6
+    right = float(map_loss(found(colors=colors, there=5, kind=1), colors, people))
+    for wrong in (
+        found(colors=colors.flip(1), there=5, kind=1),
+        found(colors=colors, there=6, kind=1),
+        found(colors=colors, there=5, kind=2),
+    ):
+        assert float(map_loss(wrong, colors, people)) > right + 1
+
+
+def test_people_are_summed_over_cells_and_in_all() -> None:
+    features = summed(found(colors=torch.zeros(1, *INPUT, dtype=torch.uint8), there=3, kind=2))
+    assert features.shape == (1, FEATURES)
+    assert float(features[0, -1]) == pytest.approx(1, abs=0.01)
+    assert features[0, -1 - len(KINDS) : -1].numpy() == pytest.approx([0, 0, 1, 0], abs=0.01)
 
 
 def test_the_same_people_come_again_and_others_with_another_seed(drawn_people) -> None:
@@ -41,24 +74,36 @@ def test_a_picture_before_a_room_is_what_the_edge_would_compose(drawn_people) ->
     assert everywhere.any()
 
 
+def test_of_a_wide_camera_everybody_is_narrower_and_where_they_are_said_to_be(drawn_people) -> None:
+    wide = squeezed(drawn_people, np.random.default_rng(3), 1.0)
+    assert (count_of(wide.people) <= count_of(drawn_people.people)).all()
+    assert (wide.covers > 0).sum() < 0.8 * (drawn_people.covers > 0).sum()
+    for colors, people in zip(wide.colors, wide.people, strict=True):
+        seen = people[people[:, 0] >= 0]
+        for x, y, _, color in seen[[(seen[:, 3] == color).sum() == 1 for color in seen[:, 3]]]:
+            rows, columns = np.nonzero(colors == color + 1)
+            assert (columns.mean() + 0.5, rows.mean() + 0.5) == pytest.approx((x * INPUT[1], y * INPUT[0]), abs=1.5)
+
+
 def test_whoever_is_behind_another_or_outside_is_not_counted() -> None:
     random = np.random.default_rng(1)
     (one,) = figures(random, 1, SIZE)
     shapes = render_subject(one.pose)
-    assert middles([shapes, shapes], SIZE)[0] is None
-    assert middles([shapes, shapes], SIZE)[1] is not None
-    assert middles([shapes], (2, 2)) == [None]
+    behind, before = middles(owners([shapes, shapes], SIZE), 2)
+    assert behind is None and before is not None
+    assert middles(owners([shapes], (2, 2)), 1) == [None]
 
 
 def test_the_place_of_somebody_is_found_in_the_layout_and_nowhere_else() -> None:
-    density = np.zeros((1, len(KINDS), *GRID), np.float32)
-    density[0, 1] = hill((0.9, 0.1))
-    assert np.flatnonzero(layout_of(density)[0]).tolist() == [3]
+    people = np.full((2, 3, 4), np.nan, np.float32)
+    people[0, 0] = 0.9, 0.1, 1, 0
+    assert np.flatnonzero(layout_of(people)[0]).tolist() == [3]
+    assert not layout_of(people)[1].any()
 
 
 def test_rooms_hold_unknown_places_in_the_colour_that_the_edge_fills_in() -> None:
     random = np.random.default_rng(2)
-    made = [background(random, [], SIZE) for _ in range(20)]
+    made = [background(random, [], SIZE, 0.1) for _ in range(20)]
     assert any((room == FILL).all() for room in made)
     assert any(0.01 < (room == FILL).all(axis=2).mean() < 0.99 for room in made)
     assert rooms([], 2, 1).shape == (2, 120, 160, 3)
@@ -71,9 +116,9 @@ def counted(beta: float) -> tuple[float, float]:
     count = random.integers(0, 4, 1500)
     features = random.normal(0, 0.05, (1500, FEATURES)).astype(np.float32)
     features[:, -1] = count
-    density = np.zeros((1500, len(KINDS), *GRID), np.float32)
-    density[:, 0, 0, 0] = count
-    coder = fit_bottleneck(Views(features, density, count), beta=beta, epochs=150)
+    people = np.full((1500, 3, 4), np.nan, np.float32)
+    people[np.arange(3) < count[:, None]] = 0
+    coder = fit_bottleneck(Views(features, people), beta=beta, epochs=150)
     with torch.no_grad():
         said = coder.tasks(drawn(coder, features, 1)).count.argmax(dim=1).numpy()
     return coder.rate, float((said == count).mean())

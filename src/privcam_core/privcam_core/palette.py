@@ -14,6 +14,8 @@ _ALARM_HUE = 29.0
 _ALARM_GAP = 60.0
 # Hues on one ring: with more, neighbours are hard to tell apart. Consecutive ids are this many hues apart.
 _PER_RING, _STRIDE = 8, 3
+# After so many ids the colours come again.
+COLORS = _PER_RING * len(_LIGHTNESS)
 # The first subject is the commonest: start at a calm blue.
 _FIRST = 4
 

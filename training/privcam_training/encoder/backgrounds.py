@@ -28,11 +28,16 @@ def pictures_in(folder: Path) -> list[Image]:
     return [picture.astype(np.uint8) for picture in read if picture is not None]
 
 
-def background(random: Random, pictures: Sequence[Image], size: tuple[int, int]) -> Image:
-    """Return an environment of size (height, width) px: from one of the pictures, drawn, or not confirmed at all."""
+def background(random: Random, pictures: Sequence[Image], size: tuple[int, int], alike: float) -> Image:
+    """Return an environment of size (height, width) px: from one of the pictures, drawn, or not confirmed at all.
+
+    alike: share of what is drawn that has a colour of proxies.
+    """
     if random.random() < _UNKNOWN:
         return np.full((*size, 3), FILL, np.uint8)
-    room = _crop(random, pictures, size) if len(pictures) and random.random() < _PICTURE else _drawn(random, size)
+    room = (
+        _crop(random, pictures, size) if len(pictures) and random.random() < _PICTURE else _drawn(random, size, alike)
+    )
     if random.random() < _GREY:
         room = cv2.cvtColor(cv2.cvtColor(room, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR).astype(np.uint8)
     gain, offset = random.uniform(0.6, 1.25), random.uniform(-25, 25)
@@ -53,21 +58,21 @@ def _crop(random: Random, pictures: Sequence[Image], size: tuple[int, int]) -> I
     return cv2.resize(part, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
-def _drawn(random: Random, size: tuple[int, int]) -> Image:
+def _drawn(random: Random, size: tuple[int, int], alike: float) -> Image:
     """Return walls and furniture out of rectangles, bars, round things and lines, in the colours of proxies too."""
     height, width = size
     corners = random.uniform(20, 235, (2, 2, 3)).astype(np.float32)
     room = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)
     for _ in range(random.integers(2, _MOST_SHAPES)):
-        _shape(random, room)
+        _shape(random, room, alike)
     if random.random() < 0.5:
         room = cv2.GaussianBlur(room, (0, 0), random.uniform(0.4, 1.5))
     return np.clip(room + random.normal(0, random.uniform(0, 8), room.shape), 0, 255).astype(np.uint8)
 
 
-def _shape(random: Random, room: npt.NDArray[np.float32]) -> None:
+def _shape(random: Random, room: npt.NDArray[np.float32], alike: float) -> None:
     height, width = room.shape[:2]
-    like_a_proxy = random.random() < 0.3
+    like_a_proxy = random.random() < alike
     paint = color(int(random.integers(1, 100))) if like_a_proxy else tuple(random.uniform(0, 255, 3).tolist())
     x, y = int(random.integers(width)), int(random.integers(height))
     w, h = (int(side * np.exp(random.uniform(np.log(0.03), np.log(0.5)))) + 1 for side in (width, height))

@@ -31,7 +31,7 @@ _LEAST_HEIGHT, _MOST_HEIGHT, _CROWDED = 0.09, 0.95, 0.45
 # Shares of proxies without a figure, since too little was seen, and of figures that end at the hips or the shoulders.
 _MARKERS, _TO_HIPS, _TO_SHOULDERS = 0.12, 0.1, 0.04
 # The share of people who are close to somebody else, and how close, as a share of their size.
-_CLOSE, _BESIDE = 0.25, 0.6
+_CLOSE, _BESIDE = 0.45, 0.6
 # So many times the box of a figure may reach over the border, as a share of its size.
 _OVER = 0.3
 _SECONDS = 0.15

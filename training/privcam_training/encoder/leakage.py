@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from privcam_cli.audit.attackers import crossed, statistics
 from privcam_cli.audit.inversion import InversionAttack
-from privcam_cli.audit.reidentification import CHOSEN_ON, wilson
+from privcam_cli.audit.reidentification import CHOSEN_ON, Score, majority, strongest
 from privcam_cli.audit.sequences import PoseClip, anonymised, msr_action3d
 from privcam_core.images import FILL
 from privcam_core.omega import Embedding, SubjectPose
@@ -36,8 +36,7 @@ class Naming:
     @property
     def chance(self) -> float:
         """The share of the subject with most clips."""
-        names = [clip.subject for clip in self.clips]
-        return max(names.count(name) for name in set(names)) / len(names)
+        return majority([clip.subject for clip in self.clips])
 
 
 def naming(skeletons: Path, *, report: bool) -> Naming | None:
@@ -73,17 +72,14 @@ def _centred(poses: npt.NDArray[np.float64], shape: tuple[int, int]) -> Array:
     return moved
 
 
-def named(of: Naming, z: Array) -> tuple[float, float, float]:
-    """Return the share of clips whose subject the best attacker names from z, with its 95 % interval.
+def named(of: Naming, z: Array) -> Score:
+    """Return of how many clips the best attacker names the subject from z.
 
     z: (N, D) of all pictures.
     """
     series = z.reshape(len(of.clips), FRAMES, -1).transpose(0, 2, 1).astype(np.float64)
     features = np.array([statistics(np.arange(FRAMES), one, rhythmic=one) for one in series])
-    right = crossed(features, features, [clip.subject for clip in of.clips], [clip.take for clip in of.clips])
-    hits, count = max(int(hit.sum()) for hit in right.values()), len(of.clips)
-    low, high = wilson(hits, count)
-    return hits / count, low, high
+    return strongest(crossed(features, features, [clip.subject for clip in of.clips], [clip.take for clip in of.clips]))
 
 
 def inverted(of: Sequence[Moment], z: Array, out: Path) -> tuple[float, float, float]:

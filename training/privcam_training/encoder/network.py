@@ -5,64 +5,107 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from privcam_edge.embedding.encoder import MOST
+from privcam_core.palette import COLORS
+from privcam_edge.embedding.encoder import INPUT, MOST
 from privcam_training.encoder.figures import KINDS
-from privcam_training.encoder.scenes import GRID, LAYOUT
+from privcam_training.encoder.scenes import LAYOUT
 
 DIMENSIONS = 48
-# The map is summed over cells of so many places before the bottleneck, (rows, columns).
-_CELL = (3, 4)
-_CELLS = (GRID[0] // _CELL[0]) * (GRID[1] // _CELL[1])
+# The map of who is where, (rows, columns).
+GRID = (INPUT[0] // 4, INPUT[1] // 4)
+# The bottleneck takes people by cells, (rows, columns).
+_CELLS = (6, 8)
 # The L2 norm that z is clipped to: three times what the prior N(0, I) mostly has.
 CLIP_NORM = float(3 * DIMENSIONS**0.5)
 
 
+@dataclass(frozen=True)
+class Found:
+    """What the map finds in N pictures.
+
+    colors: (N, COLORS + 1, *GRID) logits, whose colour each place has; the first is the room's. Of each colour: there,
+    (N, COLORS) logit that somebody in it can be seen; kinds, (N, COLORS, len(KINDS)) logits of the posture; middles,
+    (N, COLORS, 2), x and y as shares of the picture.
+    """
+
+    colors: torch.Tensor
+    there: torch.Tensor
+    kinds: torch.Tensor
+    middles: torch.Tensor
+
+
+def _block(inputs: int, outputs: int, size: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    padding = dilation * ((size - 1) // 2)
+    convolution = nn.Conv2d(inputs, outputs, size, stride, padding, dilation, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
 class Map(nn.Module):
-    """Ĩ, (N, *INPUT, 3) uint8 BGR -> how many are at each place, and of which kind."""
+    """Ĩ, (N, *INPUT, 3) uint8 BGR -> who is in it.
+
+    Every SubjectID has its colour, and people beside each other have two: so people are told apart by their colours,
+    which no map of places alone can do where they cover each other.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        # Colours first: those of proxies are few. Then larger and larger parts.
-        for size, channels, width, stride, dilation in (
-            (2, 3, 24, 2, 1),
-            (1, 24, 24, 1, 1),
-            (3, 24, 32, 2, 1),
-            (3, 32, 32, 1, 1),
-            (3, 32, 48, 2, 1),
-            (3, 48, 64, 1, 1),
-        ):
-            padding = dilation * ((size - 1) // 2)
-            convolution = nn.Conv2d(channels, width, size, stride, padding, dilation, bias=False)
-            layers += [convolution, nn.BatchNorm2d(width), nn.ReLU()]
-        self.layers = nn.Sequential(*layers)
-        # A large figure fills the picture: what is seen far away counts at its middle.
-        self.far = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(64, 64, 3, padding=dilation, dilation=dilation, bias=False), nn.BatchNorm2d(64), nn.ReLU()
-            )
-            for dilation in (2, 3, 4)
-        )
-        self.many, self.kinds = nn.Conv2d(64, 1, 1), nn.Conv2d(64, len(KINDS), 1)
-        nn.init.constant_(self.many.bias, -5.0)  # nobody at most places
+        # Colours first: those of proxies are few. Then larger and larger parts, since a large figure fills the picture.
+        self.near = nn.Sequential(_block(3, 24, 2, 2), _block(24, 24, 1), _block(24, 40, 3, 2), _block(40, 40, 3))
+        self.coarse = nn.Sequential(_block(40, 64, 3, 2), _block(64, 64, 3))
+        self.far = nn.ModuleList(_block(64, 64, 3, dilation=dilation) for dilation in (2, 4))
+        self.back, self.both = _block(64, 40, 1), _block(40, 40, 3)
+        self.colors, self.kinds = nn.Conv2d(40, COLORS + 1, 1), nn.Conv2d(40, len(KINDS), 1)
+        nn.init.constant_(self.colors.bias[:1], 4.0)  # most places are the room's
+        self.there = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 1))
+        y, x = torch.meshgrid(*((torch.arange(side) + 0.5) / side for side in GRID), indexing="ij")
+        self.register_buffer("places", torch.stack((x, y), dim=-1).flatten(0, 1), persistent=False)
 
-    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return how many are where, (N, 1, *GRID), never negative, and logits of their kinds, (N, kinds, *GRID)."""
-        x = self.layers(pictures.permute(0, 3, 1, 2).float() / 127.5 - 1.0)
+    def forward(self, pictures: torch.Tensor) -> Found:
+        """Return who is in the pictures."""
+        return self.find(self.look(pictures))
+
+    def look(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return what the convolutions make of pictures, (N, 40, *GRID)."""
+        near = self.near(pictures.permute(0, 3, 1, 2).float() / 127.5 - 1.0)
+        x = self.coarse(near)
         for block in self.far:
             x = x + block(x)
-        return nn.functional.softplus(self.many(x)), self.kinds(x)
+        x = near + nn.functional.interpolate(self.back(x), scale_factor=2.0, mode="nearest")
+        return self.both(x)
+
+    def find(self, looked: torch.Tensor) -> Found:
+        """Return who is in what `look` returned."""
+        colors, kinds = self.colors(looked), self.kinds(looked).flatten(2)
+        share = colors.softmax(dim=1)[:, 1:].flatten(2)
+        # What is surely somebody's tells more than a little of everything.
+        sure = share**2
+        area = sure.sum(dim=2, keepdim=True) + 1e-3
+        hints = torch.stack(((share.sum(dim=2) + 1e-2).log(), area[..., 0].log(), share.amax(dim=2)), dim=2)
+        return Found(
+            colors,
+            self.there(hints)[..., 0],
+            sure @ kinds.transpose(1, 2) / area,
+            sure @ self.places / area,
+        )
 
 
-def summed(many: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
-    """Return what the bottleneck takes, (N, FEATURES), of a map: how many of each kind in each cell, and in all."""
-    density = many * kinds.softmax(dim=1)
-    cells = nn.functional.avg_pool2d(density, _CELL) * (_CELL[0] * _CELL[1])
-    each = density.sum(dim=(2, 3))
-    return torch.cat((cells.flatten(1), each, each.sum(dim=1, keepdim=True)), dim=1)
+def summed(found: Found) -> torch.Tensor:
+    """Return what the bottleneck takes, (N, FEATURES): how many of each kind in each cell, and in all."""
+    there = found.there.sigmoid()
+
+    def shares(places: torch.Tensor, cells: int) -> torch.Tensor:
+        # Somebody between two cells is in both in part.
+        at = (places * cells - 0.5).clamp(0.0, cells - 1.0)
+        return (1.0 - (at.unsqueeze(-1) - torch.arange(cells, dtype=at.dtype)).abs()).clamp_min(0.0)
+
+    rows, columns = shares(found.middles[..., 1], _CELLS[0]), shares(found.middles[..., 0], _CELLS[1])
+    cells = (rows.unsqueeze(3) * columns.unsqueeze(2)).flatten(2)
+    each = found.kinds.softmax(dim=2) * there.unsqueeze(2)
+    in_cells = cells.transpose(1, 2) @ each
+    return torch.cat((in_cells.flatten(1), each.sum(dim=1), there.sum(dim=1, keepdim=True)), dim=1)
 
 
-FEATURES = len(KINDS) * _CELLS + len(KINDS) + 1
+FEATURES = len(KINDS) * _CELLS[0] * _CELLS[1] + len(KINDS) + 1
 
 
 class Bottleneck(nn.Module):
@@ -109,11 +152,11 @@ class Tasks(nn.Module):
 class Encoder(nn.Module):
     """What is exported: (N, *INPUT, 3) uint8 BGR -> mean and log-variance of z."""
 
-    def __init__(self, places: Map, bottleneck: Bottleneck) -> None:
+    def __init__(self, who: Map, bottleneck: Bottleneck) -> None:
         super().__init__()
-        self.places, self.bottleneck = places, bottleneck
+        self.map, self.bottleneck = who, bottleneck
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean and log-variance."""
-        mean, log_variance = self.bottleneck(summed(*self.places(pictures)))
+        mean, log_variance = self.bottleneck(summed(self.map(pictures)))
         return mean, log_variance

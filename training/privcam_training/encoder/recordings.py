@@ -12,8 +12,8 @@ from privcam_cli.evaluation.labelled import Clip, frames, read_bag
 from privcam_core.omega import Omega
 from privcam_core.proxy import render_subject
 from privcam_edge.composition import Composer
-from privcam_edge.embedding.encoder import MOST, shrunk
-from privcam_training.encoder.scenes import LAYOUT, middles
+from privcam_edge.embedding.encoder import shrunk
+from privcam_training.encoder.scenes import count_of, layout_of, middles, owners
 
 Image = npt.NDArray[np.uint8]
 
@@ -57,8 +57,6 @@ def _of_clip(clip: Clip, omegas: Sequence[Omega]) -> list[Moment]:
 def _who(omega: Omega, size: tuple[int, int]) -> tuple[int, npt.NDArray[np.bool_]]:
     """Return how many proxies can be seen, and in which cells of the layout."""
     ordered = sorted(omega.poses, key=lambda pose: pose.layer)
-    seen = [middle for middle in middles([render_subject(pose) for pose in ordered], size) if middle is not None]
-    layout = np.zeros(LAYOUT, bool)
-    for x, y in seen:
-        layout[min(int(y * LAYOUT[0]), LAYOUT[0] - 1), min(int(x * LAYOUT[1]), LAYOUT[1] - 1)] = True
-    return min(len(seen), MOST), layout.ravel()
+    found = middles(owners([render_subject(pose) for pose in ordered], size), len(ordered))
+    people = np.array([(*middle, 0, 0) for middle in found if middle], np.float32).reshape(1, -1, 4)
+    return int(count_of(people)[0]), layout_of(people)[0]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.geometry import SUBPIXEL_BITS, fixed_point
+from privcam_core.palette import COLORS
 from privcam_core.proxy import Shape, draw, render_subject
 from privcam_edge.embedding.encoder import INPUT, MOST, shrunk
 from privcam_training.encoder.backgrounds import Image, Random, background
@@ -19,15 +20,20 @@ Array = npt.NDArray[np.float32]
 
 # Pictures are drawn in this size (height, width) and then shrunk as the edge does it.
 DRAWN = (240, 320)
-# The map of where people are, (rows, columns).
-GRID = (INPUT[0] // 8, INPUT[1] // 8)
 # The coarse layout that z has to tell, (rows, columns).
 LAYOUT = (3, 4)
-# Somebody of whom less is seen is not counted, as a share of the proxy.
-_LEAST_SEEN = 0.2
-_SPREAD = 1.0  # cells
+# Somebody of whom no more is seen than this share of the picture is not counted: 16 px of what the network looks at.
+_LEAST_PX = 16
+_LEAST_SEEN = _LEAST_PX / (INPUT[0] * INPUT[1])
+# How much narrower a picture of 16:9 gets in the size of the network, and how much smaller whoever is farther away.
+_WIDE, _FARTHER = 0.75, (0.6, 1.0)
 _NOBODY = 0.12
 _A_BATCH = 250
+
+
+# What `Proxies.people` says of each: the middle in shares of the picture, and an index of KINDS and of colours.
+X, Y, KIND, COLOR = range(4)
+Colors = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -35,16 +41,17 @@ class Proxies:
     """Proxies of N pictures without their rooms.
 
     shown: (N, *INPUT, 3) uint8, the colours times how much they cover. covers: (N, *INPUT) uint8, 255 where nothing of
-    the room is seen. density: (N, len(KINDS), *GRID) float32, a hill of volume 1 for everybody. count: (N,).
+    the room is seen. colors: (N, *INPUT) uint8, whose colour each pixel has: 0 the room, else its index + 1.
+    people: (N, MOST + 1, 4) float32, whoever can be seen as (X, Y, KIND, COLOR), then rows of NaN.
     """
 
     shown: Image
     covers: Image
-    density: Array
-    count: npt.NDArray[np.int64]
+    colors: Colors
+    people: Array
 
     def __len__(self) -> int:
-        return len(self.count)
+        return len(self.people)
 
 
 def join(parts: Sequence[Proxies]) -> Proxies:
@@ -58,21 +65,57 @@ def compose(shown: Image, covers: Image, rooms: Image) -> Image:
     return (shown + (rooms * through + 127) // 255).clip(0, 255).astype(np.uint8)
 
 
-def layout_of(density: Array) -> npt.NDArray[np.bool_]:
-    """Return which cells of the coarse layout somebody is in, (N, rows x columns), from density (N, K, *GRID)."""
-    cells = density.sum(axis=1).reshape(len(density), LAYOUT[0], GRID[0] // LAYOUT[0], LAYOUT[1], GRID[1] // LAYOUT[1])
-    return cells.sum(axis=(2, 4)).reshape(len(density), -1) > 0.5
+def squeezed(proxies: Proxies, random: Random, share: float) -> Proxies:
+    """Return proxies of which a share is as a wide camera (16:9) shows them, and some are farther away."""
+    made = Proxies(*(getattr(proxies, field.name).copy() for field in fields(Proxies)))
+    for picture in np.flatnonzero(random.random(len(made)) < share):
+        farther = random.uniform(*_FARTHER) if random.random() < 0.5 else 1.0
+        size = [round(side * by) for side, by in zip(INPUT, (farther, farther * _WIDE), strict=True)]
+        y, x = (int(random.integers(side - part + 1)) for side, part in zip(INPUT, size, strict=True))
+        part = slice(y, y + size[0]), slice(x, x + size[1])
+        for whole, how in (
+            (made.shown, cv2.INTER_AREA),
+            (made.covers, cv2.INTER_AREA),
+            (made.colors, cv2.INTER_NEAREST),
+        ):
+            small = cv2.resize(whole[picture], size[::-1], interpolation=how)
+            whole[picture] = 0
+            whole[picture][part] = small
+        people = made.people[picture]
+        people[:, X] = (people[:, X] * size[1] + x) / INPUT[1]
+        people[:, Y] = (people[:, Y] * size[0] + y) / INPUT[0]
+        area = np.bincount(made.colors[picture].ravel(), minlength=COLORS + 1)[1:]
+        gone = [not np.isnan(row[X]) and area[int(row[COLOR])] < _LEAST_PX for row in people]
+        people[gone] = np.nan
+    return made
 
 
-def kinds_of(density: Array) -> npt.NDArray[np.bool_]:
-    """Return which KINDS of posture are seen, (N, len(KINDS)), from density (N, len(KINDS), *GRID)."""
-    return density.sum(axis=(2, 3)) > 0.5
+def count_of(people: Array) -> npt.NDArray[np.int64]:
+    """Return how many people there are, (N,), at most MOST; people: see `Proxies`."""
+    return np.minimum((~np.isnan(people[..., X])).sum(axis=1), MOST).astype(np.int64)
 
 
-def rooms(pictures: Sequence[Image], count: int, seed: int) -> Image:
-    """Return so many rooms, (N, *INPUT, 3) uint8."""
+def kinds_of(people: Array) -> npt.NDArray[np.bool_]:
+    """Return which KINDS of posture are seen, (N, len(KINDS)); people: see `Proxies`."""
+    return (people[..., KIND, None] == np.arange(len(KINDS))).any(axis=1)
+
+
+def layout_of(people: Array) -> npt.NDArray[np.bool_]:
+    """Return which cells of the coarse layout somebody is in, (N, rows x columns); people: see `Proxies`."""
+    found = np.zeros((len(people), *LAYOUT), bool)
+    picture, row = np.nonzero(~np.isnan(people[..., X]))
+    x, y = people[picture, row, X], people[picture, row, Y]
+    rows, columns = (
+        (share * cells).astype(int).clip(0, cells - 1) for share, cells in ((y, LAYOUT[0]), (x, LAYOUT[1]))
+    )
+    found[picture, rows, columns] = True
+    return found.reshape(len(people), -1)
+
+
+def rooms(pictures: Sequence[Image], count: int, seed: int, alike: float = 0.1) -> Image:
+    """Return so many rooms, (N, *INPUT, 3) uint8; see `background`."""
     random = np.random.default_rng(seed)
-    return np.array([shrunk(background(random, pictures, DRAWN)) for _ in range(count)])
+    return np.array([shrunk(background(random, pictures, DRAWN, alike)) for _ in range(count)])
 
 
 def proxies(count: int, seed: int, *, processes: int = 1) -> Proxies:
@@ -93,11 +136,11 @@ def _batch(work: tuple[int, int]) -> Proxies:
     count, seed = work
     random = np.random.default_rng(seed)
     made = [_picture(random) for _ in range(count)]
-    shown, covers, density, counts = zip(*made, strict=True)
-    return Proxies(np.array(shown), np.array(covers), np.array(density, np.float32), np.array(counts, np.int64))
+    shown, covers, colors, people = zip(*made, strict=True)
+    return Proxies(np.array(shown), np.array(covers), np.array(colors), np.array(people, np.float32))
 
 
-def _picture(random: Random) -> tuple[Image, Image, Array, int]:
+def _picture(random: Random) -> tuple[Image, Image, Colors, Array]:
     many = 0 if random.random() < _NOBODY else min(1 + int(random.exponential(2.6)), MOST + 1)
     people = figures(random, many, DRAWN)
     shapes = [render_subject(figure.pose) for figure in people]
@@ -108,44 +151,36 @@ def _picture(random: Random) -> tuple[Image, Image, Array, int]:
         draw(white, shape)
     black, white = shrunk(black), shrunk(white)
     covers = 255 - (white.astype(np.int16) - black).max(axis=2).clip(0, 255).astype(np.uint8)
-    density = np.zeros((len(KINDS), *GRID), np.float32)
-    seen = 0
-    for figure, middle in zip(people, middles(shapes, DRAWN), strict=True):
-        if middle is not None:
-            density[KINDS.index(figure.kind)] += hill(middle)
-            seen += 1
-    return black, covers, density, min(seen, MOST)
+    owner = owners(shapes, DRAWN)
+    tints = [(figure.pose.subject_id - 1) % COLORS for figure in people]
+    colors = np.array([0, *(tint + 1 for tint in tints)], np.uint8)[owner]
+    seen = np.full((MOST + 1, 4), np.nan, np.float32)
+    places = zip(people, tints, middles(owner, len(people)), strict=True)
+    found = [(*middle, KINDS.index(one.kind), tint) for one, tint, middle in places if middle]
+    seen[: len(found)] = np.array(found, np.float32).reshape(-1, 4)
+    return black, covers, cv2.resize(colors, INPUT[::-1], interpolation=cv2.INTER_NEAREST).astype(np.uint8), seen
 
 
-def middles(proxies: Sequence[Sequence[Shape]], size: tuple[int, int]) -> list[tuple[float, float] | None]:
-    """Return where each proxy is seen, (x, y) as shares of the picture, and None for one that is hidden.
+def owners(proxies: Sequence[Sequence[Shape]], size: tuple[int, int]) -> npt.NDArray[np.int32]:
+    """Return whose each pixel is, (*size): 0 nobody's, else the number of a proxy, from 1.
 
     proxies: the shapes of each, the first one is drawn first. size: of the picture, (height, width) px.
     """
-    whole = []
-    for shapes in proxies:
-        alone = np.zeros(size, np.uint8)
-        for shape in shapes:
-            cv2.fillConvexPoly(alone, fixed_point(shape.outline), 1, cv2.LINE_8, SUBPIXEL_BITS)
-        whole.append(alone.astype(bool))
     owner = np.zeros(size, np.int32)
-    for index, mask in enumerate(whole, start=1):
-        owner[mask] = index
-    found: list[tuple[float, float] | None] = []
-    for index, shapes in enumerate(proxies, start=1):
-        rows, columns = np.nonzero(owner == index)
-        # What lies over the border counts as hidden too.
-        extent = np.ptp(np.concatenate([shape.outline for shape in shapes]), axis=0)
-        inside = min(len(rows) / max(whole[index - 1].sum(), 1), 4 * len(rows) / max(extent.prod(), 1.0))
-        if inside < _LEAST_SEEN:
-            found.append(None)
-            continue
-        found.append(((columns.min() + columns.max() + 1) / 2 / size[1], (rows.min() + rows.max() + 1) / 2 / size[0]))
-    return found
+    for number, shapes in enumerate(proxies, start=1):
+        for shape in shapes:
+            cv2.fillConvexPoly(owner, fixed_point(shape.outline), number, cv2.LINE_8, SUBPIXEL_BITS)
+    return owner
 
 
-def hill(middle: tuple[float, float]) -> Array:
-    """Return a Gaussian hill of volume 1 around a place (x, y) in shares of the picture, GRID."""
-    y, x = np.mgrid[: GRID[0], : GRID[1]] + 0.5
-    height = np.exp(-((x - middle[0] * GRID[1]) ** 2 + (y - middle[1] * GRID[0]) ** 2) / (2 * _SPREAD**2))
-    return (height / height.sum()).astype(np.float32)
+def middles(owner: npt.NDArray[np.int32], count: int) -> list[tuple[float, float] | None]:
+    """Return the middle of what is seen of each proxy, (x, y) as shares, and None where that is too little.
+
+    owner: see `owners`.
+    """
+    height, width = owner.shape
+    rows, columns = np.nonzero(owner)
+    whose = owner[rows, columns]
+    area, y, x = (np.bincount(whose, weights, count + 1)[1:] for weights in (None, rows + 0.5, columns + 0.5))
+    seen = area >= _LEAST_SEEN * owner.size
+    return [(x[i] / area[i] / width, y[i] / area[i] / height) if seen[i] else None for i in range(count)]

@@ -95,7 +95,7 @@ def useful(coder: Coder, half: Half, others: Views) -> Point:
         bits=coder.rate,
         count=float((real.count.argmax(dim=1).numpy() == count).mean()),
         balanced_layout=float((said[layout].mean() + (~said[~layout]).mean()) / 2),
-        kinds=float(((made.kinds.numpy() > 0) == kinds_of(others.density)).mean()),
+        kinds=float(((made.kinds.numpy() > 0) == kinds_of(others.people)).mean()),
     )
 
 
@@ -110,7 +110,7 @@ def recognised(point: Point, coder: Coder, half: Half) -> Point:
     if half.naming is None:
         return point
     hits = named(half.naming, drawn(coder, half.naming_features, _SEED).numpy())
-    return replace(point, named=hits, chance=half.naming.chance)
+    return replace(point, named=(hits.share, hits.low, hits.high), chance=half.naming.chance)
 
 
 def inverted_from(point: Point, coder: Coder, half: Half, out: Path) -> Point:

@@ -101,7 +101,7 @@ def attack(source: str, clips: Sequence[PoseClip], settings: PoseSettings) -> Fi
     takes, subjects = [clip.take for clip in clips], [clip.subject for clip in clips]
 
     def best(train: npt.NDArray[np.float64], test: npt.NDArray[np.float64], labels: Sequence[str]) -> Score:
-        return _best(crossed(train, test, labels, takes))
+        return strongest(crossed(train, test, labels, takes))
 
     def elsewhere() -> tuple[Score, Score] | None:
         actions = sorted({clip.action for clip in clips if clip.action is not None})
@@ -109,7 +109,7 @@ def attack(source: str, clips: Sequence[PoseClip], settings: PoseSettings) -> Fi
             return None
         groups = [str(actions.index(clip.action) % _ACTION_GROUPS) for clip in clips if clip.action is not None]
         kinds = raw_features, features_hidden
-        raw, canonical = (_best(crossed(kind, kind, subjects, groups)) for kind in kinds)
+        raw, canonical = (strongest(crossed(kind, kind, subjects, groups)) for kind in kinds)
         return raw, canonical
 
     def both(labels: Sequence[str | None]) -> tuple[float, Score, Score] | None:
@@ -117,7 +117,7 @@ def attack(source: str, clips: Sequence[PoseClip], settings: PoseSettings) -> Fi
         if len(named) < len(labels) or len(set(named)) < 2:
             return None
         return (
-            _majority(named),
+            majority(named),
             best(raw_features, raw_features, named),
             best(features_hidden, features_hidden, named),
         )
@@ -126,7 +126,7 @@ def attack(source: str, clips: Sequence[PoseClip], settings: PoseSettings) -> Fi
         source=source,
         subjects=len(set(subjects)),
         clips=len(clips),
-        chance=_majority(subjects),
+        chance=majority(subjects),
         raw=best(raw_features, raw_features, subjects),
         canonical=best(features_hidden, features_hidden, subjects),
         transferred=best(raw_features, features_hidden, subjects),
@@ -144,7 +144,8 @@ def wilson(right: int, count: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _best(right: dict[str, BoolArray]) -> Score:
+def strongest(right: dict[str, BoolArray]) -> Score:
+    """Return how good the best attacker is; right: see `crossed`."""
     name = max(right, key=lambda attacker: int(right[attacker].sum()))
     hits, count = int(right[name].sum()), len(right[name])
     return Score(hits / count, *wilson(hits, count), count, name)
@@ -159,7 +160,8 @@ def _enough(clips: Sequence[PoseClip]) -> list[PoseClip]:
     return kept if len({clip.subject for clip in kept}) >= _LEAST_SUBJECTS else []
 
 
-def _majority(labels: Sequence[str]) -> float:
+def majority(labels: Sequence[str]) -> float:
+    """Return the share of the commonest label: what always saying the same gets right."""
     return max(labels.count(label) for label in set(labels)) / len(labels)
 
 

@@ -46,7 +46,7 @@ _BAD_NUMBERS: dict[str, tuple[float, ...]] = {
 _TEXTS = (
     b"", b"Mr Smith in bed 4", b"room one", b"../room1", b"room1/**", b"ROOM1", "zimmer\u00e4".encode(), b"room1\n",
     b"a" * 65, b"x" * 129, b"y" * 600, b"\xff\xfe\xfa", b"\xc3\x28", b"\xed\xa0\x80", b"a\x00b", b"<script>", b"room2",
-    b"ib48-1 ", b"jpeg", b"png\x00", b"int16", b"raw", b" ", b"%s%n", b"motion near the door, face visible",
+    b"ib48-2 ", b"jpeg", b"png\x00", b"int16", b"raw", b" ", b"%s%n", b"motion near the door, face visible",
 )  # fmt: skip
 _ANNOUNCED = (0, 1, 64, 65, 512, 513, 4096, 4097, 2**16, 10**9, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1)
 _SHAPES = (

@@ -56,7 +56,7 @@ class Scene:
             environment = known.without_png()
         poses = [self._pose(subject_id, frame_id) for subject_id in (1, 2)]
         z = self._random.normal(0.0, 3.0, 48).round().astype(np.int8).tobytes()
-        embedding = Embedding("ib48-1", (48,), 0.25, z, 0.25, 20.7846)
+        embedding = Embedding("ib48-2", (48,), 0.25, z, 0.25, 20.7846)
         return Omega(key, environment, poses, embedding, PrivacyReport(0.1, 0.15, 0.0, Verdict.PASS))
 
     def _change(self, key: SyncKey) -> Environment:
