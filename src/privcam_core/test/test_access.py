@@ -134,7 +134,14 @@ class House:
         cloud.info.declare_transport_events_listener(self.links.put, history=True)
 
     def camera(self, *settings: Settings) -> Camera:
-        return Camera(self.join(*settings, mode="peer"))
+        made = Camera(self.join(*settings, mode="peer"))
+        # A question that is asked before the cloud knows who answers finds nobody.
+        known: Queue[zenoh.MatchingStatus] = Queue()
+        querier = self.cloud.declare_querier(KEY)
+        querier.declare_matching_listener(known.put)
+        if not querier.matching_status.matching:
+            assert known.get(timeout=PATIENCE_S).matching
+        return made
 
     def join(self, *settings: Settings, mode: str = "client") -> zenoh.Session:
         return self._stack.enter_context(session(*settings, connect=self._endpoint, mode=mode))
