@@ -20,11 +20,16 @@ COLORS = _PER_RING * len(_LIGHTNESS)
 _FIRST = 4
 
 
+def index(subject_id: int) -> int:
+    """Return which of the COLORS a subject has, from 0."""
+    return (subject_id - 1) % COLORS
+
+
 @lru_cache(maxsize=1024)
 def color(subject_id: int) -> Bgr:
     """Return the (blue, green, red) colour of a subject, each 0 to 255. The same id always gives the same colour."""
-    step = subject_id - 1
-    ring = step // _PER_RING % len(_LIGHTNESS)
+    step = index(subject_id)
+    ring = step // _PER_RING
     # Each ring is turned against the one before, so that its hues fall between.
     share = ((_FIRST + step * _STRIDE) % _PER_RING + ring / len(_LIGHTNESS)) / _PER_RING
     hue = radians(_ALARM_HUE + _ALARM_GAP / 2 + share * (360.0 - _ALARM_GAP))

@@ -98,19 +98,25 @@ def put(session: zenoh.Session, key: str, payload: bytes) -> None:
     session.put(key, payload, congestion_control=BLOCK)
 
 
+def matched(side: zenoh.Publisher | zenoh.Querier) -> None:
+    """Wait until somebody is there who listens, or who answers."""
+    changes: Queue[zenoh.MatchingStatus] = Queue()
+    listener = side.declare_matching_listener(changes.put)
+    if not side.matching_status.matching:
+        assert changes.get(timeout=PATIENCE_S).matching
+    listener.undeclare()
+
+
 class Camera:
     """An honest or dishonest camera that does what a camera does, and knows when it is heard."""
 
     def __init__(self, session: zenoh.Session) -> None:
         self.session = session
         self.questions: list[str] = []
-        matched: Queue[zenoh.MatchingStatus] = Queue()
         self._publisher = session.declare_publisher(KEY, congestion_control=BLOCK)
-        self._listener = self._publisher.declare_matching_listener(matched.put)
         self._queryable = session.declare_queryable(KEY, self._answer)
         self.token = session.liveliness().declare_token(KEY)
-        if not self._publisher.matching_status.matching:
-            assert matched.get(timeout=PATIENCE_S).matching
+        matched(self._publisher)
 
     def put(self, payload: bytes) -> None:
         self._publisher.put(payload)
@@ -136,11 +142,7 @@ class House:
     def camera(self, *settings: Settings) -> Camera:
         made = Camera(self.join(*settings, mode="peer"))
         # A question that is asked before the cloud knows who answers finds nobody.
-        known: Queue[zenoh.MatchingStatus] = Queue()
-        querier = self.cloud.declare_querier(KEY)
-        querier.declare_matching_listener(known.put)
-        if not querier.matching_status.matching:
-            assert known.get(timeout=PATIENCE_S).matching
+        matched(self.cloud.declare_querier(KEY))
         return made
 
     def join(self, *settings: Settings, mode: str = "client") -> zenoh.Session:

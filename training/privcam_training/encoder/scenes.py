@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.geometry import SUBPIXEL_BITS, fixed_point
-from privcam_core.palette import COLORS
+from privcam_core.palette import COLORS, index
 from privcam_core.proxy import Shape, draw, render_subject
 from privcam_edge.embedding.encoder import INPUT, MOST, shrunk
 from privcam_training.encoder.backgrounds import Image, Random, background
@@ -152,7 +152,7 @@ def _picture(random: Random) -> tuple[Image, Image, Colors, Array]:
     black, white = shrunk(black), shrunk(white)
     covers = 255 - (white.astype(np.int16) - black).max(axis=2).clip(0, 255).astype(np.uint8)
     owner = owners(shapes, DRAWN)
-    tints = [(figure.pose.subject_id - 1) % COLORS for figure in people]
+    tints = [index(figure.pose.subject_id) for figure in people]
     colors = np.array([0, *(tint + 1 for tint in tints)], np.uint8)[owner]
     seen = np.full((MOST + 1, 4), np.nan, np.float32)
     places = zip(people, tints, middles(owner, len(people)), strict=True)
