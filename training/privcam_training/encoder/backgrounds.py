@@ -19,6 +19,8 @@ _UNKNOWN, _PICTURE, _WHOLE = 0.3, 0.6, 0.4
 _GREY = 0.15
 _MOST_SHAPES, _MOST_HIDDEN = 30, 5
 _LEAST_CROP = 0.4
+# Light: of the whole room, by how much the colours differ in it, and the share of rooms with lamps.
+_GAIN, _TINT, _LAMPS, _MOST_LAMPS = (0.5, 2.0), 0.15, 0.2, 3
 
 
 def pictures_in(folder: Path) -> list[Image]:
@@ -40,11 +42,23 @@ def background(random: Random, pictures: Sequence[Image], size: tuple[int, int],
     )
     if random.random() < _GREY:
         room = cv2.cvtColor(cv2.cvtColor(room, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR).astype(np.uint8)
-    gain, offset = random.uniform(0.6, 1.25), random.uniform(-25, 25)
-    room = np.clip(room.astype(np.float32) * gain + offset, 0, 255).astype(np.uint8)
+    room = _lit(random, room)
     if random.random() >= _WHOLE:
         _hide(random, room)
     return room
+
+
+def _lit(random: Random, room: Image) -> Image:
+    """Return a room in other light: dim or glaring, tinted, and with windows and lamps that glow."""
+    gain = np.exp(random.uniform(*np.log(_GAIN))) * random.uniform(1 - _TINT, 1 + _TINT, 3)
+    lit = room.astype(np.float32) * gain + random.uniform(-25, 25)
+    height, width = room.shape[:2]
+    y, x = np.ogrid[:height, :width]
+    for _ in range(random.integers(1, _MOST_LAMPS + 1) if random.random() < _LAMPS else 0):
+        middle, size = random.uniform(0, (height, width)), random.uniform(0.03, 0.25) * height
+        glow = np.exp(-((y - middle[0]) ** 2 + (x - middle[1]) ** 2) / (2 * size**2))
+        lit += glow[..., None] * random.uniform(0, 400, 3)
+    return np.clip(lit, 0, 255).astype(np.uint8)
 
 
 def _crop(random: Random, pictures: Sequence[Image], size: tuple[int, int]) -> Image:

@@ -35,6 +35,8 @@ _CLOSE, _BESIDE = 0.45, 0.6
 # So many times the box of a figure may reach over the border, as a share of its size.
 _OVER = 0.3
 _SECONDS = 0.15
+# So many SubjectIDs are given for each who is still there, at most.
+_OTHERS = 6.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Figure:
 
 def figures(random: Random, count: int, size: tuple[int, int]) -> list[Figure]:
     """Return so many people in a picture of size (height, width) px, each with an id and a layer of its own."""
-    ids = random.choice(np.arange(1, 200), count, replace=False)
+    # Who is in a room at one time came one after the other, with others between who left.
+    ids = random.integers(1, 200) + random.choice(int(count * random.uniform(1.0, _OTHERS)) + 1, count, replace=False)
     made: list[Figure] = []
     for layer, subject in enumerate(ids):
         near = made[random.integers(len(made))].pose.box if made and random.random() < _CLOSE else None

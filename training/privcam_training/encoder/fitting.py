@@ -45,6 +45,8 @@ BATCH, LEARNING_RATE, WEIGHT_DECAY = 64, 3e-3, 1e-4
 # Noise of the channel, as a gateway adds it to z (units of z, whose prior has a standard deviation of 1).
 SIGMA = 0.25
 HEAD_BATCH, HEAD_RATE = 512, 2e-3
+# What the number of people weighs against each posture and each cell: it is asked for exactly, and is few bits.
+_COUNT_WEIGHT = 8.0
 # The share of pictures that are of a wide camera, squeezed to the size that the network looks at.
 WIDE = 0.5
 # What a colour costs that is taken for another at a place, and a posture for another, against somebody not seen.
@@ -204,7 +206,7 @@ def fit_bottleneck(made: Views, *, beta: float, epochs: int, seed: int = SEED) -
         z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
         said = tasks(channel(z))
         loss = (
-            cross_entropy(said.count, many[chosen])
+            _COUNT_WEIGHT * cross_entropy(said.count, many[chosen])
             # Every kind and every cell is a question of its own.
             + binary(said.kinds, kinds[chosen], reduction="sum") / len(chosen)
             + binary(said.layout, layout[chosen], reduction="sum") / len(chosen)

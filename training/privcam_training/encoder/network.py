@@ -13,8 +13,6 @@ from privcam_training.encoder.scenes import LAYOUT
 DIMENSIONS = 48
 # The map of who is where, (rows, columns).
 GRID = (INPUT[0] // 4, INPUT[1] // 4)
-# The bottleneck takes people by cells, (rows, columns).
-_CELLS = (6, 8)
 # The L2 norm that z is clipped to: three times what the prior N(0, I) mostly has.
 CLIP_NORM = float(3 * DIMENSIONS**0.5)
 
@@ -90,22 +88,27 @@ class Map(nn.Module):
 
 
 def summed(found: Found) -> torch.Tensor:
-    """Return what the bottleneck takes, (N, FEATURES): how many of each kind in each cell, and in all."""
-    there = found.there.sigmoid()
+    """Return what the bottleneck takes, (N, FEATURES): how many of each kind in each cell, and in all.
 
-    def shares(places: torch.Tensor, cells: int) -> torch.Tensor:
-        # Somebody between two cells is in both in part.
-        at = (places * cells - 0.5).clamp(0.0, cells - 1.0)
-        return (1.0 - (at.unsqueeze(-1) - torch.arange(cells, dtype=at.dtype)).abs()).clamp_min(0.0)
+    These are decisions and not measures. How surely somebody bends, and where in a cell they sway, is how they move,
+    and that tells who it is.
+    """
+    there = (found.there > 0).float()
 
-    rows, columns = shares(found.middles[..., 1], _CELLS[0]), shares(found.middles[..., 0], _CELLS[1])
+    def chosen(number: torch.Tensor, of: int) -> torch.Tensor:
+        return (number.unsqueeze(-1) == torch.arange(of)).float()
+
+    rows, columns = (
+        chosen((found.middles[..., axis] * cells).clamp(0, cells - 1).floor(), cells)
+        for axis, cells in ((1, LAYOUT[0]), (0, LAYOUT[1]))
+    )
     cells = (rows.unsqueeze(3) * columns.unsqueeze(2)).flatten(2)
-    each = found.kinds.softmax(dim=2) * there.unsqueeze(2)
+    each = chosen(found.kinds.argmax(dim=2), len(KINDS)) * there.unsqueeze(2)
     in_cells = cells.transpose(1, 2) @ each
     return torch.cat((in_cells.flatten(1), each.sum(dim=1), there.sum(dim=1, keepdim=True)), dim=1)
 
 
-FEATURES = len(KINDS) * _CELLS[0] * _CELLS[1] + len(KINDS) + 1
+FEATURES = len(KINDS) * LAYOUT[0] * LAYOUT[1] + len(KINDS) + 1
 
 
 class Bottleneck(nn.Module):

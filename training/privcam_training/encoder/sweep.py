@@ -23,7 +23,7 @@ from privcam_training.encoder.scenes import Array, kinds_of
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-BETAS = (1e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
+BETAS = (1e-3, 1e-2, 3e-2, 1e-1, 2e-1, 3e-1, 1.0)
 HEAD_EPOCHS = 40
 # As good as the best: the largest β that loses no more than this of the count is chosen.
 _AS_GOOD = 0.02

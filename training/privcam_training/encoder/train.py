@@ -21,7 +21,7 @@ from privcam_training.encoder.scenes import Proxies, count_of, proxies, rooms
 PICTURES, ROOMS = 16000, 6000
 # Of the map: epochs, rate of learning, the share of things in the colours of proxies, and that of wide pictures. First
 # so many such things that the form has to be learnt, then few, as in real rooms: else who is far away is taken for one.
-ROUNDS = ((10, 3e-3, 0.3, 0.0), (8, 1.5e-3, 0.08, 0.0), (7, 1.5e-3, 0.08, WIDE))
+ROUNDS = ((8, 3e-3, 0.3, WIDE), (17, 2e-3, 0.08, WIDE))
 # Of the bottleneck: each picture before so many rooms. And simulated people to test on.
 VIEWS, TEST = 3, 2000
 PROCESSES = 2
