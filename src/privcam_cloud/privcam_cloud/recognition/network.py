@@ -1,6 +1,5 @@
 """Runs the temporal network that was trained in `training/`: windows in, calibrated probabilities out."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_cloud.recognition.windows import FEATURES, STEPS
-from privcam_core.models.shipped import WrongWeights, session
+from privcam_core.models.shipped import WrongWeights, described, session
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -33,13 +32,11 @@ class Weights:
     @classmethod
     def read(cls, path: Path) -> "Weights":
         """Return what the file says. Raises WrongWeights."""
-        try:
-            said = json.loads(path.read_text(encoding="utf-8"))
-            weights = cls(**{**said, "labels": tuple(said["labels"]), "window": tuple(said["window"])})
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise WrongWeights(
-                f"{path}: {error}; install privcam_cloud again, or make it with `privcam train`"
-            ) from error
+        weights = described(
+            path,
+            lambda said: cls(**{**said, "labels": tuple(said["labels"]), "window": tuple(said["window"])}),
+            "privcam_cloud",
+        )
         if weights.window != (STEPS, FEATURES):
             raise WrongWeights(f"{path}: is for windows of {weights.window}, this code cuts {(STEPS, FEATURES)}")
         return weights

@@ -1,6 +1,5 @@
 """The information-bottleneck encoder: from Ĩ only what was asked for, and noise on the rest."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.images import require_bgr8
-from privcam_core.models.shipped import WrongWeights, session
+from privcam_core.models.shipped import described, session
 from privcam_core.omega import Embedding
 from privcam_edge.embedding.quantizer import NoisyQuantizer
 
@@ -41,12 +40,7 @@ class BottleneckWeights:
     @classmethod
     def read(cls, path: Path) -> "BottleneckWeights":
         """Return what the file says. Raises WrongWeights."""
-        try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise WrongWeights(
-                f"{path}: {error}; install privcam_edge again, or make it with `privcam train`"
-            ) from error
+        return described(path, lambda said: cls(**said), "privcam_edge")
 
 
 def shrunk(image: Image) -> Image:
