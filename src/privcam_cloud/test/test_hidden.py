@@ -26,6 +26,15 @@ def test_who_is_lost_behind_somebody_is_hidden(other_x: float, rho: float, hidde
     assert model._behind(lost) is hidden
 
 
+def test_a_second_track_of_the_same_body_hides_nobody() -> None:
+    model = TemporalModel()
+    person, double = draw(STANDING), draw(STANDING, 10.0)
+    for number in range(1, 30):
+        shown = {1: person, 2: double} if number < 20 else {2: double} if number < 25 else {}
+        model.update(omega(number, number / 10, {key: np.array(points) for key, points in shown.items()}))
+    assert [person.ids for person in model._people if model._behind(person)] == []
+
+
 @pytest.mark.parametrize(("dx", "dy", "left"), [(0, 0, False), (-290, 0, True), (330, 0, True), (0, 70, True)])
 def test_who_is_lost_at_an_edge_of_the_picture_may_have_left(dx: float, dy: float, left: bool) -> None:
     model, points = TemporalModel(), draw(STANDING, dx)

@@ -8,6 +8,7 @@ import numpy as np
 
 from privcam_cloud.recognition.base import Behavior, Recognizer
 from privcam_cloud.recognition.captions import fall_evidence, posture_evidence
+from privcam_cloud.recognition.doubles import one_body
 from privcam_cloud.recognition.events import Claim
 from privcam_cloud.recognition.falls import BEGIN, FallWatch
 from privcam_cloud.recognition.loitering import Loiterer
@@ -83,13 +84,15 @@ class TemporalModel(RuleModel):
 
     def _behind(self, person: Person) -> bool:
         """Say whether somebody out of sight was last seen beside somebody else, who is surely there."""
-        sure = [p.memory for p in self._people if p is not person and p.memory.was_sure]
-        boxes = [box for memory in sure if (box := memory.box_at(person.last)) is not None]
-        if not boxes or person.height_px is None:
+        if person.height_px is None:
             return False
         margin = BEHIND_H * person.height_px
         near = np.array([person.box]) + np.array([-margin, 0.0, margin, 0.0])
-        return bool((intersections(near, np.array(boxes)) > 0).any())
+        sure = [p.memory for p in self._people if p is not person and p.memory.was_sure]
+        places = [(memory, memory.box_at(person.last)) for memory in sure]
+        beside = [m for m, box in places if box is not None and (intersections(near, np.array([box])) > 0).any()]
+        # A second track of the same body hides nobody.
+        return not all(one_body(person.memory.track(), memory.track()) for memory in beside)
 
     def _among(self, seconds: float) -> list[Behavior]:
         here = [person for person in self._people if person.last == seconds]
