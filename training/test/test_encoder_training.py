@@ -1,5 +1,7 @@
 """How the encoder is trained and attacked: what is drawn is labelled rightly, and a rate costs what it has to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -58,6 +60,13 @@ def test_people_are_summed_over_cells_and_in_all() -> None:
     assert features.shape == (1, FEATURES)
     assert float(features[0, -1]) == pytest.approx(1, abs=0.01)
     assert features[0, -1 - len(KINDS) : -1].numpy() == pytest.approx([0, 0, 1, 0], abs=0.01)
+
+
+def test_how_surely_somebody_bends_and_sways_does_not_reach_the_bottleneck() -> None:
+    still = found(colors=torch.zeros(1, *INPUT, dtype=torch.uint8), there=3, kind=2)
+    moved = replace(still, there=still.there * 0.1, kinds=still.kinds * 0.1, middles=still.middles + 0.1)
+    assert torch.equal(summed(moved), summed(still))
+    assert not torch.equal(summed(replace(still, middles=still.middles + 0.3)), summed(still))
 
 
 def test_the_same_people_come_again_and_others_with_another_seed(drawn_people) -> None:
