@@ -48,7 +48,7 @@ HEAD_BATCH, HEAD_RATE = 512, 2e-3
 # What the number of people weighs against each posture and each cell: it is asked for exactly, and is few bits.
 _COUNT_WEIGHT = 8.0
 # The share of pictures that are of a wide camera, squeezed to the size that the network looks at.
-WIDE = 0.5
+_WIDE = 0.5
 # What a colour costs that is taken for another at a place, and a posture for another, against somebody not seen.
 _PLACE_WEIGHT, _KIND_WEIGHT = 0.05, 0.3
 
@@ -77,13 +77,12 @@ def fit_map(
     *,
     epochs: int,
     rate: float = LEARNING_RATE,
-    wide: float = WIDE,
     seed: int = SEED,
     go_on: Map | None = None,
 ) -> tuple[Map, list[float]]:
     """Train a map on proxies before rooms, and return it with the mean loss of each epoch. Shows progress.
 
-    rate: of learning, at its highest. wide: see `batch`. go_on: the map to train, instead of a new one.
+    rate: of learning, at its highest. go_on: the map to train, instead of a new one.
     """
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
@@ -96,7 +95,7 @@ def fit_map(
         network.train()
         order, total = random.permutation(len(proxies)), 0.0
         for start in range(0, batches * BATCH, BATCH):
-            pictures, colors, people = batch(proxies, rooms, order[start : start + BATCH], random, wide)
+            pictures, colors, people = batch(proxies, rooms, order[start : start + BATCH], random)
             # Half the digits in the convolutions: twice as fast, and precise enough for these.
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 looked = network.look(torch.from_numpy(pictures))
@@ -139,15 +138,10 @@ def shares_of(colors: torch.Tensor) -> torch.Tensor:
 
 
 def batch(
-    proxies: Proxies, rooms: Image, chosen: npt.NDArray[np.intp], random: np.random.Generator, wide: float = WIDE
+    proxies: Proxies, rooms: Image, chosen: npt.NDArray[np.intp], random: np.random.Generator
 ) -> tuple[Image, Colors, Array]:
-    """Return pictures, (N, *INPUT, 3), and their colors and people: each before a room of its own, some mirrored.
-
-    wide: the share that is squeezed, see `squeezed`.
-    """
-    made = Proxies(*(getattr(proxies, field.name)[chosen] for field in fields(Proxies)))
-    if wide:
-        made = squeezed(made, random, wide)
+    """Return pictures, (N, *INPUT, 3), and their colors and people: each before its own room, some mirrored or squeezed."""
+    made = squeezed(Proxies(*(getattr(proxies, field.name)[chosen] for field in fields(Proxies))), random, _WIDE)
     pictures = compose(made.shown, made.covers, rooms[random.integers(len(rooms), size=len(chosen))])
     mirrored = random.random(len(chosen)) < 0.5
     pictures[mirrored] = pictures[mirrored][:, :, ::-1]

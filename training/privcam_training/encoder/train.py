@@ -13,15 +13,15 @@ from privcam_cli.evaluation.labelled import bags_of, read_annotations
 from privcam_training.encoder import sweep
 from privcam_training.encoder.backgrounds import Image, pictures_in
 from privcam_training.encoder.export import export
-from privcam_training.encoder.fitting import SEED, WIDE, counted, fit_bottleneck, fit_map, views
+from privcam_training.encoder.fitting import SEED, counted, fit_bottleneck, fit_map, views
 from privcam_training.encoder.network import Map
 from privcam_training.encoder.recordings import moments
 from privcam_training.encoder.scenes import Proxies, count_of, proxies, rooms
 
 PICTURES, ROOMS = 16000, 6000
-# Of the map: epochs, rate of learning, the share of things in the colours of proxies, and that of wide pictures. First
-# so many such things that the form has to be learnt, then few, as in real rooms: else who is far away is taken for one.
-ROUNDS = ((8, 3e-3, 0.3, WIDE), (17, 2e-3, 0.08, WIDE))
+# Of the map: epochs, rate of learning, and the share of things in the colours of proxies. First so many of these that
+# the form has to be learnt, then few, as in real rooms: else who is far away is taken for one.
+ROUNDS = ((8, 3e-3, 0.3), (17, 2e-3, 0.08))
 # Of the bottleneck: each picture before so many rooms. And simulated people to test on.
 VIEWS, TEST = 3, 2000
 PROCESSES = 2
@@ -85,9 +85,9 @@ def _kept_map(store: Path, made: Proxies, photographs: Sequence[Image]) -> Map:
         kept.load_state_dict(torch.load(store))
         return kept.eval()
     places = None
-    for number, (epochs, rate, alike, wide) in enumerate(ROUNDS):
+    for number, (epochs, rate, alike) in enumerate(ROUNDS):
         behind = rooms(photographs, ROOMS, SEED, alike)
-        places, _ = fit_map(made, behind, epochs=epochs, rate=rate, wide=wide, seed=SEED + number, go_on=places)
+        places, _ = fit_map(made, behind, epochs=epochs, rate=rate, seed=SEED + number, go_on=places)
     assert places is not None
     torch.save(places.state_dict(), store)
     return places
