@@ -140,7 +140,7 @@ def shares_of(colors: torch.Tensor) -> torch.Tensor:
 def batch(
     proxies: Proxies, rooms: Image, chosen: npt.NDArray[np.intp], random: np.random.Generator
 ) -> tuple[Image, Colors, Array]:
-    """Return pictures, (N, *INPUT, 3), and their colors and people: each before its own room, some mirrored or squeezed."""
+    """Return pictures, (N, *INPUT, 3), with colors and people: each before its own room, some mirrored or squeezed."""
     made = squeezed(Proxies(*(getattr(proxies, field.name)[chosen] for field in fields(Proxies))), random, _WIDE)
     pictures = compose(made.shown, made.covers, rooms[random.integers(len(rooms), size=len(chosen))])
     mirrored = random.random(len(chosen)) < 0.5
