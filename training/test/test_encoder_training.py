@@ -15,6 +15,7 @@ from privcam_training.encoder.figures import KINDS, figures
 from privcam_training.encoder.fitting import Views, drawn, fit_bottleneck, map_loss, rate_of, shares_of
 from privcam_training.encoder.network import DIMENSIONS, FEATURES, Found, summed
 from privcam_training.encoder.scenes import compose, count_of, layout_of, middles, owners, proxies, rooms, squeezed
+from privcam_training.encoder.sweep import Point, chosen
 
 SIZE = (240, 320)
 
@@ -143,3 +144,17 @@ def test_the_rate_is_nothing_for_the_prior_and_grows_with_the_distance_from_it()
     zero = torch.zeros(1, DIMENSIONS)
     assert float(rate_of(zero, zero)) == 0.0
     assert float(rate_of(zero + 1, zero)) == pytest.approx(DIMENSIONS / 2)
+
+
+@pytest.mark.parametrize(
+    ("count", "layout", "taken"),
+    [
+        ([0.94, 0.93, 0.92], [0.97, 0.95, 0.80], 1),
+        ([0.94, 0.93, 0.90], [0.97, 0.95, 0.95], 1),
+        ([0.94, 0.93, 0.93], [0.97, 0.95, 0.93], 2),
+        ([0.90, 0.92, 0.94], [0.97, 0.90, 0.80], 0),
+    ],
+)
+def test_the_largest_beta_is_taken_that_still_counts_and_says_where(count, layout, taken) -> None:
+    points = [Point(10.0**i, 50.0, *both, kinds=0.8) for i, both in enumerate(zip(count, layout, strict=True))]
+    assert chosen(points) == taken

@@ -25,8 +25,8 @@ from matplotlib import pyplot as plt
 
 BETAS = (1e-3, 1e-2, 3e-2, 1e-1, 2e-1, 3e-1, 1.0)
 HEAD_EPOCHS = 40
-# As good as the best: the largest β that loses no more than this of the count is chosen.
-_AS_GOOD = 0.02
+# As good as the best: the largest β that loses no more than this of the count and of the cells is chosen.
+_COUNT_LOSS, _LAYOUT_LOSS = 0.02, 0.05
 _SEED = 3
 
 
@@ -100,9 +100,15 @@ def useful(coder: Coder, half: Half, others: Views) -> Point:
 
 
 def chosen(points: Sequence[Point]) -> int:
-    """Return which β to take: the largest that counts as well as the best one."""
-    best = max(point.count for point in points)
-    return max(range(len(points)), key=lambda i: (points[i].count >= best - _AS_GOOD, points[i].beta))
+    """Return which β to take: the largest that counts, and says where people are, about as well as the best one."""
+    count, layout = max(point.count for point in points), max(point.balanced_layout for point in points)
+    good = [
+        i
+        for i, point in enumerate(points)
+        if point.count >= count - _COUNT_LOSS and point.balanced_layout >= layout - _LAYOUT_LOSS
+    ]
+    # Where none is good at both, the smallest β loses least.
+    return max(good, key=lambda i: points[i].beta) if good else min(range(len(points)), key=lambda i: points[i].beta)
 
 
 def recognised(point: Point, coder: Coder, half: Half) -> Point:
