@@ -16,6 +16,5 @@ def one_body(a: Track, b: Track) -> bool:
     if not len(together) or together[-1] - together[0] < PART_S:
         return False
     first, second = a.boxes[in_a], b.boxes[in_b]
-    sides = np.minimum(first[:, 2:], second[:, 2:]) - np.maximum(first[:, :2], second[:, :2])
-    common = np.prod(np.clip(sides, 0, None), axis=1)
-    return bool((common >= SHARED * np.minimum(areas(first), areas(second))).all())
+    common = np.hstack((np.maximum(first[:, :2], second[:, :2]), np.minimum(first[:, 2:], second[:, 2:])))
+    return bool((areas(common) >= SHARED * np.minimum(areas(first), areas(second))).all())

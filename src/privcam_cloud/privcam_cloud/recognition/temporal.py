@@ -84,15 +84,17 @@ class TemporalModel(RuleModel):
 
     def _behind(self, person: Person) -> bool:
         """Say whether somebody out of sight was last seen beside somebody else, who is surely there."""
-        if person.height_px is None:
+        sure = [p.memory for p in self._people if p is not person and p.memory.was_sure]
+        there = [(memory, box) for memory in sure if (box := memory.box_at(person.last)) is not None]
+        if not there or person.height_px is None:
             return False
         margin = BEHIND_H * person.height_px
         near = np.array([person.box]) + np.array([-margin, 0.0, margin, 0.0])
-        sure = [p.memory for p in self._people if p is not person and p.memory.was_sure]
-        places = [(memory, memory.box_at(person.last)) for memory in sure]
-        beside = [m for m, box in places if box is not None and (intersections(near, np.array([box])) > 0).any()]
+        touching = intersections(near, np.array([box for _, box in there]))[0] > 0
+        beside = [memory for (memory, _), touches in zip(there, touching, strict=True) if touches]
+        track = person.memory.track()
         # A second track of the same body hides nobody.
-        return not all(one_body(person.memory.track(), memory.track()) for memory in beside)
+        return not all(one_body(track, memory.track()) for memory in beside)
 
     def _among(self, seconds: float) -> list[Behavior]:
         here = [person for person in self._people if person.last == seconds]
