@@ -14,8 +14,9 @@ HEIGHT = 100.0
 LABELS = ("standing", "walking", "sitting", "bending", "lying", "fall")
 
 
-def chances(fall: float, standing: float = 0.0) -> Mapping[str, float]:
-    return {label: {"fall": fall, "standing": standing}.get(label, 0.0) for label in LABELS}
+def chances(fall: float, standing: float = 0.0, lying: float = 0.0) -> Mapping[str, float]:
+    said = {"fall": fall, "standing": standing, "lying": lying}
+    return {label: said.get(label, 0.0) for label in LABELS}
 
 
 def falling(
@@ -37,7 +38,7 @@ def falling(
 
 @pytest.mark.parametrize("rate", [5.0, 10.0, 30.0])
 def test_way_down_is_measured_on_the_box(rate: float) -> None:
-    fall = way_down(falling(rate), HEIGHT, 2.4, 0.9)
+    fall = way_down(falling(rate), HEIGHT, 2.4)
     assert fall.drop == pytest.approx(0.8, abs=0.05)
     assert fall.started == pytest.approx(1.0, abs=0.25)
     assert fall.landed == pytest.approx(1.6, abs=0.25)
@@ -78,6 +79,23 @@ def test_what_is_measured_has_to_be_a_fall_whatever_the_network_says(track: Trac
     assert not any(told(watch, 1.6 + k / 10, chances(0.95), track) for k in range(20))
 
 
+@pytest.mark.parametrize(
+    ("track", "before", "fallen"),
+    [
+        pytest.param(falling(), 0.9, True, id="far and fast"),
+        pytest.param(falling(seconds=2.0), 0.9, False, id="not faster than with care"),
+        pytest.param(falling(drop=0.5), 0.9, False, id="not farther than onto a bed"),
+        pytest.param(falling(), 0.1, False, id="lay there before, and the box had jumped"),
+    ],
+)
+def test_who_was_up_and_came_down_far_and_fast_and_lies_has_fallen(track: Track, before: float, fallen: bool) -> None:
+    """Though the network calls it lying rather than a fall."""
+    watch = FallWatch()
+    for k in range(10):
+        watch.update(k / 10, chances(0.0, before, 1 - before), track, HEIGHT)
+    assert any(told(watch, 3.0 + k / 10, chances(0.1, 0.0, 0.8), track) for k in range(5)) is fallen
+
+
 @pytest.mark.parametrize("rate", [5.0, 7.5, 10.0, 30.0])
 def test_fall_is_told_at_every_frame_rate(rate: float) -> None:
     watch, track = FallWatch(), falling(rate)
@@ -91,6 +109,14 @@ def test_who_walks_behind_somebody_has_not_fallen_until_seen_again() -> None:
     assert watch.fall is None
     watch.update(2.8, chances(0.9), track, HEIGHT)
     assert watch.fall is not None
+
+
+@pytest.mark.parametrize(("until", "fallen"), [(1.6, False), (3.0, True)])
+def test_who_comes_down_at_an_edge_and_is_gone_has_left_and_who_stays_has_fallen(until: float, fallen: bool) -> None:
+    watch, track = FallWatch(), falling(until=until)
+    for k in range(30):
+        watch.update(1.0 + k / 10, chances(0.9), track, HEIGHT, at_edge=True)
+    assert (watch.fall is not None) is fallen
 
 
 def test_opinion_below_the_limit_is_no_fall() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from stick_figure import STANDING, draw, omega
 
-from privcam_cloud.recognition.temporal import TemporalModel, _left
+from privcam_cloud.recognition.temporal import TemporalModel, _at_edge
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,16 @@ def test_a_second_track_of_the_same_body_hides_nobody() -> None:
     assert [person.ids for person in model._people if model._behind(person)] == []
 
 
-@pytest.mark.parametrize(("dx", "dy", "left"), [(0, 0, False), (-290, 0, True), (330, 0, True), (0, 70, True)])
-def test_who_is_lost_at_an_edge_of_the_picture_may_have_left(dx: float, dy: float, left: bool) -> None:
+@pytest.mark.parametrize(
+    ("dx", "dy", "sight", "lost"),
+    [(0, 0, False, False), (-290, 0, False, True), (330, 0, False, True), (0, 70, True, True)],
+)
+def test_who_is_at_an_edge_of_the_picture_may_leave(dx: float, dy: float, sight: bool, lost: bool) -> None:
+    """At a side only who is lost there: who is in sight there stands at a wall as well."""
     model, points = TemporalModel(), draw(STANDING, dx)
     points[:, 1] += dy
     shown = omega(1, 0.1, {1: points})
     model.update(shown)
     (person,) = model._people
-    assert _left(person, shown.environment) is left
+    assert _at_edge(person, shown.environment, lost=False) is sight
+    assert _at_edge(person, shown.environment, lost=True) is lost

@@ -33,8 +33,9 @@ LABELS = (
 LOST_S = 2.0
 # Who was last seen so near to somebody, H to the side, is behind or before them.
 BEHIND_H = 0.25
-# Who was last seen so near to an edge of the picture, H, may have gone out there.
-EDGE_H = 0.05
+# Who was last seen so near to an edge of the picture, H, may have gone out there: somebody who walks comes as far
+# between two looks.
+EDGE_H = 0.1
 
 
 class TemporalModel(RuleModel):
@@ -79,8 +80,14 @@ class TemporalModel(RuleModel):
             chances = dict(zip(self._network.weights.labels, row.tolist(), strict=True))
             self._chances[person] = chances
             lost = person.last < seconds
-            hidden = lost and (_left(person, omega.environment) or self._behind(person))
-            self._falls.setdefault(person, FallWatch()).update(seconds, chances, track, height, hidden=hidden)
+            self._falls.setdefault(person, FallWatch()).update(
+                seconds,
+                chances,
+                track,
+                height,
+                hidden=lost and self._behind(person),
+                at_edge=_at_edge(person, omega.environment, lost=lost),
+            )
 
     def _behind(self, person: Person) -> bool:
         """Say whether somebody out of sight was last seen beside somebody else, who is surely there."""
@@ -147,10 +154,12 @@ class TemporalModel(RuleModel):
         return []  # getting_up is one of the network's labels
 
 
-def _left(person: Person, picture: Environment) -> bool:
-    """Say whether somebody out of sight was last seen at a side or the lower edge of the picture."""
-    margin = 0.0 if person.height_px is None else EDGE_H * person.height_px
+def _at_edge(person: Person, picture: Environment, *, lost: bool) -> bool:
+    """Say whether somebody in sight is cut off by the lower edge of the picture, or, lost, was at that or at a side."""
     x0, _, x1, y1 = person.box
+    if not lost or person.height_px is None:
+        return y1 >= picture.height
+    margin = EDGE_H * person.height_px
     return x0 <= margin or x1 >= picture.width - margin or y1 >= picture.height - margin
 
 
