@@ -24,6 +24,7 @@ from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_training.temporal.examples import looked
 from privcam_training.temporal.folds import folds
+from privcam_training.temporal.left_out import SEEDS
 from privcam_training.temporal.network import allowed_loss
 
 Array = npt.NDArray[np.float32]
@@ -107,7 +108,7 @@ def main() -> None:
     bags = bags_of(clips, options.bags, processes=2)
     parts = []
     for number, groups in enumerate(folds(clips)):
-        network = TemporalNetwork(options.temporal / "folds" / f"{number}.json")
+        network = TemporalNetwork(options.temporal / f"folds_{SEEDS[0]}" / f"{number}.json")
         parts.append(rows_of([clip for clip in clips if clip.group in groups], bags, network))
     size = np.array([len(part.said) for part in parts], float)
     for name, with_z in (("what the network says", False), ("and z", True)):
