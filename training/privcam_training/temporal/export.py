@@ -13,7 +13,7 @@ from privcam_cloud.recognition.temporal import LABELS
 from privcam_cloud.recognition.windows import FEATURES, STEPS
 from privcam_training.temporal.network import TemporalNetwork
 
-MODEL_ID = "privcam-temporal/3"
+MODEL_ID = "privcam-temporal/4"
 OPSET = 17
 
 
