@@ -116,7 +116,7 @@ def test_rooms_hold_unknown_places_in_the_colour_that_the_edge_fills_in() -> Non
     made = [background(random, [], SIZE, 0.1) for _ in range(20)]
     assert any((room == FILL).all() for room in made)
     assert any(0.01 < (room == FILL).all(axis=2).mean() < 0.99 for room in made)
-    assert rooms([], 2, 1).shape == (2, 120, 160, 3)
+    assert rooms([], 2, 1).shape == (2, *INPUT, 3)
 
 
 def counted(beta: float) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from privcam_edge.embedding.encoder import INPUT, BottleneckWeights
 from privcam_training.encoder.fitting import SIGMA, Coder
 from privcam_training.encoder.network import CLIP_NORM, DIMENSIONS, Encoder, Map
 
-ENCODER_ID = "ib48-3"
+ENCODER_ID = "ib48-4"
 OPSET = 17
 
 

@@ -129,6 +129,7 @@ def map_loss(said: Found, colors: torch.Tensor, people: torch.Tensor) -> torch.T
 
 def shares_of(colors: torch.Tensor) -> torch.Tensor:
     """Return which share of each place has which colour, (N, COLORS + 1, *GRID); colors: (N, *INPUT), see `Proxies`."""
+    colors = colors[:, ::2, ::2]  # every second pixel is enough, and takes a fourth of the time
     n, height, width = colors.shape
     y, x = (torch.arange(side) * places // side for side, places in zip((height, width), GRID, strict=True))
     place = (torch.arange(n)[:, None, None] * GRID[0] + y[:, None]) * GRID[1] + x

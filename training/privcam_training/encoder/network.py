@@ -12,7 +12,7 @@ from privcam_training.encoder.scenes import LAYOUT
 
 DIMENSIONS = 48
 # The map of who is where, (rows, columns).
-GRID = (INPUT[0] // 4, INPUT[1] // 4)
+GRID = (INPUT[0] // 8, INPUT[1] // 8)
 # The L2 norm that z is clipped to: three times what the prior N(0, I) mostly has.
 CLIP_NORM = float(3 * DIMENSIONS**0.5)
 
@@ -48,7 +48,9 @@ class Map(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         # Colours first: those of proxies are few. Then larger and larger parts, since a large figure fills the picture.
-        self.near = nn.Sequential(_block(3, 24, 2, 2), _block(24, 24, 1), _block(24, 40, 3, 2), _block(40, 40, 3))
+        self.near = nn.Sequential(
+            _block(3, 16, 2, 2), _block(16, 24, 2, 2), _block(24, 24, 1), _block(24, 40, 3, 2), _block(40, 40, 3)
+        )
         self.coarse = nn.Sequential(_block(40, 64, 3, 2), _block(64, 64, 3))
         self.far = nn.ModuleList(_block(64, 64, 3, dilation=dilation) for dilation in (2, 4))
         self.back, self.both = _block(64, 40, 1), _block(40, 40, 3)

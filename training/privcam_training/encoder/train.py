@@ -39,7 +39,8 @@ def train_full(
     clips = read_annotations(folder)
     bags = bags_of(clips, bag_folder, processes=PROCESSES)
     made, photographs = _kept(out / f"proxies_{PICTURES}.npz"), pictures_in(pictures) if pictures else []
-    places, behind = _kept_map(out / "map.pt", made, photographs), rooms(photographs, ROOMS, SEED, ROUNDS[-1][2])
+    behind = rooms(photographs, ROOMS, SEED, ROUNDS[-1][2])
+    places = _kept_map(out / "map.pt", made, photographs, behind)
     random = np.random.default_rng(SEED)
     others = views(places, proxies(TEST, SEED + 1, processes=PROCESSES), behind, times=1, random=random)
     choice, report = sweep.halves(places, moments(clips, bags), skeletons)
@@ -78,15 +79,15 @@ def train_quick(out: Path) -> float:
     return right
 
 
-def _kept_map(store: Path, made: Proxies, photographs: Sequence[Image]) -> Map:
-    """Return the trained map, kept in a file for the next time."""
+def _kept_map(store: Path, made: Proxies, photographs: Sequence[Image], last: Image) -> Map:
+    """Return the trained map, kept in a file for the next time. last: the rooms of the last round."""
     if store.exists():
         kept = Map()
         kept.load_state_dict(torch.load(store))
         return kept.eval()
     places = None
     for number, (epochs, rate, alike) in enumerate(ROUNDS):
-        behind = rooms(photographs, ROOMS, SEED, alike)
+        behind = last if number == len(ROUNDS) - 1 else rooms(photographs, ROOMS, SEED, alike)
         places, _ = fit_map(made, behind, epochs=epochs, rate=rate, seed=SEED + number, go_on=places)
     assert places is not None
     torch.save(places.state_dict(), store)

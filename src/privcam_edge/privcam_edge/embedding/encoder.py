@@ -14,8 +14,8 @@ from privcam_edge.embedding.quantizer import NoisyQuantizer
 
 Image = npt.NDArray[np.uint8]
 
-# What the network looks at, (height, width) px: a person as high as a tenth of the picture is 12 px.
-INPUT = (120, 160)
+# What the network looks at, (height, width) px: a person as high as a tenth of the picture is 24 px.
+INPUT = (240, 320)
 # It counts so far; more are "so many or more".
 MOST = 10
 WEIGHTS = Path(__file__).parent / "weights" / "ib.json"
