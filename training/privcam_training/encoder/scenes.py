@@ -22,7 +22,7 @@ Array = npt.NDArray[np.float32]
 DRAWN = (480, 640)
 # The coarse layout that z has to tell, (rows, columns).
 LAYOUT = (3, 4)
-# Somebody of whom no more is seen than this share of the picture is not counted: 16 px of what the network looks at.
+# Somebody of whom no more is seen than this share of the picture is not counted: 64 px of what the network looks at.
 _LEAST_PX = 64
 _LEAST_SEEN = _LEAST_PX / (INPUT[0] * INPUT[1])
 # How much narrower a picture of 16:9 gets in the size of the network, and how much smaller whoever is farther away.
