@@ -12,8 +12,9 @@ import pytest
 from privcam_core.skeleton import SEEN, Joint
 from privcam_training.temporal import sbu, upfall, urfd
 from privcam_training.temporal.examples import recorded
+from privcam_training.temporal.left_out import _of
 from privcam_training.temporal.takes import Take, clip_of, omegas
-from privcam_training.temporal.train import _without, published
+from privcam_training.temporal.train import published
 
 # A body that stands, x and y as shares of the picture, y down, by joint.
 HEIGHTS = {"nose": 0.2, "eye": 0.19, "ear": 0.2, "shoulder": 0.3, "elbow": 0.4, "wrist": 0.5, "hip": 0.5, "knee": 0.65,
@@ -168,7 +169,7 @@ def test_who_is_tested_is_not_learned_from_in_a_published_set_either(tmp_path: P
     write_sbu(tmp_path / "sbu" / sbu.FILE, [4])
     examples = published(tmp_path)
     assert set(examples.groups) == {"urfd_C", "sbu"}
-    assert set(_without(examples, {"urfd_C", "kal_1"}).groups) == {"sbu"}
+    assert set(_of(examples, {"urfd_C", "kal_1"}, left=False).groups) == {"sbu"}
     assert len(published(None)) == 0
 
 
