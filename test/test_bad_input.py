@@ -64,7 +64,8 @@ def test_folder_in_place_of_a_video_ends_the_camera_and_is_named(tmp_path: Path,
 
 def test_truncated_video_is_used_up_to_where_it_breaks_off_and_says_so(clip: Path, tmp_path: Path, log: Path) -> None:
     video = tmp_path / "torn.avi"
-    video.write_bytes(clip.read_bytes()[:200_000])
+    # Long enough that a listener is found on a busy machine before it breaks off.
+    video.write_bytes(clip.read_bytes()[:1_500_000])
     with spy_on_diagnostics(FRAMES) as spy:
         with started("privcam_edge", "camera_node", log, source=str(video)) as camera:
             assert camera.wait() == 1
