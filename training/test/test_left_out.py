@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from privcam_cloud.recognition.temporal import LABELS
 from privcam_cloud.recognition.windows import FEATURES, STEPS
@@ -23,14 +22,8 @@ def alike(group: str, label: str, level: float) -> Examples:
     return Examples(windows, np.tile(only(label), (256, 1)), np.full(256, group))
 
 
-@pytest.fixture(scope="module")
-def clips() -> list:
-    return [clip_of(name, "fall", name, 10.0) for name in ("ann", "bob")]
-
-
-def test_what_only_one_subject_does_is_not_known_to_the_network_that_is_tested_on_her(
-    clips: list, tmp_path: Path
-) -> None:
+def test_what_only_one_subject_does_is_not_known_to_the_network_that_is_tested_on_her(tmp_path: Path) -> None:
+    clips = [clip_of(name, "fall", name, 10.0) for name in ("ann", "bob")]
     ann, bob = alike("ann", "fall", 0.5), alike("bob", "walking", -0.5)
     others = join([alike("simulated", "standing", 0.0), alike("ann", "fall", 0.6)])
     weights, said = fit_folds(clips, join([ann, bob]), others, EPOCHS, 7, tmp_path)

@@ -22,7 +22,7 @@ from privcam_training.temporal.folds import BoolArray, FloatArray, folds, temper
 from privcam_training.temporal.network import TemporalNetwork, predict
 
 SEEDS = (SEED, SEED + 1)
-# Trainings that go on at the same time.
+# Trainings, simulations and clips that go on at the same time.
 PROCESSES = 2
 
 # Fold to (logits, allowed) of the windows that were left out.

@@ -21,13 +21,11 @@ from privcam_training.temporal import sbu, upfall, urfd
 from privcam_training.temporal.examples import Examples, collect, join, recorded, simulated
 from privcam_training.temporal.export import export
 from privcam_training.temporal.fitting import fit, temperature
-from privcam_training.temporal.left_out import SEEDS, fit_folds, judged
+from privcam_training.temporal.left_out import PROCESSES, SEEDS, fit_folds, judged
 from privcam_training.temporal.network import predict
 from privcam_training.temporal.takes import omegas
 
 SIMULATIONS, A_BATCH, EPOCHS = 5000, 500, 14
-# Simulations and clips that go on at the same time.
-PROCESSES = 2
 # All clips go through the edge twice, and the noise on poses is drawn anew each time: folders below that of the bags.
 # The first is trained and tested on, the second only tested on.
 RUNS = (".", "again")
