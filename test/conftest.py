@@ -10,11 +10,6 @@ from pathlib import Path
 
 import pytest
 
-# The helper `watching` beside this file: pytest's importlib mode does not put the folder of a test on the path.
-sys.path.insert(0, str(Path(__file__).parent))
-# The server and the models that the tests of the cloud play with.
-sys.path.append(str(Path(__file__).resolve().parents[1] / "src/privcam_cloud/test"))
-
 ROOT = Path(__file__).resolve().parents[1]
 # A start of 13 processes, the run itself and the end of them; on two busy cores about 40 s.
 DEMO_LIMIT_S = 120.0
@@ -22,8 +17,8 @@ DEMO_LIMIT_S = 120.0
 
 def pytest_configure() -> None:
     """Give this process, and so everything it starts, the environment of a graph in a domain of its own."""
-    from privcam_cli.graph import free_domain
-    from privcam_cli.launching import graph_environment
+    from privcam_bringup.graph import free_domain
+    from privcam_bringup.launching import graph_environment
 
     os.environ.update(graph_environment(free_domain()))
     # What a test remembers of a room is no business of the next one, or of the user's own cameras.
@@ -37,7 +32,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def clip() -> Path:
-    from privcam_cli.clip import demo_clip
+    from privcam_evaluation.demo_clip import demo_clip
 
     return demo_clip(print)
 

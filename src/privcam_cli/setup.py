@@ -5,12 +5,12 @@ NAME = "privcam_cli"
 setup(
     name=NAME,
     version="0.1.0",
-    packages=find_packages(exclude=["test"]),
+    packages=find_packages(exclude=["test", "test.*"]),
     package_data={NAME: ["py.typed"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
     ],
-    entry_points={"console_scripts": [f"privcam = {NAME}.__main__:main", f"replay = {NAME}.replay:main"]},
+    entry_points={"console_scripts": [f"privcam = {NAME}.__main__:main", f"replay = {NAME}.commands.replay:main"]},
     license="Apache-2.0",
 )

@@ -6,8 +6,8 @@ NODES = ("bridge", "inference", "reconstruction", "recorder")
 setup(
     name=NAME,
     version="0.1.0",
-    packages=find_packages(exclude=["test"]),
-    package_data={NAME: ["py.typed", "recognition/weights/*"]},
+    packages=find_packages(exclude=["test", "test.*"]),
+    package_data={NAME: ["py.typed", "recognition/temporal/weights/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

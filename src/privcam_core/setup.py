@@ -5,7 +5,7 @@ NAME = "privcam_core"
 setup(
     name=NAME,
     version="0.1.0",
-    packages=find_packages(exclude=["test"]),
+    packages=find_packages(exclude=["test", "test.*"]),
     package_data={NAME: ["py.typed", "models/*.yaml", "models/reference/*.npz"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),

@@ -6,7 +6,7 @@ NODES = ("camera", "detector", "tracker", "pose", "eraser", "composer", "embedde
 setup(
     name=NAME,
     version="0.1.0",
-    packages=find_packages(exclude=["test"]),
+    packages=find_packages(exclude=["test", "test.*"]),
     package_data={NAME: ["py.typed", "embedding/weights/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),

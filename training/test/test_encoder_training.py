@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from privcam_core.images import FILL
-from privcam_core.palette import COLORS
-from privcam_core.proxy import render_subject
+from privcam_core.drawing.palette import COLORS
+from privcam_core.drawing.proxy import render_subject
+from privcam_core.images.environment import FILL
 from privcam_edge.embedding.encoder import INPUT
 from privcam_training.encoder.backgrounds import background
-from privcam_training.encoder.figures import KINDS, figures
-from privcam_training.encoder.fitting import Views, drawn, fit_bottleneck, map_loss, rate_of, shares_of
-from privcam_training.encoder.network import DIMENSIONS, FEATURES, Found, summed
+from privcam_training.encoder.encoder_fitting import Views, drawn, fit_bottleneck, map_loss, rate_of, shares_of
+from privcam_training.encoder.encoder_network import DIMENSIONS, FEATURES, Found, summed
+from privcam_training.encoder.proxy_figures import KINDS, figures
 from privcam_training.encoder.scenes import compose, count_of, layout_of, middles, owners, proxies, rooms, squeezed
 from privcam_training.encoder.sweep import Point, chosen
 

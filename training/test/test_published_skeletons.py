@@ -9,12 +9,12 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
-from privcam_core.skeleton import SEEN, Joint
-from privcam_training.temporal import sbu, upfall, urfd
+from privcam_core.types.skeleton import SEEN, Joint
+from privcam_training.temporal.data import sbu, upfall, urfd
+from privcam_training.temporal.data.skeleton_clips import Take, clip_of, omegas
 from privcam_training.temporal.examples import recorded
-from privcam_training.temporal.left_out import _of
-from privcam_training.temporal.takes import Take, clip_of, omegas
-from privcam_training.temporal.train import published
+from privcam_training.temporal.leave_one_subject_out import _of
+from privcam_training.temporal.train_temporal import published
 
 # A body that stands, x and y as shares of the picture, y down, by joint.
 HEIGHTS = {"nose": 0.2, "eye": 0.19, "ear": 0.2, "shoulder": 0.3, "elbow": 0.4, "wrist": 0.5, "hip": 0.5, "knee": 0.65,
@@ -174,7 +174,7 @@ def test_who_is_tested_is_not_learned_from_in_a_published_set_either(tmp_path: P
 
 
 def _label(name: str) -> int:
-    from privcam_cloud.recognition.temporal import LABELS
+    from privcam_cloud.recognition.temporal.temporal_model import LABELS
 
     return LABELS.index(name)
 

@@ -7,43 +7,45 @@ import numpy as np
 import pytest
 import torch
 
-from privcam_cli.evaluation.labelled import Clip
-from privcam_cli.evaluation.watching import watch
-from privcam_cloud.recognition.network import TemporalNetwork as Deployed
-from privcam_cloud.recognition.temporal import LABELS, TemporalModel
-from privcam_cloud.recognition.windows import FEATURES, STEPS
-from privcam_core.skeleton import Joint
-from privcam_training.temporal import body, simulator
+from privcam_cloud.recognition.temporal.temporal_model import LABELS, TemporalModel
+from privcam_cloud.recognition.temporal.temporal_network import TemporalNetwork as Deployed
+from privcam_cloud.recognition.temporal.windows import FEATURES, STEPS
+from privcam_core.types.skeleton import Joint
+from privcam_evaluation.recognition.event_matching import watch
+from privcam_evaluation.recognition.labelled_clips import Clip
+from privcam_training.temporal.data.skeleton_clips import clip_of, sent
 from privcam_training.temporal.examples import SOON_S, _soon, simulated
-from privcam_training.temporal.export import export
-from privcam_training.temporal.fitting import fit, share, temperature, varied
 from privcam_training.temporal.folds import folds
 from privcam_training.temporal.labels import but, only
-from privcam_training.temporal.network import TemporalNetwork, predict
-from privcam_training.temporal.takes import clip_of, sent
+from privcam_training.temporal.simulation import simulator, stick_body
+from privcam_training.temporal.temporal_export import export
+from privcam_training.temporal.temporal_fitting import fit, share, temperature, varied
+from privcam_training.temporal.trained_network import TemporalNetwork, predict
 
 FALL = LABELS.index("fall")
 
 
 def test_standing_body_is_a_body_that_stands_and_faces_the_camera() -> None:
-    joints = body.joints(body.STANDING, heading=0.0, place=np.zeros(2))
+    joints = stick_body.joints(stick_body.STANDING, heading=0.0, place=np.zeros(2))
     assert joints[Joint.NOSE, 1] > joints[Joint.LEFT_SHOULDER, 1] > joints[Joint.LEFT_HIP, 1] > 0.4
     assert joints[Joint.LEFT_ANKLE, 1] < 0.05
     assert joints[Joint.LEFT_SHOULDER, 0] > joints[Joint.RIGHT_SHOULDER, 0], "its left is at the camera's right"
     assert joints[Joint.NOSE, 2] < joints[Joint.LEFT_EAR, 2], "the nose is nearer to the camera than the ears"
 
 
-@pytest.mark.parametrize("posture", [body.SUPINE, body.PRONE, body.ON_SIDE, replace(body.ON_SIDE, roll=-88.0)])
-def test_lying_body_lies(posture: body.Posture) -> None:
+@pytest.mark.parametrize(
+    "posture", [stick_body.SUPINE, stick_body.PRONE, stick_body.ON_SIDE, replace(stick_body.ON_SIDE, roll=-88.0)]
+)
+def test_lying_body_lies(posture: stick_body.Posture) -> None:
     for heading in (0.0, 70.0, 200.0):
-        joints = body.joints(posture, heading, np.zeros(2))
+        joints = stick_body.joints(posture, heading, np.zeros(2))
         assert joints[:, 1].max() < 0.45
         assert np.ptp(joints[:, [0, 2]], axis=0).max() > 0.5
 
 
 def test_camera_above_sees_the_far_end_of_the_floor_higher_in_the_picture() -> None:
     floor = np.array([[0.0, 0.0, -0.5], [0.0, 0.0, 0.5]])
-    near, far = body.Camera(tilt=30.0, distance=5.0).project(floor)
+    near, far = stick_body.Camera(tilt=30.0, distance=5.0).project(floor)
     assert far[1] < near[1]
 
 

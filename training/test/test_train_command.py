@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from privcam_cloud.recognition.network import TemporalNetwork
-from privcam_core.models.shipped import WrongWeights
+from privcam_cloud.recognition.temporal.temporal_network import TemporalNetwork
+from privcam_core.models.own_networks import WrongWeights
 from privcam_edge.embedding.encoder import BottleneckEncoder
 
 PATIENCE_S = 600.0

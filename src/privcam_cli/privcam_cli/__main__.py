@@ -5,18 +5,18 @@ import sys
 
 # command -> module with `main(argv) -> int`; imported only when asked for, because ROS 2 and the models are not small
 COMMANDS = {
-    "demo": "privcam_cli.demo",
-    "test": "privcam_cli.testing",
-    "bench": "privcam_cli.bench.command",
-    "audit": "privcam_cli.audit.command",
-    "commission": "privcam_cli.commission",
-    "keys": "privcam_cli.keys",
-    "survey": "privcam_cli.survey",
-    "eval": "privcam_cli.evaluation.command",
-    "train": "privcam_cli.training",
-    "launch": "privcam_cli.launching.command",
-    "replay": "privcam_cli.replay",
-    "models": "privcam_core.models.__main__",
+    "demo": "privcam_cli.commands.demo",
+    "launch": "privcam_bringup.launching.launch_command",
+    "replay": "privcam_cli.commands.replay",
+    "commission": "privcam_cli.commission.commission_command",
+    "keys": "privcam_link.certificates.keys_command",
+    "models": "privcam_cli.models.__main__",
+    "audit": "privcam_evaluation.audit.audit_command",
+    "bench": "privcam_evaluation.bench.bench_command",
+    "eval": "privcam_evaluation.recognition.eval_command",
+    "survey": "privcam_evaluation.survey",
+    "test": "privcam_cli.developer_tools.test",
+    "train": "privcam_cli.developer_tools.train",
 }
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from privcam_cli.__main__ import COMMANDS
-from privcam_cli.bootstrap import USAGE, main, steps
-from privcam_cli.bootstrap.environment import OWN_MARK, base_environment, ros_is_sourced
-from privcam_cli.bootstrap.sourced import CV_BRIDGE, MODULES, on_top, probe
-from privcam_cli.bootstrap.steps import Ledger, SetupError
+from privcam_cli.bootstrap import USAGE, main, setup_steps
+from privcam_cli.bootstrap.setup_environment import OWN_MARK, base_environment, ros_is_sourced
+from privcam_cli.bootstrap.setup_steps import Ledger, SetupError
+from privcam_cli.bootstrap.sourced_ros import CV_BRIDGE, MODULES, on_top, probe
 
 Say = Callable[[str], None]
-PACKAGE = Path(steps.__file__).parents[2]
+PACKAGE = Path(setup_steps.__file__).parents[2]
 
 
 def silent(_text: str) -> None:
@@ -54,13 +54,13 @@ class Steps:
             self.done.append(f"models{' on ROS' if sourced else ''}")
             self.models.mkdir(exist_ok=True)
 
-        monkeypatch.setattr(steps, "install_system_packages", lambda: self.done.append("system"))
-        monkeypatch.setattr(steps, "fix_wheel_paths", lambda _root: self.done.append("fix"))
-        monkeypatch.setattr(steps, "install_requirements", install)
-        monkeypatch.setattr(steps, "make_venv", make_venv)
-        monkeypatch.setattr(steps, "probe", lambda _python, _environment: {"numpy": "1.26.4", "cv2": ""})
-        monkeypatch.setattr(steps, "build", build)
-        monkeypatch.setattr(steps, "import_models", import_models)
+        monkeypatch.setattr(setup_steps, "install_system_packages", lambda: self.done.append("system"))
+        monkeypatch.setattr(setup_steps, "fix_wheel_paths", lambda _root: self.done.append("fix"))
+        monkeypatch.setattr(setup_steps, "install_requirements", install)
+        monkeypatch.setattr(setup_steps, "make_venv", make_venv)
+        monkeypatch.setattr(setup_steps, "probe", lambda _python, _environment: {"numpy": "1.26.4", "cv2": ""})
+        monkeypatch.setattr(setup_steps, "build", build)
+        monkeypatch.setattr(setup_steps, "import_models", import_models)
 
     def write(self, name: str, text: str) -> Path:
         path = self.root / name
@@ -71,7 +71,7 @@ class Steps:
     def prepare(self, *, with_models: bool = True, with_tools: bool = False) -> list[str]:
         self.done.clear()
         self.installed.clear()
-        steps.prepare(self.root, with_models=with_models, with_tools=with_tools)
+        setup_steps.prepare(self.root, with_models=with_models, with_tools=with_tools)
         return list(self.done)
 
 
@@ -218,7 +218,9 @@ def test_environment_keeps_ros_on_this_host_and_the_runtime_silent(tmp_path: Pat
 
 def found_by(python: Path) -> str:
     """Return which Python the set-up would build on, started with this one."""
-    script = f"import sys; sys.path.insert(0, {str(PACKAGE)!r})\nfrom privcam_cli.bootstrap.steps import find_python"
+    script = (
+        f"import sys; sys.path.insert(0, {str(PACKAGE)!r})\nfrom privcam_cli.bootstrap.setup_steps import find_python"
+    )
     reply = subprocess.run(
         [python, "-c", f"{script}; print(find_python())"], capture_output=True, text=True, env={}, check=True
     )
@@ -236,7 +238,7 @@ def test_started_inside_our_own_environment_the_python_is_the_one_that_it_was_ma
 def test_failed_command_shows_the_end_of_what_it_said(tmp_path: Path) -> None:
     script = "import sys\nfor n in range(50): print('line', n)\nsys.exit(3)"
     with pytest.raises(SetupError) as raised:
-        steps.run([sys.executable, "-c", script], log=tmp_path / "log/step.log")
+        setup_steps.run([sys.executable, "-c", script], log=tmp_path / "log/step.log")
     text = str(raised.value)
     assert "ended with 3" in text
     assert str(tmp_path / "log/step.log") in text
@@ -257,7 +259,7 @@ def test_failed_set_up_ends_with_its_reason(
     def fail() -> None:
         raise SetupError("missing on this machine: gcc. Run: sudo apt-get install gcc")
 
-    monkeypatch.setattr(steps, "install_system_packages", fail)
+    monkeypatch.setattr(setup_steps, "install_system_packages", fail)
     assert main(workspace.root, ["demo"]) == 1
     assert "privcam: set-up stopped: missing on this machine: gcc" in capsys.readouterr().err
 

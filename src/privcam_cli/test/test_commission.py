@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from privcam_cli.commission import Answer, main, read_answer
-from privcam_cli.commission_sheet import draw, explain
-from privcam_core.images import FILL, encode_environment
-from privcam_edge.privacy.candidate import Candidate
-from privcam_edge.privacy.commissioned import CommissionedPlate, PlateRejected
-from privcam_edge.privacy.plate_records import Reason, Region
+from privcam_cli.commission.commission_command import Answer, main, read_answer
+from privcam_cli.commission.commission_sheet import draw, explain
+from privcam_core.images.environment import FILL, encode_environment
+from privcam_privacy.plates.approved import CommissionedPlate, PlateRejected
+from privcam_privacy.plates.pending import Candidate
+from privcam_privacy.plates.plate_records import Reason, Region
 
 NOW = 1_700_000_000 * 10**9
 FPS = 5

@@ -12,7 +12,8 @@ from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefiniti
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from privcam_cli.replay import OMEGA, UnusableBag, main, plan, play, schedule
+from privcam_bringup.bag_routes import OMEGA, UnusableBag, plan
+from privcam_cli.commands.replay import main, play, schedule
 
 SECOND = 10**9
 IMAGE = "sensor_msgs/msg/Image"
@@ -169,7 +170,16 @@ def test_pictures_reach_a_subscriber_byte_by_byte(tmp_path: Path, plugin: Storag
     write_bag(tmp_path / "bag", IMAGE, list(pictures), plugin)
     wanted = 8 if loop else 5
     environment = {**os.environ, "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_DOMAIN_ID": str(os.getpid() % 100)}
-    replay = [sys.executable, "-m", "privcam_cli.replay", str(tmp_path / "bag"), "--camera-id", "lab", "--rate", "5"]
+    replay = [
+        sys.executable,
+        "-m",
+        "privcam_cli.commands.replay",
+        str(tmp_path / "bag"),
+        "--camera-id",
+        "lab",
+        "--rate",
+        "5",
+    ]
     with (
         subprocess.Popen(
             [sys.executable, "-c", LISTENER, str(wanted)], stdout=subprocess.PIPE, text=True, env=environment

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.images import decode_environment
-from privcam_core.omega import Environment, SubjectPose
-from privcam_core.proxy import overlay
+from privcam_core.drawing.proxy import overlay
+from privcam_core.images.environment import decode_environment
+from privcam_core.types.omega import Environment, SubjectPose
 
 Image = npt.NDArray[np.uint8]
 

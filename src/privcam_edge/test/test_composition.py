@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from privcam_core.images import FILL, encode_environment, environment_of
-from privcam_core.omega import Environment, SubjectPose, SyncKey
+from privcam_core.images.environment import FILL, encode_environment, environment_of
+from privcam_core.types.omega import Environment, SubjectPose, SyncKey
 from privcam_edge.composition import Composer, PictureKeeper, UnknownEnvironment
 
 HEIGHT, WIDTH = 96, 128

@@ -18,9 +18,9 @@ from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
-from privcam_core.omega import InvalidOmega, SyncKey
-from privcam_ros.convert import key_from_msg
-from privcam_ros.join import ExactJoin
+from privcam_core.types.omega import InvalidOmega, SyncKey
+from privcam_ros.conversions import key_from_msg
+from privcam_ros.exact_join import ExactJoin
 from privcam_ros.parameters import declare, reject_unknown
 
 P = TypeVar("P")

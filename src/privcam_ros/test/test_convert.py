@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from privcam_msgs import msg
 from rclpy.serialization import deserialize_message, serialize_message
 
-from privcam_core import cdr, wire
-from privcam_core.omega import (
+from privcam_core.types.omega import (
     Embedding,
     Environment,
     HeadOrientation,
@@ -27,8 +26,9 @@ from privcam_core.omega import (
     SyncKey,
     Verdict,
 )
-from privcam_core.perception import Detections, Track, TrackState
-from privcam_ros.convert import (
+from privcam_core.types.perception import Detections, Track, TrackState
+from privcam_link import cdr, wire
+from privcam_ros.conversions import (
     from_msg,
     key_from_msg,
     key_to_msg,

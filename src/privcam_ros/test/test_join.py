@@ -1,5 +1,5 @@
-from privcam_core.omega import SyncKey
-from privcam_ros.join import ExactJoin
+from privcam_core.types.omega import SyncKey
+from privcam_ros.exact_join import ExactJoin
 
 
 def key(frame: int, camera: str = "a", stamp: int = 0) -> SyncKey:

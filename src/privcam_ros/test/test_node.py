@@ -16,7 +16,7 @@ from privcam_msgs.msg import SubjectPoseArray, SyncKey, TrackArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
-from privcam_core import omega as core
+from privcam_core.types import omega as core
 from privcam_ros.node import STREAM, PrivcamNode
 from privcam_ros.parameters import param
 

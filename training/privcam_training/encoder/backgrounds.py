@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.images import FILL
-from privcam_core.palette import color
+from privcam_core.drawing.palette import color
+from privcam_core.images.environment import FILL
 
 Random = np.random.Generator
 Image = npt.NDArray[np.uint8]

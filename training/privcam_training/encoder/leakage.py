@@ -8,15 +8,15 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from privcam_cli.audit.attackers import crossed, statistics
-from privcam_cli.audit.inversion import InversionAttack
-from privcam_cli.audit.reidentification import CHOSEN_ON, Score, majority, strongest
-from privcam_cli.audit.sequences import PoseClip, anonymised, msr_action3d
-from privcam_core.images import FILL
-from privcam_core.omega import Embedding, SubjectPose
-from privcam_core.proxy import overlay
+from privcam_core.drawing.proxy import overlay
+from privcam_core.images.environment import FILL
+from privcam_core.types.omega import Embedding, SubjectPose
 from privcam_edge.embedding.encoder import INPUT, shrunk
-from privcam_edge.privacy.pose_anonymizer import PoseSettings
+from privcam_evaluation.audit.attacks.inversion_attack import InversionAttack
+from privcam_evaluation.audit.attacks.pose_sequences import PoseClip, anonymised, msr_action3d
+from privcam_evaluation.audit.attacks.reidentification import CHOSEN_ON, Score, majority, strongest
+from privcam_evaluation.audit.attacks.sequence_classifiers import crossed, statistics
+from privcam_privacy.poses.anonymizer import PoseSettings
 from privcam_training.encoder.recordings import Moment
 
 Array = npt.NDArray[np.float32]

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from privcam_cli.evaluation.labelled import Clip, frames, read_bag
-from privcam_core.omega import Omega
-from privcam_core.proxy import render_subject
+from privcam_core.drawing.proxy import render_subject
+from privcam_core.types.omega import Omega
 from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import shrunk
+from privcam_evaluation.recognition.labelled_clips import Clip, frames, read_bag
 from privcam_training.encoder.scenes import count_of, layout_of, middles, owners
 
 Image = npt.NDArray[np.uint8]

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.geometry import SUBPIXEL_BITS, fixed_point
-from privcam_core.palette import COLORS, index
-from privcam_core.proxy import Shape, draw, render_subject
+from privcam_core.drawing.geometry import SUBPIXEL_BITS, fixed_point
+from privcam_core.drawing.palette import COLORS, index
+from privcam_core.drawing.proxy import Shape, draw, render_subject
 from privcam_edge.embedding.encoder import INPUT, MOST, shrunk
 from privcam_training.encoder.backgrounds import Image, Random, background
-from privcam_training.encoder.figures import KINDS, figures
+from privcam_training.encoder.proxy_figures import KINDS, figures
 
 Array = npt.NDArray[np.float32]
 

@@ -14,9 +14,9 @@ import matplotlib as mpl
 import numpy as np
 import torch
 
-from privcam_training.encoder.fitting import Coder, Views, counted, drawn, fit_bottleneck, maps_of
+from privcam_training.encoder.encoder_fitting import Coder, Views, counted, drawn, fit_bottleneck, maps_of
+from privcam_training.encoder.encoder_network import Map
 from privcam_training.encoder.leakage import Naming, inverted, named, naming
-from privcam_training.encoder.network import Map
 from privcam_training.encoder.recordings import Moment
 from privcam_training.encoder.scenes import Array, kinds_of
 

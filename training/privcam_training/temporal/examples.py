@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from privcam_cli.evaluation.labelled import Clip, faller, seconds_of
-from privcam_cli.evaluation.watching import FALL_FOR_S
-from privcam_cloud.recognition.people import People, Person
-from privcam_cloud.recognition.rule_model import RuleModel
-from privcam_cloud.recognition.settings import DEFAULT
-from privcam_cloud.recognition.temporal import LABELS
-from privcam_cloud.recognition.windows import FEATURES, STEPS, window
-from privcam_core.omega import Omega, SubjectPose
+from privcam_cloud.recognition.rules.rule_model import RuleModel
+from privcam_cloud.recognition.rules.rule_settings import DEFAULT
+from privcam_cloud.recognition.subject_history import People, Person
+from privcam_cloud.recognition.temporal.temporal_model import LABELS
+from privcam_cloud.recognition.temporal.windows import FEATURES, STEPS, window
+from privcam_core.types.omega import Omega, SubjectPose
+from privcam_evaluation.recognition.event_matching import FALL_FOR_S
+from privcam_evaluation.recognition.labelled_clips import Clip, faller, seconds_of
 from privcam_training.temporal.labels import Allowed, but, only
-from privcam_training.temporal.simulator import Recording, simulate
+from privcam_training.temporal.simulation.simulator import Recording, simulate
 
 # Of a recording a window is taken this often, in s.
 EVERY_S = 0.2

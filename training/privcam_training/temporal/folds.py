@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from privcam_cli.evaluation.labelled import Clip
-from privcam_training.temporal.fitting import temperature
+from privcam_evaluation.recognition.labelled_clips import Clip
+from privcam_training.temporal.temporal_fitting import temperature
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]

@@ -4,8 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-from privcam_cli.bootstrap.environment import command_line, ros_is_sourced
-from privcam_cli.bootstrap.steps import SetupError, prepare
+from privcam_cli.bootstrap.setup_environment import command_line, ros_is_sourced
+from privcam_cli.bootstrap.setup_steps import SetupError, prepare
 
 USAGE = """usage: ./privcam COMMAND [options]     (./privcam COMMAND --help tells more)
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from privcam_cloud.link.environments import PictureLane
-from privcam_cloud.link.intake import Arrived, Intake
-from privcam_cloud.link.pace import Pace
-from privcam_cloud.link.pictures import Pictures
+from privcam_cloud.link.flow_control import Pace
+from privcam_cloud.link.picture_resolver import PictureLane
+from privcam_cloud.link.picture_store import Pictures
+from privcam_cloud.link.reorder_buffer import Arrived, Intake
 from privcam_cloud.link.session import Take
-from privcam_core.checks import Reason, Rejected, reason_of
-from privcam_core.omega import InvalidOmega, Omega
-from privcam_core.wire import BacklogQuestion, Label, PictureQuestion, Question
+from privcam_core.types.omega import InvalidOmega, Omega
+from privcam_link.validation import Reason, Rejected, reason_of
+from privcam_link.wire import BacklogQuestion, Label, PictureQuestion, Question
 
 # An edge is told this often what is safe, and asked whether there is more where nothing came for so long.
 POLL_S = 1.0

@@ -10,9 +10,9 @@ from typing import Protocol
 import zenoh
 from zenoh.handlers import Callback
 
-from privcam_core import cdr
-from privcam_core.checks import Reason, Rejected
-from privcam_core.wire import (
+from privcam_link import cdr
+from privcam_link.validation import Reason, Rejected
+from privcam_link.wire import (
     ALL_CAMERAS,
     Label,
     Question,
@@ -42,9 +42,9 @@ class Receiver(Protocol):
 class CloudLink:
     """Receives the Ω of cameras and asks their edges questions.
 
-    settings: of the Zenoh session (`privcam_core.wire.listen_settings` and what `privcam_core.access` adds). What does
-    not pass is counted in `rejected`, and the first of each reason is logged as a warning with where it came from.
-    Raises OSError where nothing can listen.
+    settings: of the Zenoh session (`wire.listen_settings` and `access_control` of `privcam_link`).
+    What does not pass is counted in `rejected`, and the first of each reason is logged as a warning with where it came
+    from. Raises OSError where nothing can listen.
     """
 
     def __init__(self, settings: Mapping[str, str], receiver: Receiver) -> None:

@@ -15,15 +15,15 @@ from rclpy.node import Node
 
 from privcam_cloud.link.cameras import HURRY_S, Cameras
 from privcam_cloud.link.session import CloudLink
-from privcam_cloud.nodes.record import KEPT, RECORD
-from privcam_core.link import certificate_warning, cloud_end, days_left
-from privcam_core.omega import Omega
-from privcam_core.refusal_log import RefusalLog
-from privcam_core.wire import DEFAULT_ENDPOINT
-from privcam_ros.convert import stamp_from_msg
+from privcam_cloud.nodes.recording_topics import KEPT, RECORD
+from privcam_core.types.omega import Omega
+from privcam_link.denial_log import RefusalLog
+from privcam_link.session_settings import certificate_warning, cloud_end, days_left
+from privcam_link.wire import DEFAULT_ENDPOINT
+from privcam_ros.conversions import stamp_from_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
-from privcam_ros.repeater import PictureRepeater
+from privcam_ros.picture_repeater import PictureRepeater
 
 # The picture goes to the other cloud nodes when it changed, and this often for those that were restarted.
 REPEAT_S = 4.0

@@ -10,17 +10,17 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import Omega, SceneReport
 
-from privcam_cloud.nodes.messages import report_to_msg
-from privcam_cloud.nodes.record import RECORD
-from privcam_cloud.recognition.base import Recognizer
-from privcam_cloud.recognition.temporal import MODELS
-from privcam_cloud.recognition.vision_language.settings import KINDS, OFF, Settings
-from privcam_cloud.recognition.vision_language.worker import Worker
-from privcam_core import omega as core
-from privcam_core.omega import SyncKey
-from privcam_ros.convert import from_msg
+from privcam_cloud.nodes.recording_topics import RECORD
+from privcam_cloud.nodes.report_messages import report_to_msg
+from privcam_cloud.recognition.temporal.temporal_model import MODELS
+from privcam_core.events.scene_report import Recognizer
+from privcam_core.types import omega as core
+from privcam_core.types.omega import SyncKey
+from privcam_ros.conversions import from_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
+from privcam_vlm.vlm_settings import KINDS, OFF, Settings
+from privcam_vlm.worker import Worker
 
 
 @dataclass(frozen=True)

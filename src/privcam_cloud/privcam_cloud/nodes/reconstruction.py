@@ -10,11 +10,11 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import Omega, Reconstruction, SceneReport
 from sensor_msgs.msg import CompressedImage, Image
 
-from privcam_cloud.nodes.messages import report_from_msg
-from privcam_cloud.reconstruction.generative import GenerativeBackend, Reason
-from privcam_cloud.reconstruction.generative_settings import GenerativeSettings
+from privcam_cloud.nodes.report_messages import report_from_msg
+from privcam_cloud.reconstruction.generative.generative_backend import GenerativeBackend, Reason
+from privcam_cloud.reconstruction.generative.generative_settings import GenerativeSettings
 from privcam_cloud.reconstruction.screen import Screen, Shown
-from privcam_ros.convert import from_msg, key_to_msg, stamp_to_msg
+from privcam_ros.conversions import from_msg, key_to_msg, stamp_to_msg
 from privcam_ros.node import STREAM, PrivcamNode, StartError, run
 from privcam_ros.parameters import param
 
@@ -84,7 +84,7 @@ class ReconstructionNode(PrivcamNode[Parameters]):
         except ValueError as error:
             raise StartError(f"backend generative: {error}") from error
         # Here and not above: the contour alone needs none of the detectors, and starts sooner without their library.
-        from privcam_cloud.reconstruction.studio import backend_of
+        from privcam_cloud.reconstruction.generative.generation_pipeline import backend_of
 
         return backend_of(settings)
 

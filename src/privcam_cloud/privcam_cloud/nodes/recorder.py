@@ -13,12 +13,12 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import Omega, SceneReport, SyncKey
 from sensor_msgs.msg import CompressedImage
 
-from privcam_cloud.evidence.continuity import Continuity
-from privcam_cloud.evidence.newest import newest_stamp
-from privcam_cloud.evidence.recorder import BagRecorder, RecordingStopped
-from privcam_cloud.nodes.record import KEPT, RECORD
-from privcam_core import cdr
-from privcam_ros.convert import stamp_from_msg, stamp_to_msg
+from privcam_cloud.nodes.recording_topics import KEPT, RECORD
+from privcam_cloud.recording.bag_recorder import BagRecorder, RecordingStopped
+from privcam_cloud.recording.gap_filter import Continuity
+from privcam_cloud.recording.newest_stamp import newest_stamp
+from privcam_link import cdr
+from privcam_ros.conversions import stamp_from_msg, stamp_to_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
 

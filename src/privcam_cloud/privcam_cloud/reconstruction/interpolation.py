@@ -9,8 +9,8 @@ from statistics import median_low
 
 import numpy as np
 
-from privcam_core.omega import HeadOrientation, SubjectPose
-from privcam_core.skeleton import SEEN
+from privcam_core.types.omega import HeadOrientation, SubjectPose
+from privcam_core.types.skeleton import SEEN
 
 # Until two frames have come, this is taken as the time between frames: a camera at 10 frames/s.
 _FIRST_INTERVAL_NS = 100_000_000

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from privcam_cloud.recognition.base import Behavior, Phase
-from privcam_core.images import BgrArray, BoolArray
-from privcam_core.omega import SubjectPose, SyncKey
+from privcam_core.events.scene_report import Behavior, Phase
+from privcam_core.images.environment import BgrArray, BoolArray
+from privcam_core.types.omega import SubjectPose, SyncKey
 
 # Behaviours that a person has to look at.
 ALARMS = ("fall", "pushing_fighting")

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from privcam_cloud.reconstruction.captions import Status, draw_captions, with_status
-from privcam_cloud.reconstruction.generative import GenerativeBackend, Picture, Reason
-from privcam_cloud.reconstruction.player import Player, captions_of
+from privcam_cloud.reconstruction.caption_layout import Status, draw_captions, with_status
+from privcam_cloud.reconstruction.generative.generative_backend import GenerativeBackend, Picture, Reason
+from privcam_cloud.reconstruction.playout_buffer import Player, captions_of
 from privcam_cloud.reconstruction.scene import Scene
-from privcam_core.contour import hatch
-from privcam_core.images import BgrArray
-from privcam_core.omega import SyncKey
+from privcam_core.drawing.contour import hatch
+from privcam_core.images.environment import BgrArray
+from privcam_core.types.omega import SyncKey
 
 
 @dataclass(frozen=True, eq=False)

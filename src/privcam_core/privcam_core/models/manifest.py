@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from privcam_core.models.errors import ModelError
-from privcam_core.models.picture import PictureFormat
+from privcam_core.models.input_format import PictureFormat
 
 MANIFEST = "models.yaml"
 CACHE_VARIABLE = "PRIVCAM_MODELS"

@@ -101,7 +101,7 @@ def load_reference(name: str) -> dict[str, Array]:
     """Return the recorded samples of a model's outputs by name. Raises ModelError where there are none."""
     path = _FOLDER / f"{name}.npz"
     if not path.is_file():
-        raise ModelError(f"model {name}: has no reference {path}. Run: python3 -m privcam_core.models.make_reference")
+        raise ModelError(f"model {name}: has no reference {path}. Run: python3 -m make_model_reference")
     with np.load(path) as stored:
         return dict(stored)
 

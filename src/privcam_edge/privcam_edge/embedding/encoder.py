@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.images import require_bgr8
-from privcam_core.models.shipped import described, session
-from privcam_core.omega import Embedding
+from privcam_core.images.environment import require_bgr8
+from privcam_core.models.own_networks import described, session
+from privcam_core.types.omega import Embedding
 from privcam_edge.embedding.quantizer import NoisyQuantizer
 
 Image = npt.NDArray[np.uint8]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.omega import SyncKey
+from privcam_core.types.omega import SyncKey
 from privcam_edge.frames import guard
 from privcam_edge.frames.ring import FrameRing, FrameSlot, prefix, wipe_leftovers
 from privcam_edge.frames.source import Backoff, SourceEnded, Spec, VideoSource

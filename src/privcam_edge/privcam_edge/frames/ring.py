@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.images import require_bgr8
+from privcam_core.images.environment import require_bgr8
 from privcam_edge.frames import guard
 
 Image = npt.NDArray[np.uint8]

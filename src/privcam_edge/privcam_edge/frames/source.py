@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.images import require_bgr8
+from privcam_core.images.environment import require_bgr8
 
 Image = npt.NDArray[np.uint8]
 

@@ -2,7 +2,7 @@
 
 It sees bytes of Ω and nothing else; no frame, detector or track can be reached from here. What it lets through is made
 anew from checked values: the picture is unpacked to pixels and packed again, so that nothing but pixels survives, and
-numbers keep no more digits than are used (`privcam_core.canonical`).
+numbers keep no more digits than are used (`privcam_link.canonical_form`).
 """
 
 import time
@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from privcam_core import cdr
-from privcam_core.canonical import canonical
-from privcam_core.checks import (
+from privcam_core.images.environment import encode_environment
+from privcam_core.types.omega import CAMERA_ID, Embedding, Environment, InvalidOmega, Omega, SyncKey
+from privcam_link import cdr
+from privcam_link.canonical_form import canonical
+from privcam_link.validation import (
     Reason,
     Rejected,
     follows,
@@ -22,8 +24,6 @@ from privcam_core.checks import (
     require_happened,
     require_publishable,
 )
-from privcam_core.images import encode_environment
-from privcam_core.omega import CAMERA_ID, Embedding, Environment, InvalidOmega, Omega, SyncKey
 
 # An Ω may still name the picture before the newest; more than a few are never in use at once.
 KNOWN_PICTURES = 4

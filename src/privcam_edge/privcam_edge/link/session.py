@@ -11,13 +11,13 @@ from types import TracebackType
 
 import zenoh
 
-from privcam_core import cdr
-from privcam_core.checks import Reason, Rejected
-from privcam_core.omega import Omega
-from privcam_core.wire import BacklogQuestion, Label, PictureQuestion, Question, key_expression, question_of
-from privcam_edge.link.pictures import PictureSchedule
-from privcam_edge.link.queue import OmegaQueue
-from privcam_edge.link.sending import Sending
+from privcam_core.types.omega import Omega
+from privcam_edge.link.omega_queue import OmegaQueue
+from privcam_edge.link.packetizer import Sending
+from privcam_edge.link.picture_schedule import PictureSchedule
+from privcam_link import cdr
+from privcam_link.validation import Reason, Rejected
+from privcam_link.wire import BacklogQuestion, Label, PictureQuestion, Question, key_expression, question_of
 
 _log = logging.getLogger(__name__)
 
@@ -35,9 +35,9 @@ LIVE, LATER = zenoh.Priority.REAL_TIME, zenoh.Priority.BACKGROUND
 class EdgeLink:
     """Sends the Ω of one camera, and keeps them until the cloud has them. `send` never waits for the network.
 
-    settings: of the Zenoh session (`privcam_core.wire.connect_settings` and what `privcam_core.access` adds). queue,
-    pictures: of this camera. Questions that are refused are counted in `refused`. Everything given to `send` must have
-    passed the gate.
+    settings: of the Zenoh session (`wire.connect_settings` and `access_control` of `privcam_link`).
+    queue, pictures: of this camera. Questions that are refused are counted in `refused`. Everything given to `send`
+    must have passed the gate.
     """
 
     def __init__(

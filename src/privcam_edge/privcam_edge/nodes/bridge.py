@@ -8,18 +8,18 @@ import zenoh
 from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import Omega
 
-from privcam_core.checks import Rejected
-from privcam_core.link import camera_end, certificate_warning, days_left
-from privcam_core.refusal_log import RefusalLog
-from privcam_core.state import state_folder
-from privcam_core.wire import DEFAULT_ENDPOINT
+from privcam_core.storage import state_folder
 from privcam_edge.link.gate import Gate
-from privcam_edge.link.pictures import PictureSchedule
-from privcam_edge.link.queue import OmegaQueue, queue_folder
+from privcam_edge.link.omega_queue import OmegaQueue, queue_folder
+from privcam_edge.link.picture_schedule import PictureSchedule
 from privcam_edge.link.session import EdgeLink
+from privcam_link.denial_log import RefusalLog
+from privcam_link.session_settings import camera_end, certificate_warning, days_left
+from privcam_link.validation import Rejected
+from privcam_link.wire import DEFAULT_ENDPOINT
 from privcam_ros.node import FINISHED, STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
-from privcam_ros.repeater import PictureRepeater
+from privcam_ros.picture_repeater import PictureRepeater
 
 # For stock bridges, which cannot ask for a picture.
 REPEAT_S = 10.0

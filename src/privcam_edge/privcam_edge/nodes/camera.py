@@ -14,13 +14,13 @@ from privcam_msgs.msg import SyncKey as SyncKeyMsg
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 
-from privcam_core.images import require_bgr8
-from privcam_core.omega import SyncKey
+from privcam_core.images.environment import require_bgr8
+from privcam_core.types.omega import SyncKey
 from privcam_edge.frames.feed import Credit, Feed, FrameStore
 from privcam_edge.frames.ring import FrameSlot
 from privcam_edge.frames.source import parse
-from privcam_edge.nodes.base import slot_to_msg
-from privcam_ros.convert import key_to_msg
+from privcam_edge.nodes.frame_node import slot_to_msg
+from privcam_ros.conversions import key_to_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
 

@@ -8,10 +8,10 @@ from privcam_msgs.msg import Environment, ProxyFrame, SubjectPoseArray
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
 
-from privcam_core.omega import SyncKey
+from privcam_core.types.omega import SyncKey
 from privcam_edge.composition import Composer, UnknownEnvironment
 from privcam_edge.nodes.markers import markers
-from privcam_ros.convert import from_msg, key_to_msg
+from privcam_ros.conversions import from_msg, key_to_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from privcam_msgs.msg import DetectionArray
 
-from privcam_core.finding.detector import Detector
-from privcam_core.omega import SyncKey
-from privcam_edge.nodes.base import FrameNode
-from privcam_ros.convert import to_msg
+from privcam_core.detection.person_detector import Detector
+from privcam_core.types.omega import SyncKey
+from privcam_edge.nodes.frame_node import FrameNode
+from privcam_ros.conversions import to_msg
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
 

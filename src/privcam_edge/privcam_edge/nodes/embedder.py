@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from cv_bridge import CvBridge
 from privcam_msgs.msg import Embedding, ProxyFrame
 
-from privcam_core.omega import SyncKey
+from privcam_core.types.omega import SyncKey
 from privcam_edge.embedding.encoder import BottleneckEncoder
-from privcam_ros.convert import to_msg
+from privcam_ros.conversions import to_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
 

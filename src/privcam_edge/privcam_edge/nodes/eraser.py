@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from privcam_msgs.msg import DetectionArray, Environment, PrivacyReport, SubjectPoseArray, TrackArray
 
-from privcam_core.omega import SyncKey
-from privcam_core.state import plates_folder, state_folder
-from privcam_edge.nodes.base import FrameNode
-from privcam_edge.privacy.commissioned import CommissionedPlate
-from privcam_edge.privacy.eraser import Eraser
-from privcam_edge.privacy.memory import PlateMemory
-from privcam_edge.privacy.pose_anonymizer import PoseSettings
-from privcam_ros.convert import from_msg, poses_to_msg, to_msg
+from privcam_core.storage import plates_folder, state_folder
+from privcam_core.types.omega import SyncKey
+from privcam_edge.nodes.frame_node import FrameNode
+from privcam_privacy.eraser import Eraser
+from privcam_privacy.plates.approved import CommissionedPlate
+from privcam_privacy.poses.anonymizer import PoseSettings
+from privcam_privacy.state.background_state import PlateMemory
+from privcam_ros.conversions import from_msg, poses_to_msg, to_msg
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
 

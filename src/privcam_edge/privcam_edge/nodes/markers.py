@@ -6,9 +6,9 @@ from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
-from privcam_core.omega import SubjectPose, SyncKey
-from privcam_core.palette import color
-from privcam_core.skeleton import LIMBS, TORSO, seen
+from privcam_core.drawing.palette import color
+from privcam_core.types.omega import SubjectPose, SyncKey
+from privcam_core.types.skeleton import LIMBS, TORSO, seen
 
 # One picture px is shown as this many metres: a person of 200 px stands 2 m high.
 METRES_PER_PX = 0.01

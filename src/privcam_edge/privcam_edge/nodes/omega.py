@@ -7,9 +7,9 @@ from privcam_msgs.msg import Embedding, Environment, PrivacyReport, SubjectPoseA
 from privcam_msgs.msg import Omega as OmegaMsg
 from privcam_msgs.msg import SyncKey as SyncKeyMsg
 
-from privcam_core.omega import Omega, SyncKey
+from privcam_core.types.omega import Omega, SyncKey
 from privcam_edge.composition import PictureKeeper
-from privcam_ros.convert import from_msg, key_to_msg, to_msg
+from privcam_ros.conversions import from_msg, key_to_msg, to_msg
 from privcam_ros.node import FINISHED, JOIN_TIMEOUT_S, STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
 

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from privcam_msgs.msg import SubjectPoseArray, TrackArray
 
-from privcam_core.omega import SyncKey
-from privcam_edge.nodes.base import FrameNode
-from privcam_edge.perception.subjects import SubjectPoser
-from privcam_ros.convert import from_msg, poses_to_msg
+from privcam_core.types.omega import SyncKey
+from privcam_edge.nodes.frame_node import FrameNode
+from privcam_edge.perception.subject_poser import SubjectPoser
+from privcam_ros.conversions import from_msg, poses_to_msg
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
 

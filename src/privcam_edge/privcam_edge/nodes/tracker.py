@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from privcam_msgs.msg import DetectionArray, TrackArray
 
-from privcam_core.omega import SyncKey
-from privcam_edge.nodes.base import FrameNode
-from privcam_edge.tracking.follower import Follower
-from privcam_ros.convert import from_msg, tracks_to_msg
+from privcam_core.types.omega import SyncKey
+from privcam_edge.nodes.frame_node import FrameNode
+from privcam_edge.tracking.person_tracker import Follower
+from privcam_ros.conversions import from_msg, tracks_to_msg
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
 

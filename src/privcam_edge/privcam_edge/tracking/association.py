@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.boxes import iou
-from privcam_core.perception import TrackState
+from privcam_core.types.boxes import iou
+from privcam_core.types.perception import TrackState
 from privcam_edge.tracking import kalman, matching
+from privcam_edge.tracking.active_track import FloatArray, Live, seen_boxes, states
 from privcam_edge.tracking.clutter import Clutter
-from privcam_edge.tracking.crowding import part_of_each_other
 from privcam_edge.tracking.gallery import Descriptor
-from privcam_edge.tracking.live import FloatArray, Live, seen_boxes, states
+from privcam_edge.tracking.occlusion import part_of_each_other
 
 _NS_PER_S = 1e9
 # A detection is where a track was expected if their IoU is at least this. Lower values let a long-lost track take over

@@ -4,8 +4,8 @@ Kept from the paper: the Kalman filter and its Mahalanobis gate, the matching ca
 to a gallery of appearances, IoU as second stage for young and just seen tracks, and the life of a track. Changed:
 - Time is seconds between the stamps of κ, never a count of frames, so 5 and 30 frames/s and skipped frames are alike.
 - A third stage, from ByteTrack (Zhang et al. 2022), lets a box that scores too low to be believed alone go on with a
-  track that was just seen. In `privcam_cli.evaluation.tracking` HOTA and IDF1 are lower without it at 10 and 30
-  frames/s; at 6 it makes no clear difference.
+  track that was just seen. In `privcam_evaluation.tracking.tracking_eval` HOTA and IDF1 are lower without it at 10 and
+  30 frames/s; at 6 it makes no clear difference.
 - A fourth stage lets somebody who is known go on with a faint box, as people on the floor have: where they can be, that
   looks like them, and is of nothing that was found there before they came (`clutter.py`).
 - The camera stands still, so how well the boxes fit counts beside the looks (the paper's λ is 0, for moving cameras),
@@ -17,14 +17,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from privcam_core.boxes import intersections
-from privcam_core.perception import Detections, Track, TrackState
+from privcam_core.types.boxes import intersections
+from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_edge.tracking import kalman
+from privcam_edge.tracking.active_track import FloatArray, Live, as_box, seen_boxes, states, store
 from privcam_edge.tracking.association import Association
 from privcam_edge.tracking.clutter import Clutter
-from privcam_edge.tracking.crowding import alone
 from privcam_edge.tracking.gallery import Descriptor
-from privcam_edge.tracking.live import FloatArray, Live, as_box, seen_boxes, states, store
+from privcam_edge.tracking.occlusion import alone
 
 _NS_PER_S = 1e9
 # While nobody sees the person, walking goes on, but growing and falling is not extrapolated for longer than this.

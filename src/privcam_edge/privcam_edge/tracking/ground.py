@@ -2,7 +2,7 @@
 
 import math
 
-from privcam_core.perception import Box
+from privcam_core.types.perception import Box
 
 # A box that is shorter than this share of its person is bent, or its feet are hidden.
 _SHORT = 0.85

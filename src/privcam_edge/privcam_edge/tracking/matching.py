@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from privcam_edge.tracking.hungarian import linear_sum_assignment
+from privcam_edge.tracking.linear_assignment import linear_sum_assignment
 
 FloatArray = npt.NDArray[np.floating]
 

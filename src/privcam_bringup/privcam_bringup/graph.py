@@ -1,0 +1,82 @@
+"""Starting the real graph from a launch file, watching it, and ending it."""
+
+import os
+import tempfile
+import threading
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+
+from privcam_bringup.launching import Runner, graph_environment, parse, shared_memory_warning
+from privcam_bringup.launching.resources import resource
+
+# Until all nodes of a graph run: models are loaded by several of them at once.
+START_TIMEOUT_S = 60.0
+
+
+def free_domain() -> int:
+    """Return a ROS domain of this process's own, so that two graphs on one machine do not hear each other."""
+    return 1 + os.getpid() % 100
+
+
+def free_endpoint() -> str:
+    """Return a loopback endpoint of this process's own."""
+    return f"tcp/127.0.0.1:{20000 + os.getpid() % 20000}"
+
+
+class Graph(AbstractContextManager["Graph"]):
+    """The processes of one launch file, run in the background; their output goes to a log file.
+
+    launch: name of one of our launch files (edge, cloud, demo, replay). arguments: values of its args. `state` is the
+    folder in which the processes keep what outlives them.
+    """
+
+    def __init__(self, launch: str, arguments: Mapping[str, str], *, log: Path, domain_id: int) -> None:
+        processes = parse(resource(f"launch/{launch}.launch.xml"), arguments)
+        # A measurement starts from nothing, and leaves the memory of the user's own cameras alone.
+        self._state = tempfile.TemporaryDirectory(prefix="privcam_state_")
+        self.state = Path(self._state.name)
+        self.environment = {**graph_environment(domain_id), "PRIVCAM_STATE": self._state.name}
+        self.warning = shared_memory_warning(len(processes))
+        self.exit_code: int | None = None
+        self.log = log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._out = log.open("w", encoding="utf-8")
+        self._runner = Runner(processes, environment=self.environment, out=self._out)
+        self._thread = threading.Thread(target=self._run, name="launch")
+
+    def _run(self) -> None:
+        self.exit_code = self._runner.run()
+
+    def __enter__(self) -> "Graph":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether any process is left."""
+        return self._thread.is_alive()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for the end of all processes; return whether it came."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def stop(self) -> None:
+        """End all processes."""
+        self._runner.stop()
+        self._thread.join()
+        self._out.close()
+        self._state.cleanup()
+
+    def errors(self, most: int = 12) -> str:
+        """Return the lines of the log that tell of errors, the newest last."""
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        telling = [line for line in lines if "error" in line.lower() or "privcam:" in line or "Error" in line]
+        return "\n".join((telling or lines)[-most:])

@@ -1,0 +1,126 @@
+"""What the demo, the survey and the bench see of a running graph: from the outside, as any other ROS 2 node."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from privcam_msgs.msg import Behavior, Omega, Reconstruction, SceneReport, SubjectPose
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+
+from privcam_bringup.graph_listener import Listener
+
+LOOK_AGAIN_S = 0.5
+
+
+@dataclass
+class FrameFacts:
+    """What one Ω told, as it arrived in the cloud."""
+
+    frame_id: int
+    stamp_s: float
+    arrived_s: float
+    people: int
+    validity: float
+    withheld_area: float
+    person_area: float
+    picture: bool  # whether the PNG came with it
+    readable: float  # how much a person sees in it: subjects by height, sureness and confirmed surroundings
+    pixels: int = 0  # of the picture
+
+
+@dataclass
+class Observations:
+    """Everything an observer collected."""
+
+    frames: list[FrameFacts] = field(default_factory=list)
+    events: dict[int, Behavior] = field(default_factory=dict)
+    subjects: set[int] = field(default_factory=set)
+    # node name -> (arrival, values) of every diagnostics report
+    diagnostics: dict[str, list[tuple[float, dict[str, str]]]] = field(default_factory=lambda: defaultdict(list))
+    contour_pictures: int = 0
+    # (frame_id, PNG) of every environment picture that came
+    environments: list[tuple[int, bytes]] = field(default_factory=list)
+
+    def latest(self, node: str, name: str, default: float = 0.0) -> float:
+        """Return the newest value that a node reported in its diagnostics."""
+        for _, values in reversed(self.diagnostics.get(node, [])):
+            if name in values:
+                return float(values[name])
+        return default
+
+
+def _presence(pose: SubjectPose) -> float:
+    """How well a subject can be seen: its height in px, weighted by how sure its keypoints are."""
+    return float(pose.box[3] - pose.box[1]) * sum(point.rho for point in pose.keypoints) / len(pose.keypoints)
+
+
+class Observer(Listener):
+    """Subscribes to the cloud side of one camera and to the diagnostics.
+
+    on_contour: called with every picture (Reconstruction), from the thread of the listener.
+    """
+
+    def __init__(
+        self, camera_id: str, domain_id: int, on_contour: Callable[[Reconstruction], None] | None = None
+    ) -> None:
+        super().__init__("privcam_observer", domain_id)
+        self.seen = Observations()
+        self._on_contour = on_contour
+        many = QoSProfile(depth=64, reliability=QoSReliabilityPolicy.RELIABLE)
+        cloud = f"/{camera_id}/cloud"
+        self.node.create_subscription(Omega, f"{cloud}/omega", self._take_omega, many)
+        self.node.create_subscription(SceneReport, f"{cloud}/report", self._take_report, many)
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._take_diagnostics, many)
+        if on_contour is not None:
+            self.node.create_subscription(Reconstruction, f"{cloud}/contour", self._take_contour, many)
+
+    def wait_for(self, condition: Callable[[Observations], bool], timeout_s: float) -> bool:
+        """Wait until the observations satisfy `condition`; return whether they did in time."""
+        end = time.monotonic() + timeout_s
+        with self._changed:
+            while not (self._error or condition(self.seen)):
+                if time.monotonic() >= end:
+                    return False
+                # A condition may also ask whether the graph still runs, and its end is no observation.
+                self._changed.wait(LOOK_AGAIN_S)
+        return True
+
+    def _take_omega(self, omega: Omega) -> None:
+        key = omega.key
+        self.seen.frames.append(
+            FrameFacts(
+                frame_id=key.frame_id,
+                stamp_s=key.stamp.sec + key.stamp.nanosec / 1e9,
+                arrived_s=time.time(),
+                people=len(omega.poses.poses),
+                validity=omega.environment.validity,
+                withheld_area=omega.privacy.withheld_area,
+                person_area=omega.privacy.person_area,
+                picture=len(omega.environment.png.data) > 0,
+                pixels=omega.environment.height * omega.environment.width,
+                readable=omega.environment.validity * sum(map(_presence, omega.poses.poses)),
+            )
+        )
+        if omega.environment.png.data:
+            self.seen.environments.append((key.frame_id, bytes(omega.environment.png.data)))
+        self.seen.subjects.update(pose.subject_id for pose in omega.poses.poses)
+        self._notify()
+
+    def _take_report(self, report: SceneReport) -> None:
+        self.seen.events.update({behavior.event_id: behavior for behavior in report.behaviors})
+
+    def _take_contour(self, reconstruction: Reconstruction) -> None:
+        self.seen.contour_pictures += 1
+        if self._on_contour is not None:
+            self._on_contour(reconstruction)
+
+    def _take_diagnostics(self, message: DiagnosticArray) -> None:
+        now = time.time()
+        for status in message.status:
+            values: dict[str, Any] = {item.key: item.value for item in status.values}
+            values["message"] = status.message
+            self.seen.diagnostics[status.name].append((now, values))
+        self._notify()

@@ -1,0 +1,1 @@
+"""Commands that fit on a page."""

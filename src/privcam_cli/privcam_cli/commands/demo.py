@@ -1,0 +1,130 @@
+"""`./privcam demo`: the whole way once, on real video, with real processes and a real link."""
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+from cv_bridge import CvBridge
+from privcam_msgs.msg import Reconstruction
+
+from privcam_bringup.graph import START_TIMEOUT_S, Graph, free_domain, free_endpoint
+from privcam_bringup.graph_observer import Observations, Observer
+from privcam_cloud.reconstruction.video_writer import VideoWriter
+from privcam_evaluation import run_summary
+from privcam_evaluation.demo_clip import ClipError, demo_clip
+from privcam_evaluation.still_picture import Album, environment_at, raw_frame, side_by_side
+
+CAMERA_ID = "demo"
+DISPLAY_RATE_HZ = 12.5
+PROGRESS_EVERY_S = 2.0
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the demo; return the exit code."""
+    parser = argparse.ArgumentParser(prog="privcam demo", description=__doc__)
+    parser.add_argument(
+        "--source", help="video file, rtsp:// or http:// URL, or camera index (default: fetches a clip)"
+    )
+    parser.add_argument("--seconds", type=float, default=40.0, help="how long to run, in s (default 40)")
+    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for the results (default out/demo)")
+    parser.add_argument("--composed", action="store_true", help="one process per side instead of one per node")
+    parser.add_argument("--show-raw", action="store_true", help="put the raw frame into the still, on the left")
+    options = parser.parse_args(argv)
+    if options.seconds <= 0:
+        parser.error(f"--seconds {options.seconds:g}: needs to be above 0")
+    try:
+        source = options.source or str(demo_clip(_say))
+    except ClipError as error:
+        _say(str(error))
+        return 1
+    if Path(source).exists():
+        source = str(Path(source).absolute())
+    return run(source, options.seconds, options.out.absolute(), composed=options.composed, show_raw=options.show_raw)
+
+
+def run(source: str, seconds: float, out: Path, *, composed: bool, show_raw: bool) -> int:
+    """Run edge and cloud on `source` for at most `seconds`, watch them, and leave the results in `out`."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    arguments = {
+        "camera_id": CAMERA_ID,
+        "source": source,
+        "endpoint": free_endpoint(),
+        "composed": str(composed).lower(),
+        "record": str(out / "bag"),
+    }
+    bridge, album = CvBridge(), Album()
+    domain = free_domain()
+    graph = Graph("demo", arguments, log=out / "graph.log", domain_id=domain)
+    if graph.warning:
+        _say(graph.warning)
+    os.environ.update(graph.environment)
+    with VideoWriter(out / "contour.mp4", DISPLAY_RATE_HZ) as video:
+
+        def take(reconstruction: Reconstruction) -> None:
+            picture = bridge.imgmsg_to_cv2(reconstruction.image, "bgr8")
+            shown_s = reconstruction.shown.sec + reconstruction.shown.nanosec / 1e9
+            album.offer(shown_s, picture)
+            # By the camera's clock: a busy machine shows fewer pictures, and the video must not run faster for it.
+            video.write(picture, shown_s - album.pictures[0][0])
+
+        with Observer(CAMERA_ID, domain, take) as observer, graph:
+            _say(f"starting edge and cloud on {source}")
+            observer.wait_for(lambda seen: _complete(seen, album) or not graph.running, START_TIMEOUT_S)
+            if _complete(observer.seen, album):
+                _watch(observer, graph, seconds)
+    seen = observer.seen
+    if not _complete(seen, album):
+        came = f"{len(seen.frames)} Ω, {len(seen.environments)} environments and {len(album.pictures)} contour pictures"
+        _say(f"from {source} came {came}; from {graph.log}:\n{graph.errors()}")
+        return 1
+    take_out_bag(out / "bag", out / "omega.mcap")
+    facts, picture = album.best(seen)
+    left, title = environment_at(seen, facts.frame_id), "environment: what was proven to be background"
+    if show_raw and Path(source).is_file():
+        left, title = raw_frame(Path(source), facts.frame_id), "raw frame (only because of --show-raw)"
+    cv2.imwrite(str(out / "still.png"), side_by_side(left, title, picture, "what the cloud shows: dynamic contour"))
+    figures = run_summary.summarize(seen, CAMERA_ID)
+    notes = (
+        f"Source: {Path(source).name}. Figures by `./privcam demo`; `still.png`, `contour.mp4`, `omega.mcap` beside."
+    )
+    run_summary.write(figures, "privcam demo", out, notes)
+    _say(f"{figures['frames']} frames, {figures['frames_per_s']} per s, events: {figures['events'] or 'none'}")
+    _say(f"results: {out}/run_summary.md, still.png, contour.mp4, omega.mcap")
+    if graph.exit_code:
+        _say(f"the graph ended with an error; from {graph.log}:\n{graph.errors()}")
+        return 1
+    return 0
+
+
+def take_out_bag(folder: Path, target: Path) -> None:
+    """Move the one MCAP file of a bag to `target`: it stands alone, the rest of the folder only repeats its index."""
+    files = sorted(folder.glob("*.mcap"))
+    if files:
+        files[0].replace(target)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _complete(seen: Observations, album: Album) -> bool:
+    """Whether something of everything that the results need has come."""
+    return bool(seen.frames and seen.environments and album.pictures)
+
+
+def _watch(observer: Observer, graph: Graph, seconds: float) -> None:
+    started = time.monotonic()
+    while (left := seconds - (time.monotonic() - started)) > 0 and graph.running:
+        graph.wait(min(left, PROGRESS_EVERY_S))
+        last = observer.seen.frames[-1]
+        _say(
+            f"{time.monotonic() - started:4.0f} s  {len(observer.seen.frames)} frames  {last.people} people  "
+            f"{last.validity:4.0%} of the picture confirmed  {len(observer.seen.events)} events"
+        )
+
+
+def _say(text: str) -> None:
+    print(f"[demo] {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,232 @@
+"""`./privcam commission`: take a picture of the empty room, let a person approve it, store it for mode `locked`.
+
+Exit code: 0 approved and stored, 1 not (rejected, or waiting for --approve), 2 wrong use.
+"""
+
+import argparse
+import os
+import re
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from privcam_cli.commission.commission_recording import record
+from privcam_cli.commission.commission_sheet import draw, explain
+from privcam_core.detection.inspection import EgressInspector
+from privcam_core.images.environment import decode_environment
+from privcam_core.models import ModelError
+from privcam_core.storage import plates_folder, write_private
+from privcam_core.types.omega import CAMERA_ID
+from privcam_core.types.perception import Box
+from privcam_edge.frames.source import SourceError, SourceLost, parse
+from privcam_privacy.plates.approved import CommissionedPlate
+from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
+from privcam_privacy.plates.pending import Candidate
+from privcam_privacy.plates.plate_records import PlateRejected
+
+APPROVED, NOT_APPROVED = 0, 1
+SHEET = "plate.png"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the operator said. shown: regions that are nobody. blank: regions that are to stay blank."""
+
+    approved: bool
+    shown: frozenset[int] = frozenset()
+    blank: frozenset[int] = frozenset()
+
+
+def read_answer(text: str) -> Answer | None:
+    """Read `r`, `a`, or `a 1,-3`: region 1 is nobody and is shown, region 3 stays blank. None: not understood."""
+    text = text.strip().lower()
+    if text in ("r", "reject"):
+        return Answer(False)
+    found = re.fullmatch(r"a(?:pprove)?((?:[\s,]+-?\d{1,3})*)", text)
+    if found is None:
+        return None
+    numbers = [int(number) for number in re.findall(r"-?\d+", found[1])]
+    return Answer(True, frozenset(n for n in numbers if n > 0), frozenset(-n for n in numbers if n < 0))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if not CAMERA_ID.fullmatch(options.camera_id):
+        parser.error(f"--camera-id {options.camera_id!r}: is not 1 to 64 of a-z, 0-9 and _")
+    if not options.operator:
+        parser.error("--operator: say who approves the plate; the name is stored with it")
+    if (options.source is None) == (options.approve is None):
+        parser.error("give either --source SOURCE to make a plate, or --approve DIGEST to approve the last one")
+    if options.approve and options.approve_region:
+        parser.error("--approve-region: goes with --source: the room is recorded again with these regions in it")
+    if options.source is not None and options.blank_region:
+        parser.error("--blank-region: goes with --approve DIGEST")
+    if not options.seconds > 0 or options.delay < 0:
+        parser.error("--seconds has to be above 0 and --delay not below")
+    try:
+        folder = plates_folder()
+        if options.approve:
+            return _approve_stored(folder, options)
+        return _commission(folder, options)
+    except (PlateRejected, SourceError, SourceLost, ModelError, ValueError, OSError) as error:
+        _say(str(error))
+    except KeyboardInterrupt:
+        _say("interrupted; nothing was stored")
+    return NOT_APPROVED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="privcam commission", description="Take a picture of the empty room and approve it for mode `locked`."
+    )
+    parser.add_argument("--camera-id", required=True, help="which camera, as in the launch files")
+    parser.add_argument("--source", help="camera index or /dev/videoN, rtsp:// or http:// URL, or a video file")
+    parser.add_argument("--seconds", type=float, default=20.0, help="longest time to watch the room (default 20)")
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds in which to leave the room first")
+    parser.add_argument("--out", type=Path, help="folder for the sheet (default out/commission/CAMERA_ID)")
+    parser.add_argument(
+        "--operator",
+        default=os.environ.get("USER") or os.environ.get("LOGNAME"),
+        help="name of who approves (default: the user)",
+    )
+    parser.add_argument("--approve", metavar="DIGEST", help="approve the plate of the last run, with this digest")
+    parser.add_argument(
+        "--approve-region",
+        type=int,
+        action="append",
+        default=[],
+        metavar="N",
+        help="region N of the last plate is a thing and no person: record again and show it (can be repeated)",
+    )
+    parser.add_argument(
+        "--blank-region",
+        type=int,
+        action="append",
+        default=[],
+        metavar="N",
+        help="with --approve: region N, where a person was followed, is to stay blank (can be repeated)",
+    )
+    return parser
+
+
+def _commission(folder: Path, options: argparse.Namespace) -> int:
+    declared = _declared(folder, options.camera_id, options.approve_region)
+    sheet = (options.out or Path("out/commission") / options.camera_id).absolute() / SHEET
+    inspector = EgressInspector()
+
+    def inspect(picture: npt.NDArray[np.uint8], validity: npt.NDArray[np.bool_]) -> list[Box]:
+        return [finding.box for finding in inspector.look(picture, validity)]
+
+    commissioning = Commissioning(options.camera_id, CommissionSettings(seconds=options.seconds), declared)
+    _say("watching the room; nobody may be in it")
+    record(parse(options.source), commissioning, options.delay, _say)
+    candidate = commissioning.candidate(inspect, time.time_ns())
+    _show(candidate, sheet)
+    if not sys.stdin.isatty():
+        candidate.save(folder)
+        _say_how_to_approve(candidate)
+        return NOT_APPROVED
+    return _ask(commissioning, candidate, sheet, folder, options.operator)
+
+
+def _declared(folder: Path, camera_id: str, numbers: Sequence[int]) -> npt.NDArray[np.bool_] | None:
+    """Return where the regions `numbers` of the last candidate are. What was declared for that one stays declared."""
+    if not numbers:
+        return None
+    last = Candidate.load(folder, camera_id)
+    known = {region.number for region in last.regions}
+    if not set(numbers) <= known:
+        there = ", ".join(map(str, sorted(known))) or "none"
+        raise ValueError(f"--approve-region: the last plate of {camera_id} has the regions {there}")
+    before = {region.number for region in last.regions if region.decision == "shown"}
+    return np.isin(last.labels, sorted(before | set(numbers)))
+
+
+def _show(candidate: Candidate, sheet: Path) -> None:
+    sheet.parent.mkdir(parents=True, exist_ok=True)
+    write_private(sheet, bytes(cv2.imencode(".png", draw(candidate))[1]))
+    _, validity = decode_environment(candidate.png)
+    print(f"\nThe plate of camera {candidate.camera_id}, {validity.mean():.1%} of the picture:\n  {sheet}\n")
+    for region in candidate.regions:
+        print(f"  {region.number:2d}  {explain(region)}")
+    if not candidate.regions:
+        print("  No region looks doubtful. Look at the picture all the same.")
+    print(f"\ndigest {candidate.digest}", flush=True)
+
+
+def _say_how_to_approve(candidate: Candidate) -> None:
+    undecided = [str(region.number) for region in candidate.undecided()]
+    base = f"./privcam commission --camera-id {candidate.camera_id}"
+    print("Not approved yet. Look at the picture. If a person is in it, empty the room and record again.")
+    if undecided:
+        print(f"Somebody was followed in region {', '.join(undecided)}. If that was a person, record again.")
+    hidden = [region.number for region in candidate.regions if not region.shown]
+    if hidden:
+        print(f"To show a region in which there is no person:  {base} --source SOURCE --approve-region {hidden[0]}")
+    blank = "".join(f" --blank-region {number}" for number in undecided)
+    print(f"To approve the plate as it is:  {base} --approve {candidate.digest} --operator NAME{blank}")
+
+
+def _ask(commissioning: Commissioning, candidate: Candidate, sheet: Path, folder: Path, operator: str) -> int:
+    """Ask until the plate is approved or rejected. A rejected plate leaves no picture behind."""
+    blank: frozenset[int] = frozenset()
+    try:
+        while True:
+            undecided = ", ".join(str(region.number) for region in candidate.undecided(blank))
+            if undecided:
+                print(f"Somebody was followed in region {undecided}. If that was a person: reject, empty the room.")
+                print("If it is a thing, name it to show it; with a minus it stays blank (a 1,-3).")
+            answer = read_answer(input("approve as shown (a), approve with regions shown (a 1,3), reject (r)? "))
+            if answer is None:
+                print("not understood")
+                continue
+            if not answer.approved:
+                break
+            try:
+                picture, validity = decode_environment(candidate.png)
+                shown = commissioning.opened(candidate, picture, validity, answer.shown)
+                if shown.undecided(blank | answer.blank):
+                    continue
+                plate = shown.approve(operator, time.time_ns(), blank | answer.blank)
+            except ValueError as error:
+                print(error)
+                continue
+            candidate, blank = shown, blank | answer.blank
+            if answer.shown:
+                # The operator has not seen these pixels yet: they are drawn now, and asked about once more.
+                _show(candidate, sheet)
+                continue
+            return _store(plate, folder)
+    except EOFError:
+        pass
+    sheet.unlink(missing_ok=True)
+    _say("rejected; nothing was stored")
+    return NOT_APPROVED
+
+
+def _approve_stored(folder: Path, options: argparse.Namespace) -> int:
+    candidate = Candidate.load(folder, options.camera_id)
+    if options.approve.lower() != candidate.digest:
+        _say(f"--approve: the last plate of {options.camera_id} has the digest {candidate.digest}, not this one")
+        return NOT_APPROVED
+    code = _store(candidate.approve(options.operator, time.time_ns(), options.blank_region), folder)
+    candidate.remove(folder)
+    return code
+
+
+def _store(plate: CommissionedPlate, folder: Path) -> int:
+    own = plate.save(folder)
+    _say(f"approved by {plate.approved_by}: {own}; to use it, set `mode: locked` for the eraser in the parameters file")
+    return APPROVED
+
+
+def _say(text: str) -> None:
+    print(f"[commission] {text}", file=sys.stderr, flush=True)

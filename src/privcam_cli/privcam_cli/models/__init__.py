@@ -1,0 +1,1 @@
+"""`./privcam models`: fetches, verifies and imports the default models."""

@@ -1,0 +1,1 @@
+"""Events between people, and between a hand and a mouth."""

@@ -1,0 +1,1 @@
+"""The rule model: a recogniser that a person can read."""

@@ -1,0 +1,1 @@
+"""The temporal model: a small network over the last seconds of each subject."""

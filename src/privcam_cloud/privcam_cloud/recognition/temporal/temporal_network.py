@@ -1,0 +1,60 @@
+"""Runs the temporal network that was trained in `training/`: windows in, calibrated probabilities out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from privcam_cloud.recognition.temporal.windows import FEATURES, STEPS
+from privcam_core.models.own_networks import WrongWeights, described, session
+
+FloatArray = npt.NDArray[np.float32]
+
+SUBJECT_WEIGHTS = Path(__file__).parent / "weights" / "temporal.json"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What stands beside an ONNX file of ours.
+
+    sha256: of the file, hex. labels: what its outputs mean. temperature: logits are divided by it, so that
+    confidences are as often right as they say. window: (steps, features) it was trained on.
+    """
+
+    model_id: str
+    file: str
+    sha256: str
+    labels: tuple[str, ...]
+    temperature: float
+    window: tuple[int, int]
+
+    @classmethod
+    def read(cls, path: Path) -> "Weights":
+        """Return what the file says. Raises WrongWeights."""
+        weights = described(
+            path,
+            lambda said: cls(**{**said, "labels": tuple(said["labels"]), "window": tuple(said["window"])}),
+            "privcam_cloud",
+        )
+        if weights.window != (STEPS, FEATURES):
+            raise WrongWeights(f"{path}: is for windows of {weights.window}, this code cuts {(STEPS, FEATURES)}")
+        return weights
+
+
+class TemporalNetwork:
+    """A network for windows of one subject. path: the JSON file beside the ONNX file."""
+
+    def __init__(self, path: Path = SUBJECT_WEIGHTS, *, threads: int = 1) -> None:
+        self.weights = Weights.read(path)
+        self._session = session(path.parent / self.weights.file, self.weights.sha256, threads=threads)
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, windows: FloatArray) -> FloatArray:
+        """Return the probability of each label, (N, len(labels)). windows: (N, STEPS, FEATURES)."""
+        if not len(windows):
+            return np.zeros((0, len(self.weights.labels)), np.float32)
+        (logits,) = self._session.run(None, {self._input: windows})
+        scaled = logits / self.weights.temperature
+        shares = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)

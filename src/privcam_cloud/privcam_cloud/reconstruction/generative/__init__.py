@@ -1,0 +1,1 @@
+"""Generated people in place of contours (optional)."""

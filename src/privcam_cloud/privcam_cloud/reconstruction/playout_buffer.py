@@ -1,0 +1,103 @@
+"""Plays the contour view of one camera: decides which moment of camera time is on the screen, and draws it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from privcam_cloud.reconstruction.caption_layout import Caption, Status
+from privcam_cloud.reconstruction.contour_view import ContourView
+from privcam_cloud.reconstruction.interpolation import Interpolator
+from privcam_cloud.reconstruction.scene import ALARMS, Scene
+from privcam_core.events.scene_report import Behavior, Phase, SceneReport
+from privcam_core.images.environment import FILL, BgrArray, BoolArray, decode_environment
+from privcam_core.types.omega import Omega
+
+# The screen is this many frame intervals behind the newest frame, so that the next one is there to move towards.
+DELAY_INTERVALS = 1.5
+# A gateway that manages two frames a second is slow, and still shows people who move.
+LONGEST_GAP_S = 1.0
+# Farther from where it should be than this, the screen jumps instead of running faster or slower.
+JUMP_S = 1.0
+# Share of the distance to where it should be that is made good per second.
+CATCH_UP_PER_S = 0.5
+
+
+class Player:
+    """Takes Ω and reports as they come, gives the picture of now. Times `now_s` are monotonic seconds."""
+
+    def __init__(self, *, scale: float = 1.0) -> None:
+        self._view = ContourView(scale=scale)
+        self._interpolator = Interpolator(longest_gap_s=LONGEST_GAP_S)
+        self._room = b"", False  # digest of what is shown, and whether its picture came
+        self._plate: tuple[BgrArray, BoolArray] | None = None  # the room that is shown, once its picture came
+        self._validity = 0.0
+        self._behaviors: Sequence[Behavior] = ()
+        self._moment_ns = 0.0
+        self._asked_s: float | None = None
+        self.newest: Omega | None = None
+
+    def take(self, omega: Omega) -> None:
+        """Take the next Ω. Its environment is known by digest, or comes with it."""
+        newest = self._interpolator.newest_ns
+        if newest is not None and omega.key.stamp_ns <= newest:
+            self._interpolator.clear()
+        environment = omega.environment
+        digest, known = self._room
+        if environment.digest != digest or (environment.png and not known):
+            if environment.png:
+                plate, validity = self._plate = decode_environment(environment.png)
+            else:
+                self._plate = None
+                # Its picture has not come yet. The one before would show another room; people are shown all the same.
+                validity = np.zeros((environment.height, environment.width), np.bool_)
+                plate = np.full((*validity.shape, 3), FILL, np.uint8)
+            self._view.set_environment(plate, validity)
+            self._room = environment.digest, bool(environment.png)
+        self._validity = environment.validity
+        self._interpolator.add(omega.key.stamp_ns, omega.poses)
+        self.newest = omega
+
+    def report(self, report: SceneReport) -> None:
+        """Take what is recognised."""
+        self._behaviors = report.behaviors
+
+    def picture(self, now_s: float) -> tuple[int, BgrArray] | None:
+        """Return the moment shown (camera time, ns) and its picture, uint8 BGR; None before the first environment."""
+        if self.newest is None or not self._view.ready:
+            return None
+        moment_ns = self._advance(now_s)
+        poses = self._interpolator.at(moment_ns)
+        captions = captions_of(self._behaviors)
+        status = Status(self.newest.key.camera_id, moment_ns, self._validity)
+        return moment_ns, self._view.render(poses, captions, status)
+
+    def scene(self) -> Scene | None:
+        """Return what is known of the newest moment; None while the picture of its room has not come."""
+        if self.newest is None or self._plate is None:
+            return None
+        return Scene(self.newest.key, *self._plate, self.newest.poses, self._behaviors)
+
+    def _advance(self, now_s: float) -> int:
+        newest_ns = self._interpolator.newest_ns or 0
+        wanted_ns = newest_ns - DELAY_INTERVALS * self._interpolator.interval_ns
+        passed_s = 0.0 if self._asked_s is None else now_s - self._asked_s
+        self._asked_s = now_s
+        moment_ns = self._moment_ns + passed_s * 1e9
+        distance_ns = wanted_ns - moment_ns
+        if abs(distance_ns) > JUMP_S * 1e9:
+            moment_ns = wanted_ns
+        else:
+            moment_ns += distance_ns * min(1.0, CATCH_UP_PER_S * passed_s)
+        # Never ahead of what is known: a link that stalls shows a room that stands still, not an empty one.
+        self._moment_ns = min(moment_ns, float(newest_ns))
+        return int(self._moment_ns)
+
+
+def captions_of(behaviors: Sequence[Behavior]) -> list[Caption]:
+    """Return one caption per subject and behaviour that holds."""
+    return [
+        Caption(subject_id, behavior.label.replace("_", " "), alarm=behavior.label in ALARMS)
+        for behavior in behaviors
+        if behavior.phase is not Phase.ENDED
+        for subject_id in behavior.subject_ids
+    ]

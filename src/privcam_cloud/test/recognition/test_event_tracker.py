@@ -1,0 +1,132 @@
+import pytest
+
+from privcam_cloud.recognition.evidence_text import FALLEN, UNCLEAR, scene_caption
+from privcam_cloud.recognition.rules.hysteresis import Hysteresis
+from privcam_cloud.recognition.rules.rule_settings import DEFAULT
+from privcam_core.events.event_tracker import Claim, EventLog
+from privcam_core.events.scene_report import Behavior, Phase
+
+ORIGIN = 1_700_000_000_000_000_000
+
+
+def claim(label: str = "lying", started: float = 1.0, confidence: float = 0.9, ids: tuple[int, ...] = (4,)) -> Claim:
+    return Claim(label, ids, confidence, started, f"{label} at {confidence}")
+
+
+def follow(*parts: tuple[dict[str, float], float], fps: float = 10.0) -> list[tuple[str, float] | None]:
+    """What holds in each frame when each scores dict lasts its seconds."""
+    hysteresis, held = Hysteresis(DEFAULT), []
+    for scores, seconds in parts:
+        for _ in range(round(seconds * fps)):
+            held.append(hysteresis.update(len(held) / fps, scores))
+    return held
+
+
+UP, DOWN, UNSURE = {"standing": 0.9, "lying": 0.1}, {"standing": 0.1, "lying": 0.9}, {"standing": 0.45, "lying": 0.3}
+
+
+def test_a_label_begins_when_it_lasted_and_is_dated_back() -> None:
+    held = follow((UP, 1))
+    assert held[3] is None
+    assert held[4] == ("standing", 0.0)
+
+
+def test_a_short_change_does_not_break_what_holds() -> None:
+    assert set(follow((UP, 1), (DOWN, 0.3), (UP, 1))[5:]) == {("standing", 0.0)}
+
+
+def test_a_lasting_change_is_one_new_label() -> None:
+    held = follow((UP, 1), (DOWN, 2))
+    assert list(dict.fromkeys(held)) == [None, ("standing", 0.0), ("lying", 1.0)]
+
+
+def test_between_the_thresholds_what_holds_stays_but_nothing_begins() -> None:
+    assert follow((UP, 1), (UNSURE, 3))[-1] == ("standing", 0.0)
+    assert follow((UNSURE, 3))[-1] is None
+
+
+def test_what_is_no_longer_there_ends_after_a_while() -> None:
+    held = follow((UP, 1), ({"standing": 0.2, "lying": 0.2}, 1))
+    assert held[12] == ("standing", 0.0)
+    assert held[-1] is None
+
+
+def test_a_happening_starts_once_goes_on_and_ends_once() -> None:
+    log, person = EventLog(ORIGIN), object()
+    reports = [log.update(person, [claim()] if t < 4 else [], float(t)) for t in range(2, 7)]
+    assert [[b.phase for b in r] for r in reports] == [[Phase.STARTED], [Phase.ONGOING], [Phase.ENDED], [], []]
+    assert {b.event_id for r in reports for b in r} == {1}
+    assert [b.start_ns - ORIGIN for r in reports for b in r] == [10**9] * 3
+    assert [b.end_ns - ORIGIN for r in reports for b in r] == [2 * 10**9, 3 * 10**9, 4 * 10**9]
+
+
+def test_the_start_once_told_stays_while_evidence_and_confidence_follow() -> None:
+    log, person = EventLog(ORIGIN), object()
+    log.update(person, [claim(started=1.0)], 2.0)
+    (behavior,) = log.update(person, [claim(started=1.7, confidence=0.6)], 3.0)
+    assert (behavior.start_ns, behavior.confidence) == (ORIGIN + 10**9, 0.6)
+    assert behavior.evidence == "lying at 0.6"
+
+
+def test_each_person_and_each_label_has_its_own_number() -> None:
+    log = EventLog(ORIGIN)
+    a, b = object(), object()
+    found = log.update(a, [claim("lying"), claim("fall")], 2.0) + log.update(b, [claim("lying")], 2.0)
+    assert [x.event_id for x in found] == [1, 2, 3]
+
+
+def test_a_forgotten_person_ends_when_it_was_last_seen() -> None:
+    log, person = EventLog(ORIGIN), object()
+    log.update(person, [claim()], 2.0)
+    (ended,) = log.close(person, 2.5)
+    assert (ended.phase, ended.end_ns) == (Phase.ENDED, ORIGIN + 2_500_000_000)
+    assert log.close(person, 9.0) == []
+
+
+def test_joined_persons_keep_one_happening_under_the_older_number_and_both_ids() -> None:
+    log = EventLog(ORIGIN)
+    older, newer = object(), object()
+    log.update(older, [claim(ids=(4,))], 2.0)
+    log.update(newer, [claim(ids=(9,)), claim("fall", ids=(9,))], 3.0)
+    (ended,) = log.join(older, newer, 3.1)
+    assert (ended.event_id, ended.phase) == (2, Phase.ENDED)
+    going_on = log.update(older, [claim(ids=(9, 4)), claim("fall", ids=(9, 4))], 3.2)
+    assert [(b.event_id, b.phase, b.subject_ids) for b in going_on] == [
+        (1, Phase.ONGOING, (9, 4)),
+        (3, Phase.ONGOING, (9, 4)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"subject_ids": ()}, "subject_ids"), ({"confidence": 1.2}, "confidence"), ({"end_ns": 4}, "ends")],
+)
+def test_a_behaviour_that_makes_no_sense_cannot_exist(change: dict[str, object], message: str) -> None:
+    good: dict[str, object] = {
+        "label": "fall",
+        "confidence": 0.5,
+        "subject_ids": (1,),
+        "event_id": 1,
+        "phase": Phase.STARTED,
+        "start_ns": 5,
+        "end_ns": 6,
+        "evidence": "",
+    }
+    Behavior(**good)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=message):
+        Behavior(**(good | change))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("states", "caption"),
+    [
+        ([], "Nobody in view."),
+        ([("walking", 3.0)], "1 person: walking."),
+        ([("lying", 12.2)], "1 person: lying for 12 s."),
+        ([("walking", 3.0), (FALLEN, 12.0)], "2 people: one fell and is on the floor for 12 s, one walking."),
+        ([("walking", 3.0), ("standing", 1.0), ("walking", 1.0)], "3 people: 2 walking, one standing."),
+        ([(UNCLEAR, 0.0)], "1 person: in an unclear posture."),
+    ],
+)
+def test_the_caption_tells_the_scene_in_one_sentence(states: list[tuple[str, float]], caption: str) -> None:
+    assert scene_caption(states) == caption

@@ -1,0 +1,10 @@
+"""A vision-language model answers with the labels that the temporal model reports."""
+
+from privcam_cloud.recognition.evidence_text import UNCLEAR
+from privcam_cloud.recognition.temporal import temporal_model
+from privcam_vlm.protocol.answer_schema import LABELS
+
+
+def test_labels_are_those_that_the_temporal_model_reports() -> None:
+    # It finds two happenings without its network, and does not report that it cannot say.
+    assert set(LABELS) == set(temporal_model.LABELS) - {UNCLEAR} | {"pushing_fighting", "loitering"}

@@ -1,0 +1,1 @@
+"""From keypoints to pictures: body model, proxy, contour, colours."""

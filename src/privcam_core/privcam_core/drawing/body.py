@@ -1,0 +1,295 @@
+"""The body volume that a skeleton stands for: a few convex solids per subject, ordered from far to near.
+
+Everything that draws a person (the proxy and the contour) draws these solids, so both show the same body. Coordinates
+are picture pixels, origin top left. Nothing here knows how a person looks: every width is a share of the stature, the
+same for everyone.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+from math import atan2, copysign, cos, sin, sqrt
+
+import numpy as np
+
+from privcam_core.drawing.geometry import (
+    Ellipse,
+    Hull,
+    Vector,
+    capsule,
+    inside,
+    length,
+    outlines,
+    reach,
+    right_of,
+    unit,
+)
+from privcam_core.drawing.joints import HIPS, SHOULDERS, Joints, mean_of, middle_of, seen_joints
+from privcam_core.drawing.stature import TRUNK_LENGTH, plausible, stature_from
+from privcam_core.types.omega import SubjectPose
+from privcam_core.types.perception import Box
+from privcam_core.types.skeleton import HEAD, Joint
+
+_LEGS = ((Joint.LEFT_HIP, Joint.LEFT_KNEE, Joint.LEFT_ANKLE), (Joint.RIGHT_HIP, Joint.RIGHT_KNEE, Joint.RIGHT_ANKLE))
+_ARMS = (
+    (Joint.LEFT_SHOULDER, Joint.LEFT_ELBOW, Joint.LEFT_WRIST),
+    (Joint.RIGHT_SHOULDER, Joint.RIGHT_ELBOW, Joint.RIGHT_WRIST),
+)
+
+# Radii and offsets as shares of the stature, for a person in loose clothes: the figure is to be read from afar.
+_SHOULDER, _ELBOW, _WRIST, _HAND = 0.033, 0.027, 0.020, 0.022
+_HAND_REACH = 0.035
+_HIP, _KNEE, _ANKLE, _TOE = 0.052, 0.037, 0.024, 0.018
+_FOOT_REACH, _FOOT_DROP = 0.065, 0.022
+_CHEST, _WAIST, _PELVIS = 0.064, 0.060, 0.060
+_WAIST_SIDE, _WAIST_SPREAD = 0.034, 0.80  # the waist is a little narrower than the line from shoulder to hip
+_CHEST_DROP = 0.05  # the chest is widest below the line of the shoulders
+_NECK = 0.030
+_HEAD_WIDTH, _HEAD_HEIGHT = 0.053, 0.072
+_HEAD_RISE = 0.13  # from the line of the shoulders to the middle of the head
+_HEAD_REACH = (0.07, 0.19)  # where the middle of a head can be seen from the shoulders; jitter beyond is pulled in
+_NOSE, _NOSE_BASE, _NOSE_TIP = 0.011, 0.030, 0.060  # radius; from the middle of the head
+_FACE_WIDTH, _FACE_HEIGHT = 0.034, 0.028
+
+# Fewer keypoints than this are no figure. The subject is then shown as a marker.
+_FEWEST_KEYPOINTS = 3
+# A marker fills this share of the box, and its half axes are never below this many px.
+_MARKER_SHARE, _MARKER_LEAST = 0.8, 4.0
+# The face turned farther aside than this (sine of the angle) shows which side of the body is nearer.
+_TURNED = 0.4
+# Breadth of the shoulders as a share of the stature in a front view and in a side view.
+_FRONT_BREADTH, _SIDE_BREADTH = 0.20, 0.10
+# Shoulders in mirrored order and at least this share of the stature apart show the back.
+_BACK_VIEW = 0.06
+
+
+class Kind(Enum):
+    """What a solid stands for."""
+
+    LEG = 0
+    ARM = 1
+    TRUNK = 2
+    NECK = 3
+    NOSE = 4  # of a head turned aside
+    HEAD = 5
+    FACE = 6  # the side of the head that looks
+    MARKER = 7  # somebody is here, nothing more is known
+
+
+@dataclass(frozen=True)
+class Part:
+    """One solid of a body. depth: -1 on the side away from the camera, 0 in the middle, 1 on the near side.
+
+    limb: where an arm or a leg starts, the same for all of its solids; None for what is no limb.
+    """
+
+    kind: Kind
+    shape: Hull | Ellipse
+    depth: int = 0
+    limb: Joint | None = None
+
+
+@dataclass(frozen=True)
+class Body:
+    """The solids of one subject from far to near, and the stature in px that sets their widths."""
+
+    parts: tuple[Part, ...]
+    stature: float
+
+    def bounds(self, grow: float = 0.0) -> Box:
+        """Return the box around all solids grown by `grow` px, x0, y0, x1, y1 in px."""
+        points = np.concatenate(outlines([part.shape for part in self.parts], grow))
+        x0, y0 = points.min(axis=0).tolist()
+        x1, y1 = points.max(axis=0).tolist()
+        return x0, y0, x1, y1
+
+    def scaled(self, scale: float) -> "Body":
+        """Return the body in a picture with `scale` times finer pixels."""
+        if scale == 1.0:
+            return self
+        parts = (Part(part.kind, part.shape.scaled(scale), part.depth, part.limb) for part in self.parts)
+        return Body(tuple(parts), self.stature * scale)
+
+    @property
+    def is_marker(self) -> bool:
+        """Whether too little was seen for a figure."""
+        return self.parts[0].kind is Kind.MARKER
+
+
+def build_body(pose: SubjectPose) -> Body:
+    """Return the body volume of a pose.
+
+    Keypoints that are not seen (ρ < SEEN) are never used: a limb that cannot be known is left out, and the trunk is
+    continued from what is seen, but not beyond the box. With almost nothing seen the body is one upright ellipse in
+    the box. The result always has at least one part and is finite.
+    """
+    joints = seen_joints(pose)
+    stature = stature_from(joints, pose.box)
+    joints = plausible(joints, stature)
+    spine = _spine(joints, pose.box, stature) if len(joints) >= _FEWEST_KEYPOINTS else None
+    if spine is None:
+        return Body((_marker(pose.box),), stature)
+    top, bottom, head = spine
+    up = unit(top - bottom if length(top - bottom) > 0 else (head if head is not None else top) - bottom)
+    turned = _facing(pose, joints, up, stature) * _sideways(joints, stature)
+    # Who turns to the picture's right shows the right side of the body.
+    right = 0 if abs(turned) < _TURNED else int(copysign(1, turned))
+    arms: list[Part] = []
+    legs: list[Part] = []
+    for limbs, chains, fallback in ((legs, _LEGS, bottom), (arms, _ARMS, top)):
+        for chain, depth in zip(chains, (-right, right), strict=True):
+            limbs.extend(_limb(joints, chain, _root(joints, chain[0], fallback), depth, stature, turned))
+    trunk = _trunk(joints, top, bottom, stature)
+    if head is not None:
+        trunk += _head(pose, joints, top, head, up, stature)
+    far = [part for part in arms if part.depth < 0]
+    near = [part for part in arms if part.depth >= 0]
+    return Body((*far, *sorted(legs, key=lambda leg: leg.depth), *trunk, *near), stature)
+
+
+def _spine(joints: Joints, box: Box, stature: float) -> tuple[Vector, Vector, Vector | None] | None:
+    """Return (middle of the shoulders, middle of the hips, middle of the head or None), None if no end is known."""
+    top, bottom, head = middle_of(joints, SHOULDERS), middle_of(joints, HIPS), _head_middle(joints)
+    knees = middle_of(joints, (Joint.LEFT_KNEE, Joint.RIGHT_KNEE))
+    if top is None and bottom is None and head is None:
+        return None
+    if top is not None and bottom is not None:
+        down = unit(bottom - top)
+    elif head is not None:
+        low = next((point for point in (top, bottom, knees) if point is not None), None)
+        down = unit(low - head) if low is not None else np.array([0.0, 1.0])
+    else:
+        known = top if top is not None else bottom
+        down = unit(knees - known) if knees is not None and known is not None else np.array([0.0, 1.0])
+    if top is None:
+        top = head + reach(box, head, down, _HEAD_RISE * stature) if head is not None else None
+        if top is None and bottom is not None:
+            top = bottom + reach(box, bottom, -down, TRUNK_LENGTH * stature)
+    assert top is not None  # one of the three ends was known
+    if bottom is None:
+        bottom = top + reach(box, top, down, TRUNK_LENGTH * stature)
+    if head is None:
+        # Without a keypoint on it the head is drawn only where the box says that the subject goes on.
+        guess = top - down * _HEAD_RISE * stature
+        head = guess if inside(box, guess) else None
+    else:
+        offset = head - top
+        low_reach, high_reach = _HEAD_REACH[0] * stature, _HEAD_REACH[1] * stature
+        head = top + unit(offset) * min(max(length(offset), low_reach), high_reach)
+    return top, bottom, head
+
+
+def _head_middle(joints: Joints) -> Vector | None:
+    """Return the middle of the head: between the ears, else between one ear and the nose, else of what is seen."""
+    ears = [joints[j] for j in (Joint.LEFT_EAR, Joint.RIGHT_EAR) if j in joints]
+    if len(ears) == 1 and Joint.NOSE in joints:
+        ears.append(joints[Joint.NOSE])
+    points = ears or [joints[j] for j in HEAD if j in joints]
+    return mean_of(points) if points else None
+
+
+def _facing(pose: SubjectPose, joints: Joints, up: Vector, stature: float) -> float:
+    """Return where the face is turned across the body: -1 the picture's left, 0 to or from the camera, 1 the right.
+
+    Left and right are meant for an upright body; for a lying one they turn with `up`.
+    """
+    if pose.head is not None:
+        return sin(pose.head.yaw)
+    middle = _head_middle({joint: point for joint, point in joints.items() if joint is not Joint.NOSE})
+    if Joint.NOSE not in joints or middle is None:
+        return 0.0
+    across = float((joints[Joint.NOSE] - middle) @ right_of(up))
+    return min(max(across / (_HEAD_WIDTH * stature), -1.0), 1.0)
+
+
+def _sideways(joints: Joints, stature: float) -> float:
+    """Return how far the trunk is turned aside: 0 for shoulders at full breadth, 1 for a side view."""
+    if not all(joint in joints for joint in SHOULDERS):
+        return 1.0
+    breadth = length(joints[Joint.LEFT_SHOULDER] - joints[Joint.RIGHT_SHOULDER]) / stature
+    return min(max((_FRONT_BREADTH - breadth) / (_FRONT_BREADTH - _SIDE_BREADTH), 0.0), 1.0)
+
+
+def _root(joints: Joints, root: Joint, fallback: Vector) -> Vector:
+    """Return where a limb starts: its own root, else that of the other side (it hides this one), else the spine."""
+    pair = HIPS if root in HIPS else SHOULDERS
+    found = [joints[j] for j in (root, *pair) if j in joints]
+    return found[0] if found else fallback
+
+
+def _limb(
+    joints: Joints, chain: tuple[Joint, Joint, Joint], root: Vector, depth: int, stature: float, turned: float
+) -> list[Part]:
+    """Return the solids of an arm or a leg as far as its joints are seen; an unseen middle joint is bridged."""
+    leg = chain[0] in HIPS
+    kind = Kind.LEG if leg else Kind.ARM
+    radii = [share * stature for share in ((_HIP, _KNEE, _ANKLE) if leg else (_SHOULDER, _ELBOW, _WRIST))]
+    points = [(root, radii[0])] + [(joints[j], r) for j, r in zip(chain[1:], radii[1:], strict=True) if j in joints]
+    parts = [Part(kind, capsule(*a, *b), depth, chain[0]) for a, b in pairwise(points)]
+    if chain[2] not in joints or not parts:
+        return parts
+    tip, along = points[-1][0], unit(points[-1][0] - points[-2][0])
+    if leg:
+        toe = tip + (along * _FOOT_DROP + right_of(-along) * turned * _FOOT_REACH) * stature
+        return [*parts, Part(kind, capsule(tip, radii[2], toe, _TOE * stature), depth, chain[0])]
+    hand = tip + along * _HAND_REACH * stature
+    return [*parts, Part(kind, capsule(tip, radii[2], hand, _HAND * stature), depth, chain[0])]
+
+
+def _trunk(joints: Joints, top: Vector, bottom: Vector, stature: float) -> list[Part]:
+    """Return pelvis and chest, two hulls that share the waist. In a side view the spine keeps them thick."""
+    chest = top + unit(bottom - top) * min(_CHEST_DROP * stature, length(bottom - top))
+    middle = (top + bottom) / 2
+    waist = [(middle, _WAIST)]
+    for shoulder, hip in zip(SHOULDERS, HIPS, strict=True):
+        if shoulder in joints and hip in joints:
+            waist.append((middle + _WAIST_SPREAD * ((joints[shoulder] + joints[hip]) / 2 - middle), _WAIST_SIDE))
+    upper = [*waist, (chest, _CHEST), *((joints[joint], _SHOULDER) for joint in SHOULDERS if joint in joints)]
+    lower = [*waist, (bottom, _PELVIS), *((joints[joint], _HIP) for joint in HIPS if joint in joints)]
+    hulls = (Hull(np.array([[*centre, share * stature] for centre, share in circles])) for circles in (lower, upper))
+    return [Part(Kind.TRUNK, hull) for hull in hulls]
+
+
+def _head(pose: SubjectPose, joints: Joints, top: Vector, head: Vector, up: Vector, stature: float) -> list[Part]:
+    """Return neck, head and the face, as far as it is turned to the camera. A head turned aside gets a nose."""
+    axis = unit(unit(head - top) + up)
+    if pose.head is not None:
+        axis = np.array([sin(pose.head.roll), -cos(pose.head.roll)])
+    aside = right_of(axis)
+    angle = atan2(axis[0], -axis[1])
+    # Ears and eyes lie below the middle of the skull.
+    skull = Ellipse(head + axis * _NOSE * stature, (_HEAD_WIDTH * stature, _HEAD_HEIGHT * stature), angle)
+    parts = [Part(Kind.NECK, capsule(top, _NECK * stature, head, _NECK * stature))]
+    facing = _facing(pose, joints, up, stature)
+    toward = _toward_camera(pose, joints, up, facing, stature)
+    if abs(facing) >= _TURNED:
+        base, tip = head + aside * facing * _NOSE_BASE * stature, head + aside * facing * _NOSE_TIP * stature
+        parts.append(Part(Kind.NOSE, capsule(base, 2 * _NOSE * stature, tip, _NOSE * stature)))
+    parts.append(Part(Kind.HEAD, skull))
+    if toward > 0:
+        width = max(_FACE_WIDTH * toward, _NOSE) * stature
+        tilt = sin(pose.head.pitch) if pose.head is not None else 0.0
+        middle = head + aside * facing * (_HEAD_WIDTH * stature - width) + axis * tilt * _FACE_HEIGHT * stature
+        parts.append(Part(Kind.FACE, Ellipse(middle, (width, _FACE_HEIGHT * stature), angle)))
+    return parts
+
+
+def _toward_camera(pose: SubjectPose, joints: Joints, up: Vector, facing: float, stature: float) -> float:
+    """Return how much of the face the camera sees: 1 all of it, 0 none or not known."""
+    if pose.head is not None:
+        return max(cos(pose.head.yaw), 0.0)
+    if Joint.NOSE not in joints:
+        return 0.0
+    if all(joint in joints for joint in SHOULDERS):
+        # Pose models also guess a nose on the back of a head; the order of the shoulders tells the back view.
+        left, right = (joints[joint] for joint in SHOULDERS)
+        if float((left - right) @ right_of(up)) < -_BACK_VIEW * stature:
+            return 0.0
+    return sqrt(1.0 - facing**2)
+
+
+def _marker(box: Box) -> Part:
+    """Return the upright ellipse that stands for a subject of whom nothing but the box is known."""
+    centre = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
+    across, along = ((box[i + 2] - box[i]) / 2 * _MARKER_SHARE for i in (0, 1))
+    return Part(Kind.MARKER, Ellipse(centre, (max(across, _MARKER_LEAST), max(along, _MARKER_LEAST)), 0.0))

@@ -1,0 +1,34 @@
+"""The joints of a subject that are seen, by name."""
+
+import numpy as np
+
+from privcam_core.drawing.geometry import Vector
+from privcam_core.types.omega import SubjectPose
+from privcam_core.types.skeleton import Joint, seen
+
+# Where each joint is, (2,) picture px; what is not in it was not seen.
+Joints = dict[Joint, Vector]
+
+SHOULDERS = (Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
+HIPS = (Joint.LEFT_HIP, Joint.RIGHT_HIP)
+_JOINTS = tuple(Joint)
+
+
+def seen_joints(pose: SubjectPose) -> Joints:
+    """Return where the joints are that are seen (ρ ≥ SEEN)."""
+    points, visible = pose.keypoints[:, :2].astype(np.float64), seen(pose.keypoints).tolist()
+    return {joint: points[joint] for joint in _JOINTS if visible[joint]}
+
+
+def middle_of(joints: Joints, pair: tuple[Joint, Joint]) -> Vector | None:
+    """Return the middle of two joints, the seen one if only one is seen, None if neither is."""
+    points = [joints[joint] for joint in pair if joint in joints]
+    return mean_of(points) if points else None
+
+
+def mean_of(points: list[Vector]) -> Vector:
+    """Return the middle of a few points; for so few, this is faster than `np.mean`."""
+    total = points[0]
+    for point in points[1:]:
+        total = total + point
+    return total / len(points)

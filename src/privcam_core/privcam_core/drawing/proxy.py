@@ -1,0 +1,85 @@
+"""The anthropomorphic proxy: a jointed figure of tapered capsules that stands in for a person.
+
+It is drawn from the pose alone, so it knows nothing of the person but the posture. Edge and cloud draw the same one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+
+from privcam_core.drawing.body import Kind, Part, build_body
+from privcam_core.drawing.geometry import SUBPIXEL_BITS, Points, fixed_point
+from privcam_core.drawing.palette import Bgr, color, mix
+from privcam_core.images.environment import BgrArray, require_bgr8
+from privcam_core.types.omega import SubjectPose
+
+_INK: Bgr = (38, 32, 28)
+_LIGHT: Bgr = (255, 255, 255)
+# The dark line around a subject and the thinner one between its limbs, as shares of the stature and never below px.
+_RIM, _LEAST_RIM = 0.010, 1.5
+_SEAM, _LEAST_SEAM = 0.005, 0.7
+# How much of the ink goes into solids on the far side, in the middle and on the near side.
+_DEPTH_INK = {-1: 0.38, 0: 0.12, 1: 0.0}
+_LEG_INK = 0.12  # legs are a little darker than arms, which often lie in front of them
+_FACE_LIGHT = 0.55
+# A lighter core makes a limb look round: share of the white, and how far it stays from the edge (share of stature).
+_CORE_LIGHT, _CORE_INSET = 0.22, 0.016
+_MARKER_INK = 0.45
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One filled convex outline. outline: (N, 2) float32 px. fill: BGR."""
+
+    outline: Points
+    fill: Bgr
+
+
+def render_subject(pose: SubjectPose) -> list[Shape]:
+    """Return the proxy A = Ψ(P, h, b) of one subject (Eq. 2) as filled outlines, the first one is drawn first.
+
+    Coordinates are px of the picture that the pose belongs to. Unseen keypoints (ρ < SEEN) leave their limb out; with
+    almost nothing seen the proxy is a plain upright ellipse in the box b.
+    """
+    body = build_body(pose)
+    rim, seam = max(_RIM * body.stature, _LEAST_RIM), max(_SEAM * body.stature, _LEAST_SEAM)
+    base = color(pose.subject_id)
+    # All rims lie under all fills, so that the rim runs around the whole subject and not around each solid.
+    shapes = [Shape(part.shape.outline(rim), _INK) for part in body.parts]
+    for part in body.parts:
+        fill = _fill(part, base)
+        if part.kind in (Kind.ARM, Kind.LEG):
+            shapes.append(Shape(part.shape.outline(seam), mix(fill, _INK, 0.5)))
+        shapes.append(Shape(part.shape.outline(), fill))
+        if part.kind in (Kind.ARM, Kind.LEG, Kind.TRUNK):
+            shapes.append(Shape(part.shape.outline(-_CORE_INSET * body.stature), mix(fill, _LIGHT, _CORE_LIGHT)))
+    return shapes
+
+
+def overlay(background: BgrArray, poses: Sequence[SubjectPose]) -> BgrArray:
+    """Return a copy of the background with the proxies of all subjects over it, in the order π of their layers.
+
+    background: (H, W, 3) uint8 BGR, not changed. Layer 0 is drawn first. What reaches over the border is cut.
+    Raises ValueError for a background of another shape or type.
+    """
+    require_bgr8(background, "background")
+    picture = background.copy()
+    for pose in sorted(poses, key=lambda pose: pose.layer):
+        draw(picture, render_subject(pose))
+    return picture
+
+
+def draw(picture: BgrArray, shapes: Sequence[Shape]) -> None:
+    """Draw shapes into a picture (H, W, 3) uint8 BGR, the first one is drawn first."""
+    for shape in shapes:
+        cv2.fillConvexPoly(picture, fixed_point(shape.outline), shape.fill, cv2.LINE_AA, SUBPIXEL_BITS)
+
+
+def _fill(part: Part, base: Bgr) -> Bgr:
+    """Return the colour of a solid: the subject's, darker on the far side."""
+    if part.kind is Kind.FACE:
+        return mix(base, _LIGHT, _FACE_LIGHT)
+    if part.kind is Kind.MARKER:
+        return mix(base, _INK, _MARKER_INK)
+    return mix(base, _INK, _DEPTH_INK[part.depth] + (_LEG_INK if part.kind is Kind.LEG else 0.0))

@@ -1,0 +1,1 @@
+"""The picture format of the environment, and nothing of what it shows."""

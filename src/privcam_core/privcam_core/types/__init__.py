@@ -1,0 +1,1 @@
+"""Values that both sides share: κ, Ω and its parts, boxes, tracks, the skeleton."""

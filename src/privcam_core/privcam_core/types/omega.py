@@ -1,0 +1,243 @@
+"""κ, Ω and its parts as typed values that cannot exist in an invalid state.
+
+Every constructor checks its fields and raises `InvalidOmega`, which names the first field that is wrong. Both ends
+of the link build these types from what they receive, so the check on the wire and the check in memory are one.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from math import isfinite, pi, prod
+
+import numpy as np
+import numpy.typing as npt
+
+from privcam_core.types.perception import Box
+from privcam_core.types.skeleton import KEYPOINT_COUNT
+
+SCHEMA = 1
+
+CAMERA_ID = re.compile(r"[a-z0-9_]{1,64}")
+MAX_WIDTH, MAX_HEIGHT = 7680, 4320
+MAX_SUBJECTS = 64
+MAX_EMBEDDING_VALUES = 4096
+MAX_PNG_BYTES = 16 * 1024 * 1024
+# A keypoint or box may lie outside of the picture (a person half out of view), but not farther than this many pictures.
+MAX_COORDINATE = 4.0 * MAX_WIDTH
+NO_ACCOUNTING = -1.0
+
+
+class InvalidOmega(ValueError):
+    """A part of Ω is not acceptable. `field` is the dotted path of the part, `reason` says what is wrong with it."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+def _require(condition: bool, field: str, reason: str) -> None:
+    if not condition:
+        raise InvalidOmega(field, reason)
+
+
+def _require_range(value: float, low: float, high: float, field: str) -> None:
+    _require(isfinite(value) and low <= value <= high, field, f"{value} is not in [{low:g}, {high:g}]")
+
+
+def _require_box(box: Box, field: str) -> None:
+    _require(len(box) == 4, field, f"has {len(box)} numbers, needs x0, y0, x1, y1")
+    for value in box:
+        _require_range(value, -MAX_COORDINATE, MAX_COORDINATE, field)
+    _require(box[2] > box[0] and box[3] > box[1], field, f"{tuple(box)} is empty or turned round")
+
+
+@dataclass(frozen=True, order=True)
+class SyncKey:
+    """The synchronisation key κ = ⟨camera_id, frame_id, t⟩ of Eq. 6.
+
+    camera_id: [a-z0-9_]{1,64}. frame_id: from 1. stamp_ns: capture time in ns since the epoch, UTC.
+    """
+
+    camera_id: str
+    frame_id: int
+    stamp_ns: int
+
+    def __post_init__(self) -> None:
+        _require(
+            CAMERA_ID.fullmatch(self.camera_id) is not None,
+            "key.camera_id",
+            f"{self.camera_id[:80]!r} is not 1 to 64 of a-z, 0-9 and _",
+        )
+        _require(0 < self.frame_id < 2**64, "key.frame_id", f"{self.frame_id} is not in [1, 2^64)")
+        _require(0 < self.stamp_ns < 2**31 * 10**9, "key.stamp", f"{self.stamp_ns} ns is not a time after the epoch")
+
+    @property
+    def seconds(self) -> float:
+        """Capture time in seconds since the epoch."""
+        return self.stamp_ns / 1e9
+
+
+@dataclass(frozen=True)
+class HeadOrientation:
+    """The head orientation h of a subject in rad.
+
+    yaw: 0 looks into the camera, positive to the picture's right. pitch: positive looks up. roll: positive clockwise.
+    """
+
+    yaw: float
+    pitch: float
+    roll: float
+
+    def __post_init__(self) -> None:
+        _require_range(self.yaw, -pi, pi, "pose.head.yaw")
+        _require_range(self.pitch, -pi / 2, pi / 2, "pose.head.pitch")
+        _require_range(self.roll, -pi, pi, "pose.head.roll")
+
+
+@dataclass(frozen=True, eq=False)
+class SubjectPose:
+    """The pose P of one subject with its box b, head orientation h and layer in π.
+
+    keypoints: (17, 3) float32, u and v in px, ρ in [0, 1]. layer: 0 is drawn first (farthest).
+    """
+
+    subject_id: int
+    box: Box
+    keypoints: npt.NDArray[np.float32]
+    head: HeadOrientation | None = None
+    layer: int = 0
+
+    def __post_init__(self) -> None:
+        _require(0 < self.subject_id < 2**32, "pose.subject_id", f"{self.subject_id} is not in [1, 2^32)")
+        _require_box(self.box, "pose.box")
+        shape = self.keypoints.shape
+        _require(shape == (KEYPOINT_COUNT, 3), "pose.keypoints", f"has shape {shape}, needs ({KEYPOINT_COUNT}, 3)")
+        _require(bool(np.isfinite(self.keypoints).all()), "pose.keypoints", "has a value that is not finite")
+        reach = float(np.abs(self.keypoints[:, :2]).max())
+        _require(reach <= MAX_COORDINATE, "pose.keypoints", f"reaches {reach:g} px, the limit is {MAX_COORDINATE:g}")
+        rho = self.keypoints[:, 2]
+        _require(bool(((rho >= 0) & (rho <= 1)).all()), "pose.keypoints.rho", "has a confidence outside of [0, 1]")
+        _require(0 <= self.layer < MAX_SUBJECTS, "pose.layer", f"{self.layer} is not in [0, {MAX_SUBJECTS})")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The environment picture Ī, or, with empty `png`, only the digest of the one that still holds.
+
+    key: κ of the frame it goes with. png: 8-bit RGBA, alpha is the validity plane; or, with `base`, only what differs
+    from the picture with that digest (`privcam_link.patches`). digest: SHA-256 of what the whole picture shows
+    (`privcam_core.images.environment.picture_digest`), 32 bytes. validity: confirmed fraction. Whether the PNG shows
+    what the digest says is checked where a picture is opened (`privcam_link.validation.open_environment`), not here.
+    """
+
+    key: SyncKey
+    png: bytes
+    digest: bytes
+    height: int
+    width: int
+    validity: float
+    epoch: int
+    base: bytes = b""
+
+    def __post_init__(self) -> None:
+        _require(len(self.png) <= MAX_PNG_BYTES, "environment.png", f"{len(self.png)} bytes, limit {MAX_PNG_BYTES}")
+        _require(len(self.digest) == 32, "environment.sha256", f"has {len(self.digest)} bytes, needs 32")
+        _require(len(self.base) in (0, 32), "environment.base", f"has {len(self.base)} bytes, needs 32 or none")
+        _require(not self.base or bool(self.png), "environment.base", "is named, but there is no patch on it")
+        _require(self.base != self.digest, "environment.base", "is the picture itself")
+        _require_range(self.height, 1, MAX_HEIGHT, "environment.height")
+        _require_range(self.width, 1, MAX_WIDTH, "environment.width")
+        _require_range(self.validity, 0.0, 1.0, "environment.validity")
+        _require(0 < self.epoch < 2**32, "environment.epoch", f"{self.epoch} is not in [1, 2^32)")
+
+    def without_png(self) -> "Environment":
+        """Return the same environment by digest alone."""
+        return Environment(self.key, b"", self.digest, self.height, self.width, self.validity, self.epoch)
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """The vector z, quantised: value = int8 of `data` times `scale`. noise_sigma in units of value."""
+
+    encoder_id: str
+    shape: tuple[int, ...]
+    scale: float
+    data: bytes
+    noise_sigma: float
+    clip_norm: float
+
+    def __post_init__(self) -> None:
+        _require(0 < len(self.encoder_id) <= 128, "embedding.encoder_id", "is empty or longer than 128 characters")
+        _require(0 < len(self.shape) <= 4, "embedding.shape", f"{self.shape} has not 1 to 4 dimensions")
+        _require(all(n > 0 for n in self.shape), "embedding.shape", f"{self.shape} has an empty dimension")
+        count = prod(self.shape)  # NumPy's would be 0 for four times 65536
+        _require(count <= MAX_EMBEDDING_VALUES, "embedding.shape", f"{count} values, limit {MAX_EMBEDDING_VALUES}")
+        _require(len(self.data) == count, "embedding.data", f"has {len(self.data)} bytes, shape needs {count}")
+        _require(isfinite(self.scale) and self.scale > 0, "embedding.scale", f"{self.scale} is not positive")
+        _require_range(self.noise_sigma, 0.0, 1e6, "embedding.noise_sigma")
+        _require(isfinite(self.clip_norm) and self.clip_norm > 0, "embedding.clip_norm", f"{self.clip_norm} <= 0")
+
+    def values(self) -> npt.NDArray[np.float32]:
+        """Return z as float32 in its shape."""
+        return (np.frombuffer(self.data, np.int8).astype(np.float32) * np.float32(self.scale)).reshape(self.shape)
+
+
+class Verdict(IntEnum):
+    """Whether a frame's parts may leave."""
+
+    WITHHOLD = 0
+    PASS = 1
+
+
+@dataclass(frozen=True)
+class PrivacyReport:
+    """What the privacy engine did with one frame. Areas are shares of the picture.
+
+    epsilon, delta: the budget spent on poses in the accountant's window; epsilon < 0 is no accounting, and then delta
+    means nothing.
+    """
+
+    person_area: float
+    withheld_area: float
+    quarantined_area: float
+    verdict: Verdict
+    reason: str = ""
+    epsilon: float = NO_ACCOUNTING
+    delta: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require_range(self.person_area, 0.0, 1.0, "privacy.person_area")
+        _require_range(self.withheld_area, 0.0, 1.0, "privacy.withheld_area")
+        _require_range(self.quarantined_area, 0.0, 1.0, "privacy.quarantined_area")
+        _require(self.verdict in tuple(Verdict), "privacy.verdict", f"{self.verdict} is neither WITHHOLD nor PASS")
+        _require(len(self.reason) <= 512, "privacy.reason", "is longer than 512 characters")
+        _require(self.verdict == Verdict.WITHHOLD or not self.reason, "privacy.reason", "goes with PASS, must be empty")
+        _require(isfinite(self.epsilon), "privacy.epsilon", f"{self.epsilon} is not finite")
+        _require(isfinite(self.delta) and 0 <= self.delta < 1, "privacy.delta", f"{self.delta} is not in [0, 1)")
+
+
+@dataclass(frozen=True, eq=False)
+class Omega:
+    """The tuple Ω = {κ, Ī, P, z} of Eq. 7, with the privacy report that goes with it."""
+
+    key: SyncKey
+    environment: Environment
+    poses: Sequence[SubjectPose]
+    embedding: Embedding
+    privacy: PrivacyReport
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        _require(self.schema == SCHEMA, "schema", f"{self.schema} is not {SCHEMA}: the two ends run different versions")
+        environment = self.environment.key
+        same = environment.camera_id == self.key.camera_id
+        _require(same, "environment.key.camera_id", f"is {environment.camera_id}, Ω is of {self.key.camera_id}")
+        older = environment.frame_id <= self.key.frame_id and environment.stamp_ns <= self.key.stamp_ns
+        _require(older, "environment.key", "is newer than Ω")
+        _require(len(self.poses) <= MAX_SUBJECTS, "poses", f"{len(self.poses)} subjects, limit {MAX_SUBJECTS}")
+        ids = {pose.subject_id for pose in self.poses}
+        _require(len(ids) == len(self.poses), "poses.subject_id", "two poses of one subject")
+        layers = {pose.layer for pose in self.poses}
+        _require(len(layers) == len(self.poses), "poses.layer", "two subjects in one layer")

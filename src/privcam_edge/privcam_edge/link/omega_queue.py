@@ -1,0 +1,260 @@
+"""What has passed the gate and is not known to be safe in the cloud: a bounded queue on disk, SQLite.
+
+An Ω is written before it is sent, by digest alone; a picture is kept once, beside them. A process that is killed loses
+nothing that was written. Every Ω has a number, one more than the one before; a queue that had to be made anew has
+another name, and its numbers begin again.
+"""
+
+import logging
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from privcam_core.storage import private_folder
+from privcam_core.types.omega import Omega, SyncKey
+from privcam_link import cdr
+
+_log = logging.getLogger(__name__)
+
+FILE = "omega.sqlite3"
+MAX_BYTES = 256 * 1024 * 1024
+MAX_AGE_S = 24 * 3600.0
+# A consumer that has not been heard of for MAX_AGE_S holds back nothing, and there are never more than these.
+MAX_CONSUMERS = 8
+# Pictures that are kept although no Ω in the queue names them: the newest, which somebody may still ask for.
+SPARE_PICTURES = 4
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS omega (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, stamp_ns INTEGER NOT NULL UNIQUE, kept_s REAL NOT NULL,
+    digest BLOB NOT NULL, payload BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS omega_digest ON omega (digest);
+CREATE TABLE IF NOT EXISTS picture (number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, payload BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS consumer (
+    name TEXT PRIMARY KEY, stamp_ns INTEGER NOT NULL, heard_s REAL NOT NULL) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One Ω in the queue: its number and its plain payload, by digest alone."""
+
+    n: int
+    payload: bytes
+
+
+class OmegaQueue:
+    """Keeps the Ω of one camera until every consumer has them, within bounds.
+
+    folder: of this camera's own, made with mode 0700. max_bytes: of payloads and pictures; max_age_s: seconds since an
+    Ω was put. What goes beyond goes oldest first, and is counted in `lost` if a consumer did not have it, or nobody
+    ever asked. clock: seconds since the epoch, for ages. A file that cannot be read is put aside and a new one begun.
+    May be used from several threads. Methods raise sqlite3.Error where the disk cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_age_s: float = MAX_AGE_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._max_age_s = max_age_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._path = private_folder(folder) / FILE
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):  # locked, full or not writable: the file itself is good
+                where = f"{self._path}: {error}; is another bridge of this camera running, or the disk full?"
+                raise sqlite3.OperationalError(where) from error
+            aside = self._path.with_suffix(f".broken-{int(clock())}")
+            _log.error("%s cannot be read (%s); it is put aside as %s and what was in it is lost", FILE, error, aside)
+            for suffix in ("", "-wal", "-shm"):
+                part = self._path.with_name(FILE + suffix)
+                if part.exists():
+                    part.rename(aside.with_name(aside.name + suffix))
+            self._open()
+
+    def _open(self) -> None:
+        self._path.touch(mode=0o600)
+        # One process at a time; another one that tries is told at once, not after it has mixed up the numbers.
+        self._base = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, timeout=0.5)
+        try:
+            # A kill loses nothing in this mode; a power cut at most the last seconds, and never the whole file.
+            self._base.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._base.execute("PRAGMA journal_mode=WAL")
+            self._base.execute("PRAGMA synchronous=NORMAL")
+            self._base.executescript(_TABLES)
+            with self._base:
+                self._base.execute("BEGIN IMMEDIATE")
+                self._base.execute("INSERT OR IGNORE INTO facts VALUES ('queue', ?)", (secrets.token_hex(8),))
+                self._base.execute("INSERT OR IGNORE INTO facts VALUES ('lost', '0')")
+            self.name = self._fact("queue")
+            self._lost = int(self._fact("lost"))
+            self._bytes = int(self._one("SELECT coalesce(sum(length(payload)), 0) FROM omega")) + int(
+                self._one("SELECT coalesce(sum(length(payload)), 0) FROM picture")
+            )
+        except BaseException:
+            self._base.close()
+            raise
+
+    @property
+    def lost(self) -> int:
+        """Number of Ω that this queue ever had to drop before its consumers had them."""
+        return self._lost
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of payloads and pictures now."""
+        return self._bytes
+
+    @property
+    def waiting(self) -> int:
+        """Number of Ω that some consumer does not have yet."""
+        with self._lock:
+            return int(self._one("SELECT count(*) FROM omega WHERE stamp_ns > ?", self._had_by_all()))
+
+    @property
+    def newest(self) -> int:
+        """The highest number given so far, 0 before the first."""
+        with self._lock:
+            return int(self._one("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'omega'"))
+
+    @property
+    def newest_ns(self) -> int:
+        """Stamp of the newest Ω in the queue, 0 if it is empty."""
+        with self._lock:
+            return int(self._one("SELECT coalesce(max(stamp_ns), 0) FROM omega"))
+
+    def last_key(self) -> SyncKey | None:
+        """Return κ of the newest Ω in the queue, None if it is empty."""
+        with self._lock:
+            row = self._base.execute("SELECT payload FROM omega ORDER BY n DESC LIMIT 1").fetchone()
+        return cdr.decode(row[0]).key if row else None
+
+    def put(self, omega: Omega) -> Row:
+        """Keep Ω, newer than all in the queue, and return its number and plain payload. Its picture is kept apart."""
+        bare = cdr.encode(replace(omega, environment=omega.environment.without_png()))
+        digest, now = omega.environment.digest, self._clock()
+        with self._changing():
+            n = self._base.execute(
+                "INSERT INTO omega (stamp_ns, kept_s, digest, payload) VALUES (?, ?, ?, ?)",
+                (omega.key.stamp_ns, now, digest, bare),
+            ).lastrowid
+            self._bytes += len(bare)
+            if omega.environment.png and not self._one("SELECT count(*) FROM picture WHERE digest = ?", digest):
+                whole = cdr.encode(omega)
+                self._base.execute("INSERT INTO picture (digest, payload) VALUES (?, ?)", (digest, whole))
+                self._bytes += len(whole)
+            self._bound(now)
+        return Row(int(n or 0), bare)
+
+    def after(self, stamp_ns: int, *, max_bytes: int) -> list[Row]:
+        """Return the oldest Ω with a later stamp, in order, at least one if there is any, up to `max_bytes`."""
+        rows, total = [], 0
+        with self._lock:
+            found = self._base.execute("SELECT n, payload FROM omega WHERE stamp_ns > ? ORDER BY n", (stamp_ns,))
+            with closing(found):
+                for n, payload in found:
+                    total += len(payload)
+                    if rows and total > max_bytes:
+                        break
+                    rows.append(Row(n, payload))
+        return rows
+
+    def picture(self, digest: bytes) -> Row | None:
+        """Return an Ω with this picture in it and the number under which it stands, None if it is not kept."""
+        with self._lock:
+            found = self._base.execute(
+                "SELECT coalesce((SELECT max(n) FROM omega WHERE digest = ?1), 1), payload "
+                "FROM picture WHERE digest = ?1",
+                (digest,),
+            ).fetchone()
+        return Row(*found) if found else None
+
+    def acknowledge(self, consumer: str, stamp_ns: int) -> None:
+        """Take note that a consumer has everything up to this stamp; what all of them have is let go."""
+        now = self._clock()
+        with self._changing():
+            self._base.execute(
+                "INSERT INTO consumer VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE "
+                "SET stamp_ns = max(stamp_ns, ?2), heard_s = ?3",
+                (consumer, stamp_ns, now),
+            )
+            self._base.execute(
+                "DELETE FROM consumer WHERE heard_s < ? OR name NOT IN "
+                "(SELECT name FROM consumer ORDER BY heard_s DESC LIMIT ?)",
+                (now - self._max_age_s, MAX_CONSUMERS),
+            )
+            # The newest stays: after a restart the next one has to come after it.
+            self._drop("stamp_ns <= ? AND n < (SELECT max(n) FROM omega)", self._had_by_all())
+            self._drop_pictures()
+
+    def close(self) -> None:
+        """Close the file. A second call does nothing."""
+        self._base.close()
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Hold the lock and a transaction; where it fails the counts are as before, like the file."""
+        with self._lock:
+            counts = self._bytes, self._lost
+            try:
+                with self._base:
+                    self._base.execute("BEGIN IMMEDIATE")
+                    yield
+            except BaseException:
+                self._bytes, self._lost = counts
+                raise
+
+    def _had_by_all(self) -> int:
+        return int(self._one("SELECT coalesce(min(stamp_ns), 0) FROM consumer"))
+
+    def _bound(self, now: float) -> None:
+        """Drop what is too old, and the oldest until the rest fits; count what a consumer still wanted."""
+        before = int(self._one("SELECT count(*) FROM omega WHERE stamp_ns > ?", self._had_by_all()))
+        self._drop("kept_s < ?", now - self._max_age_s)
+        if self._bytes > self._max_bytes:
+            self._drop_pictures()
+        while self._bytes > self._max_bytes and self._one("SELECT count(*) FROM omega") > 1:
+            self._drop("n IN (SELECT n FROM omega WHERE n < (SELECT max(n) FROM omega) ORDER BY n LIMIT ?)", 16)
+            self._drop_pictures()
+        lost = before - int(self._one("SELECT count(*) FROM omega WHERE stamp_ns > ?", self._had_by_all()))
+        if lost:
+            self._lost += lost
+            self._base.execute("UPDATE facts SET value = ? WHERE name = 'lost'", (str(self._lost),))
+
+    def _drop(self, which: str, value: float) -> None:
+        self._bytes -= int(self._one(f"SELECT coalesce(sum(length(payload)), 0) FROM omega WHERE {which}", value))
+        self._base.execute(f"DELETE FROM omega WHERE {which}", (value,))
+
+    def _drop_pictures(self) -> None:
+        which = (
+            "number NOT IN (SELECT number FROM picture ORDER BY number DESC LIMIT ?) "
+            "AND digest NOT IN (SELECT digest FROM omega)"
+        )
+        self._bytes -= int(
+            self._one(f"SELECT coalesce(sum(length(payload)), 0) FROM picture WHERE {which}", SPARE_PICTURES)
+        )
+        self._base.execute(f"DELETE FROM picture WHERE {which}", (SPARE_PICTURES,))
+
+    def _fact(self, name: str) -> str:
+        return str(self._one("SELECT value FROM facts WHERE name = ?", name))
+
+    def _one(self, query: str, *values: object) -> float:
+        return self._base.execute(query, values).fetchone()[0]  # type: ignore[no-any-return]
+
+
+def queue_folder(state: Path, camera_id: str) -> Path:
+    """Return where the queue of a camera lies in the state folder."""
+    return state / "queue" / camera_id

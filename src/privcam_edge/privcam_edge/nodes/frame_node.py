@@ -1,0 +1,59 @@
+"""What edge nodes that look at raw frames share."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from privcam_msgs.msg import FrameRef
+
+from privcam_core.types.omega import SyncKey
+from privcam_edge.frames.ring import FrameGone, FrameReader, FrameSlot
+from privcam_ros.node import STREAM, PrivcamNode
+
+P = TypeVar("P")
+
+
+def slot_to_msg(slot: FrameSlot) -> FrameRef:
+    """Return the reference without its κ."""
+    return FrameRef(
+        ring=slot.ring,
+        slot=slot.slot,
+        generation=slot.generation,
+        height=slot.height,
+        width=slot.width,
+        encoding="bgr8",
+    )
+
+
+def slot_from_msg(message: FrameRef) -> FrameSlot:
+    """Return where the frame lies."""
+    return FrameSlot(message.ring, message.slot, message.generation, message.height, message.width)
+
+
+class FrameNode(PrivcamNode[P]):
+    """A node that reads frames from the frame memory. It holds a frame only while its callback runs."""
+
+    def __init__(self, name: str, kind: type[P]) -> None:
+        super().__init__(name, kind)
+        self._reader = FrameReader()
+
+    def on_frame(self, callback: Callable[..., None], *parts: tuple[str, type]) -> None:
+        """Call `callback(κ, image, part, ...)` for every frame, joined with parts of the same κ.
+
+        None is skipped here: the camera lets only a few frames into the graph at once, and skips the rest itself.
+        """
+
+        def lend(key: SyncKey, reference: FrameRef, *messages: Any) -> None:
+            try:
+                with self._reader.read(slot_from_msg(reference)) as image:
+                    callback(key, image, *messages)
+            except FrameGone:
+                self.counts["overwritten"] += 1
+
+        if parts:
+            self.on_joined([("frames", FrameRef, STREAM), *((topic, kind, STREAM) for topic, kind in parts)], lend)
+        else:
+            self.on("frames", FrameRef, lend)
+
+    def stop(self) -> None:
+        """Unmap the frame memory."""
+        self._reader.close()

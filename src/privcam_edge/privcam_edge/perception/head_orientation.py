@@ -1,0 +1,76 @@
+"""Where a head looks, from its keypoints: a rigid head of average proportions, seen from far away."""
+
+from math import asin, atan2
+
+import numpy as np
+import numpy.typing as npt
+
+from privcam_core.types.omega import HeadOrientation
+from privcam_core.types.skeleton import HEAD, Joint, seen
+
+Vector = npt.NDArray[np.float64]
+
+# Positions on an average head in units of half the distance between the ears (72 mm), from the middle between the
+# ears: to the subject's left, up, forward.
+_POINTS = {
+    Joint.NOSE: (0.0, -0.35, 1.7),
+    Joint.LEFT_EYE: (0.44, 0.2, 1.3),
+    Joint.RIGHT_EYE: (-0.44, 0.2, 1.3),
+    Joint.LEFT_EAR: (1.0, 0.0, 0.0),
+    Joint.RIGHT_EAR: (-1.0, 0.0, 0.0),
+}
+# The nose and three of the other points fix left and forward; with fewer, noise decides.
+_ENOUGH = 4
+# On a head smaller than this an error of one pixel turns it by more than a quarter of a right angle.
+_SMALLEST_HALF_WIDTH_PX = 2.0
+_ROUNDS = 3
+
+
+def head_orientation(keypoints: npt.NDArray[np.floating]) -> HeadOrientation | None:
+    """Return the orientation of a head that is turned to the camera's side, None where not enough of it is seen.
+
+    keypoints: (17, 3) u, v in px and ρ. Yaw is found within ±90°: the nose of a head that looks away is not seen.
+    """
+    used = [joint for joint in HEAD if seen(keypoints)[joint]]
+    if Joint.NOSE not in used or len(used) < _ENOUGH:
+        return None
+    model = np.array([_POINTS[joint] for joint in used])
+    # Here y is up and z is to the camera, so that an upright head that looks into the camera is not turned at all.
+    picture = keypoints[used, :2].astype(np.float64) * (1.0, -1.0)
+    height_offset = np.zeros_like(picture)
+    # The heights on the head are small, so their part is first left out and then corrected.
+    for _ in range(_ROUNDS):
+        left, forward = _fit(model[:, [0, 2]], picture - height_offset)
+        scale, axes = _lift(left, forward)
+        if scale < _SMALLEST_HALF_WIDTH_PX:
+            return None
+        height_offset = scale * np.outer(model[:, 1], axes[:2, 1])
+    return HeadOrientation(
+        yaw=atan2(axes[0, 2], axes[2, 2]),
+        pitch=asin(float(np.clip(axes[1, 2], -1, 1))),
+        roll=atan2(-axes[1, 0], axes[1, 1]),
+    )
+
+
+def _fit(coordinates: Vector, picture: Vector) -> tuple[Vector, Vector]:
+    """Return how one unit to the left and one unit forward of the head look in the picture (least squares)."""
+    system = np.column_stack([coordinates, np.ones(len(coordinates))])
+    solution = np.linalg.lstsq(system, picture, rcond=None)[0]
+    return solution[0], solution[1]
+
+
+def _lift(left: Vector, forward: Vector) -> tuple[float, Vector]:
+    """Return the scale in px and the (3, 3) rotation whose columns are the head's left, up and forward.
+
+    left, forward: (2,) pictures of two axes that are at a right angle and equally long in space. That gives their
+    depths l and f: l·f = -left·forward and l² - f² = |forward|² - |left|², so (f + i·l)² is known. Of the two roots
+    the one with the face to the camera is taken.
+    """
+    square = complex(left @ left - forward @ forward, -2 * (left @ forward))
+    root = square**0.5  # the principal root has a real part >= 0: forward is towards the camera
+    in_space = np.array([[*left, root.imag], [*forward, root.real]])
+    scale = float(np.linalg.norm(in_space, axis=1).mean())
+    if scale == 0:
+        return 0.0, np.eye(3)
+    x, z = in_space / scale
+    return scale, np.column_stack([x, np.cross(z, x), z])

@@ -1,0 +1,36 @@
+"""From tracks to the poses of subjects: keypoints, head orientation and place in the drawing order."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from privcam_core.types.omega import MAX_SUBJECTS, SubjectPose
+from privcam_core.types.perception import Track, TrackState
+from privcam_edge.perception.head_orientation import head_orientation
+from privcam_edge.perception.pose_estimator import PoseEstimator
+from privcam_edge.tracking.layers import LayerOrder
+
+
+class SubjectPoser:
+    """Poses of all subjects that are confirmed and seen in this frame."""
+
+    def __init__(self, *, fast: bool | None = None, threads: int = 1) -> None:
+        self._estimate = PoseEstimator(fast=fast, threads=threads)
+        self._layers = LayerOrder()
+
+    def __call__(self, image: npt.NDArray[np.uint8], tracks: Sequence[Track], stamp_ns: int) -> list[SubjectPose]:
+        """Return the poses, farthest subject first.
+
+        image: (H, W, 3) uint8 BGR. tracks: all live ones. stamp_ns: capture time.
+        """
+        layers = self._layers.update(tracks, stamp_ns, picture_height=image.shape[0])
+        # The layers of the subjects that are shown, closed up: a lost one in between has no pose.
+        shown = sorted(
+            (track for track in tracks if track.state == TrackState.CONFIRMED), key=lambda t: layers[t.subject_id]
+        )[:MAX_SUBJECTS]
+        boxes = np.array([track.box for track in shown], np.float32).reshape(-1, 4)
+        return [
+            SubjectPose(track.subject_id, track.box, keypoints, head_orientation(keypoints), layer)
+            for layer, (track, keypoints) in enumerate(zip(shown, self._estimate(image, boxes), strict=True))
+        ]

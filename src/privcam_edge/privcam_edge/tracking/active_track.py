@@ -1,0 +1,63 @@
+"""A track as the tracker holds it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from privcam_core.types.perception import Box, Track, TrackState
+from privcam_edge.tracking import kalman
+from privcam_edge.tracking.gallery import Gallery
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass
+class Live:
+    """One track with its filter state: mean (8,), covariance (8, 8)."""
+
+    subject_id: int
+    mean: FloatArray
+    covariance: FloatArray
+    began_at: int  # stamp of the first match, ns
+    seen_at: int  # stamp of the last match, ns
+    seen_box: Box
+    score: float
+    state: TrackState = TrackState.TENTATIVE
+    hits: int = 1
+    age: int = 1
+    lost_frames: int = 0
+    gallery: Gallery = field(default_factory=Gallery)
+
+    def public(self, box: Box | None = None) -> Track:
+        """Return what others see of the track: in this box, else in that of its filter state."""
+        if box is None:
+            box = as_box(kalman.to_boxes(self.mean[None])[0])
+        du, dv, shape, growth = map(float, self.mean[4:])
+        score = self.score if self.state is not TrackState.LOST else 0.0
+        return Track(
+            self.subject_id, box, (du, dv, shape, growth), score, self.state, self.hits, self.age, self.lost_frames
+        )
+
+
+def states(tracks: Sequence[Live]) -> tuple[FloatArray, FloatArray]:
+    """Return the means (N, 8) and the covariances (N, 8, 8) of at least one track."""
+    return np.stack([track.mean for track in tracks]), np.stack([track.covariance for track in tracks])
+
+
+def store(tracks: Sequence[Live], means: FloatArray, covariances: FloatArray) -> None:
+    """Give the tracks new filter states."""
+    for track, mean, covariance in zip(tracks, means, covariances, strict=True):
+        track.mean, track.covariance = mean, covariance
+
+
+def seen_boxes(tracks: Sequence[Live]) -> FloatArray:
+    """Return the boxes (N, 4) in which at least one track was last seen."""
+    return np.array([track.seen_box for track in tracks])
+
+
+def as_box(values: npt.NDArray[np.floating]) -> Box:
+    """Return four numbers as a box."""
+    x0, y0, x1, y1 = map(float, values)
+    return x0, y0, x1, y1

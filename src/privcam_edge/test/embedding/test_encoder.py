@@ -1,0 +1,123 @@
+"""The vector z: what it depends on, what it is good for, and that it is never sent as it is."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from privcam_core.drawing.proxy import overlay
+from privcam_core.images.environment import FILL
+from privcam_core.models.own_networks import WrongWeights
+from privcam_core.types.omega import SubjectPose
+from privcam_edge.embedding.encoder import WEIGHTS, BottleneckEncoder
+from privcam_edge.embedding.quantizer import INT8_MAX, NoisyQuantizer
+
+# COCO-17 of somebody who stands, in shares of the box.
+STANDING = np.array(
+    [(0.5, 0.08), (0.53, 0.06), (0.47, 0.06), (0.57, 0.07), (0.43, 0.07), (0.7, 0.2), (0.3, 0.2), (0.78, 0.36),
+     (0.22, 0.36), (0.8, 0.5), (0.2, 0.5), (0.6, 0.52), (0.4, 0.52), (0.6, 0.74), (0.4, 0.74), (0.6, 0.96), (0.4, 0.96)]
+)  # fmt: skip
+
+
+def scene(*places: int) -> np.ndarray:
+    """An anonymous frame: an unknown room, and somebody who stands at each x."""
+    poses = []
+    for number, x in enumerate(places, start=1):
+        box = (float(x - 25), 60.0, float(x + 25), 210.0)
+        points = np.array(box[:2]) + STANDING * (50.0, 150.0)
+        keypoints = np.concatenate([points, np.full((17, 1), 0.9)], axis=1).astype(np.float32)
+        poses.append(SubjectPose(number, box, keypoints, layer=number))
+    return overlay(np.full((240, 320, 3), FILL, np.uint8), poses)
+
+
+def means(image: np.ndarray, count: int = 60) -> np.ndarray:
+    """The mean of many z of one frame: its noise averaged out."""
+    encode = BottleneckEncoder(seed=1)
+    return np.mean([encode(image).values() for _ in range(count)], axis=0)
+
+
+def test_z_is_few_small_numbers_with_what_is_needed_to_read_them() -> None:
+    embedding = BottleneckEncoder()(scene(100))
+    assert len(embedding.data) == embedding.shape[0] <= 64
+    assert embedding.encoder_id == json.loads(WEIGHTS.read_text())["encoder_id"]
+    assert embedding.noise_sigma == json.loads(WEIGHTS.read_text())["sigma"]
+    assert embedding.values().dtype == np.float32
+
+
+def test_two_vectors_of_one_frame_differ_by_at_least_the_noise_that_is_stated() -> None:
+    encode = BottleneckEncoder(sigma=0.5)
+    values = np.array([encode(scene(100)).values() for _ in range(60)])
+    assert np.sqrt((values.std(axis=0, ddof=1) ** 2).mean()) > 0.5
+
+
+def test_noise_cannot_be_repeated_without_a_seed() -> None:
+    assert BottleneckEncoder()(scene(40)).data != BottleneckEncoder()(scene(40)).data
+    assert BottleneckEncoder(seed=1)(scene(40)).data == BottleneckEncoder(seed=1)(scene(40)).data
+
+
+def test_z_depends_on_the_anonymous_frame_and_on_nothing_that_came_before() -> None:
+    assert np.allclose(means(scene(100)), means(scene(100)))
+    fresh, used = BottleneckEncoder(seed=1), BottleneckEncoder(seed=1)
+    for x in range(40, 300, 40):
+        used(scene(x))
+        fresh(scene(160))
+    assert used(scene(100)).data == fresh(scene(100)).data
+
+
+def test_how_many_there_are_and_where_changes_z_and_a_change_of_the_room_much_less() -> None:
+    room = scene()
+    room[150:, :] = (90, 110, 120)
+    nobody, furnished = means(scene()), means(room)
+    one, elsewhere, two = means(scene(60)), means(scene(260)), means(scene(60, 260))
+    by_room = np.linalg.norm(nobody - furnished)
+    for a, b in ((nobody, one), (one, elsewhere), (one, two), (nobody, two)):
+        assert np.linalg.norm(a - b) > 3 * by_room
+
+
+def test_changed_weights_are_not_used(tmp_path: Path) -> None:
+    for file in WEIGHTS.parent.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    described = tmp_path / WEIGHTS.name
+    network = tmp_path / json.loads(described.read_text())["file"]
+    BottleneckEncoder(weights=described)(scene(100))
+    network.write_bytes(network.read_bytes() + b" ")
+    with pytest.raises(WrongWeights, match=network.name):
+        BottleneckEncoder(weights=described)
+    network.unlink()
+    with pytest.raises(WrongWeights, match=network.name):
+        BottleneckEncoder(weights=described)
+    described.write_text("{}")
+    with pytest.raises(WrongWeights, match="privcam train"):
+        BottleneckEncoder(weights=described)
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 3), (4, 4), (4, 4, 4)])
+def test_frame_of_the_wrong_kind_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="anonymous frame"):
+        BottleneckEncoder()(np.zeros(shape, np.uint8))
+
+
+def test_vector_longer_than_the_clip_norm_is_shortened_before_the_noise() -> None:
+    quantize = NoisyQuantizer(64, clip_norm=1.0, sigma=0.0)
+    direction = np.random.default_rng(1).normal(size=64).astype(np.float32)
+    long = np.frombuffer(quantize(100 * direction), np.int8) * quantize.scale
+    assert np.linalg.norm(long) == pytest.approx(1.0, abs=0.05)
+    # How long it was cannot be read from what is sent.
+    assert quantize(100 * direction) == quantize(1000 * direction)
+    short = direction / (2 * np.linalg.norm(direction))
+    assert np.linalg.norm(np.frombuffer(quantize(short), np.int8) * quantize.scale) == pytest.approx(0.5, abs=0.05)
+
+
+def test_values_out_of_range_saturate_and_do_not_wrap_round() -> None:
+    quantize = NoisyQuantizer(64, clip_norm=1.0, sigma=0.0)
+    one_sided = np.zeros(64, np.float32)
+    one_sided[[0, 1]] = 5.0, -5.0
+    sent = np.frombuffer(quantize(one_sided), np.int8)
+    assert (sent[0], sent[1]) == (INT8_MAX, -INT8_MAX)
+    assert not sent[2:].any()
+
+
+def test_empty_vector_is_sent_as_noise_alone() -> None:
+    sent = np.frombuffer(NoisyQuantizer(64, 1.0, 0.1)(np.zeros(64, np.float32)), np.int8)
+    assert sent.any()

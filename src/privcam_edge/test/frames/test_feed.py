@@ -1,0 +1,186 @@
+"""How many frames are on their way through the graph, and how a source is worked off."""
+
+import os
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from privcam_core.types.omega import SyncKey
+from privcam_edge.frames.feed import Credit, Feed, FrameStore
+from privcam_edge.frames.ring import SHM, FrameReader, FrameSlot, prefix
+from privcam_edge.frames.source import Spec, parse
+
+CAMERA = f"feedtest{os.getpid()}"
+LONG_S = 60.0
+
+
+def write_video(path: Path, frames: int, rate_hz: int = 100) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), rate_hz, (64, 48))
+    for number in range(frames):
+        writer.write(np.full((48, 64, 3), 20 * (number % 12), np.uint8))
+    writer.release()
+    return path
+
+
+class Graph:
+    """Stands for the graph behind the camera: takes frames, and gives their credit back if it is `quick`."""
+
+    def __init__(self, credit: Credit, *, quick: bool, enough: int | None = None) -> None:
+        self.keys: list[SyncKey] = []
+        self.slots: list[FrameSlot] = []
+        self.errors: list[str] = []
+        self.code: int | None = None
+        self.done = threading.Event()
+        self._credit, self._quick, self._enough = credit, quick, enough
+
+    def deliver(self, key: SyncKey, slot: FrameSlot) -> None:
+        self.keys.append(key)
+        self.slots.append(slot)
+        if self._quick:
+            self._credit.give_back(key.frame_id)
+        if len(self.keys) == self._enough:
+            self.done.set()
+
+    def end(self, code: int) -> None:
+        self.code = code
+        self.done.set()
+
+
+def run(
+    spec: Spec, graph: Graph, credit: Credit, *, pace: str = "graph", loop: bool = False, rate: float = 0.0
+) -> Feed:
+    """Run a feed until the graph is done with it."""
+    store = FrameStore(CAMERA, slots=4, retention_s=LONG_S)
+    try:
+        feed = Feed(
+            spec, store, credit, graph.deliver, graph.errors.append, graph.end, pace=pace, loop=loop, max_rate_hz=rate
+        )
+        feed.start()
+        assert graph.done.wait(LONG_S), feed.state
+        feed.close()
+    finally:
+        store.close()
+    assert not list(SHM.glob(prefix(CAMERA) + "*"))
+    return feed
+
+
+def test_no_more_frames_than_allowed_are_on_their_way() -> None:
+    credit = Credit(2, timeout_s=LONG_S)
+    assert [credit.take(frame_id) for frame_id in (1, 2, 3)] == [True, True, False]
+    credit.give_back(1)
+    assert credit.take(4)
+    assert not credit.take(5)
+
+
+def test_frame_that_went_through_takes_all_earlier_ones_with_it() -> None:
+    credit = Credit(2, timeout_s=LONG_S)
+    credit.take(1)
+    credit.take(2)
+    credit.give_back(2)  # 1 was dropped on its way: it will never be given back
+    assert credit.take(3)
+    assert credit.take(4)
+
+
+def test_frame_that_never_comes_back_gives_its_place_up() -> None:
+    credit = Credit(1, timeout_s=0.05)
+    assert credit.take(1)
+    assert credit.take(2, wait_s=LONG_S)
+
+
+def test_waiting_for_a_place_ends_when_one_gets_free() -> None:
+    credit = Credit(1, timeout_s=LONG_S)
+    credit.take(1)
+    waiter = threading.Thread(target=lambda: credit.take(2, wait_s=LONG_S))
+    waiter.start()
+    credit.give_back(1)
+    waiter.join(LONG_S / 2)
+    assert not waiter.is_alive()
+    assert not credit.take(3)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_at_the_pace_of_the_graph_no_frame_is_skipped(tmp_path: Path, quick: bool) -> None:
+    credit = Credit(3, timeout_s=LONG_S if quick else 0.05)
+    graph = Graph(credit, quick=quick)
+    feed = run(parse(str(write_video(tmp_path / "a.avi", 10))), graph, credit)
+    assert [key.frame_id for key in graph.keys] == list(range(1, 11))
+    assert feed.counts["skipped"] == 0
+    assert (graph.code, feed.state, graph.errors) == (0, "ended", [])
+    steps = np.diff([key.stamp_ns for key in graph.keys])
+    assert set(steps) == {10**7}  # the time of the video, however fast it was worked off
+
+
+def test_in_real_time_frames_without_a_place_are_skipped_and_counted(tmp_path: Path) -> None:
+    credit = Credit(2, timeout_s=2.0)  # ten times as long as the video: nothing comes back while it runs
+    graph = Graph(credit, quick=False)
+    feed = run(parse(str(write_video(tmp_path / "a.avi", 20))), graph, credit, pace="realtime")
+    assert len(graph.keys) == 2
+    assert feed.counts["skipped"] == 18
+    assert graph.code == 0
+
+
+def test_kappa_grows_over_every_round_of_a_loop(tmp_path: Path) -> None:
+    credit = Credit(3, timeout_s=LONG_S)
+    graph = Graph(credit, quick=True, enough=25)
+    run(parse(str(write_video(tmp_path / "a.avi", 10))), graph, credit, loop=True)
+    assert len(graph.keys) >= 25
+    for earlier, later in zip(graph.keys, graph.keys[1:], strict=False):
+        assert later.frame_id == earlier.frame_id + 1
+        assert later.stamp_ns > earlier.stamp_ns
+
+
+def test_frame_rate_can_be_limited(tmp_path: Path) -> None:
+    credit = Credit(3, timeout_s=LONG_S)
+    graph = Graph(credit, quick=True)
+    feed = run(
+        parse(str(write_video(tmp_path / "a.avi", 50))), graph, credit, pace="realtime", rate=10.0
+    )  # 0.5 s of video
+    assert len(graph.keys) <= 7
+    assert feed.counts["over_rate"] > 0
+
+
+def test_camera_that_is_not_there_is_reported_and_does_not_end_the_feed() -> None:
+    credit = Credit(3, timeout_s=LONG_S)
+    graph = Graph(credit, quick=True)
+    reported = threading.Event()
+
+    def report(text: str) -> None:
+        graph.errors.append(text)
+        reported.set()
+
+    store = FrameStore(CAMERA, slots=4, retention_s=LONG_S)
+    try:
+        feed = Feed(
+            parse("97"), store, credit, graph.deliver, report, graph.end, pace="realtime", loop=False, max_rate_hz=0.0
+        )
+        feed.start()
+        assert reported.wait(LONG_S)
+        feed.close()
+    finally:
+        store.close()
+    assert "no such camera" in graph.errors[0]
+    assert "next attempt in" in graph.errors[0]
+    assert feed.state.startswith("lost: ")
+    assert graph.code is None
+
+
+def test_frames_of_a_larger_size_get_a_new_memory_and_the_old_one_is_gone() -> None:
+    store = FrameStore(CAMERA, slots=4, retention_s=LONG_S)
+    reader = FrameReader()
+    try:
+        _, small = store.put(np.full((48, 64, 3), 7, np.uint8), 1, 10**9)
+        key, large = store.put(np.full((96, 64, 3), 8, np.uint8), 2, 2 * 10**9)
+        assert key == SyncKey(CAMERA, 2, 2 * 10**9)
+        assert small.ring != large.ring
+        assert not (SHM / small.ring).exists()
+        with reader.read(large) as image:
+            assert image.shape == (96, 64, 3)
+            assert (image == 8).all()
+        _, again = store.put(np.full((48, 64, 3), 9, np.uint8), 3, 3 * 10**9)
+        assert again.ring == large.ring
+    finally:
+        reader.close()
+        store.close()

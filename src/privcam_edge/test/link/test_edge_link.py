@@ -1,0 +1,367 @@
+"""The edge's link against a real Zenoh session at the other end."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from queue import Queue
+
+import numpy as np
+import pytest
+import zenoh
+
+from privcam_core.images.environment import decode_environment, encode_environment, environment_of
+from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
+from privcam_edge.link.omega_queue import OmegaQueue
+from privcam_edge.link.packetizer import PLAIN_EVERY
+from privcam_edge.link.picture_schedule import PictureSchedule
+from privcam_edge.link.session import BACKLOG_BYTES, EdgeLink
+from privcam_link import cdr
+from privcam_link.delta_compression import unpack
+from privcam_link.session_settings import camera_end
+from privcam_link.validation import Reason, open_environment
+from privcam_link.wire import (
+    ALL_CAMERAS,
+    BacklogQuestion,
+    Label,
+    PictureQuestion,
+    Question,
+    key_expression,
+    label_of,
+    listen_settings,
+)
+
+PATIENCE_S = 30.0
+START = 10**18
+ROOM = np.random.default_rng(3).integers(0, 256, (24, 32, 3), np.uint8)
+
+
+def picture(level: int = 90) -> bytes:
+    """A room with a corner of some grey."""
+    plate = ROOM.copy()
+    plate[:4, :4] = level
+    return encode_environment(plate, np.ones((24, 32), np.bool_))
+
+
+def omega(frame: int = 1, level: int = 90, camera: str = "room1", values: int = 1) -> Omega:
+    key = SyncKey(camera, frame, START + frame)
+    data = np.random.default_rng(frame).bytes(values)  # as noise is: it does not pack
+    z = Embedding("hog-1", (values,), 0.5, data, 0.25, 1.0)
+    return Omega(key, environment_of(key, picture(level), 1), [], z, PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS))
+
+
+def bare(whole: Omega) -> bytes:
+    return cdr.encode(replace(whole, environment=whole.environment.without_png()))
+
+
+@pytest.fixture
+def endpoint() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"tcp/127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[OmegaQueue]:
+    kept = OmegaQueue(tmp_path / "queue")
+    yield kept
+    kept.close()
+
+
+def listener(endpoint: str) -> zenoh.Session:
+    """Return a session that listens as a cloud does, without a cloud's rules of its own."""
+    config = zenoh.Config()
+    for name, value in listen_settings(endpoint).items():
+        config.insert_json5(name, value)
+    return zenoh.open(config)
+
+
+@pytest.fixture
+def other_end(endpoint: str) -> Iterator[zenoh.Session]:
+    with listener(endpoint) as session:
+        yield session
+
+
+def opened(endpoint: str, queue: OmegaQueue) -> EdgeLink:
+    settings, credentials = camera_end("room1", endpoint)
+    assert credentials is None
+    return EdgeLink("room1", settings, queue, PictureSchedule(refresh_s=3600.0))
+
+
+class Listener:
+    """Takes everything that is put on the key of any camera and reads it as a cloud does, apart from all checks."""
+
+    def __init__(self, session: zenoh.Session) -> None:
+        self.samples: Queue[tuple[str, Label, bytes]] = Queue()
+        self.plain: dict[int, bytes] = {}
+        self._subscriber = session.declare_subscriber(ALL_CAMERAS, self._take)
+
+    def _take(self, sample: zenoh.Sample) -> None:
+        assert sample.attachment is not None
+        self.samples.put((str(sample.key_expr), label_of(sample.attachment.to_bytes()), sample.payload.to_bytes()))
+
+    def get(self) -> tuple[Label, Omega]:
+        """Return the next one that came, unpacked if it can be."""
+        key, label, payload = self.samples.get(timeout=PATIENCE_S)
+        assert key == "privcam/room1/omega"
+        plain = unpack(payload, self.plain[label.ref]) if label.ref else payload
+        decoded = cdr.decode(plain)
+        if not decoded.environment.png:
+            self.plain[label.n] = plain
+        return label, decoded
+
+
+def wait_for(session: zenoh.Session, link: EdgeLink) -> None:
+    """Return when both sides know of each other: what is sent from now on arrives."""
+    known = threading.Event()
+    with session.liveliness().declare_subscriber(key_expression("room1"), lambda _token: known.set(), history=True):
+        assert known.wait(PATIENCE_S)
+    # An edge that answers has read what was declared before the question.
+    ask(session, BacklogQuestion("nobody", 0))
+    assert link.connected
+
+
+def ask(session: zenoh.Session, question: Question) -> list[tuple[Label, bytes] | bytes]:
+    return ask_on(session, f"privcam/room1/omega{question.key}?{question.encode()}")
+
+
+def ask_on(session: zenoh.Session, selector: str) -> list[tuple[Label, bytes] | bytes]:
+    """Return (label, payload) of each answer, or the text of an error."""
+    found: list[tuple[Label, bytes] | bytes] = []
+    answers = session.get(
+        selector,
+        timeout=PATIENCE_S,
+        allowed_destination=zenoh.Locality.REMOTE,
+        consolidation=zenoh.ConsolidationMode.NONE,
+    )
+    for reply in answers:
+        if reply.ok is None:
+            assert reply.err is not None
+            found.append(reply.err.payload.to_bytes())
+        else:
+            assert reply.ok.attachment is not None
+            found.append((label_of(reply.ok.attachment.to_bytes()), reply.ok.payload.to_bytes()))
+    return found
+
+
+def read(answers: list[tuple[Label, bytes] | bytes]) -> list[tuple[int, bytes]]:
+    """Return (number, plain payload) of an answer that needs nothing but itself to be read."""
+    plain: dict[int, bytes] = {}
+    for answer in answers:
+        assert isinstance(answer, tuple), answer
+        label, payload = answer
+        plain[label.n] = unpack(payload, plain[label.ref]) if label.ref else payload
+    return list(plain.items())
+
+
+def test_omegas_arrive_plain_and_packed_and_the_picture_once_behind(
+    endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
+) -> None:
+    seen = Listener(other_end)
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)
+        sent = [omega(frame) for frame in range(1, 2 * PLAIN_EVERY + 2)]
+        arrived: list[tuple[Label, Omega]] = []
+        for one in sent:
+            assert link.send(one)
+            while not arrived or arrived[-1][1].key != one.key:  # a line that is full may drop what it cannot take
+                arrived.append(seen.get())
+        while len(arrived) < len(sent) + 1:
+            arrived.append(seen.get())
+        assert link.sent == len(sent)
+    live = [(label, one) for label, one in arrived if not one.environment.png]
+    assert [cdr.encode(one) for _, one in live] == [bare(one) for one in sent]
+    assert [label.n for label, _ in live] == list(range(1, len(sent) + 1))
+    assert [label.n for label, _ in live if not label.ref] == [1, 1 + PLAIN_EVERY, 1 + 2 * PLAIN_EVERY]
+    assert all(label.ref in (0, label.n - 1) for label, _ in live)
+    plain = [label for label, _ in live if not label.ref]
+    assert all((label.queue, label.newest, label.lost) == (queue.name, label.n, 0) for label in plain)
+    ((label, whole),) = [(label, one) for label, one in arrived if one.environment.png]
+    assert (label.ref, cdr.encode(whole)) == (0, cdr.encode(sent[whole.key.frame_id - 1]))
+
+
+def test_changed_picture_travels_as_a_patch_and_an_unchanged_one_not_at_all(
+    endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
+) -> None:
+    seen = Listener(other_end)
+    pictures: list[Omega] = []
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)
+        for frame, level in enumerate((90, 90, 120, 120), start=1):
+            link.send(omega(frame, level))
+            while level not in [90, 120][: len(pictures)]:
+                _, one = seen.get()
+                pictures += [one] if one.environment.png else []
+    first, second = (one.environment for one in pictures)
+    assert (first.base, first.png, second.base) == (b"", picture(90), first.digest)
+    plate, validity = open_environment(second, decode_environment(first.png))
+    assert encode_environment(plate, validity) == picture(120)
+    assert len(second.png) * 2 < len(first.png)
+
+
+def test_question_for_a_picture_is_answered_whole_or_as_a_patch(
+    endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
+) -> None:
+    seen = Listener(other_end)
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)
+        old, new = omega(1, 90), omega(2, 120)
+        for one in (old, new):
+            link.send(one)
+            while not seen.get()[1].environment.png:
+                pass
+        ((label, payload),) = ask(other_end, PictureQuestion(new.environment.digest))
+        assert (label, payload) == (Label(2, 0, queue.name, 2, 0), cdr.encode(new))
+        have = PictureQuestion(new.environment.digest, (bytes(32), old.environment.digest))
+        ((_, packed),) = ask(other_end, have)
+        assert isinstance(packed, bytes)
+        patch = cdr.decode(packed).environment
+        assert (patch.base, patch.digest) == (old.environment.digest, new.environment.digest)
+
+
+def test_picture_comes_in_pieces_to_whoever_asks_for_pieces(
+    endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
+) -> None:
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)
+        link.send(omega(1, 90))
+        digest, pieces = omega(1, 90).environment.digest, b""
+        ((_, whole),) = ask(other_end, PictureQuestion(digest))
+        assert isinstance(whole, bytes)
+        while len(pieces) < len(whole):
+            ((label, piece),) = ask(other_end, PictureQuestion(digest, at=len(pieces), most=100))
+            assert label == Label(1, 0, queue.name, 1, 0, at=len(pieces), of=len(whole))
+            assert isinstance(piece, bytes) and len(piece) <= 100
+            pieces += piece
+        assert pieces == whole
+        beyond = PictureQuestion(digest, at=len(whole), most=1).encode()
+        assert ask_on(other_end, f"privcam/room1/omega?{beyond}") == [b"question"]
+
+
+def test_any_other_question_is_refused_and_counted(endpoint: str, other_end: zenoh.Session, queue: OmegaQueue) -> None:
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)
+        link.send(omega())
+        answered = link.answered
+        assert ask(other_end, PictureQuestion(bytes(32))) == [b"unknown_picture"]
+        mixed_up = BacklogQuestion("cloud", 0).encode(), PictureQuestion(omega().environment.digest).encode()
+        never_sent = BacklogQuestion("cloud", START + 2).encode()
+        picture_key, backlog_key = "privcam/room1/omega", "privcam/room1/omega/backlog"
+        for other in ("digest=../../etc", mixed_up[0], "anything", ""):
+            assert ask_on(other_end, f"{picture_key}?{other}") == [b"question"], other
+        for other in ("consumer=cloud", "consumer=Cloud;ack=0", mixed_up[1], never_sent, ""):
+            assert ask_on(other_end, f"{backlog_key}?{other}") == [b"question"], other
+        for key in ("privcam/room1/frames", "privcam/room2/omega", "@/**"):
+            assert ask_on(other_end, key) == []
+        assert link.refused == {Reason.UNKNOWN_PICTURE: 1, Reason.QUESTION: 9}
+        assert (link.answered, queue.waiting) == (answered, 1)
+
+
+def test_backlog_is_answered_in_order_and_readable_by_itself(
+    endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
+) -> None:
+    for frame in range(1, 31):
+        queue.put(omega(frame))
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)
+        expected = [(frame, bare(omega(frame))) for frame in range(1, 31)]
+        assert read(ask(other_end, BacklogQuestion("cloud", 0, 0))) == expected
+        assert read(ask(other_end, BacklogQuestion("cloud", START + 10, START + 20))) == expected[20:]
+        assert read(ask(other_end, BacklogQuestion("cloud", START + 30, START + 30))) == []
+        assert ask(other_end, BacklogQuestion("cloud", START + 30)) == []
+
+
+def test_long_backlog_comes_in_pieces(endpoint: str, other_end: zenoh.Session, queue: OmegaQueue) -> None:
+    count = 3 * BACKLOG_BYTES // 4096
+    for frame in range(1, count + 1):
+        queue.put(omega(frame, values=4096))
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)
+        (piece,) = [read(ask(other_end, BacklogQuestion("cloud", 0, START, most=1)))]
+        assert [n for n, _ in piece] == [1], "one at least"
+        numbers: list[int] = []
+        pieces = 0
+        while piece := read(ask(other_end, BacklogQuestion("cloud", 0, START + (numbers[-1] if numbers else 0)))):
+            numbers += [n for n, _ in piece]
+            pieces += 1
+        assert (numbers, pieces >= 3) == (list(range(1, count + 1)), True)
+
+
+def test_only_what_every_consumer_acknowledged_is_let_go(
+    endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
+) -> None:
+    with opened(endpoint, queue) as link:
+        wait_for(other_end, link)  # asks as one more consumer, which has nothing
+        for frame in range(1, 6):
+            link.send(omega(frame))
+        ask(other_end, BacklogQuestion("a", START + 5))
+        assert queue.waiting == 5
+        ask(other_end, BacklogQuestion("nobody", START + 3))
+        assert queue.waiting == 2
+        assert [n for n, _ in read(ask(other_end, BacklogQuestion("b", START + 3, 0)))] == [4, 5]
+
+
+def test_unreachable_endpoint_holds_up_nothing_and_everything_is_kept(endpoint: str, queue: OmegaQueue) -> None:
+    with opened(endpoint, queue) as link:
+        assert [link.send(omega(frame)) for frame in range(1, 101)] == [False] * 100
+        assert (link.connected, link.sent, queue.waiting) == (False, 0, 100)
+
+
+def test_first_omega_after_every_connection_is_plain(endpoint: str, queue: OmegaQueue) -> None:
+    frame = 0
+    with opened(endpoint, queue) as link:
+        for _ in range(2):
+            with listener(endpoint) as session:
+                seen = Listener(session)
+                wait_for(session, link)
+                assert link.connected
+                frame += 1
+                link.send(omega(frame))
+                assert seen.get()[0] == Label(frame, 0, queue.name, frame, 0)
+            frame += 1
+            while link.send(omega(frame)):
+                frame += 1
+                assert frame < 10_000, "the end of the connection is not noticed"
+            assert not link.connected
+
+
+def test_closed_link_is_not_connected_and_closes_twice(
+    endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
+) -> None:
+    link = opened(endpoint, queue)
+    wait_for(other_end, link)
+    link.close()
+    link.close()
+    assert not link.connected
+
+
+@pytest.mark.parametrize("text", ["tcp/192.168.1.4:7447", "tls/127.0.0.1:7447", "nonsense"])
+def test_endpoint_that_is_not_on_the_loopback_is_refused_without_credentials(text: str) -> None:
+    with pytest.raises(ValueError, match="endpoint: "):
+        camera_end("room1", text)
+
+
+def test_name_that_is_more_than_one_camera_is_refused(endpoint: str, queue: OmegaQueue) -> None:
+    with pytest.raises(ValueError, match="camera_id"):
+        EdgeLink("*", camera_end("room1", endpoint)[0], queue, PictureSchedule())
+
+
+def open_ports() -> set[str]:
+    """Return local addresses of this process's sockets that wait for others: TCP listeners and all UDP sockets."""
+    mine = {str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink() and fd.exists()}
+    found = set()
+    for table, state in (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")):
+        path = Path("/proc/net") / table
+        rows = [line.split() for line in path.read_text().splitlines()[1:]] if path.exists() else []
+        found |= {f"{table} {row[1]}" for row in rows if row[3] == state and f"socket:[{row[9]}]" in mine}
+    return found
+
+
+def test_edge_listens_to_nobody(endpoint: str, queue: OmegaQueue) -> None:
+    before = open_ports()
+    with listener(endpoint):
+        assert len(open_ports() - before) == 1
+    before = open_ports()
+    with opened(endpoint, queue):
+        assert open_ports() - before == set()

@@ -1,0 +1,199 @@
+"""Which picture travels, when, and as what."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from privcam_core.images.environment import decode_environment, encode_environment, environment_of
+from privcam_core.types.omega import Environment, SyncKey
+from privcam_edge.link.picture_schedule import KEPT_BYTES, KEPT_PICTURES, PUSH_BYTES, PictureSchedule
+from privcam_link.validation import open_environment
+
+HEIGHT, WIDTH = 60, 80
+SCENE = np.random.default_rng(5).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def room(changed_rows: int = 0, *, level: int = 7, height: int = HEIGHT) -> Environment:
+    """A detailed room of which some rows are another even colour."""
+    plate = SCENE[:height].copy()
+    plate[:changed_rows] = level
+    png = encode_environment(plate, np.ones((height, WIDTH), np.bool_))
+    return environment_of(SyncKey("room1", 1, 10**18), png, 1)
+
+
+def shows(made: Environment, whole: Environment, bases: Sequence[Environment] = ()) -> bool:
+    """Say whether somebody who has `bases` sees `whole` in what was made of it."""
+    known = {base.digest: decode_environment(base.png) for base in bases}
+    plate, validity = open_environment(made, known[made.base] if made.base else None)
+    return encode_environment(plate, validity) == whole.png and made.digest == whole.digest
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def schedule(clock: Clock) -> PictureSchedule:
+    return PictureSchedule(refresh_s=60.0, clock=clock)
+
+
+def test_picture_is_due_when_it_is_new_and_again_after_the_refresh_time(
+    schedule: PictureSchedule, clock: Clock
+) -> None:
+    due = []
+    for wait, picture in [(0, room()), (1, room()), (58, room()), (1, room()), (1, room(9)), (1, room(9))]:
+        clock.now += wait
+        due.append(schedule.due(picture.digest))
+        if due[-1]:
+            schedule.make(picture)
+    assert due == [True, False, False, True, True, False]
+
+
+def test_first_picture_is_whole_and_a_changed_one_a_patch_on_it(schedule: PictureSchedule) -> None:
+    first, changed = room(), room(5)
+    assert schedule.make(first) is first
+    patch = schedule.make(changed)
+    assert patch.base == first.digest
+    assert len(patch.png) * 5 < len(changed.png)
+    assert shows(patch, changed, [first])
+
+
+def test_patch_is_made_on_the_picture_that_is_most_like_it(schedule: PictureSchedule) -> None:
+    for picture in (room(), room(30), room(20, level=200)):
+        schedule.make(picture)
+    assert schedule.make(room(28)).base == room(30).digest
+    assert schedule.make(room(2)).base == room().digest
+
+
+def test_picture_that_comes_back_is_a_patch_that_changes_little(schedule: PictureSchedule) -> None:
+    first, other = room(), room(40)
+    schedule.make(first)
+    schedule.make(other)
+    assert schedule.due(first.digest)
+    back = schedule.make(first)
+    assert (back.base, shows(back, first, [other])) == (other.digest, True)
+
+
+def test_picture_is_whole_where_a_patch_would_be_larger(schedule: PictureSchedule) -> None:
+    even, noise = room(HEIGHT), room()
+    schedule.make(noise)
+    made = schedule.make(even)
+    assert (made.base, made.png) == (b"", even.png)
+
+
+def test_picture_of_another_size_is_whole(schedule: PictureSchedule) -> None:
+    schedule.make(room())
+    assert not schedule.make(room(5, height=HEIGHT // 2)).base
+
+
+def test_newest_picture_is_whole_again_after_the_refresh_time_changed_or_not(
+    schedule: PictureSchedule, clock: Clock
+) -> None:
+    schedule.make(room())
+    clock.now += 30.0
+    assert schedule.make(room(5)).base
+    clock.now += 30.0
+    assert schedule.due(room(5).digest), "a patch is not what subscribers that never ask can begin with"
+    assert not schedule.make(room(5)).base
+    assert not schedule.due(room(5).digest)
+    clock.now += 60.0
+    assert not schedule.make(room(9)).base
+
+
+def test_answer_is_a_patch_on_what_the_asker_has(schedule: PictureSchedule) -> None:
+    pictures = [room(), room(10), room(20)]
+    for picture in pictures:
+        schedule.make(picture)
+    wanted = room(21)
+    for have in pictures:
+        made = schedule.answer(wanted, [have.digest])
+        assert (made.base, shows(made, wanted, [have])) == (have.digest, True)
+    assert schedule.answer(wanted, [picture.digest for picture in pictures]).base == pictures[2].digest
+
+
+def test_answer_is_whole_for_somebody_who_has_nothing_or_unknown_ones_or_the_picture_itself(
+    schedule: PictureSchedule,
+) -> None:
+    schedule.make(room())
+    wanted = room(5)
+    assert schedule.answer(wanted, []) == wanted
+    assert schedule.answer(wanted, [bytes(32), room(9).digest]) == wanted
+    schedule.make(wanted)
+    assert schedule.answer(wanted, [wanted.digest]) == wanted
+
+
+def test_picture_that_was_an_answer_is_a_base_of_the_next_one(schedule: PictureSchedule) -> None:
+    schedule.make(room(40))
+    schedule.answer(room(10), [])
+    assert schedule.answer(room(11), [room(10).digest]).base == room(10).digest
+
+
+def test_large_picture_is_not_sent_unasked_but_the_next_one_is_a_patch_on_what_was_asked_for() -> None:
+    schedule = PictureSchedule()
+    large = np.random.default_rng(1).integers(0, 256, (120, WIDTH, 3), np.uint8)
+    assert large.nbytes > PUSH_BYTES
+    changed = large.copy()
+    changed[:9] = 7
+    first, second = (
+        environment_of(SyncKey("room1", 1, 10**18), encode_environment(plate, np.ones((120, WIDTH), np.bool_)), 1)
+        for plate in (large, changed)
+    )
+    assert schedule.due(first.digest)
+    assert schedule.make(first) is None
+    assert not schedule.due(first.digest), "once it was looked at it waits for a question"
+    assert schedule.answer(first, []) is first
+    made = schedule.make(second)
+    assert made is not None
+    assert (made.base, shows(made, second, [first])) == (first.digest, True)
+
+
+def test_without_a_refresh_time_nothing_is_sent_again(clock: Clock) -> None:
+    schedule = PictureSchedule(clock=clock)
+    schedule.make(room())
+    clock.now += 1e9
+    assert not schedule.due(room().digest)
+
+
+def test_answer_changes_nothing_of_what_is_due(schedule: PictureSchedule) -> None:
+    schedule.make(room())
+    schedule.answer(room(5), [room().digest])
+    assert (schedule.due(room().digest), schedule.due(room(5).digest)) == (False, True)
+
+
+def test_only_the_newest_pictures_are_bases(schedule: PictureSchedule) -> None:
+    pictures = [room(rows) for rows in range(KEPT_PICTURES)]
+    for picture in pictures:
+        schedule.make(picture)
+    assert schedule.answer(pictures[-1], [pictures[0].digest]).base
+    assert not schedule.answer(room(40), [pictures[0].digest]).base
+    assert all(schedule.answer(room(40), [picture.digest]).base for picture in pictures[1:])
+
+
+def test_fewer_large_pictures_are_kept() -> None:
+    side = 4000
+    assert 2 * 4 * side * side > KEPT_BYTES
+    schedule = PictureSchedule()
+    large = []
+    for level in (1, 2):
+        png = encode_environment(np.full((side, side, 3), level, np.uint8), np.ones((side, side), np.bool_))
+        large.append(environment_of(SyncKey("room1", 1, 10**18), png, 1))
+        schedule.make(large[-1])
+    assert not schedule.answer(large[1], [large[0].digest]).base
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan")])
+def test_refresh_time_that_is_none_is_refused(seconds: float) -> None:
+    with pytest.raises(ValueError, match="refresh_s"):
+        PictureSchedule(refresh_s=seconds)

@@ -1,0 +1,99 @@
+"""The whole edge as one object: what every frame becomes, person in it or not."""
+
+import numpy as np
+import pytest
+
+from privcam_core.images.environment import FILL, decode_environment
+from privcam_core.types.omega import Omega, SyncKey, Verdict
+from privcam_edge.edge_pipeline import EdgePipeline
+from privcam_edge.embedding.encoder import BottleneckEncoder
+from privcam_edge.link.gate import Gate
+from privcam_link import cdr
+
+HEIGHT, WIDTH = 240, 320
+PERIOD_NS = 200_000_000
+START_NS = 1_700_000_000 * 10**9
+STAGES = ["detector", "tracker", "pose", "eraser", "composer", "embedder"]
+
+
+def room(seed: int = 1) -> np.ndarray:
+    """An empty room: a smooth pattern, so that nothing in it is taken for a person."""
+    random = np.random.default_rng(seed)
+    coarse = random.integers(60, 200, (4, 5, 3)).astype(np.float32)
+    rows, columns = np.linspace(0, 3, HEIGHT), np.linspace(0, 4, WIDTH)
+    y, x = rows.astype(int).clip(0, 2), columns.astype(int).clip(0, 3)
+    dy, dx = (rows - y)[:, None, None], (columns - x)[None, :, None]
+    top = coarse[y][:, x] * (1 - dx) + coarse[y][:, x + 1] * dx
+    bottom = coarse[y + 1][:, x] * (1 - dx) + coarse[y + 1][:, x + 1] * dx
+    return np.ascontiguousarray((top * (1 - dy) + bottom * dy).astype(np.uint8))
+
+
+def key(number: int) -> SyncKey:
+    return SyncKey("room", number + 1, START_NS + number * PERIOD_NS)
+
+
+def run(pipeline: EdgePipeline, frames: int) -> list[Omega]:
+    image = room()
+    return [pipeline(key(number), image) for number in range(frames)]
+
+
+@pytest.fixture(scope="module")
+def seen() -> tuple[EdgePipeline, list[Omega]]:
+    pipeline = EdgePipeline(encoder=BottleneckEncoder(seed=1))
+    return pipeline, run(pipeline, 60)
+
+
+def test_every_frame_becomes_an_omega_of_its_own_key(seen: tuple[EdgePipeline, list[Omega]]) -> None:
+    _, omegas = seen
+    assert [omega.key for omega in omegas] == [key(number) for number in range(60)]
+
+
+def test_first_frame_shows_nothing_of_the_room(seen: tuple[EdgePipeline, list[Omega]]) -> None:
+    plate, validity = decode_environment(seen[1][0].environment.png)
+    assert not validity.any()
+    assert (plate == FILL).all()
+    assert seen[1][0].privacy.withheld_area == 1.0
+
+
+def test_empty_room_is_shown_as_it_is_when_it_was_watched_long_enough(
+    seen: tuple[EdgePipeline, list[Omega]],
+) -> None:
+    newest = [omega.environment for omega in seen[1] if omega.environment.png][-1]
+    plate, validity = decode_environment(newest.png)
+    assert validity.mean() > 0.5
+    difference = np.abs(plate.astype(int) - room().astype(int))[validity]
+    assert difference.max() <= 3
+
+
+def test_new_picture_comes_with_its_first_frame_and_seldom_again(seen: tuple[EdgePipeline, list[Omega]]) -> None:
+    last = b""
+    for omega in seen[1]:
+        assert omega.environment.png or omega.environment.digest == last
+        last = omega.environment.digest
+    assert sum(bool(omega.environment.png) for omega in seen[1]) < 15
+
+
+def test_gate_lets_every_passed_frame_out(seen: tuple[EdgePipeline, list[Omega]]) -> None:
+    gate = Gate("room", max_rate_hz=240.0)
+    passed = [omega for omega in seen[1] if omega.privacy.verdict == Verdict.PASS]
+    assert len(passed) > 50
+    for omega in passed:
+        gate.check(cdr.encode(omega))
+    assert gate.passed == len(passed)
+
+
+def test_time_of_every_stage_is_noted_for_every_frame(seen: tuple[EdgePipeline, list[Omega]]) -> None:
+    seconds = seen[0].seconds
+    assert list(seconds) == STAGES
+    assert {len(values) for values in seconds.values()} == {60}
+    assert min(map(min, seconds.values())) >= 0
+
+
+def test_same_frames_and_the_same_noise_give_the_same_bytes(seen: tuple[EdgePipeline, list[Omega]]) -> None:
+    again = run(EdgePipeline(encoder=BottleneckEncoder(seed=1)), 20)
+    assert [cdr.encode(omega) for omega in again] == [cdr.encode(omega) for omega in seen[1][:20]]
+
+
+def test_frame_of_the_wrong_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs a"):
+        EdgePipeline()(key(0), np.zeros((HEIGHT, WIDTH, 4), np.uint8))

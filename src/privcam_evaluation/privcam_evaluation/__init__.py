@@ -1,0 +1,1 @@
+"""Measures privcam: attacks on privacy, recognition, tracking, speed."""

@@ -1,0 +1,1 @@
+"""What an attacker who has Ω can find out about people."""

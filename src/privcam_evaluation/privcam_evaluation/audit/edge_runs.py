@@ -1,0 +1,97 @@
+"""One pass of the edge over a recording, kept, so that all attacks look at the same run; and plates for `locked`."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import numpy as np
+import numpy.typing as npt
+
+from privcam_core.detection.inspection import EgressInspector
+from privcam_core.detection.person_masks import PersonMasks
+from privcam_core.types.omega import PrivacyReport, SubjectPose, SyncKey, Verdict
+from privcam_core.types.perception import Box, Detections, Track
+from privcam_evaluation.audit.leakage.person_labels import Labels
+from privcam_evaluation.audit.perception_recording import Recording
+from privcam_privacy.egress.inspection import nothing_shown
+from privcam_privacy.eraser import EnvironmentWriter, Eraser, Mode, Published
+from privcam_privacy.plates.approved import CommissionedPlate
+from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
+from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
+
+Image = npt.NDArray[np.uint8]
+BoolArray = npt.NDArray[np.bool_]
+Erase = Callable[[SyncKey, Image, Detections, Sequence[Track], Sequence[SubjectPose]], Published]
+
+SEED = 7
+POSES = PoseSettings(seed=SEED)
+
+
+def eraser(mode: Mode, threads: int, plate: CommissionedPlate | None = None) -> Erase:
+    """Return a fresh edge with its default settings. Its noise is the same in every run."""
+    return Eraser(mode, poses=POSES, plate=plate, threads=threads)
+
+
+def run(recording: Recording, erase: Erase) -> list[Published]:
+    """Return what leaves of every frame of a recording."""
+    return [erase(f.key, f.image, f.detections, f.tracks, f.poses) for f in recording.frames()]
+
+
+def replayed(left: Sequence[Published]) -> Erase:
+    """Return an edge that gives again what left in an earlier run, in the order of its frames."""
+    rest = iter(left)
+
+    def erase(key: SyncKey, _image: Image, *_found: object) -> Published:
+        published = next(rest)
+        if published.environment.key != key:
+            raise ValueError(f"frame {key.frame_id}: the kept run is at {published.environment.key.frame_id}")
+        return published
+
+    return erase
+
+
+class ShowsNothing:
+    """What mode `locked` comes to without a plate: poses on a picture in which nothing is shown."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._picture = nothing_shown(shape, 1)
+        self._write = EnvironmentWriter()
+        self._anonymize = PoseAnonymizer(POSES)
+
+    def __call__(
+        self,
+        key: SyncKey,
+        image: Image,
+        _detections: Detections,
+        _tracks: Sequence[Track],
+        poses: Sequence[SubjectPose],
+    ) -> Published:
+        """Return what leaves of one frame."""
+        anonymous = self._anonymize(poses, (image.shape[0], image.shape[1]), key.stamp_ns)
+        return Published(self._write(key, self._picture), PrivacyReport(0.0, 1.0, 0.0, Verdict.PASS), anonymous)
+
+
+def commission(recording: Recording, labels: Labels, threads: int) -> CommissionedPlate | None:
+    """Return the plate that an operator takes of the empty room of a clip; None where nothing of it is proven.
+
+    Only frames in which nobody is labelled are used; in these the twin of a clip is the clip itself, so both runs of
+    the leak test get this plate. No region is approved that looked like a person. Nothing is written to disk.
+    """
+    commissioning = Commissioning(recording.found[0].key.camera_id, CommissionSettings(seconds=np.inf))
+    masks, seen = PersonMasks(threads=threads), 0
+    for number, frame in enumerate(recording.frames()):
+        if labels.empty(number) and not commissioning.done:
+            mask = masks.of(frame.image, frame.poses)
+            commissioning.add(frame.image, frame.detections, frame.tracks, mask, frame.key.stamp_ns)
+            seen = frame.key.stamp_ns
+    if not seen:
+        return None
+    inspector = EgressInspector(threads=threads)
+
+    def inspect(picture: Image, validity: BoolArray) -> list[Box]:
+        return [finding.box for finding in inspector.look(picture, validity)]
+
+    candidate = commissioning.candidate(inspect, seen)
+    # A plate that shows nothing, or shows a place where somebody was followed, cannot be approved.
+    with suppress(ValueError):
+        return candidate.approve("privcam audit", seen, [region.number for region in candidate.undecided()])
+    return None

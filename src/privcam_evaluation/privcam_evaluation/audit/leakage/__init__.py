@@ -1,0 +1,1 @@
+"""Whether pixels of people leave, measured against labels."""

@@ -1,0 +1,210 @@
+"""The non-interference test: not one byte of Ω depends on a pixel that was taken for a person's.
+
+Where people may be is computed once from a clip. Then the same regions and findings are replayed with other pixels
+inside them - noise, a texture, faces - and every Ω has to come out byte by byte as it did with the real ones.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from privcam_core.detection.inspection import EgressInspector
+from privcam_core.detection.person_masks import PersonMasks
+from privcam_core.types.omega import Omega, PrivacyReport, Verdict
+from privcam_edge.composition import Composer
+from privcam_edge.embedding.encoder import BottleneckEncoder
+from privcam_evaluation.audit.audit_part import Part
+from privcam_evaluation.audit.perception_recording import Frame, Recording
+from privcam_link import cdr
+from privcam_privacy.background.engine import PrivacyEngine
+from privcam_privacy.background.exclusion_masks import Unsafe, from_grid
+from privcam_privacy.egress.inspection import AtOnce, Egress, Inspect
+from privcam_privacy.eraser import EnvironmentWriter
+from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
+
+_TEXT = """\
+Where people may be (the region `unsafe`) was computed once from each clip. Then the clip was replayed three times with
+all pixels of that region replaced: by noise, by a texture, and by faces. What leaves the edge was compared byte by byte
+with the original run.
+
+**{identical} of {frames} frames are the same in all three replays.**
+
+| clip | frames | identical | pixels replaced in each replay | largest share of the picture shown |
+|---|---|---|---|---|
+{rows}
+
+What this does not show: that the region covers every person (the leak test measures that), and what the shape of the
+region itself tells. Poses are what was found in the original, and are the same in all replays.
+"""
+
+Image = npt.NDArray[np.uint8]
+BoolArray = npt.NDArray[np.bool_]
+# Makes a picture (H, W, 3) of what is put in place of people, from its shape and a source of chance.
+Paint = Callable[[tuple[int, int], np.random.Generator], Image]
+
+_SEED = 11
+_FACE_PX = (24, 96)
+_SKIN, _INK = (120, 160, 210), (30, 30, 40)
+_PICTURES = (".png", ".jpg", ".jpeg", ".pgm")
+
+
+@dataclass
+class Interference:
+    """Of one recording. frames: compared. identical: of those, the ones that are so in every replay.
+
+    swapped_pixels: replaced in each replay. first_difference: (what was put in, frame from 0), or None. shown: largest
+    share of the picture that was shown in the original run; where nothing is shown, nothing could differ.
+    """
+
+    frames: int = 0
+    identical: int = 0
+    swapped_pixels: int = 0
+    first_difference: tuple[str, int] | None = None
+    shown: float = 0.0
+
+
+class Replay:
+    """The half of the edge that makes Ω from a frame's safe part, fed with regions that were recorded."""
+
+    def __init__(self, engine: PrivacyEngine, inspect: Inspect) -> None:
+        self._engine = engine
+        self._egress, self._write = Egress(inspect, AtOnce()), EnvironmentWriter()
+        self._anonymize = PoseAnonymizer(PoseSettings(seed=_SEED))
+        self._compose, self._encode = Composer(), BottleneckEncoder(seed=_SEED)
+        self.shown = 0.0
+
+    def __call__(self, frame: Frame, image: Image, unsafe: Unsafe) -> bytes:
+        """Return the bytes of Ω of one frame with `image` as its picture."""
+        stamp_ns = frame.key.stamp_ns
+        result = self._engine.absorb(image, unsafe, frame.tracks, stamp_ns)
+        picture, findings = self._egress(result, stamp_ns)
+        if findings:
+            self._engine.suspect([finding.box for finding in findings])
+        environment = self._write(frame.key, picture, stale=self._egress.stale)
+        self.shown = float(picture.validity.mean())
+        report = PrivacyReport(result.person_area, 1.0 - self.shown, result.quarantined_area, Verdict.PASS)
+        poses = self._anonymize(frame.poses, (image.shape[0], image.shape[1]), stamp_ns)
+        embedding = self._encode(self._compose(environment, poses))
+        return cdr.encode(Omega(frame.key, environment, poses, embedding, report))
+
+
+def interference_of(
+    recording: Recording,
+    paints: dict[str, Paint],
+    inspect: Inspect,
+    make_engine: Callable[[], PrivacyEngine] = PrivacyEngine,
+    threads: int = 1,
+) -> Interference:
+    """Return how many Ω stay the same when the pixels of people are replaced with each of `paints`.
+
+    inspect: searches the bytes of a picture for people. make_engine: gives a fresh engine. threads: processor cores.
+    """
+    result = Interference()
+    observer, masks = make_engine(), PersonMasks(threads=threads)
+    original = Replay(observer, inspect)
+    others = {kind: Replay(make_engine(), inspect) for kind in paints}
+    random = np.random.default_rng(_SEED)
+    for number, frame in enumerate(recording.frames()):
+        unsafe = observer.compute_unsafe(
+            frame.image, frame.detections, frame.tracks, masks.of(frame.image, frame.poses), frame.key.stamp_ns
+        )
+        where = from_grid(unsafe.mask, recording.shape) > 0
+        omega = original(frame, frame.image, unsafe)
+        result.shown = max(result.shown, original.shown)
+        result.swapped_pixels += int(np.count_nonzero(where))
+        changed = []
+        for kind, replay in others.items():
+            image = frame.image.copy()
+            image[where] = paints[kind](recording.shape, random)[where]
+            if replay(frame, image, unsafe) != omega:
+                changed.append(kind)
+        result.frames += 1
+        result.identical += not changed
+        if changed and result.first_difference is None:
+            result.first_difference = changed[0], number
+    return result
+
+
+def interference(
+    recordings: Sequence[Recording],
+    *,
+    faces: Path | None = None,
+    threads: int = 1,
+) -> Part:
+    """Run the test on all recordings. faces: a folder of face pictures to paste; drawn ones if None."""
+    paints = {"noise": noise, "texture": texture, "faces": pasted(load_faces(faces) if faces else [drawn_face()])}
+    inspect = EgressInspector(threads=threads)
+    clips = {one.name: interference_of(one, paints, inspect, threads=threads) for one in recordings}
+    frames, identical = (sum(getattr(clip, name) for clip in clips.values()) for name in ("frames", "identical"))
+    found = {
+        "frames": frames,
+        "identical": identical,
+        "clips": {
+            name: {
+                "frames": clip.frames,
+                "identical": clip.identical,
+                "swapped_pixels": clip.swapped_pixels,
+                "largest_share_shown": round(clip.shown, 4),
+                "first_difference": clip.first_difference,
+            }
+            for name, clip in clips.items()
+        },
+    }
+    rows = [
+        f"| {name} | {c.frames} | {c.identical} | {c.swapped_pixels:.3g} | {100 * c.shown:.0f} % |"
+        for name, c in clips.items()
+    ]
+    text = _TEXT.format(identical=identical, frames=frames, rows="\n".join(rows))
+    return Part("Non-interference", {"interference": found}, text)
+
+
+def noise(shape: tuple[int, int], random: np.random.Generator) -> Image:
+    """Return independent values in every pixel."""
+    return random.integers(0, 256, (*shape, 3), np.uint8)
+
+
+def texture(shape: tuple[int, int], random: np.random.Generator) -> Image:
+    """Return stripes of another direction, width and colour in every frame."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    angle, width = random.uniform(0, np.pi), random.uniform(2, 20)
+    phase = np.sin((np.cos(angle) * x + np.sin(angle) * y) / width)[..., None]
+    low, high = random.integers(0, 256, (2, 3))
+    return np.asarray((low + (high - low) * (phase + 1) / 2), np.uint8)
+
+
+def pasted(faces: Sequence[Image]) -> Paint:
+    """Return a paint that covers the picture with faces of all sizes."""
+
+    def paint(shape: tuple[int, int], random: np.random.Generator) -> Image:
+        side = int(random.integers(*_FACE_PX))
+        rows, columns = -(-shape[0] // side), -(-shape[1] // side)
+        chosen = random.integers(0, len(faces), (rows, columns))
+        small = [cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA) for face in faces]
+        sheet = np.vstack([np.hstack([small[index] for index in row]) for row in chosen])
+        return np.asarray(sheet[: shape[0], : shape[1]], np.uint8)
+
+    return paint
+
+
+def drawn_face(side: int = 96) -> Image:
+    """Return a simple drawn face, (side, side, 3)."""
+    face = np.full((side, side, 3), 90, np.uint8)
+    centre = (side // 2, side // 2)
+    cv2.ellipse(face, centre, (side * 3 // 8, side // 2), 0, 0, 360, _SKIN, -1, cv2.LINE_AA)
+    for x in (side * 3 // 8, side * 5 // 8):
+        cv2.circle(face, (x, side * 2 // 5), side // 16, _INK, -1, cv2.LINE_AA)
+    cv2.ellipse(face, (side // 2, side * 5 // 8), (side // 6, side // 10), 0, 20, 160, _INK, 2, cv2.LINE_AA)
+    return face
+
+
+def load_faces(folder: Path) -> list[Image]:
+    """Return the pictures in a folder and those in it. Raises ValueError where there is none."""
+    found = [cv2.imread(str(path)) for path in sorted(folder.rglob("*")) if path.suffix.lower() in _PICTURES]
+    faces = [np.asarray(face, np.uint8) for face in found if face is not None]
+    if not faces:
+        raise ValueError(f"{folder}: holds no picture ({', '.join(_PICTURES)}); give a folder of face pictures")
+    return faces

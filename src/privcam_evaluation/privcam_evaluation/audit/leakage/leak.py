@@ -1,0 +1,61 @@
+"""The differential leak test on the edge as it is, in all its modes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from privcam_evaluation.audit import edge_runs
+from privcam_evaluation.audit.audit_part import Part
+from privcam_evaluation.audit.leakage.differential import Eraser, differential
+from privcam_evaluation.audit.leakage.person_labels import Labels
+from privcam_evaluation.audit.perception_recording import Recording
+from privcam_privacy.eraser import Published
+from privcam_privacy.plates.approved import CommissionedPlate
+
+MODES = ("adaptive", "locked", "paper")
+
+
+def leak(
+    clips: Sequence[tuple[Recording, Labels, Sequence[Published]]],
+    out: Path,
+    threads: int,
+    say: Callable[[str], None],
+) -> tuple[Part, dict[str, str]]:
+    """Return the part, and why values of it are null, by dotted key.
+
+    clips: each with its labels and what left of it in mode adaptive, which is not computed again.
+    """
+    kept = {recording.name: left for recording, _, left in clips}
+    plates: dict[str, CommissionedPlate | None] = {}
+
+    def make(mode: str, recording: Recording, labels: Labels, run: str) -> Eraser:
+        say(f"leak: {recording.name}, {mode}, {run}")
+        if mode == "locked":
+            if recording.name not in plates:
+                plates[recording.name] = edge_runs.commission(recording, labels, threads)
+            plate = plates[recording.name]
+            return edge_runs.eraser("locked", threads, plate) if plate else edge_runs.ShowsNothing(recording.shape)
+        if mode == "adaptive" and run == "original":
+            return edge_runs.replayed(kept[recording.name])
+        return edge_runs.eraser("paper" if mode == "paper" else "adaptive", threads)
+
+    part = differential([(recording, labels) for recording, labels, _ in clips], make, MODES, out)
+    found, reasons = part.values["leak"], {}
+    found["commissioned"] = {name: float(plate.validity.mean()) if plate else 0.0 for name, plate in plates.items()}
+    if not found["labelled_pixels"]:
+        reasons["leak"] = "nobody is labelled in these clips"
+    elif not any(plates.values()):
+        found["locked"] = None
+        reasons["leak.locked"] = "no clip shows the empty room long enough to commission a plate: nothing was shown"
+    shown = {name: modes["adaptive"]["picture_shown"] for name, modes in found["clips"].items()}
+    return replace(part, text=part.text + _text(shown, found["commissioned"])), reasons
+
+
+def _text(shown: Mapping[str, float], plates: Mapping[str, float]) -> str:
+    rows = "\n".join(f"| {name} | {100 * share:.0f} % | {100 * plates[name]:.0f} % |" for name, share in shown.items())
+    return (
+        "\nFor `locked` a plate was commissioned from the frames of the same clip in which nobody is labelled; nothing"
+        " that looked like a person was approved. What shows nothing leaks nothing, so 0"
+        " means little where little is shown:\n\n| clip | share of the picture that `adaptive` shows, on average |"
+        f" share that the plate of `locked` shows |\n|---|---|---|\n{rows}\n"
+    )

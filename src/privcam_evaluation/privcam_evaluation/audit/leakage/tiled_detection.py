@@ -1,0 +1,79 @@
+"""People looked for with more effort than a camera has time for: on several scales and in tiles, in single frames."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from privcam_core.detection.person_detector import Detector, best_of_each
+from privcam_core.types.perception import Detections
+from privcam_evaluation.audit.perception_recording import Recording
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+Image = npt.NDArray[np.uint8]
+
+# The costly look is taken this often; people move little in between.
+_LOOKS_HZ = 5.0
+# Beside the whole picture, 4 and 9 tiles of these shares of its sides are looked at, as long as a tile keeps so many
+# px: below that, enlarging adds nothing that the network could see.
+_TILINGS, _LEAST_TILE_PX = ((2, 0.6), (3, 0.44)), 200
+# A box this near (px of the tile) to an inner border of its tile shows a person who is cut off.
+_CUT_PX = 3.0
+# A box below this score is never looked at.
+_LEAST = 0.3
+
+
+def look(detect: Detector, image: Image) -> Detections:
+    """Return the people in a (H, W, 3) picture, looked for in all of it and in tiles of it."""
+    height, width = image.shape[:2]
+    tiles = [(0, 0, width, height)]
+    for count, share in _TILINGS:
+        tall, wide = round(share * height), round(share * width)
+        if min(tall, wide) >= _LEAST_TILE_PX:
+            places = [step / (count - 1) for step in range(count)]
+            corners = [(round(p * (width - wide)), round(q * (height - tall))) for q in places for p in places]
+            tiles += [(x, y, x + wide, y + tall) for x, y in corners]
+    boxes, scores = [], []
+    for x0, y0, x1, y1 in tiles:
+        found = detect(np.ascontiguousarray(image[y0:y1, x0:x1]))
+        whole = _whole(found.boxes, (x1 - x0, y1 - y0), (x0, y0, width - x1, height - y1))
+        boxes.append(found.boxes[whole] + np.array([x0, y0, x0, y0], np.float32))
+        scores.append(found.scores[whole])
+    return best_of_each(np.concatenate(boxes), np.concatenate(scores))
+
+
+def _whole(boxes: FloatArray, size: tuple[int, int], beyond: tuple[int, int, int, int]) -> BoolArray:
+    """Return which boxes of a tile of `size` (w, h) it does not cut off.
+
+    beyond: px of the picture to the left of the tile, above, to the right and below.
+    """
+    inwards = np.column_stack([boxes[:, :2], np.array(size) - boxes[:, 2:]])
+    whole: BoolArray = ~((inwards < _CUT_PX) & (np.array(beyond) > 0)).any(axis=1)
+    return whole
+
+
+def looked(recording: Recording, cache: Path, threads: int) -> list[Detections]:
+    """Return for every frame what the edge's detector saw, and in some also what is found in tiles."""
+    last = len(recording) - 1
+    looks = sorted({*range(0, last, max(1, int(recording.rate_hz / _LOOKS_HZ))), last})
+    settings = f"{recording.digest} {_TILINGS} {_LEAST_TILE_PX} {_CUT_PX} {_LEAST} {looks}"
+    kept = cache / f"{recording.name}-looks-{hashlib.sha256(settings.encode()).hexdigest()[:16]}.npz"
+    if not kept.exists():
+        detect, wanted = Detector(score=_LEAST, threads=threads), set(looks)
+        found = [look(detect, image) for number, image in enumerate(recording.read()) if number in wanted]
+        counts = np.array([len(detections) for detections in found])
+        boxes, scores = (np.concatenate([getattr(f, name) for f in found]) for name in ("boxes", "scores"))
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(".part.npz")
+        np.savez_compressed(partial, counts=counts, boxes=boxes, scores=scores)
+        partial.replace(kept)
+    seen = [found.detections.at_least(_LEAST) for found in recording.found]
+    with np.load(kept) as arrays:
+        cuts = np.cumsum(arrays["counts"])[:-1]
+        parts = zip(looks, np.split(arrays["boxes"], cuts), np.split(arrays["scores"], cuts), strict=True)
+        for at, boxes, scores in parts:
+            both = np.concatenate([seen[at].boxes, boxes]), np.concatenate([seen[at].scores, scores])
+            seen[at] = best_of_each(*both)
+    return seen

@@ -1,0 +1,266 @@
+"""What the edge's perception found in a clip, kept so that every part of the audit starts from the same findings.
+
+Kept are κ, boxes, tracks and poses, never a pixel: the pictures are decoded anew by whoever needs them.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+import privcam_edge
+from privcam_core.detection import person_detector
+from privcam_core.detection.person_detector import Detector
+from privcam_core.models.manifest import load_manifest
+from privcam_core.types.omega import HeadOrientation, SubjectPose, SyncKey
+from privcam_core.types.perception import Detections, Track, TrackState
+from privcam_edge.frames.source import SourceEnded, VideoSource, parse
+from privcam_edge.perception.subject_poser import SubjectPoser
+from privcam_edge.tracking.person_tracker import Follower
+
+Image = npt.NDArray[np.uint8]
+# x0, y0, x1, y1 in px.
+Crop = tuple[int, int, int, int]
+
+CAMERA_ID = "audit"
+# Every clip starts at this moment, so that nothing depends on when the audit runs.
+START_NS = 1_700_000_000 * 10**9
+_NS = 10**9
+# A file that says 15.01 frames/s is taken whole at 15.
+_RATE_SLACK = 0.05
+# What the findings depend on: a change in any of it makes them anew.
+_MODELS = ("nanodet", "movenet_thunder", "movenet_lightning")
+_CODE = ("perception/pose", "perception/subjects", "perception/crops", "perception/head")
+
+
+class Frame(NamedTuple):
+    """One frame and what was found in it. image: (H, W, 3) uint8 BGR. poses: as estimated, not anonymised."""
+
+    key: SyncKey
+    image: Image
+    detections: Detections
+    tracks: list[Track]
+    poses: list[SubjectPose]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was found in one frame."""
+
+    key: SyncKey
+    detections: Detections
+    tracks: list[Track]
+    poses: list[SubjectPose]
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """The findings of a clip, and a way to its pictures.
+
+    name: of the clip. digest: hex, of the clip and all settings, to key results that are kept. shape: (H, W).
+    rate_hz: of the frames taken. read: decodes the pictures anew, as many as `found`.
+    """
+
+    name: str
+    digest: str
+    shape: tuple[int, int]
+    rate_hz: float
+    found: Sequence[Found]
+    read: Callable[[], Iterator[Image]]
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield every frame with its findings, one picture in memory at a time."""
+        for found, image in zip(self.found, self.read(), strict=True):
+            yield Frame(found.key, image, found.detections, found.tracks, found.poses)
+
+    def seconds(self, number: int) -> float:
+        """Return the time of frame `number` (from 0) since the first one, in s."""
+        return (self.found[number].key.stamp_ns - self.found[0].key.stamp_ns) / _NS
+
+
+def record(
+    clip: Path,
+    *,
+    cache: Path,
+    rate_hz: float = 15.0,
+    seconds: float | None = None,
+    crop: Crop | None = None,
+    threads: int = 1,
+) -> Recording:
+    """Return the findings in every n-th frame of a clip, so many that there are at most rate_hz a second.
+
+    cache: folder in which findings are kept. seconds: of the clip, all if None. crop: the part of the picture that is
+    the camera's; if None, what the clip's annotations say (see `crop_of`). threads: processor cores.
+    Raises SourceError for a clip that cannot be read, ValueError for a crop that is not in the picture.
+    """
+    crop = crop or crop_of(clip)
+    source = VideoSource(parse(str(clip)))
+    step = max(1, ceil(source.rate_hz / rate_hz - _RATE_SLACK))
+    taken_hz = source.rate_hz / step
+    source.close()
+    most = None if seconds is None else max(1, round(seconds * taken_hz))
+    settings = {"clip": sha256_of(clip), "step": step, "most": most, "crop": crop, "uses": _uses()}
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    kept = cache / f"{clip.stem}-{digest[:16]}.npz"
+    if kept.exists():
+        with np.load(kept) as arrays:
+            shape, found = unpack(arrays)
+    else:
+        shape, found = _perceive(_pictures(clip, step, most, crop), taken_hz, threads)
+        cache.mkdir(parents=True, exist_ok=True)
+        # Written beside and moved, so that a half-written file is never taken for a whole one.
+        partial = kept.with_suffix(".part.npz")
+        np.savez_compressed(partial, **pack(shape, found))
+        partial.replace(kept)
+    count = len(found)
+    return Recording(clip.stem, digest, shape, taken_hz, found, lambda: _pictures(clip, step, count, crop))
+
+
+def crop_of(clip: Path) -> Crop | None:
+    """Return the right half of the picture if the clip's annotations say that the camera's picture is there.
+
+    Looks for `annotations.json` in the clip's folder and the one above: a list of objects with `file` (path from the
+    folder of the annotations), `width`, `height` and `note`; the note has to contain "RGB (right half)".
+    """
+    entry = annotation_of(clip)
+    if entry is not None and "RGB (right half)" in (entry.get("note") or ""):
+        return entry["width"] // 2, 0, entry["width"], entry["height"]
+    return None
+
+
+def annotation_of(clip: Path) -> dict[str, Any] | None:
+    """Return what `annotations.json` in the clip's folder, or the one above, says of the clip; None if nothing."""
+    for folder in (clip.parent, clip.parent.parent):
+        path = folder / "annotations.json"
+        if path.is_file():
+            name = clip.relative_to(folder).as_posix()
+            for entry in json.loads(path.read_text(encoding="utf-8")):
+                if entry.get("file") == name:
+                    return dict(entry)
+    return None
+
+
+def parse_crop(text: str) -> Crop:
+    """Read a crop from the command line: `x0,y0,x1,y1` in px. Raises ValueError."""
+    try:
+        x0, y0, x1, y1 = (int(number) for number in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"crop {text!r} is not four whole numbers x0,y0,x1,y1") from error
+    if not (0 <= x0 < x1 and 0 <= y0 < y1):
+        raise ValueError(f"crop {text!r}: needs 0 <= x0 < x1 and 0 <= y0 < y1")
+    return x0, y0, x1, y1
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _uses() -> dict[str, list[str]]:
+    manifest, package = load_manifest(), Path(privcam_edge.__file__).parent
+    code = [
+        Path(person_detector.__file__),
+        *(package / f"{name}.py" for name in _CODE),
+        *(package / "tracking").glob("*.py"),
+    ]
+    return {
+        "models": [file.sha256 for name in _MODELS for file in manifest.entry(name).files],
+        "code": [sha256_of(path) for path in sorted(code)],
+    }
+
+
+def _pictures(clip: Path, step: int, most: int | None, crop: Crop | None) -> Iterator[Image]:
+    source = VideoSource(parse(str(clip)))
+    try:
+        taken = 0
+        while most is None or taken < most:
+            image = source.read()
+            if crop is not None:
+                if crop[2] > image.shape[1] or crop[3] > image.shape[0]:
+                    raise ValueError(f"crop {crop} is not within the {image.shape[1]}x{image.shape[0]} px of {clip}")
+                image = np.ascontiguousarray(image[crop[1] : crop[3], crop[0] : crop[2]])
+            yield image
+            taken += 1
+            for _ in range(step - 1):
+                source.skip()
+    except SourceEnded:
+        return
+    finally:
+        source.close()
+
+
+def _perceive(pictures: Iterator[Image], rate_hz: float, threads: int) -> tuple[tuple[int, int], list[Found]]:
+    detect, follow, pose = Detector(threads=threads), Follower(), SubjectPoser(threads=threads)
+    shape, found = (0, 0), []
+    for number, image in enumerate(pictures):
+        key = SyncKey(CAMERA_ID, number + 1, START_NS + round(number * _NS / rate_hz))
+        detections = detect(image)
+        tracks = follow(image, detections, key.stamp_ns)
+        found.append(Found(key, detections, tracks, pose(image, tracks, key.stamp_ns)))
+        shape = (image.shape[0], image.shape[1])
+    return shape, found
+
+
+def pack(shape: tuple[int, int], found: Sequence[Found]) -> dict[str, npt.NDArray[Any]]:
+    """Return the findings as flat arrays; rows of one frame follow each other."""
+    tracks = [
+        (t.subject_id, *t.box, *t.velocity, t.score, t.state, t.hits, t.age, t.lost_frames)
+        for frame in found
+        for t in frame.tracks
+    ]
+    poses = [
+        (p.subject_id, *p.box, p.layer, *((1, p.head.yaw, p.head.pitch, p.head.roll) if p.head else (0, 0, 0, 0)))
+        for frame in found
+        for p in frame.poses
+    ]
+    return {
+        "shape": np.array(shape),
+        "stamps": np.array([frame.key.stamp_ns for frame in found], np.int64),
+        "counts": np.array([(len(f.detections), len(f.tracks), len(f.poses)) for f in found]).reshape(-1, 3),
+        "boxes": np.concatenate([frame.detections.boxes for frame in found]),
+        "scores": np.concatenate([frame.detections.scores for frame in found]),
+        "tracks": np.array(tracks, np.float64).reshape(-1, 14),
+        "poses": np.array(poses, np.float64).reshape(-1, 10),
+        "keypoints": np.array([p.keypoints for f in found for p in f.poses], np.float32).reshape(-1, 17, 3),
+    }
+
+
+def unpack(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[tuple[int, int], list[Found]]:
+    """Return (H, W) and the findings from what `pack` made."""
+    boxes, scores, keypoints = arrays["boxes"], arrays["scores"], arrays["keypoints"]
+    tracks, poses = arrays["tracks"].tolist(), arrays["poses"].tolist()
+    found = []
+    d = t = p = 0
+    for number, (stamp, counts) in enumerate(zip(arrays["stamps"].tolist(), arrays["counts"].tolist(), strict=True)):
+        d1, t1, p1 = d + counts[0], t + counts[1], p + counts[2]
+        found.append(
+            Found(
+                SyncKey(CAMERA_ID, number + 1, stamp),
+                Detections(boxes[d:d1], scores[d:d1]),
+                [_track(row) for row in tracks[t:t1]],
+                [_pose(row, points) for row, points in zip(poses[p:p1], keypoints[p:p1], strict=True)],
+            )
+        )
+        d, t, p = d1, t1, p1
+    height, width = arrays["shape"].tolist()
+    return (height, width), found
+
+
+def _track(row: list[float]) -> Track:
+    state, hits, age, lost = (int(value) for value in row[10:])
+    box, velocity = (row[1], row[2], row[3], row[4]), (row[5], row[6], row[7], row[8])
+    return Track(int(row[0]), box, velocity, row[9], TrackState(state), hits, age, lost)
+
+
+def _pose(row: list[float], keypoints: npt.NDArray[np.float32]) -> SubjectPose:
+    head = HeadOrientation(*row[7:]) if row[6] else None
+    return SubjectPose(int(row[0]), (row[1], row[2], row[3], row[4]), keypoints, head, int(row[5]))

@@ -1,0 +1,124 @@
+"""How many bits Ω takes beside a video of the same scene, over minutes of a looped clip."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from privcam_core.types.omega import Omega, SyncKey
+from privcam_edge.edge_pipeline import EdgePipeline
+from privcam_edge.link.gate import Gate
+from privcam_edge.link.omega_queue import OmegaQueue
+from privcam_edge.link.packetizer import Sending
+from privcam_edge.link.picture_schedule import PictureSchedule
+from privcam_link import cdr
+from privcam_link.wire import MAX_HAVE
+
+CAMERA_ID = "bench"
+RATE_HZ = 10.0
+X264 = {"preset": "veryfast", "crf": "28"}
+PROGRESS_EVERY = 300
+
+Image = npt.NDArray[np.uint8]
+
+
+def looped(source: Path, seconds: float) -> Iterator[Image]:
+    """Return `seconds` of a clip at RATE_HZ, begun again at its end."""
+    capture = cv2.VideoCapture(str(source))
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    frames: list[Image] = []
+    shown = 0
+    while True:
+        good, image = capture.read()
+        if not good:
+            break
+        if len(frames) * rate / RATE_HZ <= shown:
+            frames.append(np.asarray(image, np.uint8))
+        shown += 1
+    if not frames:
+        raise ValueError(f"{source}: holds no picture that can be read")
+    for index in range(int(seconds * RATE_HZ)):
+        yield frames[index % len(frames)]
+
+
+def measure_bits(source: Path, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
+    """Return bits per second of Ω as it is sent, pictures included, and of H.264 (x264 veryfast, CRF 28).
+
+    Counted are payloads and attachments, in the order and form in which the edge sends them to one cloud that is there
+    all the time; a picture in pieces counts as one.
+    """
+    pipeline, gate = EdgePipeline(), Gate(CAMERA_ID, max_rate_hz=240.0)
+    video, origin, people = Video(), time.time_ns() - int(seconds * 1e9), 0
+    with tempfile.TemporaryDirectory(prefix="privcam_bits_") as folder:
+        queue = OmegaQueue(Path(folder))
+        sending, pictures = Sending(queue), PictureSchedule()
+        known: list[bytes] = []
+        omega_bytes = picture_bytes = count = sent_pictures = 0
+        for index, image in enumerate(looped(source, seconds)):
+            video.add(image)
+            key = SyncKey(CAMERA_ID, index + 1, origin + int(index / RATE_HZ * 1e9))
+            omega: Omega = gate.check(cdr.encode(pipeline(key, image)))
+            row = queue.put(omega)
+            label, payload = sending.live(row)
+            omega_bytes += len(payload) + len(label.encode())
+            if pictures.due(omega.environment.digest):
+                # What is too large to be sent unasked is asked for, by a cloud that has those before it.
+                made = pictures.make(omega.environment) or pictures.answer(omega.environment, known[-MAX_HAVE:])
+                known.append(omega.environment.digest)
+                label, payload = sending.picture(row.n, omega, made)
+                picture_bytes += len(payload) + len(label.encode())
+                sent_pictures += 1
+            queue.acknowledge("cloud", omega.key.stamp_ns)
+            people += len(omega.poses)
+            count += 1
+            if count % PROGRESS_EVERY == 0:
+                rate = 8 * (omega_bytes + picture_bytes) * RATE_HZ / count
+                say(f"  {count / RATE_HZ:.0f} of {seconds:.0f} s: Ω {rate / 1e3:.1f} kbit/s")
+        queue.close()
+    total, film = 8 * (omega_bytes + picture_bytes) * RATE_HZ / count, video.bits_per_s()
+    return {
+        "source": source.name,
+        "seconds": count / RATE_HZ,
+        "people_per_frame": round(people / count, 2),
+        "omega_bits_per_s": round(8 * omega_bytes * RATE_HZ / count),
+        "environment_bits_per_s": round(8 * picture_bytes * RATE_HZ / count),
+        "environment_pictures": sent_pictures,
+        "x264_bits_per_s": round(film),
+        "omega_over_x264": round(total / film, 4),
+    }
+
+
+class Video:
+    """Encodes pictures as H.264 and counts the bytes."""
+
+    def __init__(self) -> None:
+        self._codec: av.VideoCodecContext | None = None
+        self._bytes = 0
+        self._frames = 0
+
+    def add(self, image: Image) -> None:
+        """Encode one picture, (H, W, 3) uint8 BGR."""
+        height, width = (side // 2 * 2 for side in image.shape[:2])
+        if self._codec is None:
+            self._codec = av.CodecContext.create("libx264", "w")
+            self._codec.width, self._codec.height, self._codec.pix_fmt = width, height, "yuv420p"
+            self._codec.framerate = Fraction(RATE_HZ).limit_denominator(1001)
+            self._codec.time_base = 1 / self._codec.framerate
+            self._codec.options = X264
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), format="bgr24")
+        frame.pts = self._frames
+        self._frames += 1
+        self._bytes += sum(packet.size for packet in self._codec.encode(frame))
+
+    def bits_per_s(self) -> float:
+        """Return the bit rate of everything that was added."""
+        assert self._codec is not None
+        self._bytes += sum(packet.size for packet in self._codec.encode(None))
+        return 8 * self._bytes * RATE_HZ / self._frames

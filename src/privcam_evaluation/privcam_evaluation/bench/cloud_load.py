@@ -1,0 +1,161 @@
+"""How many cameras one core of the cloud keeps up with: bridge, inference and contour on N replayed streams of Ω."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from privcam_msgs.msg import SceneReport
+from sensor_msgs.msg import Image
+
+from privcam_bringup.graph import START_TIMEOUT_S, Graph, free_domain, free_endpoint
+from privcam_bringup.graph_listener import Listener
+from privcam_evaluation.bench.omega_replay import CAMERA, RATE_HZ, Recorded
+from privcam_ros.node import STREAM
+
+# One run of this many seconds decides; the first ones, in which everything starts, do not count.
+SETTLE_S, MEASURE_S = 5.0, 15.0
+# A cloud keeps up if it reports on nearly every Ω, in time, and draws nearly every picture that was to be drawn.
+KEPT_UP_SHARE, KEPT_UP_P95_S = 0.97, 1.0
+STEPS = (1, 2, 4, 6, 8, 10, 12, 16, 20, 24)
+
+
+@dataclass
+class _Heard:
+    """What came of one camera. reports: (arrived, age) in s; pictures: when each contour came."""
+
+    reports: list[tuple[float, float]] = field(default_factory=list)
+    pictures: list[float] = field(default_factory=list)
+
+
+class _Audience(Listener):
+    """Somebody who looks at all cameras: a contour is only drawn while it is watched."""
+
+    def __init__(self, cameras: list[str], domain_id: int) -> None:
+        super().__init__("privcam_audience", domain_id)
+        self.heard: dict[str, _Heard] = defaultdict(_Heard)
+        for name in cameras:
+            heard = self.heard[name]
+            self.node.create_subscription(SceneReport, f"/{name}/cloud/report", self._take_report(heard), STREAM)
+            self.node.create_subscription(
+                Image, f"/{name}/cloud/contour_image", self._take_picture(heard), STREAM, raw=True
+            )
+
+    @staticmethod
+    def _take_report(heard: _Heard) -> Callable[[SceneReport], None]:
+        def take(report: SceneReport) -> None:
+            now = time.time()
+            heard.reports.append((now, now - report.key.stamp.sec - report.key.stamp.nanosec / 1e9))
+
+        return take
+
+    @staticmethod
+    def _take_picture(heard: _Heard) -> Callable[[bytes], None]:
+        return lambda _data: heard.pictures.append(time.time())
+
+
+def measure_cameras(most: int, recorded: Recorded, out: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Return how the cloud did with 1, 2, 4 ... up to `most` cameras, until it fell behind.
+
+    The cloud process is bound to one core; the cameras and the audience use the others. `cameras_per_core` is the
+    largest number that it kept up with.
+    """
+    steps, best = [], 0
+    for count in [step for step in STEPS if step < most] + [most]:
+        step = _run(count, recorded, out)
+        steps.append(step)
+        say(
+            f"  {count} cameras: {step['reports_share']:.0%} of the reports, p95 {step['latency_p95_ms']:.0f} ms, "
+            f"{step['pictures_per_s_and_camera']:.1f} pictures/s each, {step['cpu']:.2f} of one core"
+        )
+        if not step["keeps_up"]:
+            break
+        best = count
+    return {"cameras_per_core": best, "rate_hz": RATE_HZ, "people": recorded.people, "steps": steps}
+
+
+def _run(count: int, recorded: Recorded, out: Path) -> dict[str, Any]:
+    cameras = [f"{CAMERA}{index + 1}" for index in range(count)]
+    domain, endpoint = free_domain(), free_endpoint()
+    arguments = {"cameras": " ".join(cameras), "listen": endpoint, "respawn": "false"}
+    graph = Graph("site", arguments, log=out / f"cameras_{count}.log", domain_id=domain)
+    os.environ.update(graph.environment)
+    cores = sorted(os.sched_getaffinity(0))
+    with ExitStack() as stack:
+        stack.enter_context(graph)
+        audience = stack.enter_context(_Audience(cameras, domain))
+        cloud = _bind(graph, cores[0])
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="privcam_cameras_"))
+        replay = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "privcam_evaluation.bench.omega_replay",
+                str(recorded.path),
+                endpoint,
+                folder,
+                *cameras,
+            ],
+            stdin=subprocess.DEVNULL,
+        )
+        stack.callback(replay.wait)
+        stack.callback(replay.terminate)
+        os.sched_setaffinity(replay.pid, set(cores[1:]) or {cores[0]})
+        _await_all(audience, graph)
+        time.sleep(SETTLE_S)  # a measurement takes time: this is what it measures, not a wait for something
+        begun, before = time.time(), cloud.cpu_times()
+        time.sleep(MEASURE_S)
+        ended, after = time.time(), cloud.cpu_times()
+    used = after.user + after.system - before.user - before.system
+    return _judge(audience, count, begun, ended, used)
+
+
+def _bind(graph: Graph, core: int) -> psutil.Process:
+    """Return the cloud's process, bound to one core with all its threads."""
+    end = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < end and graph.running:
+        for process in psutil.Process().children(recursive=True):
+            if any(word.endswith("cloud_composed") for word in process.cmdline()[:3]):
+                for thread in process.threads():
+                    os.sched_setaffinity(thread.id, {core})
+                return process
+        time.sleep(0.02)
+    raise RuntimeError(f"the cloud did not start; from {graph.log}:\n{graph.errors()}")
+
+
+def _await_all(audience: _Audience, graph: Graph) -> None:
+    end = time.monotonic() + START_TIMEOUT_S
+    while not all(heard.reports for heard in audience.heard.values()):
+        if time.monotonic() > end or not graph.running:
+            raise RuntimeError(f"not every camera came through; from {graph.log}:\n{graph.errors()}")
+        time.sleep(0.1)
+
+
+def _judge(audience: _Audience, count: int, begun: float, ended: float, used_s: float) -> dict[str, Any]:
+    ages, pictures, shares = [], [], []
+    for heard in audience.heard.values():
+        within = [age for arrived, age in heard.reports if begun <= arrived < ended]
+        ages += within
+        shares.append(len(within) / (RATE_HZ * (ended - begun)))
+        pictures.append(sum(begun <= at < ended for at in heard.pictures) / (ended - begun))
+    p95 = float(np.percentile(ages, 95)) if ages else float("inf")
+    return {
+        "cameras": count,
+        "reports_share": round(min(shares), 3),
+        "latency_p50_ms": round(1e3 * float(np.median(ages)), 1) if ages else None,
+        "latency_p95_ms": round(1e3 * p95, 1),
+        "pictures_per_s_and_camera": round(min(pictures), 2),
+        "cpu": round(used_s / (ended - begun), 3),
+        "keeps_up": bool(
+            min(shares) >= KEPT_UP_SHARE and p95 <= KEPT_UP_P95_S and min(pictures) >= KEPT_UP_SHARE * RATE_HZ
+        ),
+    }

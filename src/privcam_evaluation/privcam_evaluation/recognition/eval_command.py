@@ -1,0 +1,112 @@
+"""`./privcam eval DIR`: labelled clips through the edge and the recognising models; eval.json, a table, figures."""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from privcam_cloud.recognition.temporal.temporal_model import MODELS
+from privcam_core.models.own_networks import WrongWeights
+from privcam_evaluation.recognition.event_matching import Seen, watch
+from privcam_evaluation.recognition.labelled_clips import BadAnnotations, Clip, bags_of, read_annotations, read_bag
+from privcam_evaluation.recognition.recognition_figures import calibration_figure, confusion_figure
+from privcam_evaluation.recognition.scores import confusion, reliability, scores
+from privcam_evaluation.recognition.vlm_recognizer import AskedModel
+from privcam_vlm.backends.model_process import ModelProcess
+from privcam_vlm.vlm_errors import NoAnswer, Unusable
+from privcam_vlm.vlm_settings import OPENAI, TRANSFORMERS, Settings
+
+
+def main(argv: Sequence[str]) -> int:
+    """Evaluate; return 0 if every clip could be read."""
+    parser = argparse.ArgumentParser(prog="privcam eval", description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder with annotations.json and the clips that it names")
+    parser.add_argument("--models", default="temporal,rules", help="of temporal,rules; the first one is the main one")
+    parser.add_argument(
+        "--vlm", choices=(TRANSFORMERS, OPENAI), help="judge a vision-language model too; where it runs"
+    )
+    parser.add_argument("--vlm-model", default="", help="its folder or hub id, or its name at the server")
+    parser.add_argument("--vlm-url", default="", help="of the server, as http://127.0.0.1:8000/v1")
+    parser.add_argument("--vlm-period", type=float, default=2.0, help="asked once in this, s of camera time")
+    parser.add_argument("--vlm-budget", type=float, default=10.0, help="an answer that takes longer is none, s")
+    parser.add_argument("--bags", type=Path, help="folder of Ω bags, made where they are missing (default: OUT/bags)")
+    parser.add_argument("--processes", type=int, default=2, help="clips that go through the edge at the same time")
+    parser.add_argument("--out", type=Path, default=Path("out/eval"), help="folder for the results")
+    options = parser.parse_args(argv)
+    names = options.models.split(",")
+    if not names or set(names) - set(MODELS):
+        parser.error(f"--models: {options.models!r} is not of {', '.join(MODELS)}")
+    out: Path = options.out.absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        clips = read_annotations(options.folder)
+        bags = bags_of(clips, options.bags or out / "bags", processes=options.processes)
+        results: dict[str, dict[str, Any]] = {}
+        for name in names:
+            seen = [watch(clip, read_bag(bags[clip.name]), MODELS[name]()) for clip in clips]
+            results[name] = scores(seen)
+            write(name, seen, out)
+        if options.vlm:
+            settings = Settings(options.vlm, options.vlm_model, options.vlm_url, options.vlm_period, options.vlm_budget)
+            seen, failures = asked(clips, bags, settings)
+            results["vlm"] = {**scores(seen), "model_id": settings.model_id, "no_answer": failures}
+            write("vlm", seen, out)
+    except (BadAnnotations, WrongWeights, Unusable, NoAnswer) as error:
+        print(f"privcam eval: {error}", file=sys.stderr)
+        return 2
+    report = {**results[names[0]], "model": names[0], "models": results}
+    (out / "eval.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    for name, result in results.items():
+        print(f"[eval] {name}: {summary(result)}")
+    print(f"[eval] results: {out / 'eval.json'}, a table and figures beside")
+    return 0
+
+
+def asked(clips: Sequence[Clip], bags: dict[str, Path], settings: Settings) -> tuple[list[Seen], dict[str, int]]:
+    """Return what a vision-language model said of each clip, and how often it gave no answer, by reason.
+
+    Raises Unusable for settings that cannot work, NoAnswer where its process ended.
+    """
+    failures: Counter[str] = Counter()
+    process, seen = ModelProcess(settings), []
+    try:
+        process.wait_until_ready()
+        for done, clip in enumerate(clips, start=1):
+            seen.append(watch(clip, read_bag(bags[clip.name]), AskedModel(settings, process, failures)))
+            print(f"[eval] vlm: {done}/{len(clips)} {clip.name}", file=sys.stderr, flush=True)
+    finally:
+        process.kill()
+    return seen, dict(failures)
+
+
+def write(name: str, seen: Sequence[Seen], out: Path) -> None:
+    """Write the table of all clips and the figures of one model into `out`, under its name."""
+    (out / f"{name}.md").write_text(table(seen), encoding="utf-8")
+    confusion_figure(confusion(seen), out / f"{name}_confusion.png")
+    chances = [chance for one in seen for chance in one.chances]
+    if chances:
+        calibration_figure(reliability(chances), out / f"{name}_calibration.png")
+
+
+def summary(result: dict[str, Any]) -> str:
+    """Return the figures that are looked at first, in a line."""
+    falls, fights = result["falls"], result["fights"]
+    return (
+        f"falls: recall {falls['recall']} of {falls['clips']}, {falls['false_alarms']} false alarms in "
+        f"{falls['other_clips']} other clips, median delay {falls['delay_s']} s; fights: balanced accuracy "
+        f"{fights['balanced_accuracy']}; ECE {result['ece']}"
+    )
+
+
+def table(seen: Sequence[Seen]) -> str:
+    """Return what was said of every clip, as Markdown."""
+    lines = ["| clip | shows | said | falls reported at, s | mark, s | delay, s |", "|---|---|---|---|---|---|"]
+    for one in seen:
+        falls = ", ".join(f"{fall.reported:.1f} ({fall.confidence:.2f})" for fall in one.falls)
+        mark = "" if one.clip.fall is None else "–".join(f"{frame / one.clip.rate:.1f}" for frame in one.clip.fall)
+        delay = "" if one.delay_s is None else f"{one.delay_s:.1f}"
+        lines.append(f"| {one.clip.name} | {one.kind} | {one.said} | {falls} | {mark} | {delay} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,60 @@
+"""What changed between two pictures of one room, as a PNG: a room changes little, and its picture is large.
+
+A patch has the size of the whole picture. A pixel that is as before is (0, 0, 0) with alpha KEPT; every other pixel is
+written as in a whole picture (`privcam_core.images.environment`). A patch is checked as strictly as a picture: what it
+puts into the picture are pixels and the validity plane, and nothing can be hidden in what it keeps.
+"""
+
+import cv2
+import numpy as np
+
+from privcam_core.images.environment import FILL, BgrArray, BoolArray, pack, unpack
+
+# Alpha of a pixel that stays as it is. Neither of the two values of a picture, and far from both.
+KEPT = 127
+
+# (plate, validity): (H, W, 3) uint8 BGR, (H, W) bool.
+Picture = tuple[BgrArray, BoolArray]
+
+
+def changed_pixels(new: Picture, base: Picture) -> BoolArray:
+    """Return where two pictures of one size differ in what they show, (H, W) bool. Raises ValueError for two sizes."""
+    if new[1].shape != base[1].shape:
+        raise ValueError(f"patch: the picture is {new[1].shape}, its base {base[1].shape}")
+    other_colour = cv2.absdiff(new[0], base[0]).any(axis=2)
+    return np.asarray((new[1] != base[1]) | (new[1] & other_colour))
+
+
+def encode_patch(new: Picture, base: Picture) -> bytes:
+    """Return the PNG that makes `new` of `base`. Privacy: what is not valid in `new` is written as FILL.
+
+    Raises ValueError for pictures of two sizes.
+    """
+    changed = changed_pixels(new, base)
+    plate, validity = new
+    bgra = np.zeros((*validity.shape, 4), np.uint8)
+    bgra[..., 3] = KEPT
+    shown, hidden = changed & validity, changed & ~validity
+    bgra[shown, :3] = plate[shown]
+    bgra[shown, 3] = 255
+    bgra[hidden] = (FILL, FILL, FILL, 0)
+    return pack(bgra)
+
+
+def apply_patch(png: bytes, base: Picture) -> Picture:
+    """Return the picture that a patch makes of `base`.
+
+    Raises ValueError for anything but an 8-bit RGBA picture of the size of `base` with alpha 0, KEPT or 255, FILL below
+    alpha 0 and black below KEPT, and no other content.
+    """
+    bgra = unpack(png)
+    if bgra.shape[:2] != base[1].shape:
+        raise ValueError(f"patch: {bgra.shape[:2]} is not the size of its base, {base[1].shape}")
+    alpha, colours = bgra[..., 3], bgra[..., :3]
+    kept, shown, hidden = alpha == KEPT, alpha == 255, alpha == 0
+    if not (kept | shown | hidden).all():
+        raise ValueError(f"patch: the alpha plane has a value other than 0, {KEPT} and 255")
+    if (colours[hidden] != FILL).any() or colours[kept].any():
+        raise ValueError("patch: a pixel that shows nothing new hides a colour")
+    plate = np.where(kept[..., None], base[0], colours)
+    return np.ascontiguousarray(plate), np.where(kept, base[1], shown)

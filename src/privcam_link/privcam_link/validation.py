@@ -1,0 +1,105 @@
+"""What an Ω must hold beyond being well formed before either end of the link lets it through.
+
+The edge applies these checks to itself, and the cloud applies them again: it does not trust the edge.
+"""
+
+import re
+from enum import Enum
+
+from privcam_core.images.environment import decode_environment, picture_digest
+from privcam_core.types.omega import Environment, InvalidOmega, Omega, SyncKey, Verdict
+from privcam_link.patches import Picture, apply_patch
+
+# The share of valid pixels travels in single precision; beyond this the number is about another picture.
+VALIDITY_TOLERANCE = 1e-3
+
+# A stamp further ahead of this host's clock is no capture time; let through, it would shut out all that come after.
+MAX_AHEAD_NS = 60 * 10**9
+
+# The name of the encoder is the only free text in an Ω. A name needs no sentences.
+_ENCODER_ID = re.compile(r"[A-Za-z0-9._:/+-]{1,128}")
+
+_PICTURE_FIELDS = ("environment.png", "environment.base", "environment.size", "environment.validity")
+
+
+class Reason(str, Enum):
+    """Why something was not let through, as counted and published."""
+
+    TOO_LARGE = "too_large"  # more bytes than an Ω may have
+    TYPE = "type"  # not announced as Ω
+    SCHEMA = "schema"  # another version of Ω
+    FIELD = "field"  # a value that is missing, out of range, not finite, or one too many
+    CAMERA = "camera"  # of another camera than it comes from
+    ORDER = "order"  # not newer than the one before
+    RATE = "rate"  # more per second than allowed
+    PRIVACY = "privacy"  # the privacy engine says withhold
+    DIGEST = "digest"  # the digest is not that of the picture
+    PICTURE = "picture"  # the picture holds anything but confirmed background and fill
+    UNKNOWN_PICTURE = "unknown_picture"  # a digest that never came with its picture
+    QUESTION = "question"  # a query that asks for anything but a picture or a backlog
+    PACKING = "packing"  # a payload that does not unpack to an Ω
+
+
+class Rejected(ValueError):
+    """Something was not let through. `reason` is the counted code, `text` says what was wrong with which field."""
+
+    def __init__(self, reason: Reason, text: str) -> None:
+        super().__init__(f"{reason.value}: {text}")
+        self.reason = reason
+        self.text = text
+
+
+def reason_of(error: InvalidOmega) -> Reason:
+    """Return the code under which a malformed Ω is counted."""
+    if error.field == "schema":
+        return Reason.SCHEMA
+    if error.field == "environment.sha256":
+        return Reason.DIGEST
+    return Reason.PICTURE if error.field in _PICTURE_FIELDS else Reason.FIELD
+
+
+def require_publishable(omega: Omega) -> None:
+    """Raise Rejected unless the privacy engine passed this Ω and it carries no free text."""
+    if omega.privacy.verdict != Verdict.PASS:
+        raise Rejected(Reason.PRIVACY, f"privacy.verdict is {omega.privacy.verdict.name}: {omega.privacy.reason!r}")
+    if _ENCODER_ID.fullmatch(omega.embedding.encoder_id) is None:
+        raise Rejected(Reason.FIELD, "embedding.encoder_id: is not a name of letters, digits and . _ : / + -")
+
+
+def open_environment(environment: Environment, base: Picture | None = None) -> Picture:
+    """Return (plate, validity) of an environment that carries its PNG: (H, W, 3) uint8 BGR, (H, W) bool.
+
+    base: the picture that it is a patch on, needed exactly where it names one.
+    Raises InvalidOmega if the PNG holds anything but pixels, or the picture is not of the size, validity and digest
+    that go with it.
+    """
+    if bool(environment.base) != (base is not None):
+        raise InvalidOmega("environment.base", "a patch goes with the picture that it is on, a picture with none")
+    try:
+        picture = apply_patch(environment.png, base) if base else decode_environment(environment.png)
+    except ValueError as error:
+        raise InvalidOmega("environment.png", str(error)) from error
+    plate, validity = picture
+    if validity.shape != (environment.height, environment.width):
+        stated = (environment.height, environment.width)
+        raise InvalidOmega("environment.size", f"{stated} is not the picture's (height, width) {validity.shape}")
+    share = float(validity.mean())
+    if abs(share - environment.validity) > VALIDITY_TOLERANCE:
+        raise InvalidOmega("environment.validity", f"{environment.validity:.4f}, the picture has {share:.4f}")
+    if picture_digest(plate, validity) != environment.digest:
+        raise InvalidOmega("environment.sha256", "is not the digest of what the picture shows")
+    return picture
+
+
+def follows(key: SyncKey, last: SyncKey) -> bool:
+    """Say whether κ `key` comes after `last` of the same camera.
+
+    Time always goes on. frame_id goes on too, unless the camera was started again: then it counts from 1 anew.
+    """
+    return key.stamp_ns > last.stamp_ns and key.frame_id != last.frame_id
+
+
+def require_happened(key: SyncKey, now_ns: int) -> None:
+    """Raise Rejected if κ lies in the future. now_ns: this host's clock, ns since the epoch."""
+    if key.stamp_ns > now_ns + MAX_AHEAD_NS:
+        raise Rejected(Reason.ORDER, f"key: {key} is from the future; set the clocks of camera, gateway and cloud")

@@ -1,0 +1,1 @@
+"""Other ways to erase people, to compare with."""

@@ -1,0 +1,1 @@
+"""Inspection of what is about to leave."""

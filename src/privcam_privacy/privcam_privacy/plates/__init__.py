@@ -1,0 +1,1 @@
+"""Plates of the empty room that an operator approves, and mode `locked`."""

@@ -1,0 +1,148 @@
+"""The plate of mode `locked`: a picture of the empty room that an operator approved, stored with its digest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from privcam_core.images.environment import decode_environment, picture_digest
+from privcam_core.storage import private_folder, write_private
+from privcam_core.types.omega import CAMERA_ID, MAX_PNG_BYTES
+from privcam_privacy.background.exclusion_masks import BoolArray
+from privcam_privacy.plates.plate_records import (
+    PlateRejected,
+    Region,
+    read_bytes,
+    read_record,
+    read_regions,
+    write_record,
+)
+
+PICTURE, RECORD = "plate.png", "plate.json"
+# Of a name that stands in reports; long enough for a name and a department.
+MAX_NAME = 128
+_KEYS: dict[str, type] = {
+    "camera_id": str,
+    "digest": str,
+    "width": int,
+    "height": int,
+    "taken_ns": int,
+    "approved_by": str,
+    "approved_ns": int,
+    "software": str,
+    "settings": dict,
+    "regions": list,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class CommissionedPlate:
+    """An approved plate. It exists only whole, approved and of one camera: every constructor checks that.
+
+    png: exactly the bytes that were approved, an environment PNG; the picture is read from them and nowhere else.
+    taken_ns, approved_ns: ns since the epoch, UTC. settings: how it was taken. regions: what the operator was asked.
+    software: which version took it.
+    """
+
+    png: bytes
+    camera_id: str
+    taken_ns: int
+    approved_by: str
+    approved_ns: int
+    software: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    regions: Sequence[Region] = ()
+
+    def __post_init__(self) -> None:
+        if not CAMERA_ID.fullmatch(self.camera_id):
+            raise ValueError(f"camera_id: {self.camera_id[:80]!r} is not 1 to 64 of a-z, 0-9 and _")
+        name = self.approved_by
+        if not (0 < len(name) <= MAX_NAME and name.isprintable() and name.strip()):
+            raise ValueError(f"approved_by: {name[:80]!r} is not a name of 1 to {MAX_NAME} printable characters")
+        if not 0 < self.taken_ns <= self.approved_ns:
+            raise ValueError(f"approved_ns: {self.approved_ns} is before the plate was taken, {self.taken_ns}")
+        open_questions = [str(region.number) for region in self.regions if region.needs_decision]
+        if open_questions:
+            raise ValueError(f"regions: nobody decided about region {', '.join(open_questions)}")
+        if not self.validity.any():
+            raise ValueError("png: shows nothing at all")
+
+    @cached_property
+    def _planes(self) -> tuple[npt.NDArray[np.uint8], BoolArray]:
+        picture, validity = decode_environment(self.png)
+        picture.flags.writeable = validity.flags.writeable = False
+        return picture, validity
+
+    @property
+    def picture(self) -> npt.NDArray[np.uint8]:
+        """(H, W, 3) uint8 BGR, FILL where not valid. Read-only."""
+        return self._planes[0]
+
+    @property
+    def validity(self) -> BoolArray:
+        """(H, W), True where the plate shows the room. Read-only."""
+        return self._planes[1]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.validity.shape[0], self.validity.shape[1]
+
+    @property
+    def digest(self) -> str:
+        """Digest of what the plate shows, in hexadecimal digits: the one that every Ω names in mode locked."""
+        return picture_digest(*self._planes).hex()
+
+    def save(self, folder: Path) -> Path:
+        """Store the plate as <folder>/<camera_id>/plate.png and plate.json, and return that folder.
+
+        The two files replace the old ones one after the other; between them the digest does not fit and `load` refuses.
+        """
+        own = private_folder(folder / self.camera_id)
+        record = {
+            "camera_id": self.camera_id,
+            "digest": self.digest,
+            "width": self.shape[1],
+            "height": self.shape[0],
+            "taken_ns": self.taken_ns,
+            "approved_by": self.approved_by,
+            "approved_ns": self.approved_ns,
+            "software": self.software,
+            "settings": dict(self.settings),
+            "regions": [region.to_json() for region in self.regions],
+        }
+        write_private(own / PICTURE, self.png)
+        write_private(own / RECORD, write_record(record))
+        return own
+
+    @classmethod
+    def load(cls, folder: Path, camera_id: str) -> "CommissionedPlate":
+        """Read the plate of a camera.
+
+        Raises PlateRejected where there is none, or one that is changed, not approved, or of another camera.
+        """
+        if not CAMERA_ID.fullmatch(camera_id):
+            raise PlateRejected(f"camera_id {camera_id[:80]!r}: is not 1 to 64 of a-z, 0-9 and _; correct the setting")
+        advice = f"Run `./privcam commission --camera-id {camera_id} --source SOURCE` on this machine."
+        own = folder / camera_id
+        if not (own / RECORD).exists():
+            raise PlateRejected(f"{own}: holds no approved plate of camera {camera_id}. {advice}")
+        values = read_record(own / RECORD, _KEYS, advice)
+        if values["camera_id"] != camera_id:
+            raise PlateRejected(f"{own / RECORD}: is of camera {values['camera_id'][:80]!r}, not {camera_id}. {advice}")
+        png = read_bytes(own / PICTURE, MAX_PNG_BYTES, advice)
+        digest, size = values.pop("digest"), (values.pop("height"), values.pop("width"))
+        regions = read_regions(own / RECORD, values.pop("regions"), advice)
+        try:
+            plate = cls(png, regions=regions, **values)
+        except ValueError as error:
+            raise PlateRejected(f"{own}: {error}. {advice}") from error
+        if plate.digest != digest:
+            raise PlateRejected(f"{own / PICTURE}: is not the picture that was approved (digest differs). {advice}")
+        if plate.shape != size:
+            raise PlateRejected(f"{own / RECORD}: says {size[1]}x{size[0]} px, the picture has another size. {advice}")
+        return plate

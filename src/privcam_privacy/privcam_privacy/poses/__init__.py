@@ -1,0 +1,1 @@
+"""Pose anonymisation and its privacy budget."""

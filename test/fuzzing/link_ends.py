@@ -1,0 +1,240 @@
+"""Both ends of the link, with clocks that are told the time, each beside the rules that it has to keep."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from fuzzing import raw_png
+from fuzzing.header_mutations import KEY, plain_label
+from fuzzing.omega_layout import Raw, bytes_of, read, write
+from fuzzing.oracle import Broken, Situation, encoder_of, judge, key_of, made_of
+from privcam_cloud.link.cameras import Cameras
+from privcam_core.types.omega import Omega
+from privcam_edge.link.gate import KNOWN_PICTURES, Gate
+from privcam_link import cdr
+from privcam_link.delta_compression import KEPT_PAYLOADS
+from privcam_link.validation import Reason, Rejected
+from privcam_link.wire import Question, camera_of, label_of
+
+CAMERA = "room1"
+RATE_HZ = 60.0
+
+
+@dataclass
+class Tally:
+    """What became of everything that one end was offered.
+
+    hostile: how many broke a rule; reasons: why the end refused them. passed: broke a rule and got through. crashes:
+    raised something else than Rejected. valid: broke no rule; other: of these, refused, or not exactly as they must be.
+    failures: the first few of what must not happen.
+    """
+
+    hostile: int = 0
+    valid: int = 0
+    passed: int = 0
+    crashes: int = 0
+    other: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    failures: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def fail(self, what: str, payload: bytes) -> None:
+        """Remember something that must not happen."""
+        if len(self.failures) < 20:
+            self.failures.append((what, payload))
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class GateEnd:
+    """The gate of the edge."""
+
+    def __init__(self, now_ns: int) -> None:
+        self.tally = Tally()
+        self.situation = Situation(CAMERA.encode(), now_ns)
+        self.clock = Clock()
+        self.gate = Gate(CAMERA, max_rate_hz=RATE_HZ, clock=self.clock, wall=lambda: self.situation.now_ns)
+        self._drained = Gate(CAMERA, max_rate_hz=0.5, clock=Clock(), wall=lambda: self.situation.now_ns)
+
+    def offer(self, payload: bytes, kind: str) -> bool:
+        """Offer something; return whether it got through. kind: how it was made, for what must not happen."""
+        try:
+            wanted = made_of(*_known(judge(payload, self.situation)), self.situation)
+        except Broken:
+            wanted = b""
+        made = self._checked(self.gate, payload, kind, hostile=not wanted)
+        if wanted and made != wanted:
+            self.tally.other += 1
+            self.tally.fail(f"{kind}: valid, and {'changed' if made else 'refused'}", payload)
+        elif made and not wanted:
+            self.tally.passed += 1
+            self.tally.fail(f"{kind}: passed", payload)
+        if made:
+            self._remember(payload)
+        return bool(made)
+
+    def flood(self, payload: bytes) -> None:
+        """Offer a valid Ω to a gate that has let through as many as it may. Its clock stands still."""
+        if (
+            self._checked(self._drained, payload, "flood", hostile=self._drained.passed > 0)
+            and self._drained.passed > 1
+        ):
+            self.tally.passed += 1
+            self.tally.fail("flood: passed", payload)
+
+    def _checked(self, gate: Gate, payload: bytes, kind: str, *, hostile: bool) -> bytes:
+        self.tally.hostile += hostile
+        self.tally.valid += not hostile
+        before = sum(gate.rejected.values())
+        try:
+            return cdr.encode(gate.check(payload))
+        except Rejected as rejection:
+            if sum(gate.rejected.values()) != before + 1:
+                self.tally.fail(f"{kind}: not counted", payload)
+                self.tally.other += 1
+            self.tally.reasons[rejection.reason.value] += hostile
+        except Exception as error:
+            self.tally.crashes += 1
+            self.tally.fail(f"{kind}: {type(error).__name__}: {error}", payload)
+        return b""
+
+    def _remember(self, payload: bytes) -> None:
+        try:
+            raw, rgba = _known(judge(payload, self.situation))
+        except Broken:
+            return
+        situation, digest = self.situation, bytes_of(raw, "environment.sha256")
+        situation.last = key_of(raw, "key")[1:]
+        situation.encoders.add(encoder_of(raw))
+        situation.epoch += digest != situation.shown
+        situation.shown = digest
+        situation.pictures.pop(digest, None)
+        situation.pictures[digest] = rgba
+        while len(situation.pictures) > KNOWN_PICTURES:
+            del situation.pictures[next(iter(situation.pictures))]
+
+
+class CloudEnd:
+    """The cloud's end, from the key and the attachment on, without the network."""
+
+    def __init__(self, now_ns: int) -> None:
+        self.tally = Tally()
+        self.situation = Situation(CAMERA.encode(), now_ns, patches=True, exact=True)
+        self.n = 0
+        self.kept: OrderedDict[int, bytes] = OrderedDict()  # what others may be packed against
+        self._clock = Clock()
+        self._handed: list[Omega] = []
+        self._ended: list[Callable[[], None]] = []
+        self.cameras = Cameras(
+            [CAMERA], "hostile", recorded=False, on_live=self._take, on_complete=self._take, clock=self._clock
+        )
+        self.cameras.connect(self)
+
+    def ask(self, _camera_id: str, _question: Question, _take: object, ended: Callable[[], None]) -> None:
+        """Be the link that asks an edge, which never answers."""
+        self._ended.append(ended)
+
+    def offer(
+        self,
+        payload: bytes | None,
+        kind: str,
+        *,
+        key: str = KEY,
+        attachment: bytes | None = b"",
+        packed: bytes | None = None,
+        announced: bool = True,
+    ) -> bool:
+        """Put something; return whether it was handed on with its picture.
+
+        payload: what it is once it is unpacked, None if it does not unpack. attachment: b"" is the right one of a plain
+        Ω. packed: what is sent, if not the payload. announced: whether key and attachment are those of an Ω.
+        """
+        self.n += 1
+        sent = (payload or b"") if packed is None else packed
+        raw: Raw | None = None
+        rgba: raw_png.Pixels | None = None
+        if announced and payload is not None:
+            try:
+                raw, rgba = judge(payload, self.situation)
+            except Broken:
+                raw = None
+        self.tally.hostile += raw is None
+        self.tally.valid += raw is not None
+        reason = self._put(key, plain_label(self.n) if attachment == b"" else attachment, sent, kind)
+        shown = [omega for omega in self._handed if omega.environment.png]
+        if raw is None:
+            self.tally.reasons[reason or "passed"] += 1
+            if shown or not reason:
+                self.tally.passed += 1
+                self.tally.fail(f"{kind}: passed", sent)
+        elif reason not in ("", "no_picture") or (shown and not _same(shown, raw, rgba)):
+            self.tally.other += 1
+            self.tally.fail(f"{kind}: valid, and {reason or 'changed'}", sent)
+        if payload is not None and reason in ("", "no_picture", "duplicate"):
+            self._keep(payload)
+        if raw is not None and rgba is not None and shown:
+            self.situation.pictures[bytes_of(raw, "environment.sha256")] = rgba
+        for omega in self._handed:
+            self.situation.last = (omega.key.frame_id, omega.key.stamp_ns)
+        self._handed.clear()
+        return bool(shown)
+
+    def _keep(self, payload: bytes) -> None:
+        if bytes_of(read(payload), "environment.png.data") == b"":
+            self.kept[self.n] = payload
+            while len(self.kept) > KEPT_PAYLOADS:
+                self.kept.popitem(last=False)
+
+    def _put(self, key: str, attachment: bytes | None, sent: bytes, kind: str) -> str:
+        """Do as `CloudLink` does; return why nothing came of it, or not all; "": it was handed on with its picture."""
+        before, others = self.cameras.facts(CAMERA), self.cameras.others
+        try:
+            camera_id = camera_of(key)
+            if len(sent) > cdr.MAX_OMEGA_BYTES:
+                raise Rejected(Reason.TOO_LARGE, "payload")
+            self.cameras.put(camera_id, label_of(attachment), sent)
+        except Rejected as rejection:
+            return rejection.reason.value
+        except Exception as error:
+            self.tally.crashes += 1
+            self.tally.fail(f"{kind}: {type(error).__name__}: {error}", sent)
+            return "crash"
+        if not self._handed:
+            self._clock.now += 2.0
+            self.cameras.tick()
+            for ended in self._ended:
+                ended()
+            self._ended.clear()
+        if self.cameras.others > others:
+            return "other_camera"
+        after = self.cameras.facts(CAMERA)
+        lost = [name for name, count in after.items() if name.startswith("lost_") and count > before.get(name, 0)]
+        if lost:
+            return lost[0].removeprefix("lost_")
+        return "" if self._handed else "nothing_new"
+
+    def _take(self, _camera_id: str, omegas: Sequence[Omega]) -> None:
+        self._handed += omegas
+
+
+def _known(judged: tuple[Raw, raw_png.Pixels | None]) -> tuple[Raw, raw_png.Pixels]:
+    raw, rgba = judged
+    if rgba is None:
+        raise Broken("unknown picture")
+    return raw, rgba
+
+
+def _same(handed: list[Omega], raw: Raw, rgba: raw_png.Pixels | None) -> bool:
+    """Say whether one Ω was handed on, exactly as it came, with the picture of its digest."""
+    plain = raw | {"environment.png.data": (0, b""), "environment.base": bytes(32)}
+    omega = handed[0]
+    shown = raw_png.read(omega.environment.png)
+    alone = cdr.encode(Omega(omega.key, omega.environment.without_png(), omega.poses, omega.embedding, omega.privacy))
+    return len(handed) == 1 and alone == write(plain) and rgba is not None and shown.tobytes() == rgba.tobytes()

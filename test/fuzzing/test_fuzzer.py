@@ -1,0 +1,147 @@
+"""Thousands of hostile Ω against the gate and the cloud; `./privcam bench --only hostile` offers 100 000."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fuzzing import link_ends, raw_png
+from fuzzing.field_mutations import FIELDS
+from fuzzing.fuzzer import Assault
+from fuzzing.omega_layout import TABLE, Malformed, padding, read, write
+from fuzzing.oracle import Broken, Situation, judge, made_of
+from fuzzing.picture_mutations import PICTURES
+from privcam_cloud.link.reorder_buffer import Intake
+from privcam_core.images.environment import encode_environment
+from privcam_edge.link import gate as gate_module
+from privcam_edge.link.gate import Gate
+from privcam_link import cdr
+from privcam_link.validation import Reason, Rejected
+from privcam_link.wire import Label
+
+COUNT = 5000
+MAX_GROWTH_MIB = 16.0
+# The gate never sees a question, a label or a packed payload; these two are for them alone.
+ELSEWHERE = {Reason.TYPE, Reason.QUESTION, Reason.PACKING}
+NOW_NS = 1_700_000_000 * 10**9
+EXAMPLE = Assault(0)
+GOOD, WHOLE = EXAMPLE.good_bare, EXAMPLE.good
+
+
+@pytest.fixture(scope="module")
+def assault() -> Assault:
+    made = Assault(seed=1)
+    made.run(COUNT)
+    return made
+
+
+@pytest.mark.parametrize("end", ["gate", "cloud"])
+def test_no_hostile_omega_gets_through_and_nothing_breaks(assault: Assault, end: str) -> None:
+    tally = getattr(assault.result, end)
+    assert [what for what, _ in tally.failures] == []
+    assert tally.hostile >= COUNT
+    assert (tally.passed, tally.crashes, tally.other) == (0, 0, 0)
+    assert sum(tally.reasons.values()) == tally.hostile
+
+
+def test_every_way_of_being_hostile_and_every_reason_occurs(assault: Assault) -> None:
+    made = {change.__name__ for change, _ in (*FIELDS, *PICTURES)}
+    assert made | {"flood", "replayed", "key", "label", "packed", "reference", "patch"} <= assault.result.kinds.keys()
+    assert {reason.value for reason in set(Reason) - ELSEWHERE} <= assault.result.gate.reasons.keys()
+    assert {"type", "packing", "camera", "duplicate", "unreadable"} <= assault.result.cloud.reasons.keys()
+
+
+def test_good_omega_pass_both_ends_throughout(assault: Assault) -> None:
+    assert assault.result.good > COUNT / 20
+
+
+def test_what_is_hidden_in_a_valid_omega_does_not_leave_the_gate(assault: Assault) -> None:
+    assert assault.result.cleaned == assault.result.smuggled > COUNT / 100
+
+
+def test_memory_stays_flat(assault: Assault) -> None:
+    assert assault.result.grown_mib < MAX_GROWTH_MIB
+
+
+def test_one_seed_makes_one_assault() -> None:
+    one, other = (Assault(seed=7).run(200) for _ in range(2))
+    assert (one.gate.reasons, one.cloud.reasons, one.kinds) == (other.gate.reasons, other.cloud.reasons, other.kinds)
+
+
+@pytest.mark.parametrize(
+    ("part", "instead"),
+    [
+        ("require_publishable", lambda _omega: None),
+        ("follows", lambda _key, _last: True),
+        ("require_happened", lambda _key, _now: None),
+        ("canonical", lambda omega: omega),
+        ("encode_environment", lambda plate, valid: encode_environment(plate ^ 1, valid)),
+    ],
+)
+def test_gate_that_lacks_a_check_is_found_out(monkeypatch: pytest.MonkeyPatch, part: str, instead: object) -> None:
+    monkeypatch.setattr(gate_module, part, instead)
+    assert Assault(seed=2).run(600).gate.failures
+
+
+def test_cloud_that_opens_no_picture_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("privcam_cloud.link.picture_store.open_environment", lambda *_: None)
+    assert Assault(seed=2).run(300).cloud.failures
+
+
+def test_layout_is_the_one_of_our_own_writer() -> None:
+    assert write(read(GOOD)) == GOOD
+    assert list(read(GOOD)) == list(TABLE)
+    assert all(not any(GOOD[start:end]) for start, end in padding(GOOD))
+    with pytest.raises(Malformed):
+        read(GOOD[:-1])
+
+
+@pytest.mark.parametrize("filtering", range(5))
+def test_png_by_hand_reads_what_an_image_library_writes(filtering: int) -> None:
+    random = np.random.default_rng(filtering)
+    plate, valid = random.integers(0, 256, (17, 23, 3), np.uint8), random.random((17, 23)) < 0.8
+    plate[3:9] = filtering  # smooth and wild parts get different filters
+    rgba = raw_png.read(encode_environment(plate, valid))
+    np.testing.assert_array_equal(rgba[..., 3] == 255, valid)
+    np.testing.assert_array_equal(rgba[valid][:, 2::-1], plate[valid])
+
+
+def test_rules_accept_what_the_gate_makes_and_change_nothing_on_it() -> None:
+    situation = Situation(link_ends.CAMERA.encode(), NOW_NS + 10**12)
+    whole = cdr.encode(Gate(link_ends.CAMERA).check(WHOLE))
+    raw, rgba = judge(whole, situation)
+    assert rgba is not None
+    assert made_of(raw, rgba, situation) == whole
+    with pytest.raises(Broken):
+        judge(whole + bytes(4), situation)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.binary(max_size=2000), st.integers(0, len(GOOD)), st.integers(0, 40), st.booleans())
+def test_arbitrary_bytes_never_pass_the_gate(data: bytes, place: int, cut: int, raw: bool) -> None:
+    payload = data if raw else GOOD[:place] + data + GOOD[place + cut :]
+    gate = Gate(link_ends.CAMERA)
+    try:
+        judge(payload, Situation(link_ends.CAMERA.encode(), 2**62))
+    except Broken:
+        with pytest.raises(Rejected) as rejection:
+            gate.check(payload)
+        assert gate.rejected == {rejection.value.reason: 1}
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.binary(max_size=2000), st.integers(0, len(GOOD)), st.integers(0, 40), st.integers(1, 2**60), st.integers(0, 3)
+)
+def test_arbitrary_bytes_never_pass_the_intake(data: bytes, place: int, cut: int, n: int, back: int) -> None:
+    intake = Intake(link_ends.CAMERA)
+    intake.complete_from(0)
+    intake.put(Label(1, 0, "0" * 16, 1, 0), GOOD)
+    for payload in (data, GOOD[:place] + data + GOOD[place + cut :]):
+        label = Label(n + back, 1) if back else Label(n, 0, "0" * 16, n, 0)
+        try:
+            arrived = intake.put(label, payload)
+        except Rejected:
+            continue
+        for omega in arrived.live:
+            judge(cdr.encode(omega), Situation(link_ends.CAMERA.encode(), 2**62, patches=True, exact=True))

@@ -1,0 +1,141 @@
+"""Feeds or watches one end of the link, inside the network namespace of that end, and tells in lines of JSON.
+
+    python -m link_testbed.probe --camera-id room --feed 10
+    python -m link_testbed.probe --camera-id room --watch cloud
+
+Each line of stdout is an `Event`. `--feed` publishes a made-up Ω stream from a line `go` on stdin to a line `rest`;
+both end with stdin. A thing of tests and of `link_testbed.outage_measurement`: DDS does not reach from one namespace to
+another.
+"""
+
+import argparse
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from privcam_msgs.msg import Omega as OmegaMsg
+from privcam_msgs.msg import SceneReport
+from privcam_msgs.msg import SyncKey as SyncKeyMsg
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+
+from link_testbed.feed_scene import Scene
+from privcam_core.types.omega import InvalidOmega
+from privcam_link import cdr
+from privcam_ros.conversions import stamp_from_msg, to_msg
+from privcam_ros.node import FINISHED
+
+MANY = QoSProfile(depth=4096, reliability=QoSReliabilityPolicy.RELIABLE)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened. what: see `FEEDS` and `TOPICS`. at_s: since the epoch. stamp_ns: of κ, if it has one."""
+
+    what: str
+    at_s: float
+    space: str = ""
+    frame_id: int = 0
+    stamp_ns: int = 0
+    facts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def age_s(self) -> float:
+        """Time from the capture."""
+        return self.at_s - self.stamp_ns / 1e9
+
+
+def tell(event: Event) -> None:
+    """Print an event."""
+    print(json.dumps(asdict(event)), flush=True)
+
+
+class Feed:
+    """Publishes Ω on `/<camera_id>/omega` while it may; tells of each with `sent`, and `matched` when one listens."""
+
+    def __init__(self, node: Node, camera_id: str, rate_hz: float) -> None:
+        self._scene = Scene(camera_id)
+        self._publisher = node.create_publisher(OmegaMsg, f"/{camera_id}/omega", FINISHED)
+        self._frame_id = 0
+        self._listeners = 0
+        self.going = False
+        node.create_timer(1 / rate_hz, self._next)
+
+    def _next(self) -> None:
+        listeners = self._publisher.get_subscription_count()
+        if listeners != self._listeners:
+            self._listeners = listeners
+            tell(Event("matched", time.time(), facts={"listeners": str(listeners)}))
+        if not self.going:
+            return
+        self._frame_id += 1
+        stamp_ns = time.time_ns()
+        self._publisher.publish(to_msg(self._scene.omega(self._frame_id, stamp_ns)))
+        tell(Event("sent", time.time(), "", self._frame_id, stamp_ns))
+
+
+def _watch(node: Node, camera_id: str, space: str) -> None:
+    """Tell of everything that comes out of one cloud, as `live`, `record`, `report` and `kept`."""
+
+    def raw(what: str, schema: bool) -> Callable[[bytes], None]:
+        def take(data: bytes) -> None:
+            try:
+                key = cdr.peek_key(data, schema=schema)
+            except InvalidOmega:
+                return
+            tell(Event(what, time.time(), space, key.frame_id, key.stamp_ns))
+
+        return take
+
+    def kept(key: SyncKeyMsg) -> None:
+        tell(Event("kept", time.time(), space, 0, stamp_from_msg(key.stamp) if key.stamp.sec else 0))
+
+    at = f"/{camera_id}/{space}"
+    node.create_subscription(OmegaMsg, f"{at}/omega", raw("live", True), MANY, raw=True)
+    node.create_subscription(OmegaMsg, f"{at}/record/omega", raw("record", True), MANY, raw=True)
+    node.create_subscription(SceneReport, f"{at}/record/report", raw("report", False), MANY, raw=True)
+    node.create_subscription(SyncKeyMsg, f"{at}/record/kept", kept, MANY)
+
+
+def _tell_status(message: DiagnosticArray) -> None:
+    for status in message.status:
+        facts = {item.key: item.value for item in status.values}
+        tell(Event("status", time.time(), status.name, facts={**facts, "message": status.message}))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Feed or watch until stdin ends."""
+    parser = argparse.ArgumentParser(prog="python -m link_testbed.probe", description=__doc__)
+    parser.add_argument("--camera-id", required=True)
+    parser.add_argument("--feed", type=float, metavar="HZ", help="publish Ω at this rate")
+    parser.add_argument("--watch", action="append", default=[], metavar="SPACE", help="namespace of a cloud")
+    options = parser.parse_args(argv)
+    rclpy.init()
+    node = Node("link_witness", enable_rosout=False, start_parameter_services=False)
+    feed = Feed(node, options.camera_id, options.feed) if options.feed else None
+    for space in options.watch:
+        _watch(node, options.camera_id, space)
+    node.create_subscription(DiagnosticArray, "/diagnostics", _tell_status, MANY)
+    executor: Any = SingleThreadedExecutor()
+    executor.add_node(node)
+    spinning = threading.Thread(target=executor.spin, name="witness", daemon=True)
+    spinning.start()
+    tell(Event("ready", time.time()))
+    for line in sys.stdin:
+        if feed is not None:
+            feed.going = line.strip() == "go"
+    executor.shutdown()
+    spinning.join()
+    rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,352 @@
+"""What leaves the camera process, and what leaves the edge: everything that can be heard in a running graph."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+import zenoh
+from cv_bridge import CvBridge
+from privcam_msgs.msg import FrameRef
+
+from harness.graph_probe import DOMAIN, PATIENCE_S, Spy, own_endpoint
+from harness.leaks import Image, Mask, Torso, raw_frames, runs, same_share, torso
+from privcam_bringup.graph import Graph
+from privcam_core.images.environment import decode_environment
+from privcam_core.types.omega import Omega
+from privcam_link import cdr
+from privcam_link.delta_compression import unpack
+from privcam_link.validation import Reason, open_environment, require_publishable
+from privcam_link.wire import label_of
+
+EDGE_TOPICS = {
+    "frames": "privcam_msgs/msg/FrameRef",
+    "detections": "privcam_msgs/msg/DetectionArray",
+    "tracks": "privcam_msgs/msg/TrackArray",
+    "raw_poses": "privcam_msgs/msg/SubjectPoseArray",
+    "poses": "privcam_msgs/msg/SubjectPoseArray",
+    "environment": "privcam_msgs/msg/Environment",
+    "privacy": "privcam_msgs/msg/PrivacyReport",
+    "proxy": "privcam_msgs/msg/ProxyFrame",
+    "proxy_image": "sensor_msgs/msg/Image",
+    "markers": "visualization_msgs/msg/MarkerArray",
+    "embedding": "privcam_msgs/msg/Embedding",
+    "omega": "privcam_msgs/msg/Omega",
+    "omega_out": "privcam_msgs/msg/Omega",
+    "done": "privcam_msgs/msg/SyncKey",
+}
+CLOUD_TOPICS = {
+    "omega": "privcam_msgs/msg/Omega",
+    "report": "privcam_msgs/msg/SceneReport",
+    "contour": "privcam_msgs/msg/Reconstruction",
+    "contour_image": "sensor_msgs/msg/Image",
+    "contour_image/compressed": "sensor_msgs/msg/CompressedImage",
+    "record/omega": "privcam_msgs/msg/Omega",
+    "record/report": "privcam_msgs/msg/SceneReport",
+    "record/start": "privcam_msgs/msg/SyncKey",
+    "record/from": "privcam_msgs/msg/SyncKey",
+    "record/kept": "privcam_msgs/msg/SyncKey",
+}
+OF_ROS = {
+    "/rosout": "rcl_interfaces/msg/Log",
+    "/parameter_events": "rcl_interfaces/msg/ParameterEvent",
+    "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
+}
+ALLOWED = {
+    **{f"/demo/{name}": kind for name, kind in EDGE_TOPICS.items()},
+    **{f"/demo/cloud/{name}": kind for name, kind in CLOUD_TOPICS.items()},
+    **OF_ROS,
+}
+PICTURES = {
+    "/demo/environment",
+    "/demo/omega",
+    "/demo/omega_out",
+    "/demo/proxy",
+    "/demo/proxy_image",
+    "/demo/cloud/omega",
+    "/demo/cloud/record/omega",
+    "/demo/cloud/contour",
+    "/demo/cloud/contour_image",
+    "/demo/cloud/contour_image/compressed",
+}
+EDGE_NODES = {"camera", "detector", "tracker", "pose", "eraser", "composer", "embedder", "omega", "bridge"}
+CLOUD_NODES = {"cloud/cloud_bridge", "cloud/inference", "cloud/reconstruction", "cloud/recorder"}
+
+KEY = "privcam/demo/omega"
+# A torso in which more of the pixels than this are those of the raw frame is shown. Chance makes about 0.03.
+SHOWN = 0.3
+# The environment must be worth looking at before the test means anything.
+CONFIRMED = 0.2
+FRAMES_AFTER = 12
+# As the DDS standard lays them out: 250 for each domain.
+DDS_PORTS = range(7400 + 250 * DOMAIN, 7400 + 250 * (DOMAIN + 1))
+
+
+@dataclass
+class Recording:
+    """Everything that could be heard of one run of the demo graph."""
+
+    spy: Spy
+    processes: set[str] = field(default_factory=set)
+    # addresses at which DDS can be reached: (address, port) of sockets within the ports of the ROS domain
+    reachable: set[tuple[str, int]] = field(default_factory=set)
+    # (key, payload, attachment) of every sample, and the errors that queries were answered with
+    samples: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
+    samples_of_all: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
+    answers: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+
+def _parts(sample: zenoh.Sample) -> tuple[str, bytes, bytes | None]:
+    attachment = None if sample.attachment is None else sample.attachment.to_bytes()
+    return str(sample.key_expr), sample.payload.to_bytes(), attachment
+
+
+def _open(**settings: object) -> zenoh.Session:
+    config = zenoh.Config()
+    for name, value in {"scouting/multicast/enabled": False, **settings}.items():
+        config.insert_json5(name, json.dumps(value))
+    return zenoh.open(config)
+
+
+def _ask(session: zenoh.Session, selector: str, found: Recording) -> None:
+    for reply in session.get(selector, timeout=PATIENCE_S, consolidation=zenoh.ConsolidationMode.NONE):
+        if reply.ok is not None:
+            found.answers.append(_parts(reply.ok))
+        else:
+            found.refusals.append(reply.err.payload.to_string())
+
+
+@pytest.fixture(scope="module")
+def recording(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recording]:
+    """Run edge and cloud, and beside the cloud somebody without any rules, to whom the edge is told to connect too."""
+    folder = tmp_path_factory.mktemp("travels")
+    cloud_at, spy_at = own_endpoint(), own_endpoint()
+    cloud = {"camera_id": "demo", "listen": cloud_at, "record": str(folder / "bag"), "respawn": "false"}
+    edge = {"camera_id": "demo", "source": str(clip), "endpoint": f"{cloud_at} {spy_at}", "respawn": "false"}
+    with ExitStack() as stack:
+        spy = stack.enter_context(Spy())
+        found = Recording(spy)
+        session = stack.enter_context(_open(mode="peer", **{"listen/endpoints": [spy_at]}))
+        session.declare_subscriber("privcam/*/omega", lambda sample: found.samples.append(_parts(sample)))
+        # Refused by the edge, which is the point: whoever asks for more hears no more. A part that begins with @ is not
+        # reached by `**`.
+        for everything in ("**", "**/@adv/**"):
+            session.declare_subscriber(everything, lambda sample: found.samples_of_all.append(_parts(sample)))
+        graphs = [
+            stack.enter_context(Graph(name, arguments, log=folder / f"{name}.log", domain_id=DOMAIN))
+            for name, arguments in (("cloud", cloud), ("edge", edge))
+        ]
+        running = lambda: all(graph.running for graph in graphs)  # noqa: E731
+        spy.wait_for(lambda s: s.counts["/demo/cloud/omega"] or not running(), "the first Ω")
+        assert running(), "".join(graph.errors() for graph in graphs)
+        spy.wait_for(lambda s: _validity(s) > CONFIRMED, "an environment")
+        enough = spy.counts["/demo/cloud/report"] + FRAMES_AFTER
+        spy.wait_for(lambda s: s.counts["/demo/cloud/report"] >= enough, "more frames")
+        spy.wait_for(lambda s: s.counts["/demo/cloud/contour_image/compressed"] > 0, "recorded pictures")
+        spy.wait_for(lambda _: any(key == KEY for key, _, _ in found.samples), "Ω at the other listener")
+        digest = spy.messages("/demo/omega_out")[-1].environment.sha256.tobytes().hex()
+        for selector in (f"{KEY}?digest={digest}", f"{KEY}/backlog?consumer=spy;ack=0;after=0", KEY, "**", "**?_anyke"):
+            _ask(session, selector, found)
+        for process in psutil.Process().children(recursive=True):
+            found.processes.update(Path(word).name for word in process.cmdline()[:3] if word.endswith("_node"))
+            bound = [connection.laddr for connection in process.net_connections("udp")]
+            found.reachable.update((at.ip, at.port) for at in bound if at.port in DDS_PORTS)
+        yield found
+
+
+def _validity(spy: Spy) -> float:
+    heard = spy.heard["/demo/environment"]
+    return float(heard[-1].message().validity) if heard else 0.0
+
+
+@pytest.fixture(scope="module")
+def torsos(recording: Recording) -> dict[int, list[Torso]]:
+    """Return the torsos of the confirmed subjects by frame_id."""
+    reference: FrameRef = recording.spy.messages("/demo/frames")[0]
+    found: dict[int, list[Torso]] = defaultdict(list)
+    for message in recording.spy.messages("/demo/raw_poses"):
+        for pose in message.poses:
+            one = torso(pose, message.key.frame_id, reference.height, reference.width)
+            if one is not None:
+                found[one.frame_id].append(one)
+    return found
+
+
+@pytest.fixture(scope="module")
+def raw(clip: Path, torsos: dict[int, list[Torso]]) -> dict[int, Image]:
+    """Return the raw frames by frame_id: frame k of a file is its k-th."""
+    return dict(raw_frames(clip, sorted(torsos)))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture that was published with a frame. shown: where it shows anything, None for everywhere."""
+
+    topic: str
+    frame_id: int
+    image: Image
+    shown: Mask | None = None
+
+
+def _pictures(spy: Spy) -> Iterator[Picture]:
+    """Return every picture of every topic, each with the frame that it was made from or holds for."""
+    bridge = CvBridge()
+    frame_at = {(m.key.stamp.sec, m.key.stamp.nanosec): m.key.frame_id for m in spy.messages("/demo/frames")}
+    environments: dict[bytes, tuple[Image, Mask]] = {}
+    for topic in (
+        "/demo/environment",
+        "/demo/omega",
+        "/demo/omega_out",
+        "/demo/cloud/omega",
+        "/demo/cloud/record/omega",
+    ):
+        for message in spy.messages(topic):
+            environment = message if topic == "/demo/environment" else message.environment
+            digest = environment.sha256.tobytes()
+            if environment.png.data:
+                environments[digest] = decode_environment(bytes(environment.png.data))
+            if digest in environments:
+                yield Picture(topic, message.key.frame_id, *environments[digest])
+    for topic in ("/demo/proxy", "/demo/cloud/contour"):
+        for message in spy.messages(topic):
+            yield Picture(topic, message.key.frame_id, bridge.imgmsg_to_cv2(message.image, "bgr8"))
+    newest = sorted(frame_at.items())
+    for topic in ("/demo/proxy_image", "/demo/cloud/contour_image", "/demo/cloud/contour_image/compressed"):
+        for message in spy.messages(topic):
+            moment = (message.header.stamp.sec, message.header.stamp.nanosec)
+            known = [frame_id for stamp, frame_id in newest if stamp <= moment]
+            image = bridge.imgmsg_to_cv2(message, "bgr8") if topic[-1] == "e" else None
+            if image is None:
+                image = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
+            if known:
+                yield Picture(topic, known[-1], image)
+
+
+def test_every_topic_of_the_graph_is_on_the_list(recording: Recording) -> None:
+    found = {(topic, kind) for topic, kinds in recording.spy.types.items() for kind in kinds}
+    assert found <= set(ALLOWED.items())
+    assert found >= set(ALLOWED.items()) - set(OF_ROS.items())  # and nothing of the list was out of hearing
+
+
+def test_only_frame_references_name_the_frame_memory(recording: Recording) -> None:
+    rings = {message.ring.encode() for message in recording.spy.messages("/demo/frames")}
+    assert rings
+    naming = {one.type_name for one in recording.spy.everything() if any(ring in one.data for ring in rings)}
+    assert naming == {"privcam_msgs/msg/FrameRef"}
+
+
+def test_no_published_picture_shows_a_person(
+    recording: Recording, torsos: dict[int, list[Torso]], raw: dict[int, Image]
+) -> None:
+    compared: dict[str, int] = defaultdict(int)
+    for picture in _pictures(recording.spy):
+        for one in torsos.get(picture.frame_id, []):
+            frame = raw[picture.frame_id]
+            image = picture.image[: frame.shape[0]]  # a contour picture has a line of text below
+            share = same_share(image, frame, one.mask, picture.shown)
+            assert share < SHOWN, f"{picture.topic} shows subject {one.subject_id} of frame {picture.frame_id}"
+            compared[picture.topic] += 1
+    assert set(compared) == PICTURES
+    assert min(compared.values()) >= 10, compared
+
+
+def test_no_message_holds_pixels_of_a_person(
+    recording: Recording, torsos: dict[int, list[Torso]], raw: dict[int, Image]
+) -> None:
+    traces = {
+        frame_id: [run for one in found for run in runs(raw[frame_id], one.mask)] for frame_id, found in torsos.items()
+    }
+    assert sum(map(len, traces.values())) > 100
+    everyone = [run for found in traces.values() for run in found[::4]]
+    for one in recording.spy.everything():
+        if one.topic in PICTURES:  # too large to look for everybody: only for who was in that frame
+            key = getattr(one.message(), "key", None)
+            wanted = traces.get(key.frame_id, []) if key is not None else []
+        else:
+            wanted = everyone
+        assert not any(run in one.data for run in wanted), f"{one.topic} holds raw pixels"
+
+
+def test_checks_of_this_file_see_a_person_in_a_raw_picture(
+    torsos: dict[int, list[Torso]], raw: dict[int, Image]
+) -> None:
+    bridge = CvBridge()
+    for frame_id, found in torsos.items():
+        frame = raw[frame_id]
+        good, jpeg = cv2.imencode(".jpg", frame, (cv2.IMWRITE_JPEG_QUALITY, 85))
+        assert good
+        copies = [frame, cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.add(frame, 3)]
+        message = bridge.cv2_to_imgmsg(frame, "bgr8")
+        for one in found:
+            assert all(same_share(copy, frame, one.mask) >= SHOWN for copy in copies)
+            assert all(run in bytes(message.data) for run in runs(frame, one.mask))
+
+
+def test_zenoh_carries_nothing_but_omega(recording: Recording) -> None:
+    assert sum(key == KEY for key, _, _ in recording.samples) >= FRAMES_AFTER
+    assert {key for key, _, _ in recording.samples + recording.samples_of_all} == {KEY}
+    assert {key for key, _, _ in recording.answers} == {KEY, f"{KEY}/backlog"}
+    pictures = 0
+    for omega in _omegas(recording):
+        require_publishable(omega)
+        assert omega.key.camera_id == "demo"
+        if omega.environment.png and not omega.environment.base:
+            open_environment(omega.environment)
+            pictures += 1
+    assert pictures
+    assert recording.refusals == [Reason.QUESTION.value]  # a question for nothing; `**` does not even get there
+
+
+def _omegas(recording: Recording) -> Iterator[Omega]:
+    """Return everything that Zenoh carried as Ω; a packed one is one once it is unpacked."""
+    payloads: dict[int, bytes] = {}
+    for _, payload, attachment in [*recording.samples, *recording.answers]:
+        label = label_of(attachment)
+        if label.ref:
+            if label.ref not in payloads:
+                continue  # whoever has not heard the first one cannot read on; the next plain one comes soon
+            payload = unpack(payload, payloads[label.ref])  # noqa: PLW2901
+        omega = cdr.decode(payload)
+        if not omega.environment.png:
+            payloads[label.n] = payload
+        yield omega
+
+
+def test_zenoh_carries_far_less_than_the_camera_saw(recording: Recording) -> None:
+    reference: FrameRef = recording.spy.messages("/demo/frames")[0]
+    seen = [omega.key.frame_id for omega in _omegas(recording)]
+    raw_bytes = (max(seen) - min(seen) + 1) * reference.height * reference.width * 3
+    assert sum(len(payload) for _, payload, _ in recording.samples) < raw_bytes / 10
+
+
+def test_nodes_are_separate_processes(recording: Recording) -> None:
+    names = {f"/demo/{name}" for name in EDGE_NODES | CLOUD_NODES}
+    assert recording.spy.nodes - {"/spy"} == names
+    programs = {f"{name}_node" for name in EDGE_NODES} | {"inference_node", "reconstruction_node", "recorder_node"}
+    assert recording.processes == programs
+
+
+def test_dds_can_be_reached_from_this_host_alone(recording: Recording) -> None:
+    assert len(recording.reachable) >= len(EDGE_NODES)
+    assert {address for address, _ in recording.reachable} == {"127.0.0.1"}
+
+
+def test_poses_that_leave_are_not_those_that_were_estimated(recording: Recording) -> None:
+    raw = {m.key.frame_id: m for m in recording.spy.messages("/demo/raw_poses")}
+    compared = 0
+    for message in recording.spy.messages("/demo/poses"):
+        if message.key.frame_id not in raw:  # whoever listens finds one topic a little before the other
+            continue
+        estimated = {pose.subject_id: pose for pose in raw[message.key.frame_id].poses}
+        for pose in message.poses:
+            points = {(point.u, point.v) for point in pose.keypoints if point.rho > 0}
+            assert not points & {(point.u, point.v) for point in estimated[pose.subject_id].keypoints}
+            compared += 1
+    assert compared > 50

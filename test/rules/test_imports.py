@@ -1,0 +1,154 @@
+"""Who may import whom. Read from the source, so that a forbidden import is found also where no test comes by."""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+PACKAGES = ("privcam_core", "privcam_ros", "privcam_edge", "privcam_cloud", "privcam_cli")
+MIDDLEWARE = {"rclpy", "zenoh", "cv_bridge", "rosbags", "ament_index_python"}
+MESSAGES = {"privcam_msgs", "sensor_msgs", "std_msgs", "diagnostic_msgs", "visualization_msgs", "builtin_interfaces"}
+
+# Package -> the packages of ours that it may import.
+BELOW = {
+    "privcam_core": set(),
+    "privcam_ros": {"privcam_core", "privcam_msgs"},
+    "privcam_edge": {"privcam_core", "privcam_ros", "privcam_msgs"},
+    "privcam_cloud": {"privcam_core", "privcam_ros", "privcam_msgs"},
+    "privcam_cli": {"privcam_core", "privcam_ros", "privcam_edge", "privcam_cloud", "privcam_msgs"},
+}
+# What runs after the privacy engine, and what it must have no path to.
+AFTER_PRIVACY = (
+    "privcam_edge.composition",
+    "privcam_edge.embedding",
+    "privcam_edge.link",
+    "privcam_edge.nodes.composer",
+    "privcam_edge.nodes.embedder",
+    "privcam_edge.nodes.markers",
+    "privcam_edge.nodes.omega",
+    "privcam_edge.nodes.bridge",
+)
+RAW = ("privcam_edge.frames", "privcam_edge.perception", "privcam_privacy", "privcam_edge.tracking")
+EQUATIONS = range(1, 11)
+
+
+def module_name(file: Path) -> str:
+    """Return the dotted name of a source file."""
+    parts = file.relative_to(SOURCE).with_suffix("").parts[1:]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(source: str) -> set[str]:
+    """Return the dotted names of everything that a module imports, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import hides what is imported"
+            found.add(str(node.module))
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+MODULES = {
+    module_name(file): imports_of(file.read_text(encoding="utf-8"))
+    for package in PACKAGES
+    for file in sorted((SOURCE / package / package).rglob("*.py"))
+}
+
+
+def reached(module: str) -> set[str]:
+    """Return every module of ours that gets loaded with `module`."""
+    found: set[str] = set()
+    todo = [module]
+    while todo:
+        parts = todo.pop().split(".")
+        # Importing a.b.c also runs a and a.b.
+        for name in (".".join(parts[:n]) for n in range(1, len(parts) + 1)):
+            if name in MODULES and name not in found:
+                found.add(name)
+                todo += MODULES[name]
+    return found
+
+
+def test_modules_were_found() -> None:
+    assert {name.split(".")[0] for name in MODULES} == set(PACKAGES)
+    assert "privcam_edge.frames.ring" in reached("privcam_edge.nodes.eraser")  # the reader of imports does read them
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_between_packages_go_downwards(package: str) -> None:
+    ours = {*PACKAGES, "privcam_msgs"}
+    for module, imported in MODULES.items():
+        if within(module, package):
+            other = {name.split(".")[0] for name in imported} & ours - {package}
+            assert other <= BELOW[package], f"{module} imports {other - BELOW[package]}"
+
+
+def test_core_knows_neither_ros_nor_a_network() -> None:
+    for module, imported in MODULES.items():
+        if within(module, "privcam_core"):
+            assert not {name.split(".")[0] for name in imported} & (MIDDLEWARE | MESSAGES), module
+
+
+def test_only_nodes_and_the_link_of_each_side_know_a_middleware() -> None:
+    # The recorder writes bags without ROS, which needs their library and the folders of the message packages.
+    exceptions = {"rosbags", "ament_index_python"}
+    for module, imported in MODULES.items():
+        side = module.split(".")[0]
+        if side not in ("privcam_edge", "privcam_cloud") or within(module, f"{side}.nodes"):
+            continue
+        known = {name.split(".")[0] for name in imported} & (MIDDLEWARE | MESSAGES)
+        if within(module, f"{side}.link"):
+            known -= {"zenoh"}
+        if within(module, "privcam_cloud.recording"):
+            known -= exceptions
+        assert not known, f"{module} imports {known}"
+
+
+@pytest.mark.parametrize("side", ["privcam_edge", "privcam_cloud"])
+def test_parts_do_not_import_nodes(side: str) -> None:
+    for module, imported in MODULES.items():
+        if within(module, side) and not within(module, f"{side}.nodes"):
+            assert not [name for name in imported if within(name, f"{side}.nodes")], module
+
+
+def test_nothing_behind_the_privacy_engine_can_reach_a_frame() -> None:
+    behind = [module for module in MODULES if any(within(module, package) for package in AFTER_PRIVACY)]
+    assert len(behind) >= len(AFTER_PRIVACY)
+    for module in behind:
+        raw = [name for name in reached(module) if any(within(name, package) for package in RAW)]
+        assert not raw, f"{module} reaches {raw}"
+
+
+def test_only_one_module_imports_onnxruntime() -> None:
+    importing = {m for m, imported in MODULES.items() if any(within(name, "onnxruntime") for name in imported)}
+    assert importing == {"privcam_core.models.runtime"}
+
+
+def docstrings() -> Iterator[tuple[str, str]]:
+    for package in PACKAGES:
+        for file in (SOURCE / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                    name = getattr(node, "name", "module")
+                    yield f"{module_name(file)}:{name}", ast.get_docstring(node) or ""
+
+
+def test_each_equation_of_the_paper_is_named_in_one_docstring() -> None:
+    named: dict[int, list[str]] = defaultdict(list)
+    for where, text in docstrings():
+        for number in map(int, re.findall(r"\bEqs?\. (\d+)", text)):
+            named[number].append(where)
+    assert set(named) <= set(EQUATIONS)
+    assert {number: found for number, found in named.items() if len(found) > 1} == {}
+    assert set(range(1, 10)) <= set(named)  # Eq. 10 is the generative model, which is optional

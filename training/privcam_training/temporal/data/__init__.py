@@ -1,0 +1,1 @@
+"""Published skeletons as training data."""
