@@ -2,24 +2,44 @@
 
 import ast
 import re
+import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
-PACKAGES = ("privcam_core", "privcam_ros", "privcam_edge", "privcam_cloud", "privcam_cli")
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src"
+PACKAGES = (
+    "privcam_core",
+    "privcam_link",
+    "privcam_ros",
+    "privcam_privacy",
+    "privcam_edge",
+    "privcam_vlm",
+    "privcam_cloud",
+    "privcam_bringup",
+    "privcam_evaluation",
+    "privcam_cli",
+)
+# What reaches beyond the process.
+OUTWARD = {"socket", "socketserver", "ssl", "http", "urllib", "subprocess", "multiprocessing", "asyncio", "zenoh"}
 MIDDLEWARE = {"rclpy", "zenoh", "cv_bridge", "rosbags", "ament_index_python"}
 MESSAGES = {"privcam_msgs", "sensor_msgs", "std_msgs", "diagnostic_msgs", "visualization_msgs", "builtin_interfaces"}
 
 # Package -> the packages of ours that it may import.
 BELOW = {
     "privcam_core": set(),
+    "privcam_link": {"privcam_core"},
     "privcam_ros": {"privcam_core", "privcam_msgs"},
-    "privcam_edge": {"privcam_core", "privcam_ros", "privcam_msgs"},
-    "privcam_cloud": {"privcam_core", "privcam_ros", "privcam_msgs"},
-    "privcam_cli": {"privcam_core", "privcam_ros", "privcam_edge", "privcam_cloud", "privcam_msgs"},
+    "privcam_privacy": {"privcam_core"},
+    "privcam_edge": {"privcam_core", "privcam_link", "privcam_ros", "privcam_privacy", "privcam_msgs"},
+    "privcam_vlm": {"privcam_core"},
+    "privcam_cloud": {"privcam_core", "privcam_link", "privcam_ros", "privcam_vlm", "privcam_msgs"},
+    "privcam_bringup": {"privcam_core", "privcam_ros", "privcam_msgs"},
+    "privcam_evaluation": {*PACKAGES, "privcam_msgs"} - {"privcam_evaluation", "privcam_cli"},
+    "privcam_cli": {*PACKAGES, "privcam_msgs"} - {"privcam_cli"},
 }
 # What runs after the privacy engine, and what it must have no path to.
 AFTER_PRIVACY = (
@@ -94,10 +114,34 @@ def test_imports_between_packages_go_downwards(package: str) -> None:
             assert other <= BELOW[package], f"{module} imports {other - BELOW[package]}"
 
 
-def test_core_knows_neither_ros_nor_a_network() -> None:
+@pytest.mark.parametrize("package", ["privcam_core", "privcam_privacy", "privcam_link", "privcam_vlm"])
+def test_pure_packages_do_not_know_ros(package: str) -> None:
     for module, imported in MODULES.items():
-        if within(module, "privcam_core"):
+        if within(module, package):
             assert not {name.split(".")[0] for name in imported} & (MIDDLEWARE | MESSAGES), module
+
+
+@pytest.mark.parametrize("package", ["privcam_core", "privcam_privacy"])
+def test_core_and_the_privacy_engine_have_no_sockets_and_start_no_process(package: str) -> None:
+    for module, imported in MODULES.items():
+        if within(module, package):
+            assert not {name.split(".")[0] for name in imported} & OUTWARD, module
+
+
+def test_nothing_imports_the_cli() -> None:
+    files = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for file in map(Path, files.split()):
+        # The commands themselves, and what ./privcam loads before anything is installed.
+        if file.parts[:2] == ("src", "privcam_cli") or not (ROOT / file).exists():
+            continue
+        imported = imports_of((ROOT / file).read_text(encoding="utf-8"))
+        assert not [name for name in imported if within(name, "privcam_cli")], file
+
+
+def test_tests_of_core_import_nothing_above_core() -> None:
+    for file in (SOURCE / "privcam_core" / "test").rglob("*.py"):
+        imported = {name.split(".")[0] for name in imports_of(file.read_text(encoding="utf-8"))}
+        assert not imported & ({*PACKAGES} - {"privcam_core"}), file
 
 
 def test_only_nodes_and_the_link_of_each_side_know_a_middleware() -> None:
