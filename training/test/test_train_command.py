@@ -25,7 +25,7 @@ def test_quick_training_writes_weights_that_are_read_and_refused_once_they_are_c
     assert "right on other people" in done.stdout and "counts" in done.stdout
     network = TemporalNetwork(tmp_path / "quick" / "temporal.json")
     assert "fall" in network.weights.labels
-    z = BottleneckEncoder(weights=tmp_path / "quick" / "ib.json")(np.full((240, 320, 3), 128, np.uint8))
+    z = BottleneckEncoder(weights=tmp_path / "quick" / "ib.json").encode(np.full((240, 320, 3), 128, np.uint8))
     assert len(z.data) <= 64
     file = tmp_path / "quick" / "temporal.onnx"
     file.write_bytes(file.read_bytes()[:-1] + b"\x00")

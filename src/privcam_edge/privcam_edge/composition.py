@@ -57,7 +57,7 @@ class Composer:
             self._plate, _ = decode_environment(environment.png)
             self._digest = environment.digest
 
-    def __call__(self, environment: Environment, poses: Sequence[SubjectPose]) -> Image:
+    def compose(self, environment: Environment, poses: Sequence[SubjectPose]) -> Image:
         """Return Ĩ, (H, W, 3) uint8 BGR.
 
         Raises UnknownEnvironment if the digest is not that of the newest PNG.

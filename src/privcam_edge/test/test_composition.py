@@ -27,41 +27,41 @@ def pose(x: float = 90.0) -> SubjectPose:
 
 
 def test_anonymous_frame_is_the_environment_where_nobody_is() -> None:
-    image = Composer()(environment(1), [])
+    image = Composer().compose(environment(1), [])
     assert (image[:, : WIDTH // 2] == 90).all()
     assert (image[:, WIDTH // 2 :] == FILL).all()
 
 
 def test_subject_is_drawn_over_the_environment_and_leaves_no_trace_in_the_next_frame() -> None:
-    compose = Composer()
+    composer = Composer()
     first = environment(1)
-    empty = compose(first, [])
-    drawn = compose(first.without_png(), [pose()])
+    empty = composer.compose(first, [])
+    drawn = composer.compose(first.without_png(), [pose()])
     changed = (drawn != empty).any(axis=2)
     assert changed.any()
     assert not changed[:, :60].any()
-    assert np.array_equal(compose(first.without_png(), []), empty)
+    assert np.array_equal(composer.compose(first.without_png(), []), empty)
 
 
 def test_environment_known_by_digest_alone_is_refused_until_its_picture_has_come() -> None:
-    compose = Composer()
+    composer = Composer()
     new = environment(2, level=30)
     with pytest.raises(UnknownEnvironment, match=new.digest.hex()[:12]):
-        compose(new.without_png(), [])
-    compose.learn(environment(1))
+        composer.compose(new.without_png(), [])
+    composer.learn(environment(1))
     with pytest.raises(UnknownEnvironment):
-        compose(new.without_png(), [])
-    compose.learn(new)
-    assert (compose(new.without_png(), [])[:, : WIDTH // 2] == 30).all()
+        composer.compose(new.without_png(), [])
+    composer.learn(new)
+    assert (composer.compose(new.without_png(), [])[:, : WIDTH // 2] == 30).all()
 
 
 def test_old_environment_is_not_drawn_in_place_of_the_newest() -> None:
-    compose = Composer()
+    composer = Composer()
     old = environment(1)
-    compose.learn(old)
-    compose.learn(environment(2, level=30))
+    composer.learn(old)
+    composer.learn(environment(2, level=30))
     with pytest.raises(UnknownEnvironment):
-        compose(old.without_png(), [])
+        composer.compose(old.without_png(), [])
 
 
 def test_picture_whose_frame_was_dropped_goes_out_with_the_next_frame() -> None:

@@ -34,7 +34,7 @@ def key(number: int) -> SyncKey:
 
 def run(pipeline: EdgePipeline, frames: int) -> list[Omega]:
     image = room()
-    return [pipeline(key(number), image) for number in range(frames)]
+    return [pipeline.process(key(number), image) for number in range(frames)]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_first_frame_shows_nothing_of_the_room(seen: tuple[EdgePipeline, list[Om
     plate, validity = decode_environment(seen[1][0].environment.png)
     assert not validity.any()
     assert (plate == FILL).all()
-    assert seen[1][0].privacy.withheld_area == 1.0
+    assert seen[1][0].privacy.withheld_fraction == 1.0
 
 
 def test_empty_room_is_shown_as_it_is_when_it_was_watched_long_enough(
@@ -96,4 +96,4 @@ def test_same_frames_and_the_same_noise_give_the_same_bytes(seen: tuple[EdgePipe
 
 def test_frame_of_the_wrong_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="needs a"):
-        EdgePipeline()(key(0), np.zeros((HEIGHT, WIDTH, 4), np.uint8))
+        EdgePipeline().process(key(0), np.zeros((HEIGHT, WIDTH, 4), np.uint8))

@@ -59,8 +59,8 @@ def rows_of(clips: Sequence[Clip], bags: Mapping[str, Path], network: TemporalNe
 
 
 def _encoded(omegas: Sequence[Omega]) -> tuple[Array, Array]:
-    compose, encode = Composer(), BottleneckEncoder(seed=_SEED)
-    codes = [encode(compose(omega.environment, omega.poses)).values() for omega in omegas]
+    composer, encoder = Composer(), BottleneckEncoder(seed=_SEED)
+    codes = [encoder.encode(composer.compose(omega.environment, omega.poses)).values() for omega in omegas]
     return np.array([seconds_of(omega) for omega in omegas], np.float32), np.array(codes, np.float32)
 
 

@@ -50,7 +50,8 @@ def _of_clip(clip: Clip, omegas: Sequence[Omega]) -> list[Moment]:
         composer.learn(omega.environment)
         if index in chosen:
             count, layout = _who(omega, raw.shape[:2])
-            found.append(Moment(clip, raw, omega, shrunk(composer(omega.environment, omega.poses)), count, layout))
+            anonymous = composer.compose(omega.environment, omega.poses)
+            found.append(Moment(clip, raw, omega, shrunk(anonymous), count, layout))
     return found
 
 

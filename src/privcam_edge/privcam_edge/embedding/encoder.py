@@ -66,20 +66,20 @@ class BottleneckEncoder:
         sigma = self.weights.sigma if sigma is None else sigma
         # Two streams of noise out of one seed must not be the same one.
         channel = None if seed is None else seed + 1
-        self._quantize = NoisyQuantizer(self.weights.dimensions, self.weights.clip_norm, sigma, channel)
+        self._quantizer = NoisyQuantizer(self.weights.dimensions, self.weights.clip_norm, sigma, channel)
 
-    def __call__(self, anonymous: Image) -> Embedding:
+    def encode(self, anonymous: Image) -> Embedding:
         """Return z of one anonymous frame, (H, W, 3) uint8 BGR."""
         require_bgr8(anonymous, "anonymous frame")
         mean, log_variance = self._session.run(None, {"pictures": shrunk(anonymous)[None]})
         noise = self._random.standard_normal(self.weights.dimensions)
         z = (mean[0] + np.exp(0.5 * log_variance[0]) * noise).astype(np.float32)
-        quantize = self._quantize
+        quantizer = self._quantizer
         return Embedding(
             encoder_id=self.encoder_id,
             shape=(self.weights.dimensions,),
-            scale=float(np.float32(quantize.scale)),
-            data=quantize(z),
-            noise_sigma=quantize.sigma,
-            clip_norm=quantize.clip_norm,
+            scale=float(np.float32(quantizer.scale)),
+            data=quantizer.quantize(z),
+            noise_sigma=quantizer.sigma,
+            clip_norm=quantizer.clip_norm,
         )

@@ -25,7 +25,7 @@ class NoisyQuantizer:
         self.scale = max(self.HEADROOM * clip_norm / np.sqrt(dimensions) / INT8_MAX, sigma)
         self._random = np.random.default_rng(seed)
 
-    def __call__(self, vector: FloatArray) -> bytes:
+    def quantize(self, vector: FloatArray) -> bytes:
         """Return the int8 bytes of one vector (D,)."""
         norm = float(np.linalg.norm(vector))
         clipped = vector * min(1.0, self.clip_norm / max(norm, 1e-12))

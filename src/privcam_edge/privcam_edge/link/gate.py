@@ -40,7 +40,7 @@ class _Picture:
     png: bytes
     height: int
     width: int
-    validity: float
+    confirmed_fraction: float
 
 
 class Gate:
@@ -90,7 +90,7 @@ class Gate:
             self._require_turn(omega.key)
             encoder = self._encoder(omega.embedding)
             environment = self._rebuild(omega.environment)
-            report = replace(omega.privacy, withheld_area=1.0 - environment.validity)
+            report = replace(omega.privacy, withheld_fraction=1.0 - environment.confirmed_fraction)
             clean = canonical(replace(omega, environment=environment, privacy=report))
         except Rejected as rejection:
             self.rejected[rejection.reason] += 1
@@ -155,7 +155,7 @@ class Gate:
             stated = (environment.height, environment.width)
             raise InvalidOmega("environment.size", f"{stated}, its picture has {(picture.height, picture.width)}")
         epoch = self._epoch + (environment.digest != self._shown)
-        return replace(environment, png=picture.png, validity=picture.validity, epoch=epoch)
+        return replace(environment, png=picture.png, confirmed_fraction=picture.confirmed_fraction, epoch=epoch)
 
     def _learn(self, environment: Environment) -> None:
         plate, validity = open_environment(environment)

@@ -26,17 +26,17 @@ class ComposerNode(PrivcamNode[Parameters]):
     def __init__(self) -> None:
         super().__init__("composer", Parameters)
         self._bridge = CvBridge()
-        self._compose = Composer()
+        self._composer = Composer()
         self._out = self.create_publisher(ProxyFrame, "proxy", STREAM)
         self._picture = self.create_publisher(Image, "proxy_image", STREAM)
         self._markers = self.create_publisher(MarkerArray, "markers", STREAM)
-        self.on("environment", Environment, lambda _key, message: self._compose.learn(from_msg(message)))
+        self.on("environment", Environment, lambda _key, message: self._composer.learn(from_msg(message)))
         self.on_joined([("environment", Environment, STREAM), ("poses", SubjectPoseArray, STREAM)], self._overlay)
 
     def _overlay(self, key: SyncKey, environment: Environment, poses: SubjectPoseArray) -> None:
         subjects = from_msg(poses)
         try:
-            anonymous = self._compose(from_msg(environment), subjects)
+            anonymous = self._composer.compose(from_msg(environment), subjects)
         except UnknownEnvironment:
             # Only after this node was restarted, until the eraser repeats its picture.
             self.counts["without_environment"] += 1

@@ -27,13 +27,13 @@ class EmbedderNode(PrivcamNode[Parameters]):
     def __init__(self) -> None:
         super().__init__("embedder", Parameters)
         self._bridge = CvBridge()
-        self._encode = BottleneckEncoder(self.parameters.sigma)
+        self._encoder = BottleneckEncoder(self.parameters.sigma)
         self._out = self.create_publisher(Embedding, "embedding", STREAM)
         self.on("proxy", ProxyFrame, self._embed)
 
     def _embed(self, key: SyncKey, proxy: ProxyFrame) -> None:
         anonymous = self._bridge.imgmsg_to_cv2(proxy.image, "bgr8")
-        self._out.publish(to_msg(self._encode(anonymous), key))
+        self._out.publish(to_msg(self._encoder.encode(anonymous), key))
 
 
 def main() -> None:

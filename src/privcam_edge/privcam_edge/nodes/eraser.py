@@ -70,7 +70,7 @@ class EraserNode(FrameNode[Parameters]):
         raw_poses: SubjectPoseArray,
     ) -> None:
         environment, report, poses = self._erase(key, image, from_msg(found), from_msg(tracks), from_msg(raw_poses))
-        self.facts["validity"] = f"{environment.validity:.3f}"
+        self.facts["confirmed_fraction"] = f"{environment.confirmed_fraction:.3f}"
         self.facts["epoch"] = environment.epoch
         self.facts.update(self._erase.facts)
         if self._erase.memory_error:

@@ -28,12 +28,12 @@ class PoseNode(FrameNode[Parameters]):
 
     def __init__(self) -> None:
         super().__init__("pose", Parameters)
-        self._pose = SubjectPoser(fast=self.parameters.fast or None, threads=self.parameters.threads)
+        self._poser = SubjectPoser(fast=self.parameters.fast or None, threads=self.parameters.threads)
         self._out = self.create_publisher(SubjectPoseArray, "raw_poses", STREAM)
         self.on_frame(self._estimate, ("tracks", TrackArray))
 
     def _estimate(self, key: SyncKey, image: npt.NDArray[np.uint8], tracks: TrackArray) -> None:
-        poses = self._pose(image, from_msg(tracks), key.stamp_ns)
+        poses = self._poser.estimate(image, from_msg(tracks), key.stamp_ns)
         self.facts["subjects"] = len(poses)
         self._out.publish(poses_to_msg(poses, key))
 

@@ -9,7 +9,7 @@ from privcam_msgs.msg import DetectionArray, TrackArray
 
 from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
-from privcam_edge.tracking.person_tracker import Follower
+from privcam_edge.tracking.person_tracker import PersonTracker
 from privcam_ros.conversions import from_msg, tracks_to_msg
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
@@ -31,12 +31,12 @@ class TrackerNode(FrameNode[Parameters]):
 
     def __init__(self) -> None:
         super().__init__("tracker", Parameters)
-        self._follow = Follower(self.parameters.score, self.parameters.weak_score, self.parameters.faint_score)
+        self._tracker = PersonTracker(self.parameters.score, self.parameters.weak_score, self.parameters.faint_score)
         self._out = self.create_publisher(TrackArray, "tracks", STREAM)
         self.on_frame(self._track, ("detections", DetectionArray))
 
     def _track(self, key: SyncKey, image: npt.NDArray[np.uint8], found: DetectionArray) -> None:
-        tracks = self._follow(image, from_msg(found), key.stamp_ns)
+        tracks = self._tracker.track(image, from_msg(found), key.stamp_ns)
         self.facts["tracks"] = len(tracks)
         self._out.publish(tracks_to_msg(tracks, key))
 

@@ -44,7 +44,7 @@ class AppearanceDescriptor:
         self._weight = np.tile(weight, _HEIGHT).astype(np.float32)
         self._stripe = np.repeat(np.arange(_HEIGHT) * _STRIPES // _HEIGHT, _WIDTH)
 
-    def __call__(self, image: BgrArray, boxes: npt.NDArray[np.floating]) -> FloatArray:
+    def describe(self, image: BgrArray, boxes: npt.NDArray[np.floating]) -> FloatArray:
         """Return (N, D) unit vectors of the people in `boxes`.
 
         image: (H, W, 3) uint8 BGR. boxes: (N, 4) x0, y0, x1, y1 in px; the part inside of the picture is described,
@@ -57,10 +57,10 @@ class AppearanceDescriptor:
             raise ValueError(f"boxes: have shape {boxes.shape}, need (N, 4)")
         if not np.isfinite(boxes).all():
             raise ValueError("boxes: a value is not finite")
-        described = [self._describe(_crop(image, box)) for box in boxes]
+        described = [self._describe_crop(_crop(image, box)) for box in boxes]
         return np.stack(described) if described else np.zeros((0, self.size), np.float32)
 
-    def _describe(self, crop: BgrArray) -> FloatArray:
+    def _describe_crop(self, crop: BgrArray) -> FloatArray:
         lab = cv2.cvtColor(crop, cv2.COLOR_BGR2LAB).astype(np.float32)
         light, a, b = (lab[..., channel] for channel in range(3))
         across, down = cv2.Sobel(light, cv2.CV_32F, 1, 0), cv2.Sobel(light, cv2.CV_32F, 0, 1)

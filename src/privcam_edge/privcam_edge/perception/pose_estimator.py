@@ -1,4 +1,4 @@
-"""Finds the keypoints of a person in a box: MoveNet."""
+"""Estimates the keypoints of each person in a box with MoveNet."""
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,7 @@ class PoseEstimator:
         self._accurate = load(fast_model if fast else accurate_model, threads=threads)
         self._many = load(fast_model, threads=threads) if fast is None else self._accurate
 
-    def __call__(self, image: npt.NDArray[np.uint8], boxes: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    def estimate(self, image: npt.NDArray[np.uint8], boxes: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """Return (N, 17, 3) float32: u, v in picture px and the confidence ρ in [0, 1], in COCO-17 order.
 
         image: (H, W, 3) uint8 BGR. boxes: (N, 4) as x0, y0, x1, y1 in px.

@@ -16,10 +16,10 @@ class SubjectPoser:
     """Poses of all subjects that are confirmed and seen in this frame."""
 
     def __init__(self, *, fast: bool | None = None, threads: int = 1) -> None:
-        self._estimate = PoseEstimator(fast=fast, threads=threads)
+        self._estimator = PoseEstimator(fast=fast, threads=threads)
         self._layers = LayerOrder()
 
-    def __call__(self, image: npt.NDArray[np.uint8], tracks: Sequence[Track], stamp_ns: int) -> list[SubjectPose]:
+    def estimate(self, image: npt.NDArray[np.uint8], tracks: Sequence[Track], stamp_ns: int) -> list[SubjectPose]:
         """Return the poses, farthest subject first.
 
         image: (H, W, 3) uint8 BGR. tracks: all live ones. stamp_ns: capture time.
@@ -32,5 +32,5 @@ class SubjectPoser:
         boxes = np.array([track.box for track in shown], np.float32).reshape(-1, 4)
         return [
             SubjectPose(track.subject_id, track.box, keypoints, head_orientation(keypoints), layer)
-            for layer, (track, keypoints) in enumerate(zip(shown, self._estimate(image, boxes), strict=True))
+            for layer, (track, keypoints) in enumerate(zip(shown, self._estimator.estimate(image, boxes), strict=True))
         ]

@@ -33,12 +33,12 @@ def scene(*places: int) -> np.ndarray:
 
 def means(image: np.ndarray, count: int = 60) -> np.ndarray:
     """The mean of many z of one frame: its noise averaged out."""
-    encode = BottleneckEncoder(seed=1)
-    return np.mean([encode(image).values() for _ in range(count)], axis=0)
+    encoder = BottleneckEncoder(seed=1)
+    return np.mean([encoder.encode(image).values() for _ in range(count)], axis=0)
 
 
 def test_z_is_few_small_numbers_with_what_is_needed_to_read_them() -> None:
-    embedding = BottleneckEncoder()(scene(100))
+    embedding = BottleneckEncoder().encode(scene(100))
     assert len(embedding.data) == embedding.shape[0] <= 64
     assert embedding.encoder_id == json.loads(WEIGHTS.read_text())["encoder_id"]
     assert embedding.noise_sigma == json.loads(WEIGHTS.read_text())["sigma"]
@@ -46,23 +46,23 @@ def test_z_is_few_small_numbers_with_what_is_needed_to_read_them() -> None:
 
 
 def test_two_vectors_of_one_frame_differ_by_at_least_the_noise_that_is_stated() -> None:
-    encode = BottleneckEncoder(sigma=0.5)
-    values = np.array([encode(scene(100)).values() for _ in range(60)])
+    encoder = BottleneckEncoder(sigma=0.5)
+    values = np.array([encoder.encode(scene(100)).values() for _ in range(60)])
     assert np.sqrt((values.std(axis=0, ddof=1) ** 2).mean()) > 0.5
 
 
 def test_noise_cannot_be_repeated_without_a_seed() -> None:
-    assert BottleneckEncoder()(scene(40)).data != BottleneckEncoder()(scene(40)).data
-    assert BottleneckEncoder(seed=1)(scene(40)).data == BottleneckEncoder(seed=1)(scene(40)).data
+    assert BottleneckEncoder().encode(scene(40)).data != BottleneckEncoder().encode(scene(40)).data
+    assert BottleneckEncoder(seed=1).encode(scene(40)).data == BottleneckEncoder(seed=1).encode(scene(40)).data
 
 
 def test_z_depends_on_the_anonymous_frame_and_on_nothing_that_came_before() -> None:
     assert np.allclose(means(scene(100)), means(scene(100)))
     fresh, used = BottleneckEncoder(seed=1), BottleneckEncoder(seed=1)
     for x in range(40, 300, 40):
-        used(scene(x))
-        fresh(scene(160))
-    assert used(scene(100)).data == fresh(scene(100)).data
+        used.encode(scene(x))
+        fresh.encode(scene(160))
+    assert used.encode(scene(100)).data == fresh.encode(scene(100)).data
 
 
 def test_how_many_there_are_and_where_changes_z_and_a_change_of_the_room_much_less() -> None:
@@ -80,7 +80,7 @@ def test_changed_weights_are_not_used(tmp_path: Path) -> None:
         (tmp_path / file.name).write_bytes(file.read_bytes())
     described = tmp_path / WEIGHTS.name
     network = tmp_path / json.loads(described.read_text())["file"]
-    BottleneckEncoder(weights=described)(scene(100))
+    BottleneckEncoder(weights=described).encode(scene(100))
     network.write_bytes(network.read_bytes() + b" ")
     with pytest.raises(WrongWeights, match=network.name):
         BottleneckEncoder(weights=described)
@@ -95,29 +95,31 @@ def test_changed_weights_are_not_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [(0, 4, 3), (4, 4), (4, 4, 4)])
 def test_frame_of_the_wrong_kind_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="anonymous frame"):
-        BottleneckEncoder()(np.zeros(shape, np.uint8))
+        BottleneckEncoder().encode(np.zeros(shape, np.uint8))
 
 
 def test_vector_longer_than_the_clip_norm_is_shortened_before_the_noise() -> None:
-    quantize = NoisyQuantizer(64, clip_norm=1.0, sigma=0.0)
+    quantizer = NoisyQuantizer(64, clip_norm=1.0, sigma=0.0)
     direction = np.random.default_rng(1).normal(size=64).astype(np.float32)
-    long = np.frombuffer(quantize(100 * direction), np.int8) * quantize.scale
+    long = np.frombuffer(quantizer.quantize(100 * direction), np.int8) * quantizer.scale
     assert np.linalg.norm(long) == pytest.approx(1.0, abs=0.05)
     # How long it was cannot be read from what is sent.
-    assert quantize(100 * direction) == quantize(1000 * direction)
+    assert quantizer.quantize(100 * direction) == quantizer.quantize(1000 * direction)
     short = direction / (2 * np.linalg.norm(direction))
-    assert np.linalg.norm(np.frombuffer(quantize(short), np.int8) * quantize.scale) == pytest.approx(0.5, abs=0.05)
+    assert np.linalg.norm(np.frombuffer(quantizer.quantize(short), np.int8) * quantizer.scale) == pytest.approx(
+        0.5, abs=0.05
+    )
 
 
 def test_values_out_of_range_saturate_and_do_not_wrap_round() -> None:
-    quantize = NoisyQuantizer(64, clip_norm=1.0, sigma=0.0)
+    quantizer = NoisyQuantizer(64, clip_norm=1.0, sigma=0.0)
     one_sided = np.zeros(64, np.float32)
     one_sided[[0, 1]] = 5.0, -5.0
-    sent = np.frombuffer(quantize(one_sided), np.int8)
+    sent = np.frombuffer(quantizer.quantize(one_sided), np.int8)
     assert (sent[0], sent[1]) == (INT8_MAX, -INT8_MAX)
     assert not sent[2:].any()
 
 
 def test_empty_vector_is_sent_as_noise_alone() -> None:
-    sent = np.frombuffer(NoisyQuantizer(64, 1.0, 0.1)(np.zeros(64, np.float32)), np.int8)
+    sent = np.frombuffer(NoisyQuantizer(64, 1.0, 0.1).quantize(np.zeros(64, np.float32)), np.int8)
     assert sent.any()

@@ -129,7 +129,7 @@ REJECTED: dict[str, tuple[bytes | Omega, Reason, str]] = {
                         Reason.PICTURE, "environment.png"),
     "other_height": (omega(height=25), Reason.PICTURE, "environment.size"),
     "other_width": (omega(width=31), Reason.PICTURE, "environment.size"),
-    "implausible_validity": (omega(validity=0.5), Reason.PICTURE, "environment.validity"),
+    "implausible_validity": (omega(confirmed_fraction=0.5), Reason.PICTURE, "environment.confirmed_fraction"),
     "patch": (omega(base=bytes([1]) * 32), Reason.PICTURE, "environment.base"),
     "patch_that_keeps_all": (omega(png=encode_patch(ROOM, ROOM), digest=digest(PNG), base=bytes([1]) * 32),
                              Reason.PICTURE, "environment.base"),
@@ -247,7 +247,11 @@ def test_one_picture_always_leaves_as_the_same_bytes_with_the_same_digest() -> N
     first = gate.check(omega(1, foreign)).environment
     for offered in (by_digest(2, foreign), omega(3, foreign), omega(4, PNG), by_digest(5, PNG)):
         again = gate.check(offered).environment
-        assert (again.png, again.digest, again.validity) == (first.png, first.digest, first.validity)
+        assert (again.png, again.digest, again.confirmed_fraction) == (
+            first.png,
+            first.digest,
+            first.confirmed_fraction,
+        )
 
 
 def test_omega_by_digest_leaves_the_gate_with_its_picture() -> None:
@@ -265,8 +269,8 @@ def test_omega_by_digest_with_another_size_than_its_picture_is_rejected() -> Non
 
 
 def test_validity_is_what_the_pixels_say() -> None:
-    clean = Gate("room1").check(omega(validity=VALIDITY + 0.0005))
-    assert clean.environment.validity == pytest.approx(VALIDITY, abs=1e-9)
+    clean = Gate("room1").check(omega(confirmed_fraction=VALIDITY + 0.0005))
+    assert clean.environment.confirmed_fraction == pytest.approx(VALIDITY, abs=1e-9)
 
 
 def test_only_the_newest_pictures_are_remembered() -> None:

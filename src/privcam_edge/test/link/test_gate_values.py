@@ -37,8 +37,8 @@ def new_gate(now_ns: int = NOW_NS + 10**9) -> Gate:
 
 
 def test_report_says_what_the_picture_withholds() -> None:
-    lying = replace(omega(), privacy=replace(omega().privacy, withheld_area=0.987654))
-    assert new_gate().check(lying).privacy.withheld_area == 0.25
+    lying = replace(omega(), privacy=replace(omega().privacy, withheld_fraction=0.987654))
+    assert new_gate().check(lying).privacy.withheld_fraction == 0.25
 
 
 def test_nothing_is_hidden_where_nobody_looks() -> None:

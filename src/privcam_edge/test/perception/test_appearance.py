@@ -27,48 +27,51 @@ def distance(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
 
 
 def test_descriptors_are_unit_vectors_of_one_size() -> None:
-    describe = AppearanceDescriptor()
-    found = describe(scene(RED_OVER_BLUE), np.vstack((BOX, BOX + 30)))
+    descriptor = AppearanceDescriptor()
+    found = descriptor.describe(scene(RED_OVER_BLUE), np.vstack((BOX, BOX + 30)))
     assert found.shape == (2, AppearanceDescriptor.size)
     assert found.dtype == np.float32
     assert np.linalg.norm(found, axis=1) == pytest.approx([1, 1], abs=1e-5)
 
 
 def test_no_boxes_give_no_descriptors() -> None:
-    assert AppearanceDescriptor()(scene(RED_OVER_BLUE), np.zeros((0, 4))).shape == (0, AppearanceDescriptor.size)
+    assert AppearanceDescriptor().describe(scene(RED_OVER_BLUE), np.zeros((0, 4))).shape == (
+        0,
+        AppearanceDescriptor.size,
+    )
 
 
 def test_the_same_clothes_are_closer_in_another_place_size_and_light_than_other_clothes() -> None:
-    describe = AppearanceDescriptor()
+    descriptor = AppearanceDescriptor()
     elsewhere = np.array([[300.0, 100.0, 360.0, 250.0]])
-    first = describe(scene(RED_OVER_BLUE), BOX)
-    again = describe(scene(RED_OVER_BLUE, elsewhere, light=0.85), elsewhere)
+    first = descriptor.describe(scene(RED_OVER_BLUE), BOX)
+    again = descriptor.describe(scene(RED_OVER_BLUE, elsewhere, light=0.85), elsewhere)
     for other in (BLUE_OVER_RED, GREEN_OVER_BLACK):
-        assert distance(first, again) < 0.5 * distance(first, describe(scene(other), BOX))
+        assert distance(first, again) < 0.5 * distance(first, descriptor.describe(scene(other), BOX))
 
 
 def test_what_stands_behind_a_person_matters_less_than_what_the_person_wears() -> None:
-    describe = AppearanceDescriptor()
-    first = describe(scene(RED_OVER_BLUE, background=120), BOX)
-    same_person = describe(scene(RED_OVER_BLUE, background=220), BOX)
-    same_place = describe(scene(GREEN_OVER_BLACK, background=120), BOX)
+    descriptor = AppearanceDescriptor()
+    first = descriptor.describe(scene(RED_OVER_BLUE, background=120), BOX)
+    same_person = descriptor.describe(scene(RED_OVER_BLUE, background=220), BOX)
+    same_place = descriptor.describe(scene(GREEN_OVER_BLACK, background=120), BOX)
     assert distance(first, same_person) < distance(first, same_place)
 
 
 def test_boxes_over_the_border_and_outside_of_the_picture_are_described() -> None:
     boxes = np.array([[-40.0, -40.0, 60.0, 200.0], [470.0, 300.0, 600.0, 500.0], [900.0, 900.0, 950.0, 990.0]])
-    found = AppearanceDescriptor()(scene(RED_OVER_BLUE), boxes)
+    found = AppearanceDescriptor().describe(scene(RED_OVER_BLUE), boxes)
     assert np.isfinite(found).all()
 
 
 @pytest.mark.parametrize("image", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 4), np.uint8), np.zeros((9, 9, 3))])
 def test_other_kinds_of_pictures_are_refused(image: npt.NDArray[np.generic]) -> None:
     with pytest.raises(ValueError, match="image"):
-        AppearanceDescriptor()(image, BOX)  # type: ignore[arg-type]
+        AppearanceDescriptor().describe(image, BOX)  # type: ignore[arg-type]
 
 
 def test_boxes_that_are_no_boxes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(N, 4\)"):
-        AppearanceDescriptor()(scene(RED_OVER_BLUE), np.zeros((2, 3)))
+        AppearanceDescriptor().describe(scene(RED_OVER_BLUE), np.zeros((2, 3)))
     with pytest.raises(ValueError, match="finite"):
-        AppearanceDescriptor()(scene(RED_OVER_BLUE), BOX * np.nan)
+        AppearanceDescriptor().describe(scene(RED_OVER_BLUE), BOX * np.nan)

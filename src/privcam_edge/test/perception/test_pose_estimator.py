@@ -25,7 +25,7 @@ def test_shares_of_the_square_become_picture_pixels() -> None:
 
 def test_figure_in_the_picture_has_its_head_above_its_shoulders_above_its_feet() -> None:
     image, box = _scene()
-    (pose,) = PoseEstimator(fast=False)(image, box[None])
+    (pose,) = PoseEstimator(fast=False).estimate(image, box[None])
     head, shoulders = pose[Joint.NOSE, 1], pose[[Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER], 1].mean()
     feet = pose[[Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE], 1].mean()
     assert 100 < head < shoulders < feet < 400
@@ -37,8 +37,11 @@ def test_figure_in_the_picture_has_its_head_above_its_shoulders_above_its_feet()
 def test_pose_moves_with_the_figure() -> None:
     image, box = _scene()
     shifted = np.roll(image, (30, -90), axis=(0, 1))
-    estimate = PoseEstimator(fast=True)
-    first, second = estimate(image, box[None])[0], estimate(shifted, box[None] + (-90, 30, -90, 30))[0]
+    estimator = PoseEstimator(fast=True)
+    first, second = (
+        estimator.estimate(image, box[None])[0],
+        estimator.estimate(shifted, box[None] + (-90, 30, -90, 30))[0],
+    )
     np.testing.assert_allclose(second[:, :2], first[:, :2] + (-90, 30), atol=0.1)
 
 
@@ -46,25 +49,25 @@ def test_more_than_three_people_get_the_lighter_model() -> None:
     image, box = _scene()
     chosen, accurate, fast = (PoseEstimator(fast=f) for f in (None, False, True))
     three, four = np.tile(box, (3, 1)), np.tile(box, (4, 1))
-    np.testing.assert_array_equal(chosen(image, three), accurate(image, three))
-    np.testing.assert_array_equal(chosen(image, four), fast(image, four))
-    assert not np.allclose(accurate(image, four), fast(image, four))
+    np.testing.assert_array_equal(chosen.estimate(image, three), accurate.estimate(image, three))
+    np.testing.assert_array_equal(chosen.estimate(image, four), fast.estimate(image, four))
+    assert not np.allclose(accurate.estimate(image, four), fast.estimate(image, four))
 
 
 def test_no_boxes_give_no_poses() -> None:
-    poses = PoseEstimator(fast=True)(np.zeros((48, 64, 3), np.uint8), np.zeros((0, 4)))
+    poses = PoseEstimator(fast=True).estimate(np.zeros((48, 64, 3), np.uint8), np.zeros((0, 4)))
     assert poses.shape == (0, 17, 3) and poses.dtype == np.float32
 
 
 def test_box_over_the_border_gives_finite_keypoints_with_confidences() -> None:
-    poses = PoseEstimator(fast=True)(_scene()[0], np.array([[-80.0, -60, 90, 200], [630, 470, 900, 900]]))
+    poses = PoseEstimator(fast=True).estimate(_scene()[0], np.array([[-80.0, -60, 90, 200], [630, 470, 900, 900]]))
     assert np.isfinite(poses).all() and poses[..., 2].min() >= 0 and poses[..., 2].max() <= 1
 
 
 @pytest.mark.parametrize("image", [np.zeros((48, 64, 4), np.uint8), np.zeros((48, 64, 3), np.uint16)])
 def test_picture_of_another_kind_is_refused(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match="image: "):
-        PoseEstimator(fast=True)(image, np.zeros((0, 4)))
+        PoseEstimator(fast=True).estimate(image, np.zeros((0, 4)))
 
 
 def test_model_that_is_not_in_the_manifest_is_refused() -> None:

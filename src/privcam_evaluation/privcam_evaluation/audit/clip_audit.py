@@ -142,13 +142,13 @@ class _Attacks:
 
     def look(self, clip: Clip) -> None:
         """Show one clip to the attacks. Detectors see every environment that left, and frames at an even pace."""
-        recording, compose, encode = clip.recording, Composer(), BottleneckEncoder(seed=edge_runs.SEED)
+        recording, composer, encoder = clip.recording, Composer(), BottleneckEncoder(seed=edge_runs.SEED)
         looks, samples = (max(1, round(recording.rate_hz / hz)) for hz in (_LOOKS_HZ, _SAMPLES_HZ))
         last = b""
         for number, (frame, published) in enumerate(zip(recording.frames(), clip.left, strict=True)):
             environment, report, poses = published
             new, last = environment.digest != last, environment.digest
-            anonymous, plate = compose(environment, poses), compose(environment, [])
+            anonymous, plate = composer.compose(environment, poses), composer.compose(environment, [])
             look = number % looks == 0
             if self.detector and (look or new):
                 empty = clip.labels.empty(number)
@@ -156,7 +156,7 @@ class _Attacks:
             if self.recognition and look:
                 self.recognition.look(recording.name, frame.image, plate, anonymous, frame.poses)
             if self.inversion and number % samples == 0:
-                omega = Omega(frame.key, environment, poses, encode(anonymous), report)
+                omega = Omega(frame.key, environment, poses, encoder.encode(anonymous), report)
                 self.inversion.look(recording.name, frame.image, omega, frame.poses)
 
 

@@ -15,14 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 import privcam_edge
-from privcam_core.detection import person_detector
-from privcam_core.detection.person_detector import Detector
+from privcam_core.detection import crops, person_detector
 from privcam_core.models.manifest import load_manifest
 from privcam_core.types.omega import HeadOrientation, SubjectPose, SyncKey
 from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_edge.frames.source import SourceEnded, VideoSource, parse
-from privcam_edge.perception.subject_poser import SubjectPoser
-from privcam_edge.tracking.person_tracker import Follower
+from privcam_edge.perception.pipeline import PerceptionPipeline
 
 Image = npt.NDArray[np.uint8]
 # x0, y0, x1, y1 in px.
@@ -36,7 +34,7 @@ _NS = 10**9
 _RATE_SLACK = 0.05
 # What the findings depend on: a change in any of it makes them anew.
 _MODELS = ("nanodet", "movenet_thunder", "movenet_lightning")
-_CODE = ("perception/pose", "perception/subjects", "perception/crops", "perception/head")
+_CODE = ("pipeline", "pose_estimator", "subject_poser", "head_orientation")
 
 
 class Frame(NamedTuple):
@@ -169,7 +167,8 @@ def _uses() -> dict[str, list[str]]:
     manifest, package = load_manifest(), Path(privcam_edge.__file__).parent
     code = [
         Path(person_detector.__file__),
-        *(package / f"{name}.py" for name in _CODE),
+        Path(crops.__file__),
+        *(package / "perception" / f"{name}.py" for name in _CODE),
         *(package / "tracking").glob("*.py"),
     ]
     return {
@@ -199,13 +198,11 @@ def _pictures(clip: Path, step: int, most: int | None, crop: Crop | None) -> Ite
 
 
 def _perceive(pictures: Iterator[Image], rate_hz: float, threads: int) -> tuple[tuple[int, int], list[Found]]:
-    detect, follow, pose = Detector(threads=threads), Follower(), SubjectPoser(threads=threads)
+    perception = PerceptionPipeline(threads=threads)
     shape, found = (0, 0), []
     for number, image in enumerate(pictures):
         key = SyncKey(CAMERA_ID, number + 1, START_NS + round(number * _NS / rate_hz))
-        detections = detect(image)
-        tracks = follow(image, detections, key.stamp_ns)
-        found.append(Found(key, detections, tracks, pose(image, tracks, key.stamp_ns)))
+        found.append(Found(key, *perception.perceive(image, key.stamp_ns)))
         shape = (image.shape[0], image.shape[1])
     return shape, found
 

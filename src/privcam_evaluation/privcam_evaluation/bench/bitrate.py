@@ -64,7 +64,7 @@ def measure_bits(source: Path, seconds: float, say: Callable[[str], None]) -> di
         for index, image in enumerate(looped(source, seconds)):
             video.add(image)
             key = SyncKey(CAMERA_ID, index + 1, origin + int(index / RATE_HZ * 1e9))
-            omega: Omega = gate.check(cdr.encode(pipeline(key, image)))
+            omega: Omega = gate.check(cdr.encode(pipeline.process(key, image)))
             row = queue.put(omega)
             label, payload = sending.live(row)
             omega_bytes += len(payload) + len(label.encode())

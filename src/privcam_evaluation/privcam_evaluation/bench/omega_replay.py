@@ -42,7 +42,7 @@ def record(source: Path, seconds: float, path: Path, say: Callable[[str], None])
     for index, image in enumerate(looped(source, seconds)):
         picture = cv2.resize(image, VGA, interpolation=cv2.INTER_AREA)
         key = SyncKey(CAMERA, index + 1, start_ns + int(index / RATE_HZ * 1e9))
-        omegas.append(gate.check(pipeline(key, picture)))
+        omegas.append(gate.check(pipeline.process(key, picture)))
     people = sum(len(omega.poses) for omega in omegas) / len(omegas)
     path.write_bytes(pickle.dumps(omegas))
     say(f"  {len(omegas)} Ω with {people:.1f} people each")

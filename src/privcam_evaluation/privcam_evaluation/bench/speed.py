@@ -13,13 +13,11 @@ import psutil
 from privcam_bringup.graph import START_TIMEOUT_S, Graph, free_domain, free_endpoint
 from privcam_bringup.graph_observer import Observations, Observer
 from privcam_bringup.side_process import node_name
-from privcam_core.detection.person_detector import Detector
 from privcam_core.detection.person_masks import PersonMasks
 from privcam_core.types.omega import SyncKey
 from privcam_edge.edge_pipeline import EdgePipeline
 from privcam_edge.link.gate import Gate
-from privcam_edge.perception.subject_poser import SubjectPoser
-from privcam_edge.tracking.person_tracker import Follower
+from privcam_edge.perception.pipeline import PerceptionPipeline
 from privcam_link import cdr
 from privcam_privacy.background.engine import PrivacyEngine
 
@@ -78,7 +76,7 @@ def measure_loop(source: Path, frames: int) -> dict[str, Any]:
         if index == WARM_UP_FRAMES:
             started = time.perf_counter()
         picture = [image.shape[1], image.shape[0]]
-        omega = pipeline(SyncKey(CAMERA_ID, index + 1, origin + int(index / rate * 1e9)), image)
+        omega = pipeline.process(SyncKey(CAMERA_ID, index + 1, origin + int(index / rate * 1e9)), image)
         before = time.perf_counter()
         cdr.encode(gate.check(cdr.encode(omega)))
         gate_s.append(time.perf_counter() - before)
@@ -91,7 +89,7 @@ def measure_loop(source: Path, frames: int) -> dict[str, Any]:
 
 def measure_engine(source: Path, frames: int) -> dict[str, float]:
     """Time the privacy engine alone (not models, masks, inspection or PNG) on pictures of VGA size."""
-    detect, follow, pose, masks, engine = Detector(), Follower(), SubjectPoser(), PersonMasks(), PrivacyEngine()
+    perception, masks, engine = PerceptionPipeline(), PersonMasks(), PrivacyEngine()
     capture = cv2.VideoCapture(str(source))
     rate = capture.get(cv2.CAP_PROP_FPS)
     seconds = []
@@ -101,9 +99,7 @@ def measure_engine(source: Path, frames: int) -> dict[str, float]:
             break
         image = cv2.resize(image, VGA, interpolation=cv2.INTER_AREA)
         stamp_ns = int((1 + index / rate) * 1e9)
-        detections = detect(image)
-        tracks = follow(image, detections, stamp_ns)
-        poses = pose(image, tracks, stamp_ns)
+        detections, tracks, poses = perception.perceive(image, stamp_ns)
         mask = masks.of(image, poses)
         started = time.perf_counter()
         engine.update(image, detections, tracks, mask, stamp_ns)

@@ -106,7 +106,7 @@ def make_bag(clip: Clip, bag: Path) -> int:
     try:
         for index, image in enumerate(frames(clip)):
             key = SyncKey(CAMERA_ID, index + 1, START_NS + round(index / clip.rate * 1e9))
-            omega = pipeline(key, image)
+            omega = pipeline.process(key, image)
             same = omega.environment.digest == digest
             digest = omega.environment.digest
             sent = replace(omega, environment=omega.environment.without_png()) if same else omega

@@ -117,7 +117,7 @@ class _Run:
 
     def __init__(self, erase: Eraser, shape: tuple[int, int]) -> None:
         self._erase = erase
-        self._encode = BottleneckEncoder(seed=_SEED)
+        self._encoder = BottleneckEncoder(seed=_SEED)
         self.environment: Image = np.zeros((*shape, 4), np.uint8)
         self.anonymous: Image = np.zeros((*shape, 3), np.uint8)
         self.poses: Sequence[SubjectPose] = []
@@ -131,7 +131,7 @@ class _Run:
             plate, valid = decode_environment(environment.png)
             self.environment = np.dstack([plate, valid.astype(np.uint8) * np.uint8(255)])
         self.anonymous = overlay(np.ascontiguousarray(self.environment[..., :3]), self.poses)
-        self.z = self._encode(self.anonymous).data
+        self.z = self._encoder.encode(self.anonymous).data
 
 
 def leak_of(recording: Recording, labels: Labels, original: Eraser, other: Eraser) -> Leak:

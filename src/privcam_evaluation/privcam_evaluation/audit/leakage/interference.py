@@ -74,7 +74,7 @@ class Replay:
         self._engine = engine
         self._egress, self._write = Egress(inspect, AtOnce()), EnvironmentWriter()
         self._anonymize = PoseAnonymizer(PoseSettings(seed=_SEED))
-        self._compose, self._encode = Composer(), BottleneckEncoder(seed=_SEED)
+        self._composer, self._encoder = Composer(), BottleneckEncoder(seed=_SEED)
         self.shown = 0.0
 
     def __call__(self, frame: Frame, image: Image, unsafe: Unsafe) -> bytes:
@@ -86,9 +86,9 @@ class Replay:
             self._engine.suspect([finding.box for finding in findings])
         environment = self._write(frame.key, picture, stale=self._egress.stale)
         self.shown = float(picture.validity.mean())
-        report = PrivacyReport(result.person_area, 1.0 - self.shown, result.quarantined_area, Verdict.PASS)
+        report = PrivacyReport(result.excluded_fraction, 1.0 - self.shown, result.quarantined_fraction, Verdict.PASS)
         poses = self._anonymize(frame.poses, (image.shape[0], image.shape[1]), stamp_ns)
-        embedding = self._encode(self._compose(environment, poses))
+        embedding = self._encoder.encode(self._composer.compose(environment, poses))
         return cdr.encode(Omega(frame.key, environment, poses, embedding, report))
 
 

@@ -1,0 +1,54 @@
+"""Runs the perception of one camera without ROS: detect persons, track them, estimate their poses."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from privcam_core.detection.person_detector import Detector
+from privcam_core.types.omega import SubjectPose
+from privcam_core.types.perception import Detections, Track
+from privcam_edge.perception.stage_timer import StageTimer
+from privcam_edge.perception.subject_poser import SubjectPoser
+from privcam_edge.tracking.person_tracker import PersonTracker
+
+
+class Perception(NamedTuple):
+    """The persons found in one frame.
+
+    detections: boxes and scores. tracks: all live tracks. poses: of the confirmed subjects, as estimated, which is
+    before anonymization; farthest subject first.
+    """
+
+    detections: Detections
+    tracks: list[Track]
+    poses: list[SubjectPose]
+
+
+class PerceptionPipeline:
+    """Detector, tracker and pose estimator of one camera, as the nodes of the graph use them.
+
+    fast: True for the lighter pose model always, False for the more accurate one always, None for the lighter one in
+    frames with more than three people. threads: processor cores of each model. timer: collects the times of the stages
+    `detector`, `tracker` and `pose`.
+    """
+
+    def __init__(self, *, fast: bool | None = None, threads: int = 1, timer: StageTimer | None = None) -> None:
+        self._detector = Detector(threads=threads)
+        self._tracker = PersonTracker()
+        self._poser = SubjectPoser(fast=fast, threads=threads)
+        self._timer = timer or StageTimer()
+
+    def perceive(self, image: npt.NDArray[np.uint8], stamp_ns: int) -> Perception:
+        """Return the detections, tracks and raw poses of one frame.
+
+        image: (H, W, 3) uint8 BGR. stamp_ns: capture time, later than that of the frame before. Raises ValueError for
+        another kind of picture or an earlier stamp.
+        """
+        with self._timer.measure("detector"):
+            detections = self._detector(image)
+        with self._timer.measure("tracker"):
+            tracks = self._tracker.track(image, detections, stamp_ns)
+        with self._timer.measure("pose"):
+            poses = self._poser.estimate(image, tracks, stamp_ns)
+        return Perception(detections, tracks, poses)
