@@ -1,1 +1,1 @@
-"""Hostile Ω by the hundred thousand: made, offered to both ends of the link, and judged by rules of their own."""
+"""Fuzzes both ends of the link with malformed Ω and compares the results with an independent test oracle."""

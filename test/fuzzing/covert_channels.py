@@ -1,29 +1,31 @@
-"""Valid Ω with something hidden in them, where the rules allow it and nobody reads it. A gate has to take it out."""
+"""Hides data in valid Ω, in places that the rules leave free. The gate has to remove all of it."""
 
 import struct
 from random import Random
 
 from fuzzing.omega_layout import ROW_BYTES, Raw, bytes_of, number, value_of, write
 
-_UNSEEN = (0.0, 0.05, 0.19)
+_UNSEEN_CONFIDENCES = (0.0, 0.05, 0.19)
 
 
-def smuggled(random: Random, raw: Raw) -> bytes:
-    """Hide something in an Ω as a gate writes it, in several places at once.
+def hide_data(random: Random, raw: Raw) -> bytes:
+    """Hide data in an Ω as a gate writes it, in several places at once, and return its bytes.
 
-    The keypoints that are not seen, the digits behind those that are used, the key, epoch and validity of the picture,
-    the numbers of the layers, the budget where there is none, the order of the rows.
+    The places: unseen keypoints, digits below the resolution, key, epoch and validity of the picture, layer numbers,
+    the budget of an Ω without accounting, the order of the rows.
     """
     raw = dict(raw)
     frame = int(value_of(raw, "key.frame_id"))
     raw["environment.key.frame_id"] = number("Q", random.randint(1, frame))
     raw["environment.key.nanoseconds"] = number("I", random.randint(0, int(value_of(raw, "key.nanoseconds"))))
     raw["environment.epoch"] = number("I", random.randint(1, 2**32 - 1))
-    raw["environment.validity"] = number("f", abs(value_of(raw, "environment.validity") - random.uniform(0, 9e-4)))
-    for name in ("person_area", "quarantined_area"):
+    raw["environment.confirmed_fraction"] = number(
+        "f", abs(value_of(raw, "environment.confirmed_fraction") - random.uniform(0, 9e-4))
+    )
+    for name in ("excluded_fraction", "quarantined_fraction"):
         area = value_of(raw, f"privacy.{name}") + random.uniform(-4e-5, 4e-5)
         raw[f"privacy.{name}"] = number("f", min(max(area, 0.0), 1.0))
-    raw["privacy.withheld_area"] = number("f", random.random())
+    raw["privacy.withheld_fraction"] = number("f", random.random())
     if value_of(raw, "privacy.epsilon") < 0:
         raw["privacy.epsilon"] = number("f", -random.uniform(1e-20, 1e20))
         raw["privacy.delta"] = number("d8", random.random())
@@ -42,7 +44,7 @@ def _row(random: Random, row: bytes, layer: int) -> bytes:
     points: list[float] = []
     for u, v, rho in zip(floats[4::3], floats[5::3], floats[6::3], strict=True):
         if rho < 0.2:
-            points += (random.uniform(-3e4, 3e4), random.uniform(-3e4, 3e4), random.choice(_UNSEEN))
+            points += (random.uniform(-3e4, 3e4), random.uniform(-3e4, 3e4), random.choice(_UNSEEN_CONFIDENCES))
         else:
             points += (u + random.uniform(-0.03, 0.03), v + random.uniform(-0.03, 0.03), min(rho + 1e-3, 1.0))
     if valid:

@@ -1,4 +1,4 @@
-"""Hostile Ω, field by field: every row of the table of docs/wire.md with values that it must not have."""
+"""Mutates Ω field by field: every row of the table of docs/wire.md gets values that it must not have."""
 
 import struct
 from collections.abc import Callable
@@ -29,14 +29,14 @@ _BAD_NUMBERS: dict[str, tuple[float, ...]] = {
     "schema": (0, 2, 256, 2**32 - 1),
     "environment.height": (0, 4321, 2**16, 2**32 - 1),
     "environment.width": (0, 7681, 2**16, 2**32 - 1),
-    "environment.validity": (*_WILD, -0.01, 1.01),
+    "environment.confirmed_fraction": (*_WILD, -0.01, 1.01),
     "environment.epoch": (0,),
     "embedding.scale": (_NAN, _INF, -_INF, 0.0, -0.5),
     "embedding.noise_sigma": (*_WILD, -0.1, 1e7),
     "embedding.clip_norm": (_NAN, _INF, -_INF, 0.0, -1.0),
-    "privacy.person_area": (*_WILD, -0.01, 1.01),
-    "privacy.withheld_area": (*_WILD, -0.01, 1.01),
-    "privacy.quarantined_area": (*_WILD, -0.01, 1.01),
+    "privacy.excluded_fraction": (*_WILD, -0.01, 1.01),
+    "privacy.withheld_fraction": (*_WILD, -0.01, 1.01),
+    "privacy.quarantined_fraction": (*_WILD, -0.01, 1.01),
     "privacy.verdict": (0, 2, 3, 128, 255),
     "privacy.epsilon": (_NAN, _INF, -_INF),
     "privacy.delta": (_NAN, _INF, -_INF, 1.0, 1e300, -1e-9),
@@ -62,7 +62,7 @@ def bad_number(random: Random, raw: Raw) -> bytes:
     return write(raw)
 
 
-def withheld(random: Random, raw: Raw) -> bytes:
+def withhold(random: Random, raw: Raw) -> bytes:
     """Be whole and valid, but for the verdict of the privacy engine."""
     raw["privacy.verdict"] = number("B", 0)
     raw["privacy.reason"] = string(random.choice(("motion", "a person was seen", "")))
@@ -76,7 +76,7 @@ def bad_text(random: Random, raw: Raw) -> bytes:
     return write(raw)
 
 
-def unterminated(random: Random, raw: Raw) -> bytes:
+def drop_terminator(random: Random, raw: Raw) -> bytes:
     """Take the closing zero from a string, or the whole of it."""
     name = random.choice([name for name, kind in TABLE.items() if kind == "s"])
     data = random.choice((bytes_of(raw, name).rstrip(b"\x00") or b"x", b""))
@@ -172,9 +172,9 @@ def bad_people(random: Random, raw: Raw) -> bytes:
         rows[at + 224] = 0
         struct.pack_into("<3f", rows, at + 228, random.choice((_NAN, 0.25, 1e-30)), 0, 0)
     else:
-        twin = bytearray(rows[at : at + ROW_BYTES])
-        twin[240 if kind == 3 else 0] ^= 1  # the same number in another layer, or another one in the same layer
-        rows += twin
+        duplicate = bytearray(rows[at : at + ROW_BYTES])
+        duplicate[240 if kind == 3 else 0] ^= 1  # the same number in another layer, or another one in the same layer
+        rows += duplicate
     return _with_rows(raw, rows)
 
 
@@ -190,7 +190,7 @@ def cut(random: Random, raw: Raw) -> bytes:
     return payload[: random.choice((random.randrange(len(payload)), len(payload) - random.randint(1, 40)))]
 
 
-def grown(random: Random, raw: Raw) -> bytes:
+def grow(random: Random, raw: Raw) -> bytes:
     """Insert bytes, or append some, up to a whole second message."""
     payload = write(raw)
     more = random.choice((random.randbytes(random.randint(4, 64)), payload, payload[4:], bytes(4), b"secret"))
@@ -198,7 +198,7 @@ def grown(random: Random, raw: Raw) -> bytes:
     return payload[:place] + more + payload[place:]
 
 
-def flipped(random: Random, raw: Raw) -> bytes:
+def flip_bits(random: Random, raw: Raw) -> bytes:
     """Change bytes anywhere; what is still valid afterwards is told apart by the rules."""
     payload = bytearray(write(raw))
     for _ in range(random.choice((1, 1, 2, 4, 16))):
@@ -237,7 +237,7 @@ def _with_rows(raw: Raw, rows: bytearray) -> bytes:
 
 
 FIELDS: tuple[tuple[Mutation, int], ...] = (
-    (bad_number, 10), (bad_text, 8), (unterminated, 4), (bad_count, 8), (bad_shape, 4), (bad_key, 6), (other_camera, 2),
-    (other_time, 4), (bad_pose, 8), (bad_people, 6), (cut, 4), (grown, 4), (flipped, 6), (other_encoding, 4),
-    (dirty_padding, 2), (withheld, 2), (unknown_picture, 1),
+    (bad_number, 10), (bad_text, 8), (drop_terminator, 4), (bad_count, 8), (bad_shape, 4), (bad_key, 6),
+    (other_camera, 2), (other_time, 4), (bad_pose, 8), (bad_people, 6), (cut, 4), (grow, 4), (flip_bits, 6),
+    (other_encoding, 4), (dirty_padding, 2), (withhold, 2), (unknown_picture, 1),
 )  # fmt: skip

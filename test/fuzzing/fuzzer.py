@@ -1,4 +1,4 @@
-"""The assault on both ends of the link: seeded, so that what was found once is found again."""
+"""Fuzzes the gate and the cloud with seeded random Ω. The same seed makes the same Ω."""
 
 import resource
 import time
@@ -9,13 +9,13 @@ from random import Random
 import numpy as np
 
 from fuzzing import raw_png
-from fuzzing.covert_channels import smuggled
+from fuzzing.covert_channels import hide_data
 from fuzzing.field_mutations import FIELDS
-from fuzzing.header_mutations import bad_key_expression, bad_label, bad_packed, bad_patch, unpacked
+from fuzzing.header_mutations import bad_header, bad_key_expression, bad_packed, bad_patch, unpack
 from fuzzing.link_ends import CAMERA, RATE_HZ, CloudEnd, GateEnd, Tally
 from fuzzing.omega_layout import KEYS, Raw, bytes_of, number, read, write
-from fuzzing.oracle import digest_of, judge, made_of
-from fuzzing.picture_mutations import PICTURES, spoiled
+from fuzzing.oracle import digest_of, expected_output, judge
+from fuzzing.picture_mutations import PICTURES, insert_mutated_picture
 from privcam_core.types.omega import (
     Embedding,
     Environment,
@@ -32,24 +32,31 @@ _START_NS = 1_700_000_000 * 10**9
 _SIZES = ((1, 1), (24, 32), (40, 53))
 # People in an Ω, and how often.
 _PEOPLE = {0: 3, 1: 5, 2: 5, 3: 5, 7: 3, 64: 0.3}
-# Every so many cases a good Ω shows that the ends still live; memory is looked at as often.
+# Every so many cases a good Ω checks that both ends still accept one.
 _GOOD_EVERY = 25
-_CLOUD_SHARE, _PICTURE_SHARE, _FLOOD_SHARE, _HUGE_SHARE = 0.3, 0.35, 0.02, 0.0005
+# Fraction of the cases that attack the cloud alone: keys, headers, packed payloads, patches.
+_CLOUD_FRACTION = 0.3
+# Fraction of the cases up to and with mutated pictures, above the cloud's own.
+_PICTURE_FRACTION = 0.35
+# Fraction of the cases that offer more Ω than the gate's rate allows, and of those that repeat an Ω.
+_FLOOD_FRACTION = 0.02
+# Fraction of the cases with a payload above the largest size.
+_HUGE_FRACTION = 0.0005
 
 
 @dataclass
 class Result:
-    """What came of an assault.
+    """Counts of one run of the fuzzer.
 
-    good: valid Ω that both ends took. smuggled: valid Ω with something hidden in them; cleaned: of these, how many left
-    the gate as if it had never been there. kinds: how many were made in which way. grown_mib: of the largest memory
-    ever used, between a tenth of the run and its end.
+    good: valid Ω that both ends accepted. covert: valid Ω with data hidden in them; cleaned: of these, how many left
+    the gate without the data. kinds: mutation to number of Ω. grown_mib: growth of the peak memory between a tenth of
+    the run and its end. seconds: duration of the run.
     """
 
     gate: Tally
     cloud: Tally
     good: int = 0
-    smuggled: int = 0
+    covert: int = 0
     cleaned: int = 0
     grown_mib: float = 0.0
     seconds: float = 0.0
@@ -57,7 +64,7 @@ class Result:
 
     @property
     def failures(self) -> list[tuple[str, bytes]]:
-        """What must not happen."""
+        """Every broken expectation, with the payload that broke it."""
         return self.gate.failures + self.cloud.failures
 
 
@@ -69,8 +76,8 @@ class _Original:
     rgba: raw_png.Pixels
 
 
-class Assault:
-    """Offers hostile Ω to a gate and to a cloud that live as long as this does."""
+class Fuzzer:
+    """Offers malformed Ω to one gate and one cloud, which keep their state over the whole run."""
 
     def __init__(self, seed: int = 0) -> None:
         self._random = Random(seed)
@@ -85,13 +92,13 @@ class Assault:
             self._good(original)
 
     def run(self, count: int) -> Result:
-        """Go on until the gate was offered `count` hostile Ω, and the cloud about as many."""
+        """Run until the gate was offered `count` malformed Ω, and the cloud about as many. Return all counts so far."""
         started, tenth = time.monotonic(), 0.0
-        while self.gate.tally.hostile < count:
+        while self.gate.tally.malformed < count:
             self._one()
             if self._index % _GOOD_EVERY == 0:
                 self._good(self._pick())
-            if not tenth and self.gate.tally.hostile * 10 >= count:
+            if not tenth and self.gate.tally.malformed * 10 >= count:
                 tenth = _peak_mib()
         self.result.grown_mib = _peak_mib() - tenth
         self.result.seconds = time.monotonic() - started
@@ -101,20 +108,20 @@ class Assault:
         random = self._random
         original = self._pick()
         raw, dice = self._next(original), random.random()
-        if dice < _CLOUD_SHARE:
+        if dice < _CLOUD_FRACTION:
             self._against_cloud(raw, original)
-        elif dice < _CLOUD_SHARE + _FLOOD_SHARE:
+        elif dice < _CLOUD_FRACTION + _FLOOD_FRACTION:
             self._count("flood")
             self.gate.flood(write(raw))
-            self._smuggle(self._next(original), original)
-        elif dice < _CLOUD_SHARE + _FLOOD_SHARE + _HUGE_SHARE:
+            self._offer_covert(self._next(original), original)
+        elif dice < _CLOUD_FRACTION + _FLOOD_FRACTION + _HUGE_FRACTION:
             self._both(bytes(cdr.MAX_OMEGA_BYTES + random.choice((1, 4096))), "huge")
-        elif dice < _CLOUD_SHARE + 2 * _FLOOD_SHARE:
+        elif dice < _CLOUD_FRACTION + 2 * _FLOOD_FRACTION:
             self._both(random.choice((self.good, self.good_bare)), "replayed")
-        elif dice < _CLOUD_SHARE + _PICTURE_SHARE:
+        elif dice < _CLOUD_FRACTION + _PICTURE_FRACTION:
             changes, weights = zip(*PICTURES, strict=True)
             change = random.choices(changes, weights)[0]
-            self._both(spoiled(random, change, raw, original.rgba), change.__name__)
+            self._both(insert_mutated_picture(random, change, raw, original.rgba), change.__name__)
         else:
             mutations, weights = zip(*FIELDS, strict=True)
             mutation = random.choices(mutations, weights)[0]
@@ -131,33 +138,33 @@ class Assault:
     def _against_cloud(self, raw: Raw, original: _Original) -> None:
         random, n = self._random, self.cloud.n + 1
         number_, reference = self._reference
-        kind = random.choice(("key", "label", "packed", "reference", "patch", "patch"))
+        kind = random.choice(("key", "header", "packed", "reference", "patch", "patch"))
         self._count(kind)
         if kind == "key":
             self.cloud.offer(write(raw), kind, key=bad_key_expression(random), announced=False)
-        elif kind == "label":
-            self.cloud.offer(write(raw), kind, attachment=bad_label(random, n), announced=False)
+        elif kind == "header":
+            self.cloud.offer(write(raw), kind, attachment=bad_header(random, n), announced=False)
         elif kind == "packed":
             packed = bad_packed(random, write(_by_digest(raw)), reference)
-            label = b"n=%d;ref=%d" % (n, number_)
-            self.cloud.offer(unpacked(packed, reference), kind, attachment=label, packed=packed)
+            header = b"n=%d;ref=%d" % (n, number_)
+            self.cloud.offer(unpack(packed, reference), kind, attachment=header, packed=packed)
         elif kind == "reference":
             other = random.choice((n - 1, max(number_ - 1, 1), max(n - 5000, 1)))
             packed, held = bad_packed(random, write(_by_digest(raw)), random.randbytes(900)), self.cloud.kept.get(other)
-            label = b"n=%d;ref=%d" % (n, other)
-            self.cloud.offer(unpacked(packed, held) if held else None, kind, attachment=label, packed=packed)
+            header = b"n=%d;ref=%d" % (n, other)
+            self.cloud.offer(unpack(packed, held) if held else None, kind, attachment=header, packed=packed)
         else:
             payload = bad_patch(random, raw, original.rgba, bytes_of(original.raw, "environment.sha256"))
             self.cloud.offer(payload, kind)
 
-    def _smuggle(self, raw: Raw, original: _Original) -> None:
-        """Offer the gate what it has to clean."""
+    def _offer_covert(self, raw: Raw, original: _Original) -> None:
+        """Offer the gate a valid Ω with hidden data, which the gate has to remove."""
         situation = self.gate.situation
-        clean = made_of(raw, original.rgba, situation)
-        dirty = smuggled(self._random, read(clean))
-        taken_out = made_of(*judge(dirty, situation), situation) == clean  # type: ignore[arg-type]
-        self.result.smuggled += 1
-        self.result.cleaned += taken_out and self.gate.offer(dirty, "smuggled")
+        clean = expected_output(raw, original.rgba, situation)
+        dirty = hide_data(self._random, read(clean))
+        removed = expected_output(*judge(dirty, situation), situation) == clean  # type: ignore[arg-type]
+        self.result.covert += 1
+        self.result.cleaned += removed and self.gate.offer(dirty, "covert")
 
     def _good(self, original: _Original) -> None:
         """Offer a valid Ω, with its picture and by digest; both ends have to take both."""
@@ -197,14 +204,14 @@ def _original(random: Random, people: int, size: tuple[int, int]) -> _Original:
     rgba[..., 3] = 255
     rgba[numbers.random(size) < 0.2 if size[0] > 1 else np.zeros(size, bool)] = (128, 128, 128, 0)
     key = SyncKey(CAMERA, 1, _START_NS)
-    share = float(np.float32((rgba[..., 3] == 255).mean()))
+    confirmed = float(np.float32((rgba[..., 3] == 255).mean()))
     data = raw_png.join(raw_png.chunks_of(rgba))
     poses = [_pose(random, subject, layer) for layer, subject in enumerate(random.sample(range(1, 999), people))]
     shape = random.choice(((128,), (4, 4, 8), (3,)))
     values = random.randbytes(int(np.prod(shape)))
     omega = Omega(
         key,
-        Environment(key, data, digest_of(rgba), *size, share, 1),
+        Environment(key, data, digest_of(rgba), *size, confirmed, 1),
         poses,
         Embedding(f"encoder-{len(shape)}.{shape[0]}", shape, 0.5, values, 0.25, 1.0),
         PrivacyReport(random.random(), 0.5, 0.0, Verdict.PASS, epsilon=random.choice((-1.0, 12.5)), delta=1e-5),
@@ -227,7 +234,7 @@ def _peak_mib() -> float:
 
 
 def save(failures: list[tuple[str, bytes]], folder: Path) -> None:
-    """Keep what must not happen, to look at it."""
+    """Write the payload and the description of every failure into `folder`."""
     for number_, (what, payload) in enumerate(failures):
         (folder / f"failure{number_:02}.bin").write_bytes(payload)
         (folder / f"failure{number_:02}.txt").write_text(what + "\n", encoding="utf-8")

@@ -1,39 +1,41 @@
-"""Hostile Ω against the gate and the cloud: what got through, and how the rest was refused."""
+"""Measures the fuzzing part of `./privcam bench`: malformed Ω that passed, and the reasons of the refusals."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fuzzing.fuzzer import Assault, Result, save
+from fuzzing.fuzzer import Fuzzer, Result, save
 from fuzzing.link_ends import Tally
 
 
-def measure_hostile(count: int, out: Path, say: Callable[[str], None], seed: int = 0) -> dict[str, Any]:
-    """Offer `count` hostile Ω to the gate and as many to the cloud; return what became of them. Same seed, same Ω."""
-    result = Assault(seed).run(count)
+def measure_fuzzing(count: int, out: Path, say: Callable[[str], None], seed: int = 0) -> dict[str, Any]:
+    """Offer `count` malformed Ω to the gate and about as many to the cloud; return the counts for bench.json."""
+    result = Fuzzer(seed).run(count)
     save(result.failures, out)
     found = summary(result)
     for end in ("gate", "cloud"):
-        say(f"  {end}: {found[end]['hostile']} hostile, {found[end]['passed']} passed, {found[end]['crashes']} crashes")
+        say(
+            f"  {end}: {found[end]['malformed']} malformed, {found[end]['passed']} passed, {found[end]['crashes']} crashes"
+        )
     return found
 
 
 def summary(result: Result) -> dict[str, Any]:
-    """Return the figures of an assault."""
+    """Return the counts of one run of the fuzzer, ready for JSON."""
     return {
         "gate": _figures(result.gate),
         "cloud": _figures(result.cloud),
         "valid_ones_taken_by_both": result.good,
-        "smuggled": {"offered": result.smuggled, "cleaned": result.cleaned},
+        "covert_channels": {"offered": result.covert, "cleaned": result.cleaned},
         "peak_memory_growth_mib": round(result.grown_mib, 1),
         "seconds": round(result.seconds, 1),
-        "made": dict(sorted(result.kinds.items())),
+        "kinds": dict(sorted(result.kinds.items())),
     }
 
 
 def _figures(tally: Tally) -> dict[str, Any]:
     return {
-        "hostile": tally.hostile,
+        "malformed": tally.malformed,
         "rejected": dict(tally.reasons.most_common()),
         "passed": tally.passed,
         "crashes": tally.crashes,

@@ -1,4 +1,4 @@
-"""What is hostile on the cloud's side only: keys, attachments, packed payloads, patches."""
+"""Mutates what only the cloud receives: key expressions, attachments, packed payloads, patches."""
 
 from random import Random
 
@@ -21,7 +21,7 @@ _KEYS = (
 )  # fmt: skip
 
 
-def plain_label(n: int) -> bytes:
+def plain_header(n: int) -> bytes:
     """Return the attachment of the plain Ω number n."""
     return f"type={TYPE_NAME};hash={TYPE_HASH};schema={SCHEMA};queue={QUEUE};n={n};newest={n};lost=0".encode()
 
@@ -31,9 +31,9 @@ def bad_key_expression(random: Random) -> str:
     return random.choice(_KEYS)
 
 
-def bad_label(random: Random, n: int) -> bytes | None:
+def bad_header(random: Random, n: int) -> bytes | None:
     """Return an attachment that announces no Ω."""
-    good = plain_label(n)
+    good = plain_header(n)
     parts = good.split(b";")
     swapped = parts.copy()
     a, b = random.sample(range(len(parts)), 2)
@@ -49,7 +49,7 @@ def bad_label(random: Random, n: int) -> bytes | None:
     ]  # fmt: skip
     return random.choice((
         None, b";" * 50, b"=" * 50, good + b";", good + b";x=1", good + b";" + parts[a], b";".join(swapped),
-        b";".join(short), b";".join(wrong), good.replace(b"schema=1", b"schema=2"),
+        b";".join(short), b";".join(wrong), good.replace(b"schema=2", b"schema=3"),
         good.replace(b"hash=RIHS01_", b"hash=RIHS02_"),
         good.replace(TYPE_NAME.encode(), b"sensor_msgs/msg/Image"),
         good.replace(QUEUE.encode(), QUEUE.upper().encode()), good.replace(QUEUE.encode(), b"../../etc/passwd"),
@@ -87,7 +87,7 @@ def bad_patch(random: Random, raw: Raw, rgba: Pixels, base: bytes) -> bytes:
     patch[..., 3] = KEPT
     patch[y, x] = new[y, x]
     raw["environment.sha256"], raw["environment.base"] = digest_of(new), base
-    raw["environment.validity"] = number("f", float((new[..., 3] == 255).mean()))
+    raw["environment.confirmed_fraction"] = number("f", float((new[..., 3] == 255).mean()))
     v, u = random.randrange(len(new)), random.randrange(new.shape[1])
     kind = random.randrange(8)
     if kind == 0:
@@ -105,7 +105,7 @@ def bad_patch(random: Random, raw: Raw, rgba: Pixels, base: bytes) -> bytes:
     elif kind == 6:
         patch[y, x, :3] ^= 1
     else:
-        raw["environment.validity"] = number("f", random.choice((0.0, 0.5, 1.0)))
+        raw["environment.confirmed_fraction"] = number("f", random.choice((0.0, 0.5, 1.0)))
     chunks = raw_png.chunks_of(patch)
     if random.random() < 0.15:
         chunks.insert(1, (b"tEXt", b"c\x00hidden"))
@@ -114,7 +114,7 @@ def bad_patch(random: Random, raw: Raw, rgba: Pixels, base: bytes) -> bytes:
     return write(raw)
 
 
-def unpacked(packed: bytes, reference: bytes) -> bytes | None:
+def unpack(packed: bytes, reference: bytes) -> bytes | None:
     """Return what one whole frame of a small window holds, None for anything else."""
     decompressor = zstd.ZstdDecompressor(
         zstd_dict=_dictionary(reference), options={zstd.DecompressionParameter.window_log_max: 16}

@@ -1,13 +1,13 @@
-"""Both ends of the link, with clocks that are told the time, each beside the rules that it has to keep."""
+"""Drives the gate and the cloud end of the link with test clocks, and compares both with the test oracle."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from fuzzing import raw_png
-from fuzzing.header_mutations import KEY, plain_label
+from fuzzing.header_mutations import KEY, plain_header
 from fuzzing.omega_layout import Raw, bytes_of, read, write
-from fuzzing.oracle import Broken, Situation, encoder_of, judge, key_of, made_of
+from fuzzing.oracle import Broken, Situation, encoder_of, expected_output, judge, key_of
 from privcam_cloud.link.cameras import Cameras
 from privcam_core.types.omega import Omega
 from privcam_edge.link.gate import KNOWN_PICTURES, Gate
@@ -22,14 +22,14 @@ RATE_HZ = 60.0
 
 @dataclass
 class Tally:
-    """What became of everything that one end was offered.
+    """Counts of everything that one end was offered.
 
-    hostile: how many broke a rule; reasons: why the end refused them. passed: broke a rule and got through. crashes:
-    raised something else than Rejected. valid: broke no rule; other: of these, refused, or not exactly as they must be.
-    failures: the first few of what must not happen.
+    malformed: Ω that broke a rule; reasons: why the end refused them. passed: malformed Ω that were accepted. crashes:
+    exceptions other than Rejected. valid: Ω that broke no rule; other: of these, refused or changed. failures: the
+    first broken expectations, each with its payload.
     """
 
-    hostile: int = 0
+    malformed: int = 0
     valid: int = 0
     passed: int = 0
     crashes: int = 0
@@ -38,7 +38,7 @@ class Tally:
     failures: list[tuple[str, bytes]] = field(default_factory=list)
 
     def fail(self, what: str, payload: bytes) -> None:
-        """Remember something that must not happen."""
+        """Keep a broken expectation with its payload, up to 20 of them."""
         if len(self.failures) < 20:
             self.failures.append((what, payload))
 
@@ -66,10 +66,10 @@ class GateEnd:
     def offer(self, payload: bytes, kind: str) -> bool:
         """Offer something; return whether it got through. kind: how it was made, for what must not happen."""
         try:
-            wanted = made_of(*_known(judge(payload, self.situation)), self.situation)
+            wanted = expected_output(*_known(judge(payload, self.situation)), self.situation)
         except Broken:
             wanted = b""
-        made = self._checked(self.gate, payload, kind, hostile=not wanted)
+        made = self._checked(self.gate, payload, kind, malformed=not wanted)
         if wanted and made != wanted:
             self.tally.other += 1
             self.tally.fail(f"{kind}: valid, and {'changed' if made else 'refused'}", payload)
@@ -77,21 +77,21 @@ class GateEnd:
             self.tally.passed += 1
             self.tally.fail(f"{kind}: passed", payload)
         if made:
-            self._remember(payload)
+            self._note_accepted(payload)
         return bool(made)
 
     def flood(self, payload: bytes) -> None:
         """Offer a valid Ω to a gate that has let through as many as it may. Its clock stands still."""
         if (
-            self._checked(self._drained, payload, "flood", hostile=self._drained.passed > 0)
+            self._checked(self._drained, payload, "flood", malformed=self._drained.passed > 0)
             and self._drained.passed > 1
         ):
             self.tally.passed += 1
             self.tally.fail("flood: passed", payload)
 
-    def _checked(self, gate: Gate, payload: bytes, kind: str, *, hostile: bool) -> bytes:
-        self.tally.hostile += hostile
-        self.tally.valid += not hostile
+    def _checked(self, gate: Gate, payload: bytes, kind: str, *, malformed: bool) -> bytes:
+        self.tally.malformed += malformed
+        self.tally.valid += not malformed
         before = sum(gate.rejected.values())
         try:
             return cdr.encode(gate.check(payload))
@@ -99,13 +99,13 @@ class GateEnd:
             if sum(gate.rejected.values()) != before + 1:
                 self.tally.fail(f"{kind}: not counted", payload)
                 self.tally.other += 1
-            self.tally.reasons[rejection.reason.value] += hostile
+            self.tally.reasons[rejection.reason.value] += malformed
         except Exception as error:
             self.tally.crashes += 1
             self.tally.fail(f"{kind}: {type(error).__name__}: {error}", payload)
         return b""
 
-    def _remember(self, payload: bytes) -> None:
+    def _note_accepted(self, payload: bytes) -> None:
         try:
             raw, rgba = _known(judge(payload, self.situation))
         except Broken:
@@ -133,7 +133,7 @@ class CloudEnd:
         self._handed: list[Omega] = []
         self._ended: list[Callable[[], None]] = []
         self.cameras = Cameras(
-            [CAMERA], "hostile", recorded=False, on_live=self._take, on_complete=self._take, clock=self._clock
+            [CAMERA], "fuzzing", recorded=False, on_live=self._take, on_complete=self._take, clock=self._clock
         )
         self.cameras.connect(self)
 
@@ -165,9 +165,9 @@ class CloudEnd:
                 raw, rgba = judge(payload, self.situation)
             except Broken:
                 raw = None
-        self.tally.hostile += raw is None
+        self.tally.malformed += raw is None
         self.tally.valid += raw is not None
-        reason = self._put(key, plain_label(self.n) if attachment == b"" else attachment, sent, kind)
+        reason = self._put(key, plain_header(self.n) if attachment == b"" else attachment, sent, kind)
         shown = [omega for omega in self._handed if omega.environment.png]
         if raw is None:
             self.tally.reasons[reason or "passed"] += 1

@@ -1,4 +1,4 @@
-"""The table of docs/wire.md as data, and Ω as raw parts that may hold anything.
+"""The table of docs/wire.md as data. Reads and writes Ω as raw parts, which may hold invalid values.
 
 Written from the document, not from `privcam_link.cdr`: the two are compared with each other here.
 """
@@ -38,7 +38,7 @@ TABLE: dict[str, str] = dict(
         ("environment.base", "h"),
         ("environment.height", "I"),
         ("environment.width", "I"),
-        ("environment.validity", "f"),
+        ("environment.confirmed_fraction", "f"),
         ("environment.epoch", "I"),
         *_key("poses.key"),
         ("poses", "r"),
@@ -51,9 +51,9 @@ TABLE: dict[str, str] = dict(
         ("embedding.noise_sigma", "f"),
         ("embedding.clip_norm", "f"),
         *_key("privacy.key"),
-        ("privacy.person_area", "f"),
-        ("privacy.withheld_area", "f"),
-        ("privacy.quarantined_area", "f"),
+        ("privacy.excluded_fraction", "f"),
+        ("privacy.withheld_fraction", "f"),
+        ("privacy.quarantined_fraction", "f"),
         ("privacy.verdict", "B"),
         ("privacy.reason", "s"),
         ("privacy.epsilon", "f"),

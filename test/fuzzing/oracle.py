@@ -1,6 +1,6 @@
-"""What an Ω has to be, written a second time from docs/wire.md, and what a gate has to make of it, to the byte.
+"""The test oracle: the rules of docs/wire.md implemented a second time, and the exact bytes that the gate must write.
 
-Nothing here uses the checks of `privcam_core`, so that a mistake there is not repeated here.
+The oracle uses none of the checks of `privcam_core`, so it does not repeat a mistake there.
 """
 
 import re
@@ -30,7 +30,7 @@ class Broken(ValueError):
 
 @dataclass
 class Situation:
-    """What an end of the link knows beside the bytes.
+    """The state of one end of the link.
 
     camera: whose Ω are taken. last: frame_id and stamp of the last one. now_ns: its clock. pictures: by digest, RGBA.
     patches: whether a base may be named. exact: whether the bytes have to be those of our own writer.
@@ -123,7 +123,7 @@ def _plain_fields(raw: Raw) -> None:
     require(text_of(raw, "environment.png.format") == b"png", "format")
     require(0 < value_of(raw, "environment.height") <= 4320, "height")
     require(0 < value_of(raw, "environment.width") <= 7680, "width")
-    require(0 <= value_of(raw, "environment.validity") <= 1, "validity")
+    require(0 <= value_of(raw, "environment.confirmed_fraction") <= 1, "validity")
     require(value_of(raw, "environment.epoch") >= 1, "epoch")
 
 
@@ -159,7 +159,7 @@ def _embedding(raw: Raw) -> None:
 
 
 def _report(raw: Raw) -> None:
-    for name in ("person_area", "withheld_area", "quarantined_area"):
+    for name in ("excluded_fraction", "withheld_fraction", "quarantined_fraction"):
         require(0 <= value_of(raw, f"privacy.{name}") <= 1, name)
     require(value_of(raw, "privacy.verdict") == 1, "verdict")
     require(text_of(raw, "privacy.reason") == b"", "reason")
@@ -183,8 +183,8 @@ def _picture(raw: Raw, situation: Situation) -> Pixels | None:
             shown = _patched(shown, situation.pictures[base])
         require_shown(shown)
         require(shown.shape[:2] == size, "size")
-        share = float((shown[..., 3] == 255).mean())
-        require(abs(share - value_of(raw, "environment.validity")) <= 1e-3, "validity of the picture")
+        confirmed = float((shown[..., 3] == 255).mean())
+        require(abs(confirmed - value_of(raw, "environment.confirmed_fraction")) <= 1e-3, "validity of the picture")
         require(digest_of(shown) == digest, "digest")
         rgba = shown
     require(rgba is not None or situation.exact, "unknown picture")
@@ -211,7 +211,7 @@ def _patched(patch: Pixels, base: Pixels) -> Pixels:
     return np.where(kept[..., None], base, patch)
 
 
-def made_of(raw: Raw, rgba: Pixels, situation: Situation) -> bytes:
+def expected_output(raw: Raw, rgba: Pixels, situation: Situation) -> bytes:
     """Return the bytes that a gate has to make of an Ω that keeps all rules."""
     valid = rgba[..., 3] == 255
     plate = np.ascontiguousarray(rgba[..., 2::-1])
@@ -220,11 +220,11 @@ def made_of(raw: Raw, rgba: Pixels, situation: Situation) -> bytes:
     for part in ("camera_id", "frame_id", "seconds", "nanoseconds"):
         out[f"environment.key.{part}"] = raw[f"key.{part}"]
     out["environment.png.data"] = (len(png), png)
-    share = float(valid.mean())
-    out["environment.validity"] = number("f", share)
+    confirmed = float(valid.mean())
+    out["environment.confirmed_fraction"] = number("f", confirmed)
     out["environment.epoch"] = number("I", situation.epoch + (situation.shown != bytes_of(raw, "environment.sha256")))
-    for name in ("person_area", "withheld_area", "quarantined_area"):
-        area = 1 - share if name == "withheld_area" else value_of(raw, f"privacy.{name}")
+    for name in ("excluded_fraction", "withheld_fraction", "quarantined_fraction"):
+        area = 1 - confirmed if name == "withheld_fraction" else value_of(raw, f"privacy.{name}")
         out[f"privacy.{name}"] = number("f", abs(round(area, 4)))
     epsilon, delta = value_of(raw, "privacy.epsilon"), value_of(raw, "privacy.delta")
     accounted = epsilon >= 0

@@ -1,4 +1,4 @@
-"""Hostile pictures: PNG that hide something, blow up, lie about themselves, or are none."""
+"""Mutates the environment picture of an Ω: PNG with hidden data, decompression bombs, false sizes, other formats."""
 
 import zlib
 from collections.abc import Callable
@@ -114,8 +114,8 @@ def other_size(random: Random, rgba: Pixels, raw: Raw) -> bytes:
     if kind:
         raw["environment.height"] = number("I", height)
     if kind == 1:
-        share = float((rgba[..., 3] == 255).mean())
-        raw["environment.validity"] = number("f", share - 0.01 if share > 0.5 else share + 0.01)
+        confirmed = float((rgba[..., 3] == 255).mean())
+        raw["environment.confirmed_fraction"] = number("f", confirmed - 0.01 if confirmed > 0.5 else confirmed + 0.01)
     elif kind == 2:
         raw["environment.sha256"] = random.choice((bytes(32), random.randbytes(32), b"\xff" * 32))
     elif kind == 3:
@@ -134,7 +134,7 @@ def hidden_pixels(random: Random, rgba: Pixels, raw: Raw) -> bytes:
         bad[y, x, 3] = random.choice((1, KEPT, 128, 254, random.randint(1, 254)))
     clean = np.where(bad[..., 3:] == 255, bad, np.array([128, 128, 128, 0], np.uint8))
     raw["environment.sha256"] = digest_of(random.choice((bad, clean)))
-    raw["environment.validity"] = number("f", float((bad[..., 3] == 255).mean()))
+    raw["environment.confirmed_fraction"] = number("f", float((bad[..., 3] == 255).mean()))
     return raw_png.join(raw_png.chunks_of(bad))
 
 
@@ -149,7 +149,7 @@ def no_png(random: Random, rgba: Pixels, _raw: Raw) -> bytes:
     )
 
 
-def flipped_png(random: Random, rgba: Pixels, _raw: Raw) -> bytes:
+def flip_png_bits(random: Random, rgba: Pixels, _raw: Raw) -> bytes:
     """Change bytes of a good PNG, with the CRC made right again half of the time."""
     head, (name, data), end = raw_png.chunks_of(rgba)
     spoiled = bytearray(data if random.random() < 0.7 else head[1])
@@ -173,16 +173,16 @@ def named_base(random: Random, rgba: Pixels, raw: Raw) -> bytes:
 
 PICTURES: tuple[tuple[Picture, int], ...] = (
     (extra_chunk, 5), (wrong_order, 3), (bytes_behind, 3), (broken_chunk, 4), (other_pixels, 4), (bad_stream, 4),
-    (bad_size, 4), (other_size, 4), (hidden_pixels, 5), (no_png, 3), (flipped_png, 4), (named_base, 2),
+    (bad_size, 4), (other_size, 4), (hidden_pixels, 5), (no_png, 3), (flip_png_bits, 4), (named_base, 2),
 )  # fmt: skip
 
 
-def spoiled(random: Random, change: Picture, raw: Raw, rgba: Pixels) -> bytes:
-    """Return an Ω with a picture that nobody has seen before, made hostile."""
+def insert_mutated_picture(random: Random, change: Picture, raw: Raw, rgba: Pixels) -> bytes:
+    """Return the bytes of an Ω with a new picture that `change` mutated."""
     fresh = rgba.copy()
     fresh[random.randrange(len(fresh)), random.randrange(fresh.shape[1])] = (*random.randbytes(3), 255)
     raw["environment.sha256"] = digest_of(fresh)
-    raw["environment.validity"] = number("f", float((fresh[..., 3] == 255).mean()))
+    raw["environment.confirmed_fraction"] = number("f", float((fresh[..., 3] == 255).mean()))
     data = change(random, fresh, raw)
     raw["environment.png.data"] = (len(data), data)
     return write(raw)

@@ -1,4 +1,4 @@
-"""PNG by hand: any chunk, any header, any stream. Written and read without an image library."""
+"""Writes and reads PNG chunk by chunk, without an image library, so that a test can make any malformed file."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""Thousands of hostile Ω against the gate and the cloud; `./privcam bench --only hostile` offers 100 000."""
+"""Thousands of malformed Ω against the gate and the cloud; `./privcam bench --only fuzzing` offers 100 000."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from fuzzing import link_ends, raw_png
 from fuzzing.field_mutations import FIELDS
-from fuzzing.fuzzer import Assault
+from fuzzing.fuzzer import Fuzzer
 from fuzzing.omega_layout import TABLE, Malformed, padding, read, write
-from fuzzing.oracle import Broken, Situation, judge, made_of
+from fuzzing.oracle import Broken, Situation, expected_output, judge
 from fuzzing.picture_mutations import PICTURES
 from privcam_cloud.link.reorder_buffer import Intake
 from privcam_core.images.environment import encode_environment
@@ -21,50 +21,50 @@ from privcam_link.wire import Label
 
 COUNT = 5000
 MAX_GROWTH_MIB = 16.0
-# The gate never sees a question, a label or a packed payload; these two are for them alone.
+# The gate never receives a query, a header or a packed payload; these reasons belong to the other end.
 ELSEWHERE = {Reason.TYPE, Reason.QUESTION, Reason.PACKING}
 NOW_NS = 1_700_000_000 * 10**9
-EXAMPLE = Assault(0)
+EXAMPLE = Fuzzer(0)
 GOOD, WHOLE = EXAMPLE.good_bare, EXAMPLE.good
 
 
 @pytest.fixture(scope="module")
-def assault() -> Assault:
-    made = Assault(seed=1)
+def fuzzer() -> Fuzzer:
+    made = Fuzzer(seed=1)
     made.run(COUNT)
     return made
 
 
 @pytest.mark.parametrize("end", ["gate", "cloud"])
-def test_no_hostile_omega_gets_through_and_nothing_breaks(assault: Assault, end: str) -> None:
-    tally = getattr(assault.result, end)
+def test_no_malformed_omega_is_accepted_and_nothing_crashes(fuzzer: Fuzzer, end: str) -> None:
+    tally = getattr(fuzzer.result, end)
     assert [what for what, _ in tally.failures] == []
-    assert tally.hostile >= COUNT
+    assert tally.malformed >= COUNT
     assert (tally.passed, tally.crashes, tally.other) == (0, 0, 0)
-    assert sum(tally.reasons.values()) == tally.hostile
+    assert sum(tally.reasons.values()) == tally.malformed
 
 
-def test_every_way_of_being_hostile_and_every_reason_occurs(assault: Assault) -> None:
+def test_every_mutation_and_every_reason_occurs(fuzzer: Fuzzer) -> None:
     made = {change.__name__ for change, _ in (*FIELDS, *PICTURES)}
-    assert made | {"flood", "replayed", "key", "label", "packed", "reference", "patch"} <= assault.result.kinds.keys()
-    assert {reason.value for reason in set(Reason) - ELSEWHERE} <= assault.result.gate.reasons.keys()
-    assert {"type", "packing", "camera", "duplicate", "unreadable"} <= assault.result.cloud.reasons.keys()
+    assert made | {"flood", "replayed", "key", "header", "packed", "reference", "patch"} <= fuzzer.result.kinds.keys()
+    assert {reason.value for reason in set(Reason) - ELSEWHERE} <= fuzzer.result.gate.reasons.keys()
+    assert {"type", "packing", "camera", "duplicate", "unreadable"} <= fuzzer.result.cloud.reasons.keys()
 
 
-def test_good_omega_pass_both_ends_throughout(assault: Assault) -> None:
-    assert assault.result.good > COUNT / 20
+def test_good_omega_pass_both_ends_throughout(fuzzer: Fuzzer) -> None:
+    assert fuzzer.result.good > COUNT / 20
 
 
-def test_what_is_hidden_in_a_valid_omega_does_not_leave_the_gate(assault: Assault) -> None:
-    assert assault.result.cleaned == assault.result.smuggled > COUNT / 100
+def test_data_hidden_in_a_valid_omega_does_not_leave_the_gate(fuzzer: Fuzzer) -> None:
+    assert fuzzer.result.cleaned == fuzzer.result.covert > COUNT / 100
 
 
-def test_memory_stays_flat(assault: Assault) -> None:
-    assert assault.result.grown_mib < MAX_GROWTH_MIB
+def test_memory_stays_flat(fuzzer: Fuzzer) -> None:
+    assert fuzzer.result.grown_mib < MAX_GROWTH_MIB
 
 
-def test_one_seed_makes_one_assault() -> None:
-    one, other = (Assault(seed=7).run(200) for _ in range(2))
+def test_one_seed_makes_one_run() -> None:
+    one, other = (Fuzzer(seed=7).run(200) for _ in range(2))
     assert (one.gate.reasons, one.cloud.reasons, one.kinds) == (other.gate.reasons, other.cloud.reasons, other.kinds)
 
 
@@ -80,12 +80,12 @@ def test_one_seed_makes_one_assault() -> None:
 )
 def test_gate_that_lacks_a_check_is_found_out(monkeypatch: pytest.MonkeyPatch, part: str, instead: object) -> None:
     monkeypatch.setattr(gate_module, part, instead)
-    assert Assault(seed=2).run(600).gate.failures
+    assert Fuzzer(seed=2).run(600).gate.failures
 
 
 def test_cloud_that_opens_no_picture_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("privcam_cloud.link.picture_store.open_environment", lambda *_: None)
-    assert Assault(seed=2).run(300).cloud.failures
+    assert Fuzzer(seed=2).run(300).cloud.failures
 
 
 def test_layout_is_the_one_of_our_own_writer() -> None:
@@ -111,7 +111,7 @@ def test_rules_accept_what_the_gate_makes_and_change_nothing_on_it() -> None:
     whole = cdr.encode(Gate(link_ends.CAMERA).check(WHOLE))
     raw, rgba = judge(whole, situation)
     assert rgba is not None
-    assert made_of(raw, rgba, situation) == whole
+    assert expected_output(raw, rgba, situation) == whole
     with pytest.raises(Broken):
         judge(whole + bytes(4), situation)
 

@@ -21,8 +21,8 @@ def summarize(seen: Observations, camera_id: str) -> dict[str, Any]:
     sent = seen.latest(f"{edge}/bridge", "bytes_sent")
     camera_s = frames[-1].stamp_s - frames[0].stamp_s
     events: dict[str, int] = {}
-    for behavior in seen.events.values():
-        events[behavior.label] = events.get(behavior.label, 0) + 1
+    for event in seen.events.values():
+        events[event.label] = events.get(event.label, 0) + 1
     return {
         "frames": len(frames),
         "seconds": round(span_s, 2),
@@ -47,13 +47,13 @@ def summarize(seen: Observations, camera_id: str) -> dict[str, Any]:
         ),
         "gate_rejected": int(seen.latest(f"{edge}/bridge", "rejected")),
         "cloud_rejected": int(seen.latest(f"{cloud}/cloud_bridge", "rejected")),
-        "withheld_pixels_per_frame": round(float(np.mean([f.withheld_area * f.pixels for f in frames]))),
+        "withheld_pixels_per_frame": round(float(np.mean([f.withheld_fraction * f.pixels for f in frames]))),
         "withheld_share": {
-            "mean": round(float(np.mean([f.withheld_area for f in frames])), 4),
-            "last": round(frames[-1].withheld_area, 4),
+            "mean": round(float(np.mean([f.withheld_fraction for f in frames])), 4),
+            "last": round(frames[-1].withheld_fraction, 4),
         },
         "confirmed_share": {
-            "last": round(frames[-1].validity, 4),
+            "last": round(frames[-1].confirmed_fraction, 4),
             "after_s": confirmed_over_time(seen),
         },
     }
@@ -65,7 +65,7 @@ def confirmed_over_time(seen: Observations, at_s: tuple[float, ...] = (2, 5, 10,
     last = seen.frames[-1].stamp_s - first
     shares: dict[str, float] = {}
     for moment in at_s:
-        before = [f.validity for f in seen.frames if f.stamp_s - first <= moment]
+        before = [f.confirmed_fraction for f in seen.frames if f.stamp_s - first <= moment]
         if moment <= last:
             shares[f"{moment:g}"] = round(before[-1], 4)
     return shares

@@ -65,7 +65,7 @@ def run(clip: Path, seconds: float, out: Path) -> tuple[dict[str, Any], list[tup
         observer.wait_for(lambda seen: bool(seen.frames) or not graph.running, START_TIMEOUT_S)
         graph.wait(seconds)
     frames = observer.seen.frames
-    curve = [(frame.stamp_s - frames[0].stamp_s, frame.validity) for frame in frames]
+    curve = [(frame.stamp_s - frames[0].stamp_s, frame.confirmed_fraction) for frame in frames]
     return run_summary.summarize(observer.seen, CAMERA_ID), curve
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from privcam_msgs.msg import Behavior
+from privcam_msgs.msg import Event
 
 from privcam_bringup.graph_observer import FrameFacts, Observations
 from privcam_evaluation.run_summary import confirmed_over_time, summarize, write
@@ -25,15 +25,15 @@ def seen(frames: int = 101) -> Observations:
                 stamp_s=stamp_s,
                 arrived_s=stamp_s + late,
                 people=number % 3,
-                validity=0.0 if number < 50 else 0.5,
-                withheld_area=1.0 if number < 50 else 0.5,
-                person_area=0.1,
+                confirmed_fraction=0.0 if number < 50 else 0.5,
+                withheld_fraction=1.0 if number < 50 else 0.5,
+                excluded_fraction=0.1,
                 picture=number in (0, 50),
                 readable=1.0,
             )
         )
     run.subjects = {1, 2}
-    run.events = {1: Behavior(label="walking"), 2: Behavior(label="walking"), 3: Behavior(label="fall")}
+    run.events = {1: Event(label="walking"), 2: Event(label="walking"), 3: Event(label="fall")}
     run.diagnostics["/demo/bridge"] = [(1.0, {"bytes_sent": "100"}), (2.0, {"bytes_sent": "50000", "rejected": "0"})]
     run.diagnostics["/demo/camera"] = [(1.0, {"skipped": "7"})]
     run.diagnostics["/demo/omega"] = [(1.0, {"dropped": "2"})]

@@ -14,6 +14,7 @@ from privcam_bringup.bag_routes import CAMERA_ID, UnusableBag
 from privcam_core.models import ModelError
 from privcam_core.storage import private_folder
 from privcam_edge.frames.source import SourceError, SourceLost
+from privcam_evaluation import provenance
 from privcam_evaluation.audit import audit_report, clip_audit, omega_audit
 from privcam_evaluation.audit.acceptance_criteria import failed
 from privcam_evaluation.audit.clip_audit import Audit, Options
@@ -55,7 +56,8 @@ def main(argv: Sequence[str]) -> int:
         if not out.exists():
             private_folder(out)
         audit = _audit_omega(bags, options, parts, out) if without_raw else _audit_clips(parser, options, parts, out)
-        values = audit_report.merged(audit.parts, audit.reasons)
+        made = provenance.made(["privcam", "audit", *argv])
+        values = {**audit_report.merged(audit.parts, audit.reasons), "made": made}
         audit_report.write(audit.parts, values, audit.about, out)
     except (SourceError, SourceLost, UnusableBag, ModelError, ValueError, OSError) as error:
         _say(str(error))

@@ -137,7 +137,7 @@ def _counted(cameras: dict[str, _Camera], counts: Counter[str], most: int) -> Pa
         "most_subjects": most,
         "environments": sum(len(camera.digests) for camera in cameras.values()),
         "frames_without_picture": counts["unknown"],
-        "picture_shown": float(np.mean([1 - report.withheld_area for report in reports])),
+        "picture_shown": float(np.mean([1 - report.withheld_fraction for report in reports])),
     }
     text = _COUNTS.format(
         frames=found["frames"],

@@ -1,4 +1,4 @@
-"""`./privcam bench`: speed, bits, cameras of one core, outages, recovery. Writes bench.json and figures."""
+"""`./privcam bench`: speed, bits, cameras of one core, link outages, recovery. Writes bench.json, then figures."""
 
 import argparse
 import json
@@ -6,13 +6,16 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from privcam_evaluation import provenance
 from privcam_evaluation.bench.bench_figures import (
     bits_figure,
     cameras_figure,
-    hostile_figure,
+    fuzzing_figure,
     recovery_figure,
     speed_figure,
 )
@@ -24,30 +27,28 @@ from privcam_evaluation.bench.recovery import measure_recovery
 from privcam_evaluation.bench.speed import measure_speed
 from privcam_evaluation.demo_clip import ClipError, demo_clip
 
-# Seconds of Ω that are recorded to be replayed as many cameras.
+# Seconds of Ω that are recorded, to be replayed as many cameras.
 RECORDED_S = 10.0
 
 
 class BenchError(Exception):
-    """A part cannot be measured here. The message says why."""
+    """A part cannot be measured on this machine. The message says why."""
 
 
-Part = Callable[[Path, argparse.Namespace, Path], dict[str, Any]]
+@dataclass(frozen=True)
+class Measurement:
+    """The result of one part. values: merged into bench.json. draw: draws the figure; None where there is none."""
+
+    values: dict[str, Any]
+    draw: Callable[[], None] | None = None
+
+
+BenchPart = Callable[[Path, argparse.Namespace, Path], Measurement]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the parts that were asked for; return the exit code."""
-    parser = argparse.ArgumentParser(prog="privcam bench", description=__doc__)
-    parser.add_argument("--source", help="video file (default: the clip of the demo)")
-    parser.add_argument("--only", help=f"parts to measure, of {','.join(PARTS)} (default {','.join(DEFAULT)})")
-    parser.add_argument("--frames", type=int, default=250, help="speed: frames per measurement (default 250)")
-    parser.add_argument("--composed", action="store_true", help="speed, recovery: with one process per side")
-    parser.add_argument("--runs", type=int, default=1, help="recovery: kills of each, the longest counts (default 1)")
-    parser.add_argument("--seconds", type=float, default=60.0, help="bits: length of the looped clip (default 60)")
-    parser.add_argument("--count", type=int, default=100_000, help="hostile: how many for the gate (default 100000)")
-    parser.add_argument("--cameras", type=int, metavar="N", help="cameras alone: how many one core of the cloud serves")
-    parser.add_argument("--outage-s", type=float, default=60.0, help="outage: how long the line is down (default 60)")
-    parser.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for the results")
+    """Measure the parts that were asked for. Return 0, or 1 if a part could not be measured or a figure not drawn."""
+    parser = _parser()
     options = parser.parse_args(argv)
     chosen = options.only.split(",") if options.only else (["cameras"] if options.cameras else list(DEFAULT))
     unknown = sorted(set(chosen) - set(PARTS))
@@ -63,84 +64,125 @@ def main(argv: Sequence[str]) -> int:
         return 1
     out: Path = options.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
+    return measure(chosen, source, options, out, ["privcam", "bench", *argv])
+
+
+def measure(chosen: Sequence[str], source: Path, options: argparse.Namespace, out: Path, command: Sequence[str]) -> int:
+    """Measure parts one after the other into `out`/bench.json; return the exit code.
+
+    Each result is in the file before the next part starts and before its figure is drawn, so that neither can lose it.
+    Parts of earlier runs stay in the file; `made` has one entry for each part.
+    """
     file = out / "bench.json"
-    # Parts that were measured before stay: together they take longer than anybody likes to wait.
     result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    failed = False
     for name in chosen:
+        made = provenance.made(command)
         try:
-            result.update(PARTS[name](source, options, out))
+            measurement = PARTS[name](source, options, out)
         except BenchError as error:
             say(str(error))
             return 1
+        result.update(measurement.values)
         result["cores"] = os.cpu_count()
-        file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        result.setdefault("made", {})[name] = made
+        partial_file = file.with_suffix(".json.part")
+        partial_file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        partial_file.replace(file)
+        if measurement.draw is not None:
+            failed |= not _draw(name, measurement.draw)
     say(f"results: {file}, figures beside")
-    return 0
+    return 1 if failed else 0
 
 
-def _speed(source: Path, options: argparse.Namespace, out: Path) -> dict[str, Any]:
-    found = measure_speed(source, options.frames, out, composed=options.composed, say=say)
-    speed_figure(found, out / "bench.png")
-    return found
+def _draw(name: str, draw: Callable[[], None]) -> bool:
+    """Draw one figure; return whether it is there. The numbers are already written, so any fault costs only itself."""
+    try:
+        draw()
+    except Exception as error:
+        say(f"{name}: the figure could not be drawn ({type(error).__name__}: {error}); the numbers are in bench.json")
+        return False
+    return True
 
 
-def _bits(source: Path, options: argparse.Namespace, out: Path) -> dict[str, Any]:
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="privcam bench", description=__doc__)
+    parser.add_argument("--source", help="video file (default: the clip of the demo)")
+    parser.add_argument("--only", help=f"parts to measure, of {','.join(PARTS)} (default {','.join(DEFAULT)})")
+    parser.add_argument("--frames", type=int, default=250, help="speed: frames per measurement (default 250)")
+    parser.add_argument("--composed", action="store_true", help="speed, recovery: with one process per side")
+    parser.add_argument("--runs", type=int, default=1, help="recovery: kills of each, the longest counts (default 1)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="bits: length of the looped clip (default 60)")
+    parser.add_argument("--count", type=int, default=100_000, help="fuzzing: Ω offered to the gate (default 100000)")
+    parser.add_argument("--cameras", type=int, metavar="N", help="cameras alone: how many one core of the cloud serves")
+    parser.add_argument(
+        "--outage-s", type=float, default=60.0, help="link_outage: how long the line is down (default 60)"
+    )
+    parser.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for the results")
+    return parser
+
+
+def _measure_speed(source: Path, options: argparse.Namespace, out: Path) -> Measurement:
+    values = measure_speed(source, options.frames, out, composed=options.composed, say=say)
+    return Measurement(values, partial(speed_figure, values, out / "bench.png"))
+
+
+def _measure_bits(source: Path, options: argparse.Namespace, out: Path) -> Measurement:
     say(f"bits: Ω and x264, {options.seconds:.0f} s of the looped clip")
-    found = measure_bits(source, options.seconds, say)
-    bits_figure(found, out / "bits.png")
-    return {"omega_over_x264": found["omega_over_x264"], "bits": found}
+    bits = measure_bits(source, options.seconds, say)
+    values = {"omega_over_x264": bits["omega_over_x264"], "bits": bits}
+    return Measurement(values, partial(bits_figure, bits, out / "bits.png"))
 
 
-def _cameras(source: Path, options: argparse.Namespace, out: Path) -> dict[str, Any]:
+def _measure_cameras(source: Path, options: argparse.Namespace, out: Path) -> Measurement:
     say(f"cameras: recording {RECORDED_S:.0f} s of Ω, then replaying them as more and more cameras")
     recorded = record(source, RECORDED_S, out / "cameras.omegas", say)
-    found = measure_cameras(options.cameras or 12, recorded, out, say)
-    cameras_figure(found, out / "cameras.png")
-    return {"cameras_per_core": found["cameras_per_core"], "cameras": found}
+    cameras = measure_cameras(options.cameras or 12, recorded, out, say)
+    values = {"cameras_per_core": cameras["cameras_per_core"], "cameras": cameras}
+    return Measurement(values, partial(cameras_figure, cameras, out / "cameras.png"))
 
 
-def _hostile(_source: Path, options: argparse.Namespace, out: Path) -> dict[str, Any]:
-    say(f"hostile: {options.count} malformed or hostile Ω for the gate, as many for the cloud")
+def _measure_fuzzing(_source: Path, options: argparse.Namespace, out: Path) -> Measurement:
+    say(f"fuzzing: {options.count} malformed Ω for the gate, about as many for the cloud")
     use_test_harness()
-    from fuzzing.fuzzing_measurement import measure_hostile
+    from fuzzing.fuzzing_measurement import measure_fuzzing
 
-    found = measure_hostile(options.count, out, say)
-    hostile_figure(found, out / "hostile.png")
-    return {"hostile": found}
+    fuzzing = measure_fuzzing(options.count, out, say)
+    return Measurement({"fuzzing": fuzzing}, partial(fuzzing_figure, fuzzing, out / "fuzzing.png"))
 
 
-def _recovery(source: Path, options: argparse.Namespace, out: Path) -> dict[str, Any]:
+def _measure_recovery(source: Path, options: argparse.Namespace, out: Path) -> Measurement:
     say(f"recovery: kill -9 of every node and of both sides, {options.runs} times each")
-    # Launchers live in sessions of their own: whoever ends this with SIGTERM must not leave them behind.
+    # Launchers run in sessions of their own: a SIGTERM to this process must end them too.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
-    found = measure_recovery(source, out / "recovery", composed=options.composed, runs=options.runs)
-    recovery_figure(found, out / "recovery.png")
-    return {"recovery_composed" if options.composed else "recovery": found}
+    recovery = measure_recovery(source, out / "recovery", composed=options.composed, runs=options.runs)
+    values = {"recovery_composed" if options.composed else "recovery": recovery}
+    return Measurement(values, partial(recovery_figure, recovery, out / "recovery.png"))
 
 
-def _outage(_source: Path, options: argparse.Namespace, _out: Path) -> dict[str, Any]:
+def _measure_link_outage(_source: Path, options: argparse.Namespace, _out: Path) -> Measurement:
     use_test_harness()
     from link_testbed.network_namespaces import unavailable
     from link_testbed.outage_measurement import measure_outages
 
     reason = unavailable()
     if reason:
-        raise BenchError(f"outage: {reason}")
-    say(f"outage: the line down for {options.outage_s:.0f} s, in three scenarios")
-    return {"outage": measure_outages(options.outage_s, say)}
+        raise BenchError(f"link_outage: {reason}")
+    say(f"link_outage: the line down for {options.outage_s:.0f} s, in three scenarios")
+    return Measurement({"link_outage": measure_outages(options.outage_s, say)})
 
 
-PARTS: dict[str, Part] = {
-    "speed": _speed,
-    "bits": _bits,
-    "cameras": _cameras,
-    "hostile": _hostile,
-    "recovery": _recovery,
-    "outage": _outage,
+PARTS: dict[str, BenchPart] = {
+    "speed": _measure_speed,
+    "bits": _measure_bits,
+    "cameras": _measure_cameras,
+    "fuzzing": _measure_fuzzing,
+    "recovery": _measure_recovery,
+    "link_outage": _measure_link_outage,
 }
 DEFAULT = ("speed", "bits", "cameras")
 
 
 def say(text: str) -> None:
-    """Tell the user how it goes."""
+    """Print progress."""
     print(f"[bench] {text}", file=sys.stderr, flush=True)

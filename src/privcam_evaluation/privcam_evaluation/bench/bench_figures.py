@@ -1,4 +1,4 @@
-"""The figures of `./privcam bench`."""
+"""Draws the figures of `./privcam bench` from the values of bench.json."""
 
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ def speed_figure(result: dict[str, Any], path: Path) -> None:
 
     rates = [result["loop_frames_per_s"], result["frames_per_s"]]
     speed.margins(y=0.15)
-    bars = speed.bar(["one plain loop", "graph of processes"], rates, color=[GREY, BLUE])
-    speed.bar_label(bars, fmt="%.1f")
+    columns = speed.bar(["one plain loop", "graph of processes"], rates, color=[GREY, BLUE])
+    speed.bar_label(columns, fmt="%.1f")
     latency = result["latency_ms"]
     speed.set(
         title=f"throughput: graph / loop = {result['graph_over_loop']}\n"
@@ -34,11 +34,12 @@ def speed_figure(result: dict[str, Any], path: Path) -> None:
         ylabel="frames per s",
     )
 
-    nodes = [name for name, values in result["nodes"].items() if values]
-    load.barh(nodes, [100 * result["nodes"][name]["cpu"] for name in nodes], color=BLUE)
-    for row, name in enumerate(nodes):
-        cpu, memory = result["nodes"][name]["cpu"], result["nodes"][name]["rss_mb"]
-        load.text(100 * cpu, row, f"  {memory:.0f} MB", va="center", fontsize=8)
+    # A process that ended before its load was sampled has no `cpu`: its row stays, drawn as missing.
+    nodes = result["nodes"]
+    load.barh(list(nodes), [100 * values.get("cpu", 0.0) for values in nodes.values()], color=BLUE)
+    for row, values in enumerate(nodes.values()):
+        note = f"  {values['rss_mb']:.0f} MB" if "cpu" in values else "  no sample"
+        load.text(100 * values.get("cpu", 0.0), row, note, va="center", fontsize=8)
     load.invert_yaxis()
     load.margins(x=0.2)
     load.set(title="load of each process at the clip's own rate", xlabel="% of one core")
@@ -53,7 +54,7 @@ def bits_figure(result: dict[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(6, 4.5), layout="constrained")
     rest, pictures = result["omega_bits_per_s"] / 1e3, result["environment_bits_per_s"] / 1e3
     axes.bar(["Ω", "x264"], [rest, result["x264_bits_per_s"] / 1e3], color=[BLUE, GREY])
-    axes.bar(["Ω"], [pictures], bottom=[rest], color=ORANGE, label="pictures of the room")
+    axes.bar(["Ω"], [pictures], bottom=[rest], color=ORANGE, label="environment pictures")
     axes.axhline(result["x264_bits_per_s"] / 1e4, color=GREY, linestyle=":", label="a tenth of x264")
     axes.legend()
     axes.set(
@@ -85,18 +86,18 @@ def cameras_figure(result: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
-def hostile_figure(result: dict[str, Any], path: Path) -> None:
-    """Draw why hostile Ω were refused, at the gate and in the cloud."""
+def fuzzing_figure(result: dict[str, Any], path: Path) -> None:
+    """Draw why malformed Ω were refused, at the gate and in the cloud."""
     figure, ends = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
     for axes, end, colour in zip(ends, ("gate", "cloud"), (BLUE, ORANGE), strict=True):
         rejected = result[end]["rejected"]
-        bars = axes.barh([reason.replace("_", " ") for reason in rejected], list(rejected.values()), color=colour)
-        axes.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=9)
+        rows = axes.barh([reason.replace("_", " ") for reason in rejected], list(rejected.values()), color=colour)
+        axes.bar_label(rows, fmt="{:,.0f}", padding=3, fontsize=9)
         axes.invert_yaxis()
         axes.margins(x=0.18)
-        axes.set(xlabel="hostile Ω, by the reason why they were refused")
+        axes.set(xlabel="malformed Ω, by the reason of the refusal")
         axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.set_title(f"{end}: {result[end]['hostile']:,} hostile Ω, {result[end]['passed']} got through")
+        axes.set_title(f"{end}: {result[end]['malformed']:,} malformed Ω, {result[end]['passed']} got through")
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -10,6 +10,7 @@ from typing import Any
 
 from privcam_cloud.recognition.temporal.temporal_model import MODELS
 from privcam_core.models.own_networks import WrongWeights
+from privcam_evaluation import provenance
 from privcam_evaluation.recognition.event_matching import Seen, watch
 from privcam_evaluation.recognition.labelled_clips import BadAnnotations, Clip, bags_of, read_annotations, read_bag
 from privcam_evaluation.recognition.recognition_figures import calibration_figure, confusion_figure
@@ -57,7 +58,8 @@ def main(argv: Sequence[str]) -> int:
     except (BadAnnotations, WrongWeights, Unusable, NoAnswer) as error:
         print(f"privcam eval: {error}", file=sys.stderr)
         return 2
-    report = {**results[names[0]], "model": names[0], "models": results}
+    made = provenance.made(["privcam", "eval", *argv])
+    report = {**results[names[0]], "model": names[0], "models": results, "made": made}
     (out / "eval.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for name, result in results.items():
         print(f"[eval] {name}: {summary(result)}")

@@ -93,9 +93,9 @@ def watch(clip: Clip, omegas: Sequence[Omega], model: Recognizer) -> Seen:
         report = model.update(omega)
         seen.seconds += time.perf_counter() - started
         seen.looks += len(omega.poses)
-        for behavior in report.behaviors:
-            if behavior.phase is Phase.STARTED:
-                seen.happenings.append(Happening(behavior.label, now, behavior.confidence))
+        for event in report.events:
+            if event.phase is Phase.STARTED:
+                seen.happenings.append(Happening(event.label, now, event.confidence))
         if isinstance(model, TemporalModel):
             seen.chances += _chances(clip, who, now, model)
     return seen
