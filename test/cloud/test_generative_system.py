@@ -84,7 +84,7 @@ def test_node_shows_the_contour_first_and_generated_people_when_they_are_there(t
         assert first.note == "the generative model is being loaded"
         generated = shown(spy, "generative")
         assert generated.note == ""
-        assert generated.shown == generated.key.stamp
+        assert generated.display_stamp == generated.key.stamp
         image = np.frombuffer(bytes(generated.image.data), np.uint8).reshape(generated.image.height, 320, 3)
         assert (image[:40] == scene().environment[:40]).all()
         status = wait_for_status(spy, NODE, lambda status: values(status).get("backend") == "generative", "generated")

@@ -63,7 +63,7 @@ def test_server_is_asked_and_its_answer_is_a_report_of_its_own(spy: Spy, log: Pa
     reports = spy.messages(VLM_REPORT)
     assert {report.model_id for report in reports} == {"openai:tiny"}
     assert {report.caption for report in reports} == {"One person stands in the room."}
-    assert [b.label for b in reports[0].behaviors] == ["standing"]
+    assert [b.label for b in reports[0].events] == ["standing"]
     assert all(report.latency > 0 for report in reports)
     fast = spy.messages(REPORT)
     assert {report.model_id for report in fast} == {TemporalModel().model_id}

@@ -26,7 +26,7 @@ _NAN, _INF = float("nan"), float("inf")
 _WILD = (_NAN, _INF, -_INF, 1e30, -1e30, -1e-30)
 # What no field of this kind may be, beside _WILD.
 _BAD_NUMBERS: dict[str, tuple[float, ...]] = {
-    "schema": (0, 2, 256, 2**32 - 1),
+    "schema": (0, 1, 256, 2**32 - 1),
     "environment.height": (0, 4321, 2**16, 2**32 - 1),
     "environment.width": (0, 7681, 2**16, 2**32 - 1),
     "environment.confirmed_fraction": (*_WILD, -0.01, 1.01),

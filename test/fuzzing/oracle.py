@@ -116,7 +116,7 @@ def _turn(key: Key, situation: Situation) -> None:
 
 
 def _plain_fields(raw: Raw) -> None:
-    require(value_of(raw, "schema") == 1, "schema")
+    require(value_of(raw, "schema") == 2, "schema")
     for name in ("seconds", "nanoseconds"):
         require(value_of(raw, f"environment.png.header.{name}") == 0, "header")
     require(text_of(raw, "environment.png.header.frame_id") == b"", "header")

@@ -43,7 +43,7 @@ def test_recorded_omega_is_understood_again_by_a_cloud_without_a_bridge(demo: An
     assert set(reported) <= set(recorded)
     assert reported[-1] == recorded[-1]
     assert spy.counts["/again/cloud/contour"] > 0
-    assert any(report.behaviors for report in spy.messages("/again/cloud/report"))
+    assert any(report.events for report in spy.messages("/again/cloud/report"))
 
 
 def test_bag_without_the_needed_topics_is_refused_and_its_topics_are_named(tmp_path: Path) -> None:

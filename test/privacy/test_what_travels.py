@@ -163,7 +163,7 @@ def recording(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def _validity(spy: Spy) -> float:
     heard = spy.heard["/demo/environment"]
-    return float(heard[-1].message().validity) if heard else 0.0
+    return float(heard[-1].message().confirmed_fraction) if heard else 0.0
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from privcam_msgs.msg import Behavior, Omega, Reconstruction, SceneReport, SubjectPose
+from privcam_msgs.msg import Event, Omega, Reconstruction, SceneReport, SubjectPose
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 
 from privcam_bringup.graph_listener import Listener
@@ -23,9 +23,9 @@ class FrameFacts:
     stamp_s: float
     arrived_s: float
     people: int
-    validity: float
-    withheld_area: float
-    person_area: float
+    confirmed_fraction: float
+    withheld_fraction: float
+    excluded_fraction: float
     picture: bool  # whether the PNG came with it
     readable: float  # how much a person sees in it: subjects by height, sureness and confirmed surroundings
     pixels: int = 0  # of the picture
@@ -36,7 +36,7 @@ class Observations:
     """Everything an observer collected."""
 
     frames: list[FrameFacts] = field(default_factory=list)
-    events: dict[int, Behavior] = field(default_factory=dict)
+    events: dict[int, Event] = field(default_factory=dict)
     subjects: set[int] = field(default_factory=set)
     # node name -> (arrival, values) of every diagnostics report
     diagnostics: dict[str, list[tuple[float, dict[str, str]]]] = field(default_factory=lambda: defaultdict(list))
@@ -96,12 +96,12 @@ class Observer(Listener):
                 stamp_s=key.stamp.sec + key.stamp.nanosec / 1e9,
                 arrived_s=time.time(),
                 people=len(omega.poses.poses),
-                validity=omega.environment.validity,
-                withheld_area=omega.privacy.withheld_area,
-                person_area=omega.privacy.person_area,
+                confirmed_fraction=omega.environment.confirmed_fraction,
+                withheld_fraction=omega.privacy.withheld_fraction,
+                excluded_fraction=omega.privacy.excluded_fraction,
                 picture=len(omega.environment.png.data) > 0,
                 pixels=omega.environment.height * omega.environment.width,
-                readable=omega.environment.validity * sum(map(_presence, omega.poses.poses)),
+                readable=omega.environment.confirmed_fraction * sum(map(_presence, omega.poses.poses)),
             )
         )
         if omega.environment.png.data:
@@ -110,7 +110,7 @@ class Observer(Listener):
         self._notify()
 
     def _take_report(self, report: SceneReport) -> None:
-        self.seen.events.update({behavior.event_id: behavior for behavior in report.behaviors})
+        self.seen.events.update({event.event_id: event for event in report.events})
 
     def _take_contour(self, reconstruction: Reconstruction) -> None:
         self.seen.contour_pictures += 1

@@ -53,9 +53,9 @@ def _report(report: PrivacyReport) -> PrivacyReport:
     accounted = report.epsilon >= 0
     return replace(
         report,
-        person_area=round(report.person_area, _AREA_DIGITS) + 0.0,
-        withheld_area=round(report.withheld_area, _AREA_DIGITS) + 0.0,
-        quarantined_area=round(report.quarantined_area, _AREA_DIGITS) + 0.0,
+        excluded_fraction=round(report.excluded_fraction, _AREA_DIGITS) + 0.0,
+        withheld_fraction=round(report.withheld_fraction, _AREA_DIGITS) + 0.0,
+        quarantined_fraction=round(report.quarantined_fraction, _AREA_DIGITS) + 0.0,
         epsilon=min(_rounded_up(report.epsilon), _MAX_EPSILON) if accounted else NO_ACCOUNTING,
         delta=_rounded_up(report.delta) if accounted else 0.0,
     )

@@ -143,7 +143,7 @@ def _write_environment(out: "_Writer", environment: Environment) -> None:
     out.data += environment.digest
     out.data += environment.base or _WHOLE
     out.numbers("II", environment.height, environment.width)
-    out.numbers("f", environment.validity)
+    out.numbers("f", environment.confirmed_fraction)
     out.numbers("I", environment.epoch)
 
 
@@ -159,9 +159,9 @@ def _read_environment(read: "_Reader") -> Environment:
     digest = bytes(read.take(32, "environment.sha256"))
     base = bytes(read.take(32, "environment.base"))
     height, width = read.numbers("II", "environment.size")
-    (validity,) = read.numbers("f", "environment.validity")
+    (confirmed_fraction,) = read.numbers("f", "environment.confirmed_fraction")
     (epoch,) = read.numbers("I", "environment.epoch")
-    return Environment(key, png, digest, height, width, validity, epoch, b"" if base == _WHOLE else base)
+    return Environment(key, png, digest, height, width, confirmed_fraction, epoch, b"" if base == _WHOLE else base)
 
 
 def _write_poses(out: "_Writer", omega: Omega) -> None:
@@ -185,7 +185,7 @@ def _read_poses(read: "_Reader") -> list[SubjectPose]:
     poses = []
     for row in table:
         if row["head_valid"] > 1:
-            raise InvalidOmega("pose.head", f"validity {row['head_valid']} is neither 0 nor 1")
+            raise InvalidOmega("pose.head", f"head_valid {row['head_valid']} is neither 0 nor 1")
         head = head_of(bool(row["head_valid"]), *row["head"].tolist())
         x0, y0, x1, y1 = row["box"].tolist()
         keypoints = row["keypoints"].astype(np.float32)
@@ -219,14 +219,14 @@ def _read_embedding(read: "_Reader") -> Embedding:
 
 
 def _write_privacy(out: "_Writer", report: PrivacyReport) -> None:
-    out.numbers("fff", report.person_area, report.withheld_area, report.quarantined_area)
+    out.numbers("fff", report.excluded_fraction, report.withheld_fraction, report.quarantined_fraction)
     out.numbers("B", report.verdict)
     out.string(report.reason)
     out.numbers("fd", report.epsilon, report.delta)
 
 
 def _read_privacy(read: "_Reader") -> PrivacyReport:
-    areas = read.numbers("fff", "privacy.person_area")
+    areas = read.numbers("fff", "privacy.excluded_fraction")
     (verdict,) = read.numbers("B", "privacy.verdict")
     reason = read.string("privacy.reason")
     epsilon, delta = read.numbers("fd", "privacy.epsilon")

@@ -2,7 +2,7 @@
 
 A patch has the size of the whole picture. A pixel that is as before is (0, 0, 0) with alpha KEPT; every other pixel is
 written as in a whole picture (`privcam_core.images.environment`). A patch is checked as strictly as a picture: what it
-puts into the picture are pixels and the validity plane, and nothing can be hidden in what it keeps.
+puts into the picture are pixels and the confirmed mask, and nothing can be hidden in what it keeps.
 """
 
 import cv2
@@ -13,7 +13,7 @@ from privcam_core.images.environment import FILL, BgrArray, BoolArray, pack, unp
 # Alpha of a pixel that stays as it is. Neither of the two values of a picture, and far from both.
 KEPT = 127
 
-# (plate, validity): (H, W, 3) uint8 BGR, (H, W) bool.
+# (plate, confirmed): (H, W, 3) uint8 BGR, (H, W) bool.
 Picture = tuple[BgrArray, BoolArray]
 
 
@@ -31,10 +31,10 @@ def encode_patch(new: Picture, base: Picture) -> bytes:
     Raises ValueError for pictures of two sizes.
     """
     changed = changed_pixels(new, base)
-    plate, validity = new
-    bgra = np.zeros((*validity.shape, 4), np.uint8)
+    plate, confirmed = new
+    bgra = np.zeros((*confirmed.shape, 4), np.uint8)
     bgra[..., 3] = KEPT
-    shown, hidden = changed & validity, changed & ~validity
+    shown, hidden = changed & confirmed, changed & ~confirmed
     bgra[shown, :3] = plate[shown]
     bgra[shown, 3] = 255
     bgra[hidden] = (FILL, FILL, FILL, 0)

@@ -11,7 +11,7 @@ from privcam_core.types.omega import Environment, InvalidOmega, Omega, SyncKey, 
 from privcam_link.patches import Picture, apply_patch
 
 # The share of valid pixels travels in single precision; beyond this the number is about another picture.
-VALIDITY_TOLERANCE = 1e-3
+CONFIRMED_TOLERANCE = 1e-3
 
 # A stamp further ahead of this host's clock is no capture time; let through, it would shut out all that come after.
 MAX_AHEAD_NS = 60 * 10**9
@@ -19,7 +19,7 @@ MAX_AHEAD_NS = 60 * 10**9
 # The name of the encoder is the only free text in an Ω. A name needs no sentences.
 _ENCODER_ID = re.compile(r"[A-Za-z0-9._:/+-]{1,128}")
 
-_PICTURE_FIELDS = ("environment.png", "environment.base", "environment.size", "environment.validity")
+_PICTURE_FIELDS = ("environment.png", "environment.base", "environment.size", "environment.confirmed_fraction")
 
 
 class Reason(str, Enum):
@@ -67,10 +67,10 @@ def require_publishable(omega: Omega) -> None:
 
 
 def open_environment(environment: Environment, base: Picture | None = None) -> Picture:
-    """Return (plate, validity) of an environment that carries its PNG: (H, W, 3) uint8 BGR, (H, W) bool.
+    """Return (plate, confirmed) of an environment that carries its PNG: (H, W, 3) uint8 BGR, (H, W) bool.
 
     base: the picture that it is a patch on, needed exactly where it names one.
-    Raises InvalidOmega if the PNG holds anything but pixels, or the picture is not of the size, validity and digest
+    Raises InvalidOmega if the PNG holds anything but pixels, or the picture is not of the size, confirmed fraction and digest
     that go with it.
     """
     if bool(environment.base) != (base is not None):
@@ -79,14 +79,14 @@ def open_environment(environment: Environment, base: Picture | None = None) -> P
         picture = apply_patch(environment.png, base) if base else decode_environment(environment.png)
     except ValueError as error:
         raise InvalidOmega("environment.png", str(error)) from error
-    plate, validity = picture
-    if validity.shape != (environment.height, environment.width):
+    plate, confirmed = picture
+    if confirmed.shape != (environment.height, environment.width):
         stated = (environment.height, environment.width)
-        raise InvalidOmega("environment.size", f"{stated} is not the picture's (height, width) {validity.shape}")
-    share = float(validity.mean())
-    if abs(share - environment.validity) > VALIDITY_TOLERANCE:
-        raise InvalidOmega("environment.validity", f"{environment.validity:.4f}, the picture has {share:.4f}")
-    if picture_digest(plate, validity) != environment.digest:
+        raise InvalidOmega("environment.size", f"{stated} is not the picture's (height, width) {confirmed.shape}")
+    share = float(confirmed.mean())
+    if abs(share - environment.confirmed_fraction) > CONFIRMED_TOLERANCE:
+        raise InvalidOmega("environment.confirmed_fraction", f"{environment.confirmed_fraction:.4f}, the picture has {share:.4f}")
+    if picture_digest(plate, confirmed) != environment.digest:
         raise InvalidOmega("environment.sha256", "is not the digest of what the picture shows")
     return picture
 

@@ -3,7 +3,7 @@
 Key expression: `privcam/<camera_id>/omega`, the only one. Payload: Ω as `privcam_link.cdr`, plain or packed
 (`privcam_link.delta_compression`). Attachment, ASCII, exactly one of these (see `Label`):
 
-    type=privcam_msgs/msg/Omega;hash=RIHS01_<64 hex digits>;schema=1;queue=<16 hex>;n=<n>;newest=<n>;lost=<count>
+    type=privcam_msgs/msg/Omega;hash=RIHS01_<64 hex digits>;schema=2;queue=<16 hex>;n=<n>;newest=<n>;lost=<count>
     n=<n>;ref=<n>
 
 Queries ask the edge (see `Question`); every answer is on the key of the question, an Ω with such an attachment, or
@@ -27,7 +27,7 @@ from privcam_link.validation import Reason, Rejected
 
 TYPE_NAME = "privcam_msgs/msg/Omega"
 # Hash of the message definition that `privcam_link.cdr` writes. A test compares it with the built message package.
-TYPE_HASH = "RIHS01_dcbae2f62091255ec13a3bc0ddb7969e5ff92e0f525fc28179cbd39dbd0dfee0"
+TYPE_HASH = "RIHS01_e232339d12a0a76ccf5ae13bfa51c3b9629b63bbf78996f158d9136d3adcd2bd"
 
 ALL_CAMERAS = "privcam/*/omega"
 BACKLOG = "/backlog"

@@ -33,7 +33,7 @@ def pose(points: object = 0.5, *, subject: int = 1, layer: int = 0, head: HeadOr
 
 def omega(*poses: SubjectPose, **report: float) -> Omega:
     environment = Environment(KEY, b"", bytes(32), 24, 32, 0.5, 1)
-    areas = {"person_area": 0.0, "withheld_area": 0.0, "quarantined_area": 0.0} | report
+    areas = {"excluded_fraction": 0.0, "withheld_fraction": 0.0, "quarantined_fraction": 0.0} | report
     z = Embedding("hog-1", (3,), 0.5, b"\x01\x02\x03", 0.25, 1.0)
     return Omega(KEY, environment, poses, z, PrivacyReport(verdict=Verdict.PASS, **areas))  # type: ignore[arg-type]
 
@@ -50,8 +50,8 @@ def test_doing_it_again_changes_nothing_also_after_a_journey(
     made = canonical(
         omega(
             pose(keypoints, head=HeadOrientation(3.14, -1.57, 0.1)),
-            person_area=person,
-            quarantined_area=quarantined,
+            excluded_fraction=person,
+            quarantined_fraction=quarantined,
             epsilon=epsilon,
             delta=delta,
         )

@@ -111,11 +111,11 @@ def test_patch_that_hides_something_is_refused(pixel: tuple[int, ...], message: 
 
 @pytest.mark.parametrize("pixel", [(1, 2, 3, 255), (FILL, FILL, FILL, 0)])
 def test_patch_that_shows_or_hides_one_pixel_changes_that_pixel_alone(pixel: tuple[int, ...]) -> None:
-    plate, validity = apply_patch(pack(with_pixel(*pixel)), room())
-    assert (tuple(plate[3, 4]), bool(validity[3, 4])) == (pixel[:3], pixel[3] == 255)
-    plate[3, 4], validity[3, 4] = 90, True
+    plate, confirmed = apply_patch(pack(with_pixel(*pixel)), room())
+    assert (tuple(plate[3, 4]), bool(confirmed[3, 4])) == (pixel[:3], pixel[3] == 255)
+    plate[3, 4], confirmed[3, 4] = 90, True
     np.testing.assert_array_equal(plate, room()[0])
-    assert validity.all()
+    assert confirmed.all()
 
 
 @pytest.mark.parametrize("extra", [b"!", b"\x00" * 12])
@@ -151,7 +151,7 @@ def test_environment_of_a_picture_says_what_is_in_it() -> None:
     plate, valid = room()
     valid[:6] = False
     made = environment_of(SyncKey("room1", 1, 1), encode_environment(plate, valid), 5)
-    assert (made.height, made.width, made.validity, made.epoch, made.base) == (24, 32, 0.75, 5, b"")
+    assert (made.height, made.width, made.confirmed_fraction, made.epoch, made.base) == (24, 32, 0.75, 5, b"")
     assert made.digest == picture_digest(plate, valid)
 
 

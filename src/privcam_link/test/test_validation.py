@@ -28,9 +28,9 @@ PATCH = replace(WHOLE, png=encode_patch(NEW, BASE), base=BASE_DIGEST)
 
 
 def test_whole_picture_is_opened() -> None:
-    plate, validity = open_environment(WHOLE)
+    plate, confirmed = open_environment(WHOLE)
     assert (plate[VALID] == 120).all()
-    np.testing.assert_array_equal(validity, VALID)
+    np.testing.assert_array_equal(confirmed, VALID)
 
 
 def test_patch_is_opened_on_its_base_and_shows_what_the_whole_picture_shows() -> None:
@@ -54,7 +54,7 @@ def test_patch_on_another_picture_than_its_base_has_another_digest() -> None:
         (replace(WHOLE, png=PATCH.png), None, "environment.png"),
         (replace(PATCH, png=WHOLE.png[:-1]), BASE, "environment.png"),
         (replace(WHOLE, height=8, width=6), None, "environment.size"),
-        (replace(WHOLE, validity=WHOLE.validity + 0.002), None, "environment.validity"),
+        (replace(WHOLE, confirmed_fraction=WHOLE.confirmed_fraction + 0.002), None, "environment.confirmed_fraction"),
         (WHOLE, BASE, "environment.base"),
         (PATCH, None, "environment.base"),
     ],

@@ -133,9 +133,9 @@ class Eraser:
         anonymous = self._anonymize(poses, (image.shape[0], image.shape[1]), key.stamp_ns)
         epsilon, delta = self._account(key.stamp_ns, released=self._anonymize.released)
         report = PrivacyReport(
-            person_area=result.person_area,
-            withheld_area=1.0 - float(picture.validity.mean()),
-            quarantined_area=result.quarantined_area,
+            excluded_fraction=result.excluded_fraction,
+            withheld_fraction=1.0 - float(picture.validity.mean()),
+            quarantined_fraction=result.quarantined_fraction,
             verdict=Verdict.PASS,
             epsilon=epsilon,
             delta=delta,

@@ -76,11 +76,11 @@ def test_raw_poses_leave_as_they_are_and_say_so() -> None:
 
 def test_the_room_is_shown_again_soon_after_a_restart(tmp_path: Path) -> None:
     before = watched(Eraser(memory=PlateMemory(tmp_path, AtOnce())), 150)
-    assert before[-1].environment.validity > 0.9
+    assert before[-1].environment.confirmed_fraction > 0.9
     after = watched(Eraser(memory=PlateMemory(tmp_path, AtOnce())), 150)
     unaided = watched(Eraser(), 150)
-    shown = [next(k for k, one in enumerate(run) if one.environment.validity > 0.9) for run in (after, unaided)]
-    assert after[0].environment.validity == 0
+    shown = [next(k for k, one in enumerate(run) if one.environment.confirmed_fraction > 0.9) for run in (after, unaided)]
+    assert after[0].environment.confirmed_fraction == 0
     assert shown[0] <= shown[1]
 
 
@@ -89,7 +89,7 @@ def test_a_memory_that_was_changed_is_not_used_and_that_is_said(tmp_path: Path) 
     (tmp_path / "picture.png").write_bytes(b"another")
     eraser = Eraser(memory=PlateMemory(tmp_path, AtOnce()))
     assert "memory.json" in eraser.memory_error
-    assert watched(eraser, 1)[0].environment.validity == 0
+    assert watched(eraser, 1)[0].environment.confirmed_fraction == 0
 
 
 def test_a_disk_that_takes_nothing_costs_the_memory_and_no_frame(tmp_path: Path) -> None:

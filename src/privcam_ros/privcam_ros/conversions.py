@@ -161,7 +161,7 @@ def _(value: core.Environment, _key: SyncKey | None = None) -> msg.Environment:
         base=np.frombuffer(value.base or bytes(32), np.uint8),
         height=value.height,
         width=value.width,
-        validity=value.validity,
+        confirmed_fraction=value.confirmed_fraction,
         epoch=value.epoch,
     )
     message.png.format = "png"
@@ -180,7 +180,7 @@ def _(message: msg.Environment) -> core.Environment:
         base=message.base.tobytes() if message.base.any() else b"",
         height=int(message.height),
         width=int(message.width),
-        validity=float(message.validity),
+        confirmed_fraction=float(message.confirmed_fraction),
         epoch=int(message.epoch),
     )
 
@@ -217,9 +217,9 @@ def _(message: msg.Embedding) -> core.Embedding:
 def _(value: core.PrivacyReport, key: SyncKey) -> msg.PrivacyReport:
     return msg.PrivacyReport(
         key=key_to_msg(key),
-        person_area=value.person_area,
-        withheld_area=value.withheld_area,
-        quarantined_area=value.quarantined_area,
+        excluded_fraction=value.excluded_fraction,
+        withheld_fraction=value.withheld_fraction,
+        quarantined_fraction=value.quarantined_fraction,
         verdict=int(value.verdict),
         reason=value.reason,
         epsilon=value.epsilon,
@@ -230,9 +230,9 @@ def _(value: core.PrivacyReport, key: SyncKey) -> msg.PrivacyReport:
 @from_msg.register
 def _(message: msg.PrivacyReport) -> core.PrivacyReport:
     return core.PrivacyReport(
-        person_area=float(message.person_area),
-        withheld_area=float(message.withheld_area),
-        quarantined_area=float(message.quarantined_area),
+        excluded_fraction=float(message.excluded_fraction),
+        withheld_fraction=float(message.withheld_fraction),
+        quarantined_fraction=float(message.quarantined_fraction),
         verdict=cdr.verdict_of(message.verdict),
         reason=message.reason,
         epsilon=float(message.epsilon),

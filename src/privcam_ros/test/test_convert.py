@@ -192,13 +192,13 @@ def change(path: str, value: object) -> msg.Omega:
 
 OTHER_KEY = key_to_msg(replace(KEY, frame_id=8))
 MESSAGES = [
-    ("schema", 2, "schema"),
+    ("schema", 1, "schema"),
     ("key.camera_id", "Room", "key.camera_id"),
     ("key.frame_id", 0, "key.frame_id"),
     ("environment.key", OTHER_KEY, "environment.key"),
     ("environment.png.format", "jpeg", "environment.png.format"),
     ("environment.base", np.frombuffer(EXAMPLE.environment.digest, np.uint8), "environment.base"),
-    ("environment.validity", float("nan"), "environment.validity"),
+    ("environment.confirmed_fraction", float("nan"), "environment.confirmed_fraction"),
     ("environment.epoch", 0, "environment.epoch"),
     ("poses.key", OTHER_KEY, "poses.key"),
     ("poses.poses.0.subject_id", 0, "pose.subject_id"),
@@ -315,5 +315,5 @@ def test_time_survives_to_the_nanosecond(stamp_ns: int) -> None:
 def test_unknown_types_are_refused() -> None:
     with pytest.raises(TypeError, match="to_msg: no message for int"):
         to_msg(3)
-    with pytest.raises(TypeError, match="from_msg: no core type for Behavior"):
-        from_msg(msg.Behavior())
+    with pytest.raises(TypeError, match="from_msg: no core type for Event"):
+        from_msg(msg.Event())

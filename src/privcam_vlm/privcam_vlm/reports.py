@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from privcam_core.events.event_tracker import Claim, EventLog
-from privcam_core.events.scene_report import Behavior, SceneReport
+from privcam_core.events.scene_report import Event, SceneReport
 from privcam_core.types.omega import SyncKey
 from privcam_vlm.protocol.answer import Answer
 
@@ -30,8 +30,8 @@ class Reports:
         for said in answer.statements:
             group = self._groups.setdefault(said.subject_ids, said.subject_ids)
             claims[group].append(Claim(said.label, group, said.confidence, seconds, EVIDENCE))
-        behaviors: list[Behavior] = []
+        events: list[Event] = []
         for group in self._groups.values():
-            behaviors += self._log.update(group, claims.get(group, ()), seconds)
+            events += self._log.update(group, claims.get(group, ()), seconds)
         self._groups = {group: group for group in claims}
-        return SceneReport(key, answer.objects, behaviors, answer.caption, self._model_id)
+        return SceneReport(key, answer.objects, events, answer.caption, self._model_id)

@@ -194,9 +194,9 @@ def test_what_is_said_again_of_the_same_subjects_is_one_happening_with_one_start
         3: [Statement("lying", 0.7, (3,))],
     }
     found = [
-        reports.report(omega(number).key, Answer("x", statements, [])).behaviors for number, statements in said.items()
+        reports.report(omega(number).key, Answer("x", statements, [])).events for number, statements in said.items()
     ]
-    told = [{(b.label, b.subject_ids): (b.event_id, b.phase) for b in behaviors} for behaviors in found]
+    told = [{(e.label, e.subject_ids): (e.event_id, e.phase) for e in events} for events in found]
     assert told[0] == {("standing", (3,)): (1, Phase.STARTED), ("pushing_fighting", (3, 5)): (2, Phase.STARTED)}
     assert told[1] == {
         ("standing", (3,)): (1, Phase.ONGOING),
@@ -208,7 +208,7 @@ def test_what_is_said_again_of_the_same_subjects_is_one_happening_with_one_start
         ("standing", (5,)): (3, Phase.ENDED),
         ("lying", (3,)): (4, Phase.STARTED),
     }
-    assert {b.start_ns for behaviors in found for b in behaviors if b.event_id == 1} == {omega(1).key.stamp_ns}
+    assert {e.start_ns for events in found for e in events if e.event_id == 1} == {omega(1).key.stamp_ns}
 
 
 # The settings

@@ -60,7 +60,7 @@ def test_newest_frame_is_reported_with_its_key_the_models_name_and_the_time_that
         assert report.key == omega(2).key
         assert report.model_id == "openai:tiny"
         assert report.caption == "One person stands in the room."
-        assert [(b.label, b.subject_ids, b.phase) for b in report.behaviors] == [("standing", (3,), Phase.STARTED)]
+        assert [(b.label, b.subject_ids, b.phase) for b in report.events] == [("standing", (3,), Phase.STARTED)]
         assert watched.latencies[0] > 0
         watched.until(lambda: watched.worker.facts().get("vlm_answered") == 1, "the count")
         assert watched.worker.facts() == {"vlm_loaded": 1, "vlm_asked": 1, "vlm_answered": 1}

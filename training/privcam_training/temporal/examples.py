@@ -117,7 +117,7 @@ def looked(clip: Clip, omegas: Sequence[Omega]) -> Iterator[tuple[float, npt.NDA
     mark = None if clip.fall is None else tuple(frame / clip.rate for frame in clip.fall)
     frames = ((seconds_of(omega), omega.poses) for omega in omegas)
     for (seconds, people), omega in zip(followed(frames), omegas, strict=True):
-        said = {b.subject_ids[0]: b.label for b in rules.update(omega).behaviors if b.label in LABELS}
+        said = {b.subject_ids[0]: b.label for b in rules.update(omega).events if b.label in LABELS}
         if seconds < due:
             continue
         due = seconds + EVERY_S

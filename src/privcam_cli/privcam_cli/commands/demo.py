@@ -68,7 +68,7 @@ def run(source: str, seconds: float, out: Path, *, composed: bool, show_raw: boo
 
         def take(reconstruction: Reconstruction) -> None:
             picture = bridge.imgmsg_to_cv2(reconstruction.image, "bgr8")
-            shown_s = reconstruction.shown.sec + reconstruction.shown.nanosec / 1e9
+            shown_s = reconstruction.display_stamp.sec + reconstruction.display_stamp.nanosec / 1e9
             album.offer(shown_s, picture)
             # By the camera's clock: a busy machine shows fewer pictures, and the video must not run faster for it.
             video.write(picture, shown_s - album.pictures[0][0])
@@ -122,7 +122,7 @@ def _watch(observer: Observer, graph: Graph, seconds: float) -> None:
         last = observer.seen.frames[-1]
         _say(
             f"{time.monotonic() - started:4.0f} s  {len(observer.seen.frames)} frames  {last.people} people  "
-            f"{last.validity:4.0%} of the picture confirmed  {len(observer.seen.events)} events"
+            f"{last.confirmed_fraction:4.0%} of the picture confirmed  {len(observer.seen.events)} events"
         )
 
 

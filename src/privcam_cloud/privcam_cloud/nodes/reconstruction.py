@@ -108,7 +108,7 @@ class ReconstructionNode(PrivcamNode[Parameters]):
         if self._out.get_subscription_count():
             key = key_to_msg(shown.key)
             self._out.publish(
-                Reconstruction(key=key, shown=image.header.stamp, image=image, backend=shown.backend, note=note)
+                Reconstruction(key=key, display_stamp=image.header.stamp, image=image, backend=shown.backend, note=note)
             )
         if self._images.get_subscription_count():
             self._images.publish(image)

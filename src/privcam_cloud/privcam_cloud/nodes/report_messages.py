@@ -2,7 +2,7 @@
 
 from privcam_msgs import msg
 
-from privcam_core.events.scene_report import Behavior, Phase, RecognizedObject, SceneReport
+from privcam_core.events.scene_report import Event, Phase, RecognizedObject, SceneReport
 from privcam_ros.conversions import key_from_msg, key_to_msg, stamp_from_msg, stamp_to_msg
 
 
@@ -11,7 +11,7 @@ def report_to_msg(report: SceneReport, latency_s: float) -> msg.SceneReport:
     return msg.SceneReport(
         key=key_to_msg(report.key),
         objects=[_object_to_msg(found) for found in report.objects],
-        behaviors=[_behavior_to_msg(behavior) for behavior in report.behaviors],
+        events=[_event_to_msg(event) for event in report.events],
         caption=report.caption,
         model_id=report.model_id,
         latency=latency_s,
@@ -24,16 +24,16 @@ def _object_to_msg(found: RecognizedObject) -> msg.RecognizedObject:
     )
 
 
-def _behavior_to_msg(behavior: Behavior) -> msg.Behavior:
-    return msg.Behavior(
-        label=behavior.label,
-        confidence=behavior.confidence,
-        subject_ids=list(behavior.subject_ids),
-        event_id=behavior.event_id,
-        phase=int(behavior.phase),
-        start=stamp_to_msg(behavior.start_ns),
-        end=stamp_to_msg(behavior.end_ns),
-        evidence=behavior.evidence,
+def _event_to_msg(event: Event) -> msg.Event:
+    return msg.Event(
+        label=event.label,
+        confidence=event.confidence,
+        subject_ids=list(event.subject_ids),
+        event_id=event.event_id,
+        phase=int(event.phase),
+        start=stamp_to_msg(event.start_ns),
+        end=stamp_to_msg(event.end_ns),
+        evidence=event.evidence,
     )
 
 
@@ -43,17 +43,17 @@ def report_from_msg(message: msg.SceneReport) -> SceneReport:
         RecognizedObject(found.label, found.confidence, found.subject_id, tuple(found.box.tolist()))
         for found in message.objects
     ]
-    behaviors = [
-        Behavior(
-            label=behavior.label,
-            confidence=behavior.confidence,
-            subject_ids=tuple(behavior.subject_ids),
-            event_id=behavior.event_id,
-            phase=Phase(behavior.phase),
-            start_ns=stamp_from_msg(behavior.start),
-            end_ns=stamp_from_msg(behavior.end),
-            evidence=behavior.evidence,
+    events = [
+        Event(
+            label=event.label,
+            confidence=event.confidence,
+            subject_ids=tuple(event.subject_ids),
+            event_id=event.event_id,
+            phase=Phase(event.phase),
+            start_ns=stamp_from_msg(event.start),
+            end_ns=stamp_from_msg(event.end),
+            evidence=event.evidence,
         )
-        for behavior in message.behaviors
+        for event in message.events
     ]
-    return SceneReport(key_from_msg(message.key), objects, behaviors, message.caption, message.model_id)
+    return SceneReport(key_from_msg(message.key), objects, events, message.caption, message.model_id)

@@ -8,7 +8,7 @@ from privcam_cloud.reconstruction.caption_layout import Caption, Status
 from privcam_cloud.reconstruction.contour_view import ContourView
 from privcam_cloud.reconstruction.interpolation import Interpolator
 from privcam_cloud.reconstruction.scene import ALARMS, Scene
-from privcam_core.events.scene_report import Behavior, Phase, SceneReport
+from privcam_core.events.scene_report import Event, Phase, SceneReport
 from privcam_core.images.environment import FILL, BgrArray, BoolArray, decode_environment
 from privcam_core.types.omega import Omega
 
@@ -31,7 +31,7 @@ class Player:
         self._room = b"", False  # digest of what is shown, and whether its picture came
         self._plate: tuple[BgrArray, BoolArray] | None = None  # the room that is shown, once its picture came
         self._validity = 0.0
-        self._behaviors: Sequence[Behavior] = ()
+        self._events: Sequence[Event] = ()
         self._moment_ns = 0.0
         self._asked_s: float | None = None
         self.newest: Omega | None = None
@@ -53,13 +53,13 @@ class Player:
                 plate = np.full((*validity.shape, 3), FILL, np.uint8)
             self._view.set_environment(plate, validity)
             self._room = environment.digest, bool(environment.png)
-        self._validity = environment.validity
+        self._validity = environment.confirmed_fraction
         self._interpolator.add(omega.key.stamp_ns, omega.poses)
         self.newest = omega
 
     def report(self, report: SceneReport) -> None:
         """Take what is recognised."""
-        self._behaviors = report.behaviors
+        self._events = report.events
 
     def picture(self, now_s: float) -> tuple[int, BgrArray] | None:
         """Return the moment shown (camera time, ns) and its picture, uint8 BGR; None before the first environment."""
@@ -67,7 +67,7 @@ class Player:
             return None
         moment_ns = self._advance(now_s)
         poses = self._interpolator.at(moment_ns)
-        captions = captions_of(self._behaviors)
+        captions = captions_of(self._events)
         status = Status(self.newest.key.camera_id, moment_ns, self._validity)
         return moment_ns, self._view.render(poses, captions, status)
 
@@ -75,7 +75,7 @@ class Player:
         """Return what is known of the newest moment; None while the picture of its room has not come."""
         if self.newest is None or self._plate is None:
             return None
-        return Scene(self.newest.key, *self._plate, self.newest.poses, self._behaviors)
+        return Scene(self.newest.key, *self._plate, self.newest.poses, self._events)
 
     def _advance(self, now_s: float) -> int:
         newest_ns = self._interpolator.newest_ns or 0
@@ -93,11 +93,11 @@ class Player:
         return int(self._moment_ns)
 
 
-def captions_of(behaviors: Sequence[Behavior]) -> list[Caption]:
+def captions_of(events: Sequence[Event]) -> list[Caption]:
     """Return one caption per subject and behaviour that holds."""
     return [
-        Caption(subject_id, behavior.label.replace("_", " "), alarm=behavior.label in ALARMS)
-        for behavior in behaviors
-        if behavior.phase is not Phase.ENDED
-        for subject_id in behavior.subject_ids
+        Caption(subject_id, event.label.replace("_", " "), alarm=event.label in ALARMS)
+        for event in events
+        if event.phase is not Phase.ENDED
+        for subject_id in event.subject_ids
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from privcam_core.events.scene_report import Behavior, Phase
+from privcam_core.events.scene_report import Event, Phase
 from privcam_core.images.environment import BgrArray, BoolArray
 from privcam_core.types.omega import SubjectPose, SyncKey
 
@@ -19,8 +19,8 @@ class Scene:
     environment: BgrArray
     validity: BoolArray
     poses: Sequence[SubjectPose]
-    behaviors: Sequence[Behavior] = ()
+    events: Sequence[Event] = ()
 
     def alarms(self) -> set[int]:
         """Return the event ids of the alarms that go on."""
-        return {b.event_id for b in self.behaviors if b.label in ALARMS and b.phase is not Phase.ENDED}
+        return {b.event_id for b in self.events if b.label in ALARMS and b.phase is not Phase.ENDED}

@@ -63,7 +63,7 @@ class Screen:
         note = f"generated {age_s:.0f} s ago"
         validity = float(made.validity.mean())
         image = with_status(self._drawn[1], Status(made.key.camera_id, made.key.stamp_ns, validity, note))
-        draw_captions(image[: len(self._drawn[1])], captions_of(now.behaviors), made.poses, self._scale)
+        draw_captions(image[: len(self._drawn[1])], captions_of(now.events), made.poses, self._scale)
         return image
 
 

@@ -117,7 +117,7 @@ HOSTILE = {
     "no_attachment": (KEY, GOOD, None, Reason.TYPE),
     "an_image": (KEY, GOOD, label(1).replace(b"privcam_msgs/msg/Omega", b"sensor_msgs/msg/Image"), Reason.TYPE),
     "other_definition": (KEY, GOOD, label(1).replace(b"RIHS01_", b"RIHS01_0"), Reason.TYPE),
-    "other_schema": (KEY, GOOD, label(1).replace(b"schema=1", b"schema=2"), Reason.SCHEMA),
+    "other_schema": (KEY, GOOD, label(1).replace(b"schema=2", b"schema=3"), Reason.SCHEMA),
     "no_queue": (KEY, GOOD, label(1).replace(b"queue=0", b"queue=x"), Reason.TYPE),
     "key_of_no_camera": ("privcam/Room-2/omega", GOOD, label(1), Reason.CAMERA),
     "too_large": (KEY, bytes(cdr.MAX_OMEGA_BYTES + 1), label(1), Reason.TOO_LARGE),

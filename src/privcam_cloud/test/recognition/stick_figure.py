@@ -7,7 +7,7 @@ from hashlib import sha256
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.events.scene_report import Behavior, SceneReport
+from privcam_core.events.scene_report import Event, SceneReport
 from privcam_core.types.omega import Embedding, Environment, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.types.skeleton import Joint
 
@@ -102,13 +102,13 @@ def moments(seconds: float, fps: float, seed: int = 1) -> npt.NDArray[np.float64
     return (np.arange(count) + 0.5 + jitter) / fps
 
 
-def happenings(reports: list[SceneReport]) -> dict[str, list[list[Behavior]]]:
+def happenings(reports: list[SceneReport]) -> dict[str, list[list[Event]]]:
     """Return label → happenings, each as its behaviours in order."""
-    by_id: dict[int, list[Behavior]] = defaultdict(list)
+    by_id: dict[int, list[Event]] = defaultdict(list)
     for report in reports:
-        for behavior in report.behaviors:
-            by_id[behavior.event_id].append(behavior)
-    found: dict[str, list[list[Behavior]]] = defaultdict(list)
+        for event in report.events:
+            by_id[event.event_id].append(event)
+    found: dict[str, list[list[Event]]] = defaultdict(list)
     for parts in by_id.values():
         found[parts[0].label].append(parts)
     return found

@@ -4,7 +4,7 @@ from privcam_cloud.recognition.evidence_text import FALLEN, UNCLEAR, scene_capti
 from privcam_cloud.recognition.rules.hysteresis import Hysteresis
 from privcam_cloud.recognition.rules.rule_settings import DEFAULT
 from privcam_core.events.event_tracker import Claim, EventLog
-from privcam_core.events.scene_report import Behavior, Phase
+from privcam_core.events.scene_report import Event, Phase
 
 ORIGIN = 1_700_000_000_000_000_000
 
@@ -63,9 +63,9 @@ def test_a_happening_starts_once_goes_on_and_ends_once() -> None:
 def test_the_start_once_told_stays_while_evidence_and_confidence_follow() -> None:
     log, person = EventLog(ORIGIN), object()
     log.update(person, [claim(started=1.0)], 2.0)
-    (behavior,) = log.update(person, [claim(started=1.7, confidence=0.6)], 3.0)
-    assert (behavior.start_ns, behavior.confidence) == (ORIGIN + 10**9, 0.6)
-    assert behavior.evidence == "lying at 0.6"
+    (event,) = log.update(person, [claim(started=1.7, confidence=0.6)], 3.0)
+    assert (event.start_ns, event.confidence) == (ORIGIN + 10**9, 0.6)
+    assert event.evidence == "lying at 0.6"
 
 
 def test_each_person_and_each_label_has_its_own_number() -> None:
@@ -112,9 +112,9 @@ def test_a_behaviour_that_makes_no_sense_cannot_exist(change: dict[str, object],
         "end_ns": 6,
         "evidence": "",
     }
-    Behavior(**good)  # type: ignore[arg-type]
+    Event(**good)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=message):
-        Behavior(**(good | change))  # type: ignore[arg-type]
+        Event(**(good | change))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from stick_figure import HEIGHT, STANDING, at, draw, happenings, moments, omega, walking
 
 from privcam_cloud.recognition.temporal.temporal_model import TemporalModel
-from privcam_core.events.scene_report import Behavior
+from privcam_core.events.scene_report import Event
 from privcam_core.types.skeleton import Joint
 
 Keypoints = npt.NDArray[np.float32]
@@ -38,7 +38,7 @@ Does = Callable[[float, float], Keypoints]
 
 def play(
     people: dict[int, tuple[Does, float]], fps: float = 10.0, seconds: float = 5.0, broken_s: float = 0.0
-) -> list[list[Behavior]]:
+) -> list[list[Event]]:
     """Return the fights that are found. people: what each does where (px). broken_s: ids change this often."""
     model, random = TemporalModel(), np.random.default_rng(3)
     reports = []

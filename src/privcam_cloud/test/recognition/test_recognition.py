@@ -136,7 +136,7 @@ def test_half_a_person_gets_no_posture_that_cannot_be_seen() -> None:
         points[Joint.LEFT_KNEE :, 2] = 0.0
         points[[Joint.LEFT_HIP, Joint.RIGHT_HIP], 2] = 0.8
         reports.append(model.update(omega(number, t, {1: points})))
-    assert all(b.confidence <= 0.5 for r in reports for b in r.behaviors)
+    assert all(b.confidence <= 0.5 for r in reports for b in r.events)
 
 
 @pytest.mark.parametrize("gap", [0.0, 0.8])
@@ -185,7 +185,7 @@ def test_lying_down_on_purpose_is_captioned_with_its_time() -> None:
 
 def test_an_empty_scene_says_so() -> None:
     report = RuleModel().update(omega(1, 0.0, {}))
-    assert (report.caption, report.objects, report.behaviors) == ("Nobody in view.", [], [])
+    assert (report.caption, report.objects, report.events) == ("Nobody in view.", [], [])
 
 
 def test_a_subject_out_of_sight_is_forgotten_and_its_events_end_where_it_was_last_seen() -> None:
@@ -195,7 +195,7 @@ def test_a_subject_out_of_sight_is_forgotten_and_its_events_end_where_it_was_las
     (standing,) = happenings(reports)["standing"]
     assert standing[-1].phase == Phase.ENDED
     assert seconds_of(standing[-1].end_ns) == pytest.approx(3.0, abs=0.15)
-    assert reports[-1].behaviors == []
+    assert reports[-1].events == []
 
 
 def test_an_event_ends_once_and_its_number_is_never_used_again() -> None:

@@ -42,7 +42,7 @@ def test_new_environment_replaces_the_old_one_and_a_wrong_one_does_not():
     view = ContourView(scale=2.0)
     view.set_environment(ROOM, ALL)
     old = view.render([], [], STATUS)
-    with pytest.raises(ValueError, match="validity"):
+    with pytest.raises(ValueError, match="confirmed"):
         view.set_environment(ROOM, ALL[1:])
     assert (view.render([], [], STATUS) == old).all()
     view.set_environment(ROOM + 50, ALL)

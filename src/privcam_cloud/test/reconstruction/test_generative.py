@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generative_scenes import START_NS, behavior, draw_face, scene, standing
+from generative_scenes import START_NS, event, draw_face, scene, standing
 
 from privcam_cloud.reconstruction.generative.generation_pipeline import Studio, backend_of
 from privcam_cloud.reconstruction.generative.generative_backend import GenerativeBackend, NotShown, Reason
@@ -67,7 +67,7 @@ def test_only_pixels_where_people_are_differ_from_the_room(studio: Studio) -> No
 
 def test_same_people_in_the_same_happening_look_the_same_and_in_another_they_may_not(studio: Studio) -> None:
     def image(event_id: int) -> np.ndarray:
-        return studio(scene(standing(), behaviors=(behavior("standing", event_id=event_id),)), never).image
+        return studio(scene(standing(), events=(event("standing", event_id=event_id),)), never).image
 
     first = image(1)
     assert (image(1) == first).all()

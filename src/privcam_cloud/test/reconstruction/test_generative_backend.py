@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from generative_scenes import behavior, scene, standing
+from generative_scenes import event, scene, standing
 
 from privcam_cloud.reconstruction.generative.generative_backend import (
     GenerativeBackend,
@@ -77,7 +77,7 @@ def test_picture_that_holds_is_shown() -> None:
         (scene(standing()), scene(standing(), seconds=6), Reason.OLD),
         (scene(standing(), seconds=6), scene(standing()), Reason.OLD),  # the camera began anew
         (scene(standing()), scene(standing(), known=200), Reason.OTHER_ROOM),
-        (scene(standing()), scene(standing(), behaviors=(behavior("fall"),)), Reason.ALARM),
+        (scene(standing()), scene(standing(), events=(event("fall"),)), Reason.ALARM),
     ],
 )
 def test_picture_that_does_not_hold_any_more_is_not_shown(made: Scene, now: Scene, reason: Reason) -> None:
@@ -85,8 +85,8 @@ def test_picture_that_does_not_hold_any_more_is_not_shown(made: Scene, now: Scen
 
 
 def test_more_of_the_room_and_an_alarm_that_the_picture_knows_do_no_harm() -> None:
-    made = scene(standing(), known=200, behaviors=(behavior("fall"),))
-    now = scene(standing(), behaviors=(behavior("fall"), behavior("lying", event_id=2)))
+    made = scene(standing(), known=200, events=(event("fall"),))
+    now = scene(standing(), events=(event("fall"), event("lying", event_id=2)))
     assert misfit(picture_of(made), now, FRESH_S) is None
 
 

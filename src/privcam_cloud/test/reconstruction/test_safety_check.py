@@ -16,7 +16,7 @@ def review() -> Review:
 
 def painted(now: Scene) -> tuple[np.ndarray, np.ndarray, list[Figure]]:
     """Return a picture with people in plain colours, where they were painted, and who they are."""
-    figures = figures_of(now.poses, now.behaviors, *now.validity.shape)
+    figures = figures_of(now.poses, now.events, *now.validity.shape)
     assert figures
     where, picture = paintable(figures, now.validity), now.environment.copy()
     for figure in figures:

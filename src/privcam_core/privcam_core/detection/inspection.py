@@ -84,37 +84,37 @@ class EgressInspector:
         """
         return self.look(*decode_environment(png))
 
-    def look(self, plate: BgrArray, validity: BoolArray) -> list[Finding]:
-        """Return what is found in an environment. plate: (H, W, 3) uint8 BGR. validity: (H, W) bool."""
-        persons = _findings("person", self._find_persons(plate, validity), validity)
-        return persons + _findings("face", self._find_faces(plate, validity), validity)
+    def look(self, plate: BgrArray, confirmed: BoolArray) -> list[Finding]:
+        """Return what is found in an environment. plate: (H, W, 3) uint8 BGR. confirmed: (H, W) bool."""
+        persons = _findings("person", self._find_persons(plate, confirmed), confirmed)
+        return persons + _findings("face", self._find_faces(plate, confirmed), confirmed)
 
-    def _find_persons(self, plate: BgrArray, validity: BoolArray) -> Detections:
+    def _find_persons(self, plate: BgrArray, confirmed: BoolArray) -> Detections:
         chosen = self._settings
-        found = [self._persons(plate, _shown(1, validity)).at_least(chosen.person_score)]
+        found = [self._persons(plate, _shown(1, confirmed)).at_least(chosen.person_score)]
         for per_side in chosen.person_grids:
-            tiles = _shown(per_side, validity)
+            tiles = _shown(per_side, confirmed)
             if tiles and _scale(tiles[0], input_size(*_size(tiles[0]))) <= chosen.person_scale:
                 found.append(self._persons(plate, tiles).at_least(chosen.tile_score))
         return _join(found)
 
-    def _find_faces(self, plate: BgrArray, validity: BoolArray) -> Detections:
+    def _find_faces(self, plate: BgrArray, confirmed: BoolArray) -> Detections:
         chosen = self._settings
-        whole = _shown(1, validity)
+        whole = _shown(1, confirmed)
         found = [self._faces(plate, whole), self._near_faces(plate, whole)]
         for per_side in chosen.face_grids:
-            tiles = _shown(per_side, validity)
+            tiles = _shown(per_side, confirmed)
             if tiles and _scale(tiles[0], (_FACE_INPUT, _FACE_INPUT)) <= chosen.face_scale:
                 found.append(self._faces(plate, tiles))
         return _join(found)
 
 
-def _shown(per_side: int, validity: BoolArray) -> list[Region]:
+def _shown(per_side: int, confirmed: BoolArray) -> list[Region]:
     """Return the tiles of a grid that are not only fill."""
     return [
         (x0, y0, x1, y1)
-        for x0, y0, x1, y1 in grid(validity.shape[0], validity.shape[1], per_side)
-        if validity[y0:y1, x0:x1].any()
+        for x0, y0, x1, y1 in grid(confirmed.shape[0], confirmed.shape[1], per_side)
+        if confirmed[y0:y1, x0:x1].any()
     ]
 
 
@@ -138,11 +138,11 @@ def _join(found: list[Detections]) -> Detections:
     return Detections(grown, best.scores)
 
 
-def _findings(kind: Kind, found: Detections, validity: BoolArray) -> list[Finding]:
+def _findings(kind: Kind, found: Detections, confirmed: BoolArray) -> list[Finding]:
     findings = []
     for box, score in zip(found.boxes, found.scores, strict=True):
-        x0, y0, x1, y1 = clip_region(box, *validity.shape)
+        x0, y0, x1, y1 = clip_region(box, *confirmed.shape)
         if x1 > x0 and y1 > y0:
-            share = float(validity[y0:y1, x0:x1].mean())
+            share = float(confirmed[y0:y1, x0:x1].mean())
             findings.append(Finding(kind, (float(x0), float(y0), float(x1), float(y1)), float(score), share))
     return findings

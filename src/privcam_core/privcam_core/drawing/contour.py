@@ -53,20 +53,20 @@ _LEAST_AREA = 0.0008
 
 
 def render_contour(
-    environment: BgrArray, validity: BoolArray, poses: Sequence[SubjectPose], scale: float = 1.0
+    environment: BgrArray, confirmed: BoolArray, poses: Sequence[SubjectPose], scale: float = 1.0
 ) -> BgrArray:
     """Return the environment with the contour of every subject on it: A' = Ψ(P, π) of Eq. 9, laid on Ī.
 
-    environment: (H, W, 3) uint8 BGR. validity: (H, W) bool, False where the environment is not confirmed. scale: size
+    environment: (H, W, 3) uint8 BGR. confirmed: (H, W) bool, False where the environment is not confirmed. scale: size
     of the result against the environment. Returns (round(H * scale), round(W * scale), 3) uint8. No input is changed.
     A subject hides the parts of those in lower layers. Raises ValueError for a wrong shape, type or scale.
     """
-    picture = render_room(environment, validity, scale)
+    picture = render_room(environment, confirmed, scale)
     draw_contours(picture, poses, scale)
     return picture
 
 
-def render_room(environment: BgrArray, validity: BoolArray, scale: float = 1.0) -> BgrArray:
+def render_room(environment: BgrArray, confirmed: BoolArray, scale: float = 1.0) -> BgrArray:
     """Return the environment without anybody, calmed down, and hatched where it is not confirmed.
 
     Arguments, result and errors as for `render_contour`. The room changes rarely: keep the result while it holds.
@@ -74,22 +74,22 @@ def render_room(environment: BgrArray, validity: BoolArray, scale: float = 1.0) 
     require_bgr8(environment, "environment")
     gray = cv2.cvtColor(cv2.cvtColor(environment, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     calm = cv2.addWeighted(environment, _ROOM_LIGHT * _ROOM_COLOUR, gray, _ROOM_LIGHT * (1 - _ROOM_COLOUR), 0)
-    return hatch(np.asarray(calm, np.uint8), validity, scale)
+    return hatch(np.asarray(calm, np.uint8), confirmed, scale)
 
 
-def hatch(environment: BgrArray, validity: BoolArray, scale: float = 1.0) -> BgrArray:
+def hatch(environment: BgrArray, confirmed: BoolArray, scale: float = 1.0) -> BgrArray:
     """Return the environment as it is, but hatched where it is not confirmed and a few px around that.
 
     Arguments, result and errors as for `render_contour`.
     """
     require_bgr8(environment, "environment")
-    if validity.dtype != np.bool_ or validity.shape != environment.shape[:2]:
+    if confirmed.dtype != np.bool_ or confirmed.shape != environment.shape[:2]:
         needed = f"bool of shape {environment.shape[:2]}"
-        raise ValueError(f"validity: is {validity.dtype} of shape {validity.shape}, needs {needed}")
+        raise ValueError(f"confirmed: is {confirmed.dtype} of shape {confirmed.shape}, needs {needed}")
     height, width = (round(side * scale) for side in environment.shape[:2]) if scale > 0 else (0, 0)
     if min(height, width) < 1:
         raise ValueError(f"scale: {scale} leaves no picture of {environment.shape[1]}x{environment.shape[0]} px")
-    hidden = np.where(validity, np.uint8(0), np.uint8(255))
+    hidden = np.where(confirmed, np.uint8(0), np.uint8(255))
     if scale != 1.0:
         picture = cv2.resize(environment, (width, height), interpolation=cv2.INTER_LINEAR)
         hidden = cv2.resize(hidden, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -28,7 +28,7 @@ class RecognizedObject:
 
 
 @dataclass(frozen=True)
-class Behavior:
+class Event:
     """One happening as it stands in one report.
 
     confidence: [0, 1]. subject_ids: at least one; more where a broken track was joined. event_id: from 1, the same in
@@ -60,7 +60,7 @@ class SceneReport:
 
     key: SyncKey
     objects: Sequence[RecognizedObject]
-    behaviors: Sequence[Behavior]
+    events: Sequence[Event]
     caption: str
     model_id: str
 

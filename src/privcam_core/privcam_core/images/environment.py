@@ -1,4 +1,4 @@
-"""The one picture format that leaves the edge: a PNG that holds pixels and a validity plane, and nothing else.
+"""The one picture format that leaves the edge: a PNG that holds pixels and a confirmed mask, and nothing else.
 
 PNG is a container: text, times, colour profiles, bytes after the end, colours below full transparency and a compressed
 stream that is longer than its picture all survive a decoder that only looks at pixels. The reader here refuses every
@@ -47,29 +47,29 @@ def require_bgr8(image: object, what: str = "image") -> None:
         raise ValueError(f"{what}: has values of type {image.dtype}, {needed}; scale 16-bit pictures first")
 
 
-def encode_environment(plate: BgrArray, validity: BoolArray) -> bytes:
+def encode_environment(plate: BgrArray, confirmed: BoolArray) -> bytes:
     """Return the environment as an 8-bit RGBA PNG.
 
-    plate: (H, W, 3) uint8 BGR. validity: (H, W), True where the plate is confirmed background (alpha 255).
+    plate: (H, W, 3) uint8 BGR. confirmed: (H, W), True where the plate is confirmed background (alpha 255).
     Privacy: a pixel that is not valid is written as FILL, whatever the plate holds there.
     The same input gives the same bytes. Raises ValueError for a wrong shape or type, or a PNG that is too large.
     """
     require_bgr8(plate, "plate")
-    if validity.dtype != np.bool_ or validity.shape != plate.shape[:2]:
+    if confirmed.dtype != np.bool_ or confirmed.shape != plate.shape[:2]:
         raise ValueError(
-            f"validity: is {validity.dtype} of shape {validity.shape}, needs bool of shape {plate.shape[:2]}"
+            f"confirmed: is {confirmed.dtype} of shape {confirmed.shape}, needs bool of shape {plate.shape[:2]}"
         )
-    height, width = validity.shape
+    height, width = confirmed.shape
     _require_size(width, height)
-    return pack(_bgra(plate, validity))
+    return pack(_bgra(plate, confirmed))
 
 
-def _bgra(plate: BgrArray, validity: BoolArray) -> BgrArray:
+def _bgra(plate: BgrArray, confirmed: BoolArray) -> BgrArray:
     """Return the one way to write a picture, (H, W, 4): alpha is 255 or 0, and below 0 is the fill."""
-    bgra = np.full((*validity.shape, 4), FILL, np.uint8)
+    bgra = np.full((*confirmed.shape, 4), FILL, np.uint8)
     bgra[..., 3] = 0
-    bgra[validity, :3] = plate[validity]
-    bgra[validity, 3] = 255
+    bgra[confirmed, :3] = plate[confirmed]
+    bgra[confirmed, 3] = 255
     return bgra
 
 
@@ -84,39 +84,39 @@ def pack(bgra: BgrArray) -> bytes:
     return png
 
 
-def picture_digest(plate: BgrArray, validity: BoolArray) -> bytes:
+def picture_digest(plate: BgrArray, confirmed: BoolArray) -> bytes:
     """Return the SHA-256 of what a picture shows, 32 bytes: one picture has one digest, whoever packed its PNG.
 
-    plate, validity: as for `encode_environment`. Hashed are height and width (uint32, little endian), then R, G, B, A
+    plate, confirmed: as for `encode_environment`. Hashed are height and width (uint32, little endian), then R, G, B, A
     of every pixel, row by row, with FILL and alpha 0 where it is not valid.
     """
-    rgba = cv2.cvtColor(_bgra(plate, validity), cv2.COLOR_BGRA2RGBA)
-    return sha256(struct.pack("<II", *validity.shape) + rgba.tobytes()).digest()
+    rgba = cv2.cvtColor(_bgra(plate, confirmed), cv2.COLOR_BGRA2RGBA)
+    return sha256(struct.pack("<II", *confirmed.shape) + rgba.tobytes()).digest()
 
 
 def environment_of(key: SyncKey, png: bytes, epoch: int) -> Environment:
     """Return the environment of a whole picture. Raises ValueError for a PNG that `decode_environment` refuses."""
-    plate, validity = decode_environment(png)
-    height, width = validity.shape
-    share = float(np.float32(validity.mean()))  # as it travels
-    return Environment(key, png, picture_digest(plate, validity), height, width, share, epoch)
+    plate, confirmed = decode_environment(png)
+    height, width = confirmed.shape
+    share = float(np.float32(confirmed.mean()))  # as it travels
+    return Environment(key, png, picture_digest(plate, confirmed), height, width, share, epoch)
 
 
 def decode_environment(png: bytes) -> tuple[BgrArray, BoolArray]:
-    """Return (plate, validity) of an environment PNG: (H, W, 3) uint8 BGR, (H, W) bool.
+    """Return (plate, confirmed) of an environment PNG: (H, W, 3) uint8 BGR, (H, W) bool.
 
     Raises ValueError for anything but an 8-bit RGBA picture with alpha 0 or 255, FILL below alpha 0, and no other
     content. Sizes are checked before a pixel is unpacked.
     """
     bgra = unpack(png)
     alpha = bgra[..., 3]
-    validity = alpha == 255
-    if not (validity | (alpha == 0)).all():
+    confirmed = alpha == 255
+    if not (confirmed | (alpha == 0)).all():
         raise ValueError("PNG: the alpha plane has a value other than 0 and 255")
     plate = np.ascontiguousarray(bgra[..., :3])
-    if (plate[~validity] != FILL).any():
+    if (plate[~confirmed] != FILL).any():
         raise ValueError(f"PNG: a pixel with alpha 0 hides a colour other than the fill {FILL}")
-    return plate, validity
+    return plate, confirmed
 
 
 def unpack(png: bytes) -> BgrArray:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from privcam_core.types.perception import Box
 from privcam_core.types.skeleton import KEYPOINT_COUNT
 
-SCHEMA = 1
+SCHEMA = 2
 
 CAMERA_ID = re.compile(r"[a-z0-9_]{1,64}")
 MAX_WIDTH, MAX_HEIGHT = 7680, 4320
@@ -126,9 +126,9 @@ class SubjectPose:
 class Environment:
     """The environment picture Ī, or, with empty `png`, only the digest of the one that still holds.
 
-    key: κ of the frame it goes with. png: 8-bit RGBA, alpha is the validity plane; or, with `base`, only what differs
+    key: κ of the frame it goes with. png: 8-bit RGBA, alpha is the confirmed_fraction plane; or, with `base`, only what differs
     from the picture with that digest (`privcam_link.patches`). digest: SHA-256 of what the whole picture shows
-    (`privcam_core.images.environment.picture_digest`), 32 bytes. validity: confirmed fraction. Whether the PNG shows
+    (`privcam_core.images.environment.picture_digest`), 32 bytes. confirmed_fraction: fraction of confirmed pixels. Whether the PNG shows
     what the digest says is checked where a picture is opened (`privcam_link.validation.open_environment`), not here.
     """
 
@@ -137,7 +137,7 @@ class Environment:
     digest: bytes
     height: int
     width: int
-    validity: float
+    confirmed_fraction: float
     epoch: int
     base: bytes = b""
 
@@ -149,12 +149,12 @@ class Environment:
         _require(self.base != self.digest, "environment.base", "is the picture itself")
         _require_range(self.height, 1, MAX_HEIGHT, "environment.height")
         _require_range(self.width, 1, MAX_WIDTH, "environment.width")
-        _require_range(self.validity, 0.0, 1.0, "environment.validity")
+        _require_range(self.confirmed_fraction, 0.0, 1.0, "environment.confirmed_fraction")
         _require(0 < self.epoch < 2**32, "environment.epoch", f"{self.epoch} is not in [1, 2^32)")
 
     def without_png(self) -> "Environment":
         """Return the same environment by digest alone."""
-        return Environment(self.key, b"", self.digest, self.height, self.width, self.validity, self.epoch)
+        return Environment(self.key, b"", self.digest, self.height, self.width, self.confirmed_fraction, self.epoch)
 
 
 @dataclass(frozen=True)
@@ -199,18 +199,18 @@ class PrivacyReport:
     means nothing.
     """
 
-    person_area: float
-    withheld_area: float
-    quarantined_area: float
+    excluded_fraction: float
+    withheld_fraction: float
+    quarantined_fraction: float
     verdict: Verdict
     reason: str = ""
     epsilon: float = NO_ACCOUNTING
     delta: float = 0.0
 
     def __post_init__(self) -> None:
-        _require_range(self.person_area, 0.0, 1.0, "privacy.person_area")
-        _require_range(self.withheld_area, 0.0, 1.0, "privacy.withheld_area")
-        _require_range(self.quarantined_area, 0.0, 1.0, "privacy.quarantined_area")
+        _require_range(self.excluded_fraction, 0.0, 1.0, "privacy.excluded_fraction")
+        _require_range(self.withheld_fraction, 0.0, 1.0, "privacy.withheld_fraction")
+        _require_range(self.quarantined_fraction, 0.0, 1.0, "privacy.quarantined_fraction")
         _require(self.verdict in tuple(Verdict), "privacy.verdict", f"{self.verdict} is neither WITHHOLD nor PASS")
         _require(len(self.reason) <= 512, "privacy.reason", "is longer than 512 characters")
         _require(self.verdict == Verdict.WITHHOLD or not self.reason, "privacy.reason", "goes with PASS, must be empty")

@@ -80,18 +80,18 @@ def test_person_is_found_at_every_size(inspect: EgressInspector, x: int, top: in
 def test_face_is_found_when_the_body_is_withheld(inspect: EgressInspector) -> None:
     image = room()
     x0, top, x1, bottom = draw_person(image, 320, 60, 400)
-    validity = everything()
-    validity[top + 62 : bottom, x0:x1] = False
-    findings = inspect(encode_environment(image, validity))
+    confirmed = everything()
+    confirmed[top + 62 : bottom, x0:x1] = False
+    findings = inspect(encode_environment(image, confirmed))
     assert covered(findings, "face", (310, 80, 330, 105)) == 1
 
 
 def test_upper_half_of_a_person_is_found(inspect: EgressInspector) -> None:
     image = room()
     x0, top, x1, bottom = draw_person(image, 200, 120, 300)
-    validity = everything()
-    validity[top + 150 : bottom, x0:x1] = False
-    findings = inspect(encode_environment(image, validity))
+    confirmed = everything()
+    confirmed[top + 150 : bottom, x0:x1] = False
+    findings = inspect(encode_environment(image, confirmed))
     assert covered(findings, "person", (x0 + 10, top, x1 - 10, top + 150)) > 0.8
     assert any(finding.kind == "person" and 0 < finding.valid_share < 1 for finding in findings)
 
@@ -99,9 +99,9 @@ def test_upper_half_of_a_person_is_found(inspect: EgressInspector) -> None:
 def test_person_that_is_withheld_is_not_found(inspect: EgressInspector) -> None:
     image = room()
     x0, top, x1, bottom = draw_person(image, 200, 120, 300)
-    validity = everything()
-    validity[top:bottom, x0:x1] = False
-    assert inspect(encode_environment(image, validity)) == []
+    confirmed = everything()
+    confirmed[top:bottom, x0:x1] = False
+    assert inspect(encode_environment(image, confirmed)) == []
 
 
 def test_findings_stay_inside_the_picture(inspect: EgressInspector) -> None:

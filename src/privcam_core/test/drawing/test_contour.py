@@ -71,38 +71,38 @@ def test_swapped_layers_swap_who_is_hidden():
 
 
 def test_what_is_not_confirmed_is_a_flat_surface_whatever_the_environment_holds_there():
-    validity = ALL.copy()
-    validity[100:200, 50:150] = False
+    confirmed = ALL.copy()
+    confirmed[100:200, 50:150] = False
     noisy = GREY.copy()
     noisy[100:200, 50:150] = np.random.default_rng(0).integers(0, 256, (100, 100, 3))
-    assert (render_room(noisy, validity) == render_room(GREY, validity)).all()
-    inside = render_room(noisy, validity)[105:195, 55:145].reshape(-1, 3)
+    assert (render_room(noisy, confirmed) == render_room(GREY, confirmed)).all()
+    inside = render_room(noisy, confirmed)[105:195, 55:145].reshape(-1, 3)
     assert (inside == NOT_SHOWN).all(axis=1).mean() > 0.6
     assert len(np.unique(inside, axis=0)) > 1
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 1.7])
 def test_no_colour_of_an_unconfirmed_pixel_gets_into_a_picture_of_any_size(scale):
-    validity = np.random.default_rng(1).random((280, 320)) > 0.002
+    confirmed = np.random.default_rng(1).random((280, 320)) > 0.002
     black, white = GREY.copy(), GREY.copy()
-    black[~validity], white[~validity] = 0, 255
-    assert (render_room(black, validity, scale) == render_room(white, validity, scale)).all()
+    black[~confirmed], white[~confirmed] = 0, 255
+    assert (render_room(black, confirmed, scale) == render_room(white, confirmed, scale)).all()
 
 
 def test_confirmed_room_far_from_the_hatching_is_shown():
-    validity = ALL.copy()
-    validity[:, :100] = False
-    assert (render_room(GREY, validity)[:, 130:] == render_room(GREY, ALL)[:, 130:]).all()
+    confirmed = ALL.copy()
+    confirmed[:, :100] = False
+    assert (render_room(GREY, confirmed)[:, 130:] == render_room(GREY, ALL)[:, 130:]).all()
 
 
 def test_inputs_are_not_changed_and_the_result_depends_on_them_alone():
-    environment, validity = GREY.copy(), ALL.copy()
-    validity[:50] = False
-    kept = environment.copy(), validity.copy()
-    first = render_contour(environment, validity, [standing()])
+    environment, confirmed = GREY.copy(), ALL.copy()
+    confirmed[:50] = False
+    kept = environment.copy(), confirmed.copy()
+    first = render_contour(environment, confirmed, [standing()])
     assert (environment == kept[0]).all()
-    assert (validity == kept[1]).all()
-    assert (render_contour(environment, validity, [standing()]) == first).all()
+    assert (confirmed == kept[1]).all()
+    assert (render_contour(environment, confirmed, [standing()]) == first).all()
 
 
 def test_pixels_away_from_the_subject_are_those_of_the_empty_room():
@@ -136,8 +136,8 @@ def test_scale_makes_a_larger_picture_of_the_same_scene():
     assert np.abs(shrunk.astype(int) - small).mean() < 3
 
 
-def test_wrong_validity_and_scale_are_named():
-    with pytest.raises(ValueError, match="validity"):
+def test_wrong_confirmed_mask_and_scale_are_named():
+    with pytest.raises(ValueError, match="confirmed"):
         render_contour(GREY, ALL[:10], [])
     with pytest.raises(ValueError, match="scale"):
         render_contour(GREY, ALL, [], 0.0)

@@ -18,9 +18,9 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 def room(height: int = 24, width: int = 32) -> tuple[np.ndarray, np.ndarray]:
     plate = np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8)
-    validity = np.ones((height, width), bool)
-    validity[5:15, 8:20] = False
-    return plate, validity
+    confirmed = np.ones((height, width), bool)
+    confirmed[5:15, 8:20] = False
+    return plate, confirmed
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
@@ -46,19 +46,19 @@ def pictures(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 @settings(deadline=None)
 @given(pictures())
 def test_valid_pixels_come_back_and_the_others_come_back_as_fill(picture: tuple[np.ndarray, np.ndarray]) -> None:
-    plate, validity = picture
-    back, back_validity = decode_environment(encode_environment(plate, validity))
-    np.testing.assert_array_equal(back_validity, validity)
-    np.testing.assert_array_equal(back[validity], plate[validity])
-    assert (back[~validity] == FILL).all()
+    plate, confirmed = picture
+    back, back_confirmed = decode_environment(encode_environment(plate, confirmed))
+    np.testing.assert_array_equal(back_confirmed, confirmed)
+    np.testing.assert_array_equal(back[confirmed], plate[confirmed])
+    assert (back[~confirmed] == FILL).all()
 
 
 @settings(deadline=None)
 @given(pictures(), st.integers(0, 255))
 def test_what_lies_below_an_invalid_pixel_changes_no_byte(picture: tuple[np.ndarray, np.ndarray], value: int) -> None:
-    plate, validity = picture
-    other = np.where(validity[..., None], plate, np.uint8(value))
-    assert encode_environment(other, validity) == encode_environment(plate, validity)
+    plate, confirmed = picture
+    other = np.where(confirmed[..., None], plate, np.uint8(value))
+    assert encode_environment(other, confirmed) == encode_environment(plate, confirmed)
 
 
 @settings(deadline=None)
@@ -75,10 +75,10 @@ def test_damaged_picture_is_refused_or_strictly_a_picture(data: st.DataObject) -
     for _ in range(data.draw(st.integers(1, 3))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     try:
-        plate, validity = decode_environment(bytes(damaged))
+        plate, confirmed = decode_environment(bytes(damaged))
     except ValueError:
         return
-    assert (plate[~validity] == FILL).all()
+    assert (plate[~confirmed] == FILL).all()
 
 
 def test_picture_has_only_the_three_needed_kinds_of_chunk() -> None:
@@ -87,9 +87,9 @@ def test_picture_has_only_the_three_needed_kinds_of_chunk() -> None:
 
 
 def test_hand_made_picture_is_read() -> None:
-    plate, validity = decode_environment(GOOD)
+    plate, confirmed = decode_environment(GOOD)
     assert plate.tolist() == [[[FILL] * 3, [255] * 3]]
-    assert validity.tolist() == [[False, True]]
+    assert confirmed.tolist() == [[False, True]]
 
 
 REFUSED = {
@@ -160,7 +160,7 @@ def test_right_image_passes() -> None:
     require_bgr8(room()[0])
 
 
-@pytest.mark.parametrize("validity", [np.ones((24, 32), np.uint8), np.ones((24, 31), bool)])
-def test_validity_of_wrong_type_or_size_is_refused(validity: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="validity"):
-        encode_environment(room()[0], validity)
+@pytest.mark.parametrize("confirmed", [np.ones((24, 32), np.uint8), np.ones((24, 31), bool)])
+def test_confirmed_mask_of_wrong_type_or_size_is_refused(confirmed: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="confirmed"):
+        encode_environment(room()[0], confirmed)

@@ -1,1 +1,1 @@
-"""DeepSORT: who is who over time, and who is in front."""
+"""DeepSORT: keeps the identity of persons over time, and the order in which they are drawn."""

@@ -1,4 +1,4 @@
-"""A track as the tracker holds it."""
+"""A track as the tracker holds it, with its filter state and its gallery."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass
-class Live:
+class ActiveTrack:
     """One track with its filter state: mean (8,), covariance (8, 8)."""
 
     subject_id: int
@@ -22,7 +22,7 @@ class Live:
     covariance: FloatArray
     began_at: int  # stamp of the first match, ns
     seen_at: int  # stamp of the last match, ns
-    seen_box: Box
+    seen_box: Box  # box of the last match, px
     score: float
     state: TrackState = TrackState.TENTATIVE
     hits: int = 1
@@ -30,8 +30,8 @@ class Live:
     lost_frames: int = 0
     gallery: Gallery = field(default_factory=Gallery)
 
-    def public(self, box: Box | None = None) -> Track:
-        """Return what others see of the track: in this box, else in that of its filter state."""
+    def to_track(self, box: Box | None = None) -> Track:
+        """Return the track that is published: with this box, px, or with the box of its filter state."""
         if box is None:
             box = as_box(kalman.to_boxes(self.mean[None])[0])
         du, dv, shape, growth = map(float, self.mean[4:])
@@ -41,23 +41,23 @@ class Live:
         )
 
 
-def states(tracks: Sequence[Live]) -> tuple[FloatArray, FloatArray]:
-    """Return the means (N, 8) and the covariances (N, 8, 8) of at least one track."""
+def stack_states(tracks: Sequence[ActiveTrack]) -> tuple[FloatArray, FloatArray]:
+    """Return the means (N, 8) and the covariances (N, 8, 8) of one or more tracks."""
     return np.stack([track.mean for track in tracks]), np.stack([track.covariance for track in tracks])
 
 
-def store(tracks: Sequence[Live], means: FloatArray, covariances: FloatArray) -> None:
-    """Give the tracks new filter states."""
+def store_states(tracks: Sequence[ActiveTrack], means: FloatArray, covariances: FloatArray) -> None:
+    """Give the tracks new filter states: means (N, 8), covariances (N, 8, 8)."""
     for track, mean, covariance in zip(tracks, means, covariances, strict=True):
         track.mean, track.covariance = mean, covariance
 
 
-def seen_boxes(tracks: Sequence[Live]) -> FloatArray:
-    """Return the boxes (N, 4) in which at least one track was last seen."""
+def last_seen_boxes(tracks: Sequence[ActiveTrack]) -> FloatArray:
+    """Return the boxes (N, 4) px in which one or more tracks were last seen."""
     return np.array([track.seen_box for track in tracks])
 
 
 def as_box(values: npt.NDArray[np.floating]) -> Box:
-    """Return four numbers as a box."""
+    """Return an array of four numbers as a box."""
     x0, y0, x1, y1 = map(float, values)
     return x0, y0, x1, y1

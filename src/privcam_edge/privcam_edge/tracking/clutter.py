@@ -1,6 +1,6 @@
-"""What the detector takes for a faint person although nobody is there: chairs, coats, a bed.
+"""Finds static objects that the detector takes for a low-confidence person: chairs, coats, a bed.
 
-A lying person scores no more than a chair. What tells them apart is that the chair was there before anybody came.
+A lying person scores no more than a chair. The difference is that the chair was there before the person came.
 """
 
 from dataclasses import dataclass
@@ -12,50 +12,56 @@ from privcam_core.types.boxes import iou
 from privcam_core.types.perception import Box
 
 _NS_PER_S = 1e9
-# Two boxes are of the same thing from this IoU on.
-_SAME = 0.5
-# A thing is known after it was found for so long in all, as often as this, and until it was not found for so long.
-_KNOWN_S, _KNOWN_TIMES, _FORGOTTEN_S = 0.5, 3, 60.0
-# So many are remembered, those that were found last: a picture full of noise must not take the time of people.
-MOST = 200
+# Two boxes show the same object from this IoU on.
+_SAME_OBJECT_IOU = 0.5
+# An object counts as clutter when its first box is this old …
+_CLUTTER_AGE_S = 0.5
+# … and when it was detected this often.
+_CLUTTER_DETECTIONS = 3
+# An object that was not detected for this long is dropped.
+_DROPPED_AFTER_S = 60.0
+# Most objects that are stored, the last detected ones: a picture full of noise must not take time from the persons.
+MAX_OBJECTS = 200
 
 
 @dataclass
-class _Thing:
+class _StaticObject:
+    """box: px. first, last: stamps of the first and the last detection, ns. detections: how many there were."""
+
     box: Box
     first: int
     last: int
-    times: int = 1
+    detections: int = 1
 
 
 class Clutter:
-    """Remembers boxes that no track took."""
+    """Stores the boxes that no track took, and tells which boxes show an object that was there before."""
 
     def __init__(self) -> None:
-        self._things: list[_Thing] = []
+        self._objects: list[_StaticObject] = []
 
-    def known(self, boxes: npt.NDArray[np.floating], stamp_ns: int) -> npt.NDArray[np.bool_]:
-        """Return (N,) whether a box, (N, 4) px, is of a thing that was there before."""
+    def contains(self, boxes: npt.NDArray[np.floating], stamp_ns: int) -> npt.NDArray[np.bool_]:
+        """Return (N,) whether a box, (N, 4) px, shows an object that was there before."""
         old = [
-            thing.box
-            for thing in self._things
-            if thing.times >= _KNOWN_TIMES and stamp_ns - thing.first >= _KNOWN_S * _NS_PER_S
+            item.box
+            for item in self._objects
+            if item.detections >= _CLUTTER_DETECTIONS and stamp_ns - item.first >= _CLUTTER_AGE_S * _NS_PER_S
         ]
         if not old or not len(boxes):
             return np.zeros(len(boxes), np.bool_)
-        return np.asarray(iou(boxes, np.array(old)).max(axis=1) >= _SAME)
+        return np.asarray(iou(boxes, np.array(old)).max(axis=1) >= _SAME_OBJECT_IOU)
 
     def add(self, boxes: npt.NDArray[np.floating], stamp_ns: int) -> None:
-        """Remember boxes, (N, 4) px, that no track took in this frame."""
-        self._things = [thing for thing in self._things if stamp_ns - thing.last <= _FORGOTTEN_S * _NS_PER_S]
-        held = np.array([thing.box for thing in self._things]).reshape(-1, 4)
-        overlap = np.asarray(iou(boxes, held)) if len(held) else np.zeros((len(boxes), 0))
-        for box, shared in zip(boxes, overlap, strict=True):
-            found = int(np.argmax(shared)) if len(shared) else -1
+        """Store the boxes, (N, 4) px, that no track took in this frame."""
+        self._objects = [item for item in self._objects if stamp_ns - item.last <= _DROPPED_AFTER_S * _NS_PER_S]
+        stored = np.array([item.box for item in self._objects]).reshape(-1, 4)
+        overlaps = np.asarray(iou(boxes, stored)) if len(stored) else np.zeros((len(boxes), 0))
+        for box, overlap in zip(boxes, overlaps, strict=True):
+            best = int(np.argmax(overlap)) if len(overlap) else -1
             x0, y0, x1, y1 = map(float, box)
-            if found >= 0 and shared[found] >= _SAME:
-                thing = self._things[found]
-                thing.box, thing.last, thing.times = (x0, y0, x1, y1), stamp_ns, thing.times + 1
+            if best >= 0 and overlap[best] >= _SAME_OBJECT_IOU:
+                item = self._objects[best]
+                item.box, item.last, item.detections = (x0, y0, x1, y1), stamp_ns, item.detections + 1
             else:
-                self._things.append(_Thing((x0, y0, x1, y1), stamp_ns, stamp_ns))
-        self._things = sorted(self._things, key=lambda thing: (thing.last, thing.times))[-MOST:]
+                self._objects.append(_StaticObject((x0, y0, x1, y1), stamp_ns, stamp_ns))
+        self._objects = sorted(self._objects, key=lambda item: (item.last, item.detections))[-MAX_OBJECTS:]

@@ -1,18 +1,18 @@
-"""What a track remembers of how its person looks. It lives and dies inside the tracker process."""
+"""Stores the appearance descriptors of one track. The gallery lives and ends inside the tracker process."""
 
 from collections import deque
 
 import numpy as np
 import numpy.typing as npt
 
-# The paper keeps the last 100 descriptors of every track.
+# DeepSORT keeps the last 100 descriptors of every track.
 BUDGET = 100
 
 Descriptor = npt.NDArray[np.float32]
 
 
 class Gallery:
-    """The newest descriptors of one person, oldest forgotten first."""
+    """The newest descriptors of one person; the oldest one is dropped first."""
 
     def __init__(self, budget: int = BUDGET) -> None:
         self._descriptors: deque[Descriptor] = deque(maxlen=budget)
@@ -21,7 +21,7 @@ class Gallery:
         return len(self._descriptors)
 
     def add(self, descriptor: Descriptor) -> None:
-        """Remember one (D,) unit vector."""
+        """Store one (D,) unit vector."""
         self._descriptors.append(descriptor)
 
     def distances(self, descriptors: Descriptor) -> npt.NDArray[np.float32]:

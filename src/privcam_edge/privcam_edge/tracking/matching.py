@@ -1,12 +1,11 @@
-"""Who goes with whom: overlap and appearance distances, gated assignment, and DeepSORT's matching cascade."""
+"""Gated linear assignment of tracks and detections, and DeepSORT's matching cascade."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-
-from privcam_edge.tracking.linear_assignment import linear_sum_assignment
+from scipy.optimize import linear_sum_assignment
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -16,7 +15,7 @@ FORBIDDEN = 1e5
 
 @dataclass(frozen=True)
 class Matches:
-    """Pairs (track row, detection column), and the rows and columns that found no partner, in ascending order."""
+    """Pairs (track row, detection column), and the rows and columns without a partner, in ascending order."""
 
     pairs: list[tuple[int, int]]
     tracks: list[int]
@@ -42,10 +41,10 @@ def assign(cost: FloatArray, tracks: Sequence[int], detections: Sequence[int]) -
 
 
 def cascade(cost: FloatArray, ages: Sequence[int], tracks: Sequence[int], detections: Sequence[int]) -> Matches:
-    """Return matches made age by age: a track seen more recently chooses before one that was lost for longer.
+    """Return matches made age by age: a recently matched track chooses before a track that was lost for longer.
 
-    A long-lost track is so uncertain that its gate covers half of the picture; without the order it would win
-    detections from the person who is really there. ages: frames since the last match, by row of `cost`.
+    A long-lost track is so uncertain that its gate covers half of the picture; without the order it would take
+    detections from the right track. ages: frames since the last match, by row of `cost`.
     """
     pairs: list[tuple[int, int]] = []
     left: list[int] = []

@@ -1,22 +1,25 @@
-"""Boxes that show somebody else too."""
+"""Finds boxes that overlap other boxes, and so show more than one person."""
 
 import numpy as np
 import numpy.typing as npt
 
 from privcam_core.types.boxes import areas, intersections
 
-# A box that another box covers by more than this shows two people: its descriptor is not remembered.
-_SHARED = 0.3
+# A box that another box covers by more than this fraction shows two persons: its descriptor is not stored.
+_MAX_OVERLAP = 0.3
 
 
-def alone(boxes: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
-    """Return (N,) True where no other box covers more than _SHARED of the box, (N, 4) px."""
+def isolated(boxes: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+    """Return (N,) True where no other box covers more than _MAX_OVERLAP of the box, (N, 4) px."""
     covered = intersections(boxes, boxes) / areas(boxes)[:, None]
     np.fill_diagonal(covered, 0)
-    return np.asarray(covered.max(axis=1, initial=0) <= _SHARED)
+    return np.asarray(covered.max(axis=1, initial=0) <= _MAX_OVERLAP)
 
 
-def part_of_each_other(boxes: npt.NDArray[np.floating], others: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
-    """Return (N,) whether a box, (N, 4) px, shares more than _SHARED of the smaller one with any other, (M, 4) px."""
+def overlap_any(boxes: npt.NDArray[np.floating], others: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+    """Return (N,) whether a box overlaps any other box by more than _MAX_OVERLAP of the smaller one of the two.
+
+    boxes: (N, 4) px. others: (M, 4) px.
+    """
     smaller = np.minimum(areas(boxes)[:, None], areas(others)[None])
-    return np.asarray((intersections(boxes, others) > _SHARED * smaller).any(axis=1))
+    return np.asarray((intersections(boxes, others) > _MAX_OVERLAP * smaller).any(axis=1))

@@ -1,4 +1,4 @@
-"""The tracker with its appearance descriptors, which never leave this object."""
+"""Tracks the persons of one camera with their appearance descriptors, which never leave this object."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,18 +9,31 @@ from privcam_edge.tracking.deepsort import DeepSort
 
 
 class PersonTracker:
-    """Who is who from frame to frame.
+    """Keeps the identity of persons from frame to frame.
 
-    score: a detection below it starts no track. weak_score: one below it is believed only of somebody who is known,
-    by looks. faint_score: one below it is not used at all.
+    track_activation_threshold: a detection that scores less starts no track. match_threshold: a detection that scores
+    less may only extend an existing track, after an appearance match. low_confidence_threshold: a detection that scores
+    less is not used at all. The detections arrive with all their scores, from 0 to 1.
     """
 
-    def __init__(self, score: float = 0.35, weak_score: float = 0.2, faint_score: float = 0.12) -> None:
+    def __init__(
+        self,
+        track_activation_threshold: float = 0.35,
+        match_threshold: float = 0.2,
+        low_confidence_threshold: float = 0.12,
+    ) -> None:
         self._descriptor = AppearanceDescriptor()
-        self._sort = DeepSort(score=score, weak_score=weak_score, faint_score=faint_score)
-        self._faint_score = faint_score
+        self._tracker = DeepSort(
+            track_activation_threshold=track_activation_threshold,
+            match_threshold=match_threshold,
+            low_confidence_threshold=low_confidence_threshold,
+        )
+        self._low_confidence_threshold = low_confidence_threshold
 
     def track(self, image: npt.NDArray[np.uint8], detections: Detections, stamp_ns: int) -> list[Track]:
-        """Return all live tracks after this frame, (H, W, 3) uint8 BGR."""
-        usable = detections.at_least(self._faint_score)
-        return self._sort.update(usable, self._descriptor.describe(image, usable.boxes), stamp_ns)
+        """Return all live tracks after this frame.
+
+        image: (H, W, 3) uint8 BGR. stamp_ns: capture time of κ. Raises ValueError as `DeepSort.update` does.
+        """
+        usable = detections.at_least(self._low_confidence_threshold)
+        return self._tracker.update(usable, self._descriptor.describe(image, usable.boxes), stamp_ns)

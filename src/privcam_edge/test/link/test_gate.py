@@ -109,7 +109,7 @@ REJECTED: dict[str, tuple[bytes | Omega, Reason, str]] = {
     "big_endian": (b"\x00\x00\x00\x00" + cdr.encode(omega())[4:], Reason.FIELD, "payload"),
     "an_image": (b"\x00\x01\x00\x00" + bytes(24 * 32 * 3), Reason.SCHEMA, "schema"),
     "bytes_after_the_end": (cdr.encode(omega()) + bytes(4), Reason.FIELD, "payload"),
-    "other_schema": (b"\x00\x01\x00\x00\x02" + cdr.encode(omega())[5:], Reason.SCHEMA, "schema"),
+    "other_schema": (b"\x00\x01\x00\x00\x01" + cdr.encode(omega())[5:], Reason.SCHEMA, "schema"),
     "withheld": (omega(verdict=Verdict.WITHHOLD, reason="motion"), Reason.PRIVACY, "privacy.verdict"),
     "text_as_encoder": (omega(encoder_id="Mr Smith in bed 4"), Reason.FIELD, "embedding.encoder_id"),
     "keypoint_not_finite": (patched(f32(0.5, 0.5, 0.5) * 17, f32(np.nan, 0.5, 0.5) + f32(0.5, 0.5, 0.5) * 16),

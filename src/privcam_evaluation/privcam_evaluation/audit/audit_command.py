@@ -13,12 +13,12 @@ from pathlib import Path
 from privcam_bringup.bag_routes import CAMERA_ID, UnusableBag
 from privcam_core.models import ModelError
 from privcam_core.storage import private_folder
-from privcam_edge.frames.source import SourceError, SourceLost
+from privcam_edge.frames.source import SourceError, SourceLost, SourceTorn
 from privcam_evaluation import provenance
 from privcam_evaluation.audit import audit_report, clip_audit, omega_audit
 from privcam_evaluation.audit.acceptance_criteria import failed
 from privcam_evaluation.audit.clip_audit import Audit, Options
-from privcam_evaluation.audit.perception_recording import Crop, parse_crop
+from privcam_evaluation.clip_reader import Crop, parse_crop
 
 CLEAN, FOUND, UNUSABLE = 0, 1, 2
 LIVE_S = 30.0
@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
         made = provenance.made(["privcam", "audit", *argv])
         values = {**audit_report.merged(audit.parts, audit.reasons), "made": made}
         audit_report.write(audit.parts, values, audit.about, out)
-    except (SourceError, SourceLost, UnusableBag, ModelError, ValueError, OSError) as error:
+    except (SourceError, SourceLost, SourceTorn, UnusableBag, ModelError, ValueError, OSError) as error:
         _say(str(error))
         return UNUSABLE
     except KeyboardInterrupt:

@@ -21,8 +21,9 @@ from privcam_evaluation.audit.leakage.fidelity import fidelity
 from privcam_evaluation.audit.leakage.interference import interference
 from privcam_evaluation.audit.leakage.leak import leak
 from privcam_evaluation.audit.leakage.person_labels import Labels, label
-from privcam_evaluation.audit.perception_recording import Crop, Recording, annotation_of, record
+from privcam_evaluation.audit.perception_recording import Recording, record
 from privcam_evaluation.audit.privacy_budget import budget
+from privcam_evaluation.clip_reader import Crop, annotation_of
 from privcam_privacy.eraser import Published
 from privcam_privacy.poses.accountant import DELTA, WINDOW_S
 

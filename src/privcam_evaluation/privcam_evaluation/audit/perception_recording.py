@@ -19,12 +19,8 @@ from privcam_core.detection import crops, person_detector
 from privcam_core.models.manifest import load_manifest
 from privcam_core.types.omega import HeadOrientation, SubjectPose, SyncKey
 from privcam_core.types.perception import Detections, Track, TrackState
-from privcam_edge.frames.source import SourceEnded, VideoSource, parse
 from privcam_edge.perception.pipeline import PerceptionPipeline
-
-Image = npt.NDArray[np.uint8]
-# x0, y0, x1, y1 in px.
-Crop = tuple[int, int, int, int]
+from privcam_evaluation.clip_reader import Crop, Image, annotated_crop, frame_rate, read_frames
 
 CAMERA_ID = "audit"
 # Every clip starts at this moment, so that nothing depends on when the audit runs.
@@ -97,14 +93,13 @@ def record(
     """Return the findings in every n-th frame of a clip, so many that there are at most rate_hz a second.
 
     cache: folder in which findings are kept. seconds: of the clip, all if None. crop: the part of the picture that is
-    the camera's; if None, what the clip's annotations say (see `crop_of`). threads: processor cores.
+    the camera's; if None, what the clip's annotations say (see `annotated_crop`). threads: processor cores.
     Raises SourceError for a clip that cannot be read, ValueError for a crop that is not in the picture.
     """
-    crop = crop or crop_of(clip)
-    source = VideoSource(parse(str(clip)))
-    step = max(1, ceil(source.rate_hz / rate_hz - _RATE_SLACK))
-    taken_hz = source.rate_hz / step
-    source.close()
+    crop = crop or annotated_crop(clip)
+    clip_hz = frame_rate(clip)
+    step = max(1, ceil(clip_hz / rate_hz - _RATE_SLACK))
+    taken_hz = clip_hz / step
     most = None if seconds is None else max(1, round(seconds * taken_hz))
     settings = {"clip": sha256_of(clip), "step": step, "most": most, "crop": crop, "uses": _uses()}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
@@ -113,49 +108,16 @@ def record(
         with np.load(kept) as arrays:
             shape, found = unpack(arrays)
     else:
-        shape, found = _perceive(_pictures(clip, step, most, crop), taken_hz, threads)
+        shape, found = _perceive(read_frames(clip, step=step, limit=most, crop=crop), taken_hz, threads)
         cache.mkdir(parents=True, exist_ok=True)
         # Written beside and moved, so that a half-written file is never taken for a whole one.
         partial = kept.with_suffix(".part.npz")
         np.savez_compressed(partial, **pack(shape, found))
         partial.replace(kept)
     count = len(found)
-    return Recording(clip.stem, digest, shape, taken_hz, found, lambda: _pictures(clip, step, count, crop))
-
-
-def crop_of(clip: Path) -> Crop | None:
-    """Return the right half of the picture if the clip's annotations say that the camera's picture is there.
-
-    Looks for `annotations.json` in the clip's folder and the one above: a list of objects with `file` (path from the
-    folder of the annotations), `width`, `height` and `note`; the note has to contain "RGB (right half)".
-    """
-    entry = annotation_of(clip)
-    if entry is not None and "RGB (right half)" in (entry.get("note") or ""):
-        return entry["width"] // 2, 0, entry["width"], entry["height"]
-    return None
-
-
-def annotation_of(clip: Path) -> dict[str, Any] | None:
-    """Return what `annotations.json` in the clip's folder, or the one above, says of the clip; None if nothing."""
-    for folder in (clip.parent, clip.parent.parent):
-        path = folder / "annotations.json"
-        if path.is_file():
-            name = clip.relative_to(folder).as_posix()
-            for entry in json.loads(path.read_text(encoding="utf-8")):
-                if entry.get("file") == name:
-                    return dict(entry)
-    return None
-
-
-def parse_crop(text: str) -> Crop:
-    """Read a crop from the command line: `x0,y0,x1,y1` in px. Raises ValueError."""
-    try:
-        x0, y0, x1, y1 = (int(number) for number in text.split(","))
-    except ValueError as error:
-        raise ValueError(f"crop {text!r} is not four whole numbers x0,y0,x1,y1") from error
-    if not (0 <= x0 < x1 and 0 <= y0 < y1):
-        raise ValueError(f"crop {text!r}: needs 0 <= x0 < x1 and 0 <= y0 < y1")
-    return x0, y0, x1, y1
+    return Recording(
+        clip.stem, digest, shape, taken_hz, found, lambda: read_frames(clip, step=step, limit=count, crop=crop)
+    )
 
 
 def sha256_of(path: Path) -> str:
@@ -175,26 +137,6 @@ def _uses() -> dict[str, list[str]]:
         "models": [file.sha256 for name in _MODELS for file in manifest.entry(name).files],
         "code": [sha256_of(path) for path in sorted(code)],
     }
-
-
-def _pictures(clip: Path, step: int, most: int | None, crop: Crop | None) -> Iterator[Image]:
-    source = VideoSource(parse(str(clip)))
-    try:
-        taken = 0
-        while most is None or taken < most:
-            image = source.read()
-            if crop is not None:
-                if crop[2] > image.shape[1] or crop[3] > image.shape[0]:
-                    raise ValueError(f"crop {crop} is not within the {image.shape[1]}x{image.shape[0]} px of {clip}")
-                image = np.ascontiguousarray(image[crop[1] : crop[3], crop[0] : crop[2]])
-            yield image
-            taken += 1
-            for _ in range(step - 1):
-                source.skip()
-    except SourceEnded:
-        return
-    finally:
-        source.close()
 
 
 def _perceive(pictures: Iterator[Image], rate_hz: float, threads: int) -> tuple[tuple[int, int], list[Found]]:

@@ -2,15 +2,13 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from privcam_core.types.omega import Omega, SyncKey
 from privcam_edge.edge_pipeline import EdgePipeline
@@ -18,6 +16,7 @@ from privcam_edge.link.gate import Gate
 from privcam_edge.link.omega_queue import OmegaQueue
 from privcam_edge.link.packetizer import Sending
 from privcam_edge.link.picture_schedule import PictureSchedule
+from privcam_evaluation.clip_reader import Image, read_looped
 from privcam_link import cdr
 from privcam_link.wire import MAX_HAVE
 
@@ -25,27 +24,6 @@ CAMERA_ID = "bench"
 RATE_HZ = 10.0
 X264 = {"preset": "veryfast", "crf": "28"}
 PROGRESS_EVERY = 300
-
-Image = npt.NDArray[np.uint8]
-
-
-def looped(source: Path, seconds: float) -> Iterator[Image]:
-    """Return `seconds` of a clip at RATE_HZ, begun again at its end."""
-    capture = cv2.VideoCapture(str(source))
-    rate = capture.get(cv2.CAP_PROP_FPS)
-    frames: list[Image] = []
-    shown = 0
-    while True:
-        good, image = capture.read()
-        if not good:
-            break
-        if len(frames) * rate / RATE_HZ <= shown:
-            frames.append(np.asarray(image, np.uint8))
-        shown += 1
-    if not frames:
-        raise ValueError(f"{source}: holds no picture that can be read")
-    for index in range(int(seconds * RATE_HZ)):
-        yield frames[index % len(frames)]
 
 
 def measure_bits(source: Path, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
@@ -61,7 +39,7 @@ def measure_bits(source: Path, seconds: float, say: Callable[[str], None]) -> di
         sending, pictures = Sending(queue), PictureSchedule()
         known: list[bytes] = []
         omega_bytes = picture_bytes = count = sent_pictures = 0
-        for index, image in enumerate(looped(source, seconds)):
+        for index, image in enumerate(read_looped(source, seconds, RATE_HZ)):
             video.add(image)
             key = SyncKey(CAMERA_ID, index + 1, origin + int(index / RATE_HZ * 1e9))
             omega: Omega = gate.check(cdr.encode(pipeline.process(key, image)))

@@ -18,7 +18,7 @@ from privcam_edge.link.gate import Gate
 from privcam_edge.link.omega_queue import OmegaQueue
 from privcam_edge.link.picture_schedule import PictureSchedule
 from privcam_edge.link.session import EdgeLink
-from privcam_evaluation.bench.bitrate import looped
+from privcam_evaluation.clip_reader import read_looped
 from privcam_link.session_settings import camera_end
 
 CAMERA = "bench"
@@ -39,7 +39,7 @@ def record(source: Path, seconds: float, path: Path, say: Callable[[str], None])
     """Run the edge over a clip in VGA and keep the Ω that pass the gate."""
     pipeline, gate = EdgePipeline(), Gate(CAMERA, max_rate_hz=240.0)
     omegas, start_ns = [], time.time_ns() - int(seconds * 1e9)
-    for index, image in enumerate(looped(source, seconds)):
+    for index, image in enumerate(read_looped(source, seconds, RATE_HZ)):
         picture = cv2.resize(image, VGA, interpolation=cv2.INTER_AREA)
         key = SyncKey(CAMERA, index + 1, start_ns + int(index / RATE_HZ * 1e9))
         omegas.append(gate.check(pipeline.process(key, picture)))

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
-import numpy.typing as npt
 from rosbags.rosbag2 import Reader
 
 from privcam_cloud.recording.bag_recorder import BagRecorder
 from privcam_core.types.omega import Omega, SyncKey
+from privcam_evaluation.clip_reader import Image, read_frames
 from privcam_link import cdr
 
 CAMERA_ID = "clip"
@@ -89,12 +88,13 @@ def _clip(folder: Path, entry: Any, where: str) -> Clip:
     return clip
 
 
-def frames(clip: Clip) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yield the pictures of a clip, (H, W, 3) uint8 BGR."""
-    with av.open(str(clip.path)) as container:
-        for frame in container.decode(video=0):
-            image = frame.to_ndarray(format="bgr24")
-            yield np.ascontiguousarray(image[:, image.shape[1] // 2 :] if clip.depth_beside else image, np.uint8)
+def read_clip(clip: Clip) -> Iterator[Image]:
+    """Yield all frames of a clip, (H, W, 3) uint8 BGR: the right half of a picture with depth beside the colours.
+
+    Raises SourceError for a clip that cannot be read, SourceTorn for one that breaks off.
+    """
+    for image in read_frames(clip.path):
+        yield np.ascontiguousarray(image[:, image.shape[1] // 2 :]) if clip.depth_beside else image
 
 
 def make_bag(clip: Clip, bag: Path) -> int:
@@ -104,7 +104,7 @@ def make_bag(clip: Clip, bag: Path) -> int:
     pipeline, digest, count = EdgePipeline(), b"", 0
     recorder = BagRecorder(bag)
     try:
-        for index, image in enumerate(frames(clip)):
+        for index, image in enumerate(read_clip(clip)):
             key = SyncKey(CAMERA_ID, index + 1, START_NS + round(index / clip.rate * 1e9))
             omega = pipeline.process(key, image)
             same = omega.environment.digest == digest

@@ -79,9 +79,9 @@ class EngineResult:
     validity: BoolArray
     changed: bool
     epoch: int
-    person_area: float
-    withheld_area: float
-    quarantined_area: float
+    excluded_fraction: float
+    withheld_fraction: float
+    quarantined_fraction: float
 
 
 class _Room:
@@ -178,9 +178,9 @@ class PrivacyEngine:
             validity=room.snapshot.valid.astype(bool),
             changed=changed,
             epoch=room.snapshot.epoch,
-            person_area=share(unsafe.persons),
-            withheld_area=1.0 - share(room.snapshot.valid),
-            quarantined_area=share(quarantine.blocked),
+            excluded_fraction=share(unsafe.persons),
+            withheld_fraction=1.0 - share(room.snapshot.valid),
+            quarantined_fraction=share(quarantine.blocked),
         )
 
     def remember(self, memory: Remembered) -> None:

@@ -74,9 +74,9 @@ class LockedEngine:
             validity=validity,
             changed=changed,
             epoch=self._epoch,
-            person_area=float(person_mask.mean()),
-            withheld_area=1.0 - float(validity.mean()),
-            quarantined_area=0.0,
+            excluded_fraction=float(person_mask.mean()),
+            withheld_fraction=1.0 - float(validity.mean()),
+            quarantined_fraction=0.0,
         )
 
     @property

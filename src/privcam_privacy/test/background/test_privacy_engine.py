@@ -72,7 +72,7 @@ def test_an_empty_room_is_shown_after_the_time_of_confirmation_and_not_before():
     assert not film.show(room(), 2.0).validity.any()
     result = film.show(room(), 2.0)
     assert result.validity.all()
-    assert result.withheld_area == 0.0
+    assert result.withheld_fraction == 0.0
     assert_shows_only(result, room())
 
 
@@ -116,7 +116,7 @@ def test_lying_person_is_never_absorbed_into_the_background():
     for result in film.results:
         assert_shows_only(result, room())
     assert not film.results[-1].validity[80:110, 40:100].any()
-    assert film.results[-1].quarantined_area > 0
+    assert film.results[-1].quarantined_fraction > 0
 
 
 def test_a_person_who_lies_down_on_known_background_is_never_absorbed():
@@ -385,7 +385,7 @@ def test_replaying_recorded_regions_with_other_people_inside_changes_no_byte(see
         other = replayed.absorb(twin, what, tracks, stamp)
         np.testing.assert_array_equal(result.environment_plate, other.environment_plate)
         np.testing.assert_array_equal(result.validity, other.validity)
-        assert (result.changed, result.epoch, result.withheld_area) == (other.changed, other.epoch, other.withheld_area)
+        assert (result.changed, result.epoch, result.withheld_fraction) == (other.changed, other.epoch, other.withheld_fraction)
         shown = max(shown, float(result.validity.mean()))
     assert shown > 0.2
 

@@ -58,7 +58,7 @@ def test_plate_is_shown_from_the_first_frame_and_never_changes() -> None:
     assert (second.validity == validity()).all()
     assert (second.environment_plate[validity()] == room()[validity()]).all()
     assert (second.environment_plate[~validity()] == FILL).all()
-    assert second.withheld_area == pytest.approx(900 / 19200)
+    assert second.withheld_fraction == pytest.approx(900 / 19200)
 
 
 def test_what_a_caller_does_with_a_result_does_not_reach_the_plate() -> None:
@@ -70,7 +70,7 @@ def test_what_a_caller_does_with_a_result_does_not_reach_the_plate() -> None:
 def test_area_of_people_is_that_of_the_mask() -> None:
     mask = np.zeros(SHAPE, np.bool_)
     mask[:60] = True
-    assert show(engine(), room(), mask=mask).person_area == 0.5
+    assert show(engine(), room(), mask=mask).excluded_fraction == 0.5
 
 
 def test_frame_of_another_size_withholds_everything_and_no_epoch_comes_twice() -> None:
@@ -88,7 +88,7 @@ def test_frame_of_another_size_withholds_everything_and_no_epoch_comes_twice() -
     assert [bool(result.validity.any()) for result in results] == [True, False, False, True, False]
     assert results[1].environment_plate.shape == (60, 80, 3)
     assert (results[1].environment_plate == FILL).all()
-    assert results[1].withheld_area == 1.0
+    assert results[1].withheld_fraction == 1.0
     assert "80x60 px, the approved plate has 160x120" in locked.note
 
 

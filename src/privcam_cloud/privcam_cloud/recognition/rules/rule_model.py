@@ -25,7 +25,7 @@ from privcam_cloud.recognition.rules.posture_rules import (
 from privcam_cloud.recognition.rules.rule_settings import DEFAULT, Settings
 from privcam_cloud.recognition.subject_history import People, Person
 from privcam_core.events.event_tracker import Claim, EventLog
-from privcam_core.events.scene_report import Behavior, RecognizedObject, SceneReport
+from privcam_core.events.scene_report import Event, RecognizedObject, SceneReport
 from privcam_core.types.omega import Omega, SubjectPose, SyncKey
 
 MODEL_ID = "privcam-rules/1"
@@ -64,18 +64,18 @@ class RuleModel:
         """Take in the next frame and report the scene. See `Recognizer.update`."""
         seconds = self._advance(omega.key)
         changes = self._people.update(seconds, omega.poses)
-        behaviors = [b for person in changes.forgotten for b in self._events.close(person, person.last)]
+        events = [b for person in changes.forgotten for b in self._events.close(person, person.last)]
         for older, newer in changes.joined:
-            behaviors += self._events.join(older, newer, seconds)
+            events += self._events.join(older, newer, seconds)
         self._look(seconds, omega)
         for person in self._people:
-            behaviors += self._events.update(person, self._claims(person, seconds), seconds)
-        behaviors += self._among(seconds)
+            events += self._events.update(person, self._claims(person, seconds), seconds)
+        events += self._among(seconds)
         present = [self._people[pose.subject_id] for pose in omega.poses]
         return SceneReport(
             key=omega.key,
             objects=[_object(pose) for pose in omega.poses],
-            behaviors=behaviors,
+            events=events,
             caption=scene_caption([self._state(person, seconds) for person in present]),
             model_id=self.model_id,
         )
@@ -83,7 +83,7 @@ class RuleModel:
     def _look(self, seconds: float, omega: Omega) -> None:
         """Look at everybody at once, before each is asked for; the rules do not need to."""
 
-    def _among(self, _seconds: float) -> list[Behavior]:
+    def _among(self, _seconds: float) -> list[Event]:
         """Report what happens between people; the rules know nothing of that."""
         return []
 

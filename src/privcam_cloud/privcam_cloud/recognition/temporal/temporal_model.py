@@ -19,7 +19,7 @@ from privcam_cloud.recognition.temporal.descent import BEGIN, FallWatch
 from privcam_cloud.recognition.temporal.temporal_network import SUBJECT_WEIGHTS, TemporalNetwork
 from privcam_cloud.recognition.temporal.windows import STEP_S, window
 from privcam_core.events.event_tracker import Claim
-from privcam_core.events.scene_report import Behavior, Recognizer
+from privcam_core.events.scene_report import Event, Recognizer
 from privcam_core.types.boxes import intersections
 from privcam_core.types.omega import Environment, Omega
 
@@ -103,14 +103,14 @@ class TemporalModel(RuleModel):
         # A second track of the same body hides nobody.
         return not all(one_body(track, memory.track()) for memory in beside)
 
-    def _among(self, seconds: float) -> list[Behavior]:
+    def _among(self, seconds: float) -> list[Event]:
         here = [person for person in self._people if person.last == seconds]
         on_their_feet = [p for p in here if self._chances.get(p, {}).get("fall", 0.0) < BEGIN]
         over = self._scuffles.update(seconds, on_their_feet)
-        behaviors = [report for scuffle in over for report in self._events.close(scuffle, seconds)]
+        events = [report for scuffle in over for report in self._events.close(scuffle, seconds)]
         for scuffle in self._scuffles.going:
-            behaviors += self._events.update(scuffle, [scuffle.claim], seconds)
-        return behaviors
+            events += self._events.update(scuffle, [scuffle.claim], seconds)
+        return events
 
     def _posture(
         self, person: Person, watch: Watch, ids: tuple[int, ...], moments: Sequence[Moment]

@@ -36,7 +36,7 @@ class Studio:
     def __call__(self, scene: Scene, check: Callable[[], None]) -> Picture:
         """Return the picture of a scene. check: raises NotShown where it has taken too long. Raises: NotShown."""
         height, width = scene.validity.shape
-        figures = figures_of(scene.poses, scene.behaviors, height, width)
+        figures = figures_of(scene.poses, scene.events, height, width)
         if figures is None:
             raise NotShown(Reason.NO_POSTURE)
         if not figures:
@@ -44,7 +44,7 @@ class Studio:
         where = paintable(figures, scene.validity)
         tall, wide = self._diffusion.generated_size(height, width)
         control = draw_skeletons(figures, (tall, wide), (wide / width, tall / height))
-        prompt = prompt_of(figures, scene.behaviors)
+        prompt = prompt_of(figures, scene.events)
         task = self._diffusion.Task(scene.environment, where, control, figures, prompt)
         picture = compose(scene, self.painter(task, check), where, figures)
         check()

@@ -14,7 +14,7 @@ import numpy as np
 from privcam_core.drawing.body import Body, Kind, build_body
 from privcam_core.drawing.geometry import SUBPIXEL_BITS, Points, fixed_point, outlines
 from privcam_core.drawing.palette import Bgr, color
-from privcam_core.events.scene_report import Behavior, Phase
+from privcam_core.events.scene_report import Event, Phase
 from privcam_core.images.environment import BgrArray, BoolArray
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.skeleton import Joint, midpoint, seen
@@ -76,7 +76,7 @@ class Figure:
 
 
 def figures_of(
-    poses: Sequence[SubjectPose], behaviors: Sequence[Behavior], height: int, width: int
+    poses: Sequence[SubjectPose], events: Sequence[Event], height: int, width: int
 ) -> list[Figure] | None:
     """Return a figure for each subject of which something is in the picture, nearest first.
 
@@ -92,7 +92,7 @@ def figures_of(
         solid = _filled(outlines([part.shape for part in body.parts]), height, width)
         if (solid & free).any():
             head, around = _head(body, height, width), _around(body, height, width)
-            seed = _seed(pose.subject_id, _event_of(pose.subject_id, behaviors))
+            seed = _seed(pose.subject_id, _event_of(pose.subject_id, events))
             figures.append(Figure(pose, solid & free, head & free, (head | around) & free, seed))
         taken |= solid
     return figures
@@ -120,10 +120,10 @@ def cover_heads(picture: BgrArray, figures: Iterable[Figure]) -> None:
         picture[figure.head] = color(figure.pose.subject_id)
 
 
-def prompt_of(figures: Sequence[Figure], behaviors: Sequence[Behavior]) -> str:
+def prompt_of(figures: Sequence[Figure], events: Sequence[Event]) -> str:
     """Return the prompt: fixed words, and those of the known behaviours that hold for a subject in the picture."""
     present = {figure.pose.subject_id for figure in figures}
-    labels = {b.label for b in behaviors if b.phase is not Phase.ENDED and present.intersection(b.subject_ids)}
+    labels = {b.label for b in events if b.phase is not Phase.ENDED and present.intersection(b.subject_ids)}
     return ", ".join([_PROMPT, *(phrase for label, phrase in PHRASES.items() if label in labels)])
 
 
@@ -184,9 +184,9 @@ def _filled(curves: Sequence[Points], height: int, width: int) -> BoolArray:
     return canvas.astype(np.bool_)
 
 
-def _event_of(subject_id: int, behaviors: Sequence[Behavior]) -> int:
+def _event_of(subject_id: int, events: Sequence[Event]) -> int:
     """Return the newest happening of a subject that goes on, 0 for none."""
-    return max((b.event_id for b in behaviors if b.phase is not Phase.ENDED and subject_id in b.subject_ids), default=0)
+    return max((b.event_id for b in events if b.phase is not Phase.ENDED and subject_id in b.subject_ids), default=0)
 
 
 def _seed(subject_id: int, event_id: int) -> int:

@@ -12,7 +12,8 @@ from privcam_core.types.omega import SubjectPose
 from privcam_core.types.perception import Box
 from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN, Joint
 from privcam_edge.perception.head_orientation import head_orientation
-from privcam_evaluation.audit.perception_recording import Recording, annotation_of
+from privcam_evaluation.audit.perception_recording import Recording
+from privcam_evaluation.clip_reader import annotation_of
 from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
 
 FloatArray = npt.NDArray[np.float64]
