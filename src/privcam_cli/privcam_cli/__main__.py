@@ -6,17 +6,17 @@ import sys
 # command -> module with `main(argv) -> int`; imported only when asked for, because ROS 2 and the models are not small
 COMMANDS = {
     "demo": "privcam_cli.commands.demo",
-    "launch": "privcam_bringup.launching.launch_command",
-    "replay": "privcam_cli.commands.replay",
+    "test": "privcam_cli.developer_tools.test",
+    "bench": "privcam_evaluation.bench.bench_command",
+    "audit": "privcam_evaluation.audit.audit_command",
     "commission": "privcam_cli.commission.commission_command",
     "keys": "privcam_link.certificates.keys_command",
-    "models": "privcam_cli.models.__main__",
-    "audit": "privcam_evaluation.audit.audit_command",
-    "bench": "privcam_evaluation.bench.bench_command",
-    "eval": "privcam_evaluation.recognition.eval_command",
     "survey": "privcam_evaluation.survey",
-    "test": "privcam_cli.developer_tools.test",
+    "eval": "privcam_evaluation.recognition.eval_command",
     "train": "privcam_cli.developer_tools.train",
+    "launch": "privcam_bringup.launching.launch_command",
+    "replay": "privcam_cli.commands.replay",
+    "models": "privcam_cli.models.__main__",
 }
 
 

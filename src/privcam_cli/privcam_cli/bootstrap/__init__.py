@@ -1,11 +1,12 @@
-"""From a fresh machine to a running command, with the standard library alone."""
+"""Brings a fresh machine to a running command. Uses the standard library alone."""
 
 import os
 import sys
 from pathlib import Path
 
-from privcam_cli.bootstrap.setup_environment import command_line, ros_is_sourced
-from privcam_cli.bootstrap.setup_steps import SetupError, prepare
+from privcam_cli.bootstrap.setup_environment import command_line
+from privcam_cli.bootstrap.setup_steps import SetupError
+from privcam_cli.bootstrap.setup_workspace import prepare
 
 USAGE = """usage: ./privcam COMMAND [options]     (./privcam COMMAND --help tells more)
 
@@ -32,12 +33,12 @@ def main(root: Path, arguments: list[str]) -> int:
         return 0 if arguments else 2
     command = arguments[0]
     try:
-        prepare(root, with_models=command != "models", with_tools=command in ("test", "train"))
+        sourced = prepare(root, with_models=command != "models", with_tools=command in ("test", "train"))
     except SetupError as error:
         print(f"privcam: set-up stopped: {error}", file=sys.stderr)
         return 1
     if command == "setup":
         return 0
-    argv, environment = command_line(root, ["-m", "privcam_cli", *arguments], sourced=ros_is_sourced(root))
+    argv, environment = command_line(root, ["-m", "privcam_cli", *arguments], sourced=sourced)
     sys.stdout.flush()
     return os.execve(argv[0], argv, environment)

@@ -4,12 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-OWN_MARK = "PRIVCAM_ROOT"
-
-
-def ros_is_sourced(root: Path) -> bool:
-    """Whether the user has sourced a ROS 2 of their own. An environment made by us does not count as theirs."""
-    return bool(os.environ.get("ROS_DISTRO")) and os.environ.get(OWN_MARK) != str(root)
+from privcam_cli.bootstrap.underlay import without_workspace
 
 
 def venv_python(root: Path) -> Path:
@@ -19,7 +14,7 @@ def venv_python(root: Path) -> Path:
 
 def base_environment(root: Path, *, sourced: bool) -> dict[str, str]:
     """Variables for ROS 2 itself: the user's own where they sourced one, else the wheels in `.venv`."""
-    environment = dict(os.environ)
+    environment = without_workspace(root, os.environ)
     venv = root / ".venv"
     # A Python of another prefix that re-executes us may have left this behind; a venv must not inherit it.
     environment.pop("PYTHONHOME", None)
@@ -30,12 +25,12 @@ def base_environment(root: Path, *, sourced: bool) -> dict[str, str]:
     environment["ORT_DISABLE_TELEMETRY"] = "1"
     if sourced:
         return environment
-    environment[OWN_MARK] = str(root)
     environment["ROS_DISTRO"] = "jazzy"
     environment["ROS_VERSION"] = "2"
     environment["ROS_PYTHON_VERSION"] = "3"
     environment["AMENT_PREFIX_PATH"] = str(venv)
     environment["CMAKE_PREFIX_PATH"] = str(venv)
+    environment.pop("COLCON_PREFIX_PATH", None)
     environment.pop("PYTHONPATH", None)
     # The wheels' own start-up hook would run Python twice to set the library path; here it is set at once.
     environment["_ROS_WHEELS_BOOTSTRAP_COMPLETE"] = "1"

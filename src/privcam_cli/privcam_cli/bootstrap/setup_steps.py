@@ -1,54 +1,32 @@
-"""The set-up steps. Each one knows whether it is already done, so that a second start costs nothing."""
+"""What each set-up step does: system packages, `.venv`, Python packages, the workspace, models."""
 
+import ctypes
 import hashlib
 import importlib.util
-import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from privcam_cli.bootstrap.setup_environment import base_environment, command_line, ros_is_sourced, venv_python
-from privcam_cli.bootstrap.sourced_ros import on_top, probe
+from privcam_cli.bootstrap.setup_environment import base_environment, command_line, venv_python
+from privcam_cli.bootstrap.underlay_requirements import on_top, probe
 
 SUPPORTED = ((3, 10), (3, 11), (3, 12), (3, 13))
+# `.venv` is made at its final place, not beside it and moved: its scripts, its activate files and the CMake files of
+# the ROS 2 wheels hold its absolute path. While this file is in it, it is not complete, and the next start makes it
+# anew: an interrupted pip may leave a package that looks installed and is not.
+INCOMPLETE = ".venv/.incomplete"
+PR_SET_PDEATHSIG = 1  # prctl(2)
+_LIBC = ctypes.CDLL(None)
 
 
 class SetupError(Exception):
     """Set-up cannot go on. The message says what is missing and what to do."""
-
-
-class Ledger:
-    """Which steps were done with which inputs. One small JSON file beside the workspace."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._done: dict[str, str] = json.loads(path.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            self._done = {}
-
-    def forget(self, *steps: str) -> None:
-        """Drop the record of these steps, or of all."""
-        for step in steps or tuple(self._done):
-            self._done.pop(step, None)
-
-    def run(self, step: str, inputs: str, action: Callable[[], None], say: Callable[[str], None]) -> None:
-        """Run `action` unless it was already done with the same `inputs`."""
-        if self._done.get(step) == inputs:
-            return
-        started = time.monotonic()
-        say(f"{step} ...")
-        action()
-        self._done[step] = inputs
-        self._path.parent.mkdir(exist_ok=True)
-        self._path.write_text(json.dumps(self._done, indent=1))
-        say(f"{step}: done in {time.monotonic() - started:.0f} s")
 
 
 def digest(paths: Sequence[Path]) -> str:
@@ -60,14 +38,37 @@ def digest(paths: Sequence[Path]) -> str:
     return total.hexdigest()
 
 
-def run(argv: Sequence[str], *, env: dict[str, str] | None = None, cwd: Path | None = None, log: Path) -> None:
-    """Run a command, output to `log`; on failure show the end of it."""
+def run(
+    argv: Sequence[str],
+    *,
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    log: Path,
+    dies_with_us: bool = True,
+) -> None:
+    """Run a command, output to `log`; on failure show the end of it. dies_with_us: end it when this process is killed.
+
+    Raises SetupError.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as out:
-        code = subprocess.run(argv, env=env, cwd=cwd, stdout=out, stderr=subprocess.STDOUT, check=False).returncode
-    if code:
+        done = subprocess.run(
+            argv,
+            env=env,
+            cwd=cwd,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            check=False,
+            close_fds=False,  # the lock of the set-up is inherited, see `only_one`
+            preexec_fn=_die_with_parent if dies_with_us else None,
+        )
+    if done.returncode:
         tail = "\n  ".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise SetupError(f"`{' '.join(argv[:6])} ...` ended with {code}; the end of {log}:\n  {tail}")
+        raise SetupError(f"`{' '.join(argv[:6])} ...` ended with {done.returncode}; the end of {log}:\n  {tail}")
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def find_python() -> str:
@@ -106,17 +107,26 @@ def install_system_packages() -> None:
     if os.geteuid() or not shutil.which("apt-get"):
         raise SetupError(f"missing on this machine: {', '.join(wanted)}. Run: sudo {' '.join(command)}")
     log = Path("/var/tmp/privcam-apt.log")
-    run(["apt-get", "update"], log=log)
-    run(command, log=log, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+    # apt is never killed: dpkg would have to be repaired by hand. The next set-up waits for its end.
+    run(["apt-get", "update"], log=log, dies_with_us=False)
+    run(command, log=log, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, dies_with_us=False)
 
 
 def make_venv(root: Path, *, sourced: bool) -> None:
-    """Make `.venv`. With a sourced ROS 2 it sees that system's packages, because rclpy lives there."""
-    shutil.rmtree(root / ".venv", ignore_errors=True)
+    """Make `.venv` anew, marked as incomplete. With a sourced ROS 2 it sees the packages of that system's Python."""
+    if (root / ".venv").exists():
+        shutil.rmtree(root / ".venv")
+    mark_incomplete(root)
     options = ["--system-site-packages"] if sourced else []
     # A Python started by an interpreter of another prefix must not take over its library path.
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "_ROS_WHEELS_BOOTSTRAP_COMPLETE")}
     run([find_python(), "-m", "venv", *options, str(root / ".venv")], env=environment, log=root / "log/setup/venv.log")
+
+
+def mark_incomplete(root: Path) -> None:
+    """Say in `.venv` that it is being changed."""
+    (root / INCOMPLETE).parent.mkdir(exist_ok=True)
+    (root / INCOMPLETE).touch()
 
 
 def install_requirements(root: Path, files: Sequence[Path]) -> None:
@@ -155,13 +165,15 @@ def build(root: Path, *, sourced: bool) -> None:
 
 
 def install_packages(root: Path, files: Sequence[Path], *, sourced: bool) -> None:
-    """Install what privcam runs on; wheels of ROS 2 need two of their paths put right."""
+    """Install what privcam runs on; after that `.venv` is complete. Two paths in wheels of ROS 2 are corrected."""
+    mark_incomplete(root)
     if sourced:
         found = probe(venv_python(root), base_environment(root, sourced=True))
         install_requirements(root, [on_top(file, root / ".privcam", found) for file in files])
     else:
         install_requirements(root, files)
         fix_wheel_paths(root)
+    (root / INCOMPLETE).unlink()
 
 
 def model_cache() -> Path:
@@ -172,44 +184,8 @@ def model_cache() -> Path:
 def import_models(root: Path, *, sourced: bool) -> None:
     """Fetch, verify and import the default models; progress goes to the terminal."""
     argv, environment = command_line(root, ["-m", "privcam_cli.models"], sourced=sourced)
-    if subprocess.run(argv, env=environment, check=False).returncode:
+    done = subprocess.run(argv, env=environment, check=False, close_fds=False, preexec_fn=_die_with_parent)
+    if done.returncode:
         raise SetupError(
             "the default models are not ready (see above). `./privcam models --help` tells how to bring them."
         )
-
-
-def prepare(root: Path, *, with_models: bool, with_tools: bool) -> None:
-    """Bring the machine to the point where every command runs. Steps that are already done are skipped."""
-    sourced = ros_is_sourced(root)
-    ledger = Ledger(root / ".privcam/setup.json")
-
-    def say(text: str) -> None:
-        print(f"[setup] {text}", flush=True)
-
-    requirements = root / "requirements"
-    wheels = [requirements / "run.txt"] if sourced else [requirements / "ros.txt", requirements / "run.txt"]
-    sources = [root / "colcon.meta", *(root / "src").glob("*/msg/*.msg")]
-    for name in ("package.xml", "setup.py", "setup.cfg", "CMakeLists.txt"):
-        sources += (root / "src").glob(f"*/{name}")
-    # Each step is done anew when anything before it changed: its inputs contain those of the step before.
-    origin = f"{find_python()} {os.environ.get('AMENT_PREFIX_PATH') if sourced else 'wheels'}"
-    packages = f"{origin} {digest(wheels)}"
-    workspace = f"{packages} {digest(sources)}"
-    if not venv_python(root).exists():
-        ledger.forget()
-    if not (root / "install/local_setup.sh").exists():
-        ledger.forget("workspace")
-    if not model_cache().is_dir():
-        ledger.forget("models")
-
-    ledger.run("system packages", origin, install_system_packages, say)
-    ledger.run("virtual environment", origin, lambda: make_venv(root, sourced=sourced), say)
-    ledger.run("Python packages (some minutes)", packages, lambda: install_packages(root, wheels, sourced=sourced), say)
-    ledger.run("workspace", workspace, lambda: build(root, sourced=sourced), say)
-    if with_models:
-        manifest = root / "src/privcam_core/privcam_core/models/models.yaml"
-        inputs = f"{model_cache()} {digest([manifest])}"
-        ledger.run("models", inputs, lambda: import_models(root, sourced=sourced), say)
-    if with_tools:
-        tools = [requirements / "dev.txt", requirements / "generative.txt"]
-        ledger.run("test tools", f"{packages} {digest(tools)}", lambda: install_requirements(root, tools), say)

@@ -1,4 +1,4 @@
-"""From a fresh machine to a running command: what is done, what is skipped, what is said."""
+"""Which set-up steps are done, which are skipped, and what is said."""
 
 import json
 import os
@@ -11,9 +11,11 @@ import pytest
 
 from privcam_cli.__main__ import COMMANDS
 from privcam_cli.bootstrap import USAGE, main, setup_steps
-from privcam_cli.bootstrap.setup_environment import OWN_MARK, base_environment, ros_is_sourced
-from privcam_cli.bootstrap.setup_steps import Ledger, SetupError
-from privcam_cli.bootstrap.sourced_ros import CV_BRIDGE, MODULES, on_top, probe
+from privcam_cli.bootstrap.setup_environment import base_environment
+from privcam_cli.bootstrap.setup_ledger import Ledger
+from privcam_cli.bootstrap.setup_steps import SetupError
+from privcam_cli.bootstrap.setup_workspace import prepare
+from privcam_cli.bootstrap.underlay_requirements import CV_BRIDGE, MODULES, on_top, probe
 
 Say = Callable[[str], None]
 PACKAGE = Path(setup_steps.__file__).parents[2]
@@ -71,7 +73,7 @@ class Steps:
     def prepare(self, *, with_models: bool = True, with_tools: bool = False) -> list[str]:
         self.done.clear()
         self.installed.clear()
-        setup_steps.prepare(self.root, with_models=with_models, with_tools=with_tools)
+        prepare(self.root, with_models=with_models, with_tools=with_tools)
         return list(self.done)
 
 
@@ -81,10 +83,16 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Steps:
     return Steps(tmp_path, monkeypatch)
 
 
-def source_ros(monkeypatch: pytest.MonkeyPatch) -> None:
+def source_ros(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make an installation of ROS 2 that has nothing but an rclpy, and source it. Return its folder of modules."""
+    prefix = folder / "opt/ros/jazzy"
+    modules = prefix / "lib/python3/site-packages"
+    (modules / "rclpy").mkdir(parents=True)
+    (modules / "rclpy/__init__.py").touch()
     monkeypatch.setenv("ROS_DISTRO", "jazzy")
-    monkeypatch.setenv("AMENT_PREFIX_PATH", "/opt/ros/jazzy")
-    monkeypatch.delenv(OWN_MARK, raising=False)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(prefix))
+    monkeypatch.setenv("PYTHONPATH", str(modules))
+    return modules
 
 
 def test_step_runs_once_and_again_only_when_its_inputs_change(tmp_path: Path) -> None:
@@ -156,8 +164,10 @@ def test_without_ros_its_wheels_are_installed(workspace: Steps) -> None:
     assert workspace.installed == ["ros.txt", "run.txt"]
 
 
-def test_with_a_sourced_ros_its_wheels_are_not_installed(workspace: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
-    source_ros(monkeypatch)
+def test_with_a_sourced_ros_its_wheels_are_not_installed(
+    workspace: Steps, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source_ros(tmp_path_factory.mktemp("ros"), monkeypatch)
     done = workspace.prepare()
     assert workspace.installed == ["requirements.txt"]
     assert done == ["system", "venv over ROS", "packages", "build on ROS", "models on ROS"]
@@ -189,23 +199,41 @@ def test_probe_finds_what_this_python_has() -> None:
 
 
 def test_change_between_sourced_ros_and_wheels_makes_everything_anew(
-    workspace: Steps, monkeypatch: pytest.MonkeyPatch
+    workspace: Steps, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace.prepare()
-    source_ros(monkeypatch)
+    source_ros(tmp_path_factory.mktemp("ros"), monkeypatch)
     assert "venv over ROS" in workspace.prepare()
 
 
-def test_environment_that_we_made_is_not_taken_for_a_sourced_ros(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_further_workspaces_on_a_sourced_ros_change_nothing(
+    workspace: Steps, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("ROS_DISTRO", raising=False)
-    assert not ros_is_sourced(tmp_path)
-    source_ros(monkeypatch)
-    assert ros_is_sourced(tmp_path)
-    monkeypatch.setenv(OWN_MARK, str(tmp_path))
-    assert not ros_is_sourced(tmp_path)
-    assert ros_is_sourced(tmp_path / "another")
+    modules = source_ros(tmp_path_factory.mktemp("ros"), monkeypatch)
+    workspace.prepare()
+    more = tmp_path_factory.mktemp("more")
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{more}{os.pathsep}{os.environ['AMENT_PREFIX_PATH']}")
+    monkeypatch.setenv("PYTHONPATH", f"{more}{os.pathsep}{workspace.root / 'install/lib'}{os.pathsep}{modules}")
+    assert workspace.prepare() == []
+
+
+def test_environment_in_use_is_not_made_anew_and_stays_complete(
+    workspace: Steps,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    workspace.prepare()
+    python = workspace.root / ".venv/bin/python"
+    python.unlink()
+    python.symlink_to(sys.executable)
+    with subprocess.Popen([python, "-c", "input()"], stdin=subprocess.PIPE, env={}) as node:
+        with monkeypatch.context() as sourced:
+            source_ros(tmp_path_factory.mktemp("ros"), sourced)
+            assert main(workspace.root, ["setup"]) == 1
+        assert f"processes run from it: {node.pid} (" in capsys.readouterr().err
+        assert workspace.prepare() == []
+        node.communicate()
 
 
 def test_environment_keeps_ros_on_this_host_and_the_runtime_silent(tmp_path: Path) -> None:
