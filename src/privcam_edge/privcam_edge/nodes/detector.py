@@ -19,7 +19,7 @@ from privcam_ros.parameters import param
 class Parameters:
     """Parameters of the detector node."""
 
-    score: float = param(
+    report_threshold: float = param(
         0.05, "report boxes that score at least this; weak ones protect pixels, the tracker takes only strong ones",
         low=0.01, high=0.35,
     )  # fmt: skip
@@ -31,7 +31,7 @@ class DetectorNode(FrameNode[Parameters]):
 
     def __init__(self) -> None:
         super().__init__("detector", Parameters)
-        self._detector = Detector(score=self.parameters.score, threads=self.parameters.threads)
+        self._detector = Detector(score=self.parameters.report_threshold, threads=self.parameters.threads)
         self._out = self.create_publisher(DetectionArray, "detections", STREAM)
         self.on_frame(self._detect)
 

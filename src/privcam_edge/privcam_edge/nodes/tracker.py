@@ -1,4 +1,4 @@
-"""tracker_node: FrameRef and person boxes in, tracks out."""
+"""tracker_node: takes FrameRef and person boxes, publishes tracks."""
 
 import sys
 from dataclasses import dataclass
@@ -19,19 +19,22 @@ from privcam_ros.parameters import param
 class Parameters:
     """Parameters of the tracker node."""
 
-    score: float = param(0.35, "a box that scores less starts no track", low=0.05, high=1.0)
-    weak_score: float = param(
-        0.2, "a box that scores less is believed only of somebody who is known, by looks", low=0.01, high=1.0
+    track_activation_threshold: float = param(0.35, "a box that scores less starts no track", low=0.05, high=1.0)
+    match_threshold: float = param(
+        0.2, "a box that scores less may only extend an existing track, after an appearance match", low=0.01, high=1.0
     )
-    faint_score: float = param(0.12, "a box that scores less is not used at all", low=0.01, high=1.0)
+    low_confidence_threshold: float = param(0.12, "a box that scores less is not used at all", low=0.01, high=1.0)
 
 
 class TrackerNode(FrameNode[Parameters]):
-    """Follows persons. Their appearance descriptors stay in this process."""
+    """Tracks persons. Their appearance descriptors stay in this process."""
 
     def __init__(self) -> None:
         super().__init__("tracker", Parameters)
-        self._tracker = PersonTracker(self.parameters.score, self.parameters.weak_score, self.parameters.faint_score)
+        given = self.parameters
+        self._tracker = PersonTracker(
+            given.track_activation_threshold, given.match_threshold, given.low_confidence_threshold
+        )
         self._out = self.create_publisher(TrackArray, "tracks", STREAM)
         self.on_frame(self._track, ("detections", DetectionArray))
 

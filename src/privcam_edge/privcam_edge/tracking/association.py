@@ -98,7 +98,9 @@ class Association:
         left = sorted(set(established) - {row for row, _ in pairs})
         if not left or descriptors is None:  # only appearance tells whether a low-confidence box is the person
             return pairs, second.detections
-        candidates = np.flatnonzero((scores >= self.low_confidence_threshold) & (scores < self.track_activation_threshold))
+        candidates = np.flatnonzero(
+            (scores >= self.low_confidence_threshold) & (scores < self.track_activation_threshold)
+        )
         candidates = candidates[~clutter.contains(boxes[candidates], stamp_ns)]
         # On a matched box, a low-confidence box is another view of the same person, or of two persons in one box.
         taken = boxes[[column for _, column in pairs] + second.detections]

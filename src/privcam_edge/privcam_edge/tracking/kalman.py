@@ -1,7 +1,7 @@
 """The motion model of DeepSORT (Wojke et al. 2017): a constant-velocity Kalman filter over person boxes.
 
 A measurement is (u, v, γ, h): box centre in px, aspect ratio width / height, height in px. A state adds the four
-velocities, each per second. The paper counts in frames; here noise is a density over time, so that one step of 0.2 s
+velocities, each per second. The article counts in frames; here noise is a density over time, so that one step of 0.2 s
 is the same as six steps of 1/30 s and a skipped frame costs no more than the time that it took.
 
 All functions take stacks of N tracks: means (N, 8), covariances (N, 8, 8).
@@ -12,22 +12,22 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 
-# 95 % quantile of χ² with 4 degrees of freedom: the Mahalanobis gate of the paper for a full measurement.
+# 95 % quantile of χ² with 4 degrees of freedom: the Mahalanobis gate of the article for a full measurement.
 GATE = 9.4877
 
 # Standard deviations relative to the height of the box, because the error of a box grows with the person.
-_MEASURED = 1 / 20  # of u, v and h: as in the paper
-_MEASURED_ASPECT = 0.1  # of γ: as in the paper
-# The paper lets position wander by h/20 in every frame of a 30 Hz video. As a density over time:
-_WANDER = _MEASURED * np.sqrt(30)  # of u, v and h, per √s
-_WANDER_ASPECT = 0.01 * np.sqrt(30)  # of γ, per √s
-# How velocity wanders, in heights/s per √s. The paper has 1.0, which also covers a camera that moves; ours stands.
-_SWERVE = 0.3
-# Speed that a person may have when first seen, in heights/s: a brisk walk. The paper has 1.9, for the same reason.
+_MEASURED = 1 / 20  # of u, v and h: as in the article
+_MEASURED_ASPECT = 0.1  # of γ: as in the article
+# Process noise of the position. The article has h/20 in every frame of a 30 Hz video; here it is a density over time.
+_POSITION_NOISE = _MEASURED * np.sqrt(30)  # of u, v and h, per √s
+_POSITION_NOISE_ASPECT = 0.01 * np.sqrt(30)  # of γ, per √s
+# Process noise of the velocity, in heights/s per √s. The article has 1.0, for a moving camera; ours stands still.
+_VELOCITY_NOISE = 0.3
+# Speed that a person may have when first seen, in heights/s: a brisk walk. The article has 1.9, for a moving camera.
 _FIRST_SPEED = 1.1
-# The aspect ratio has next to no velocity of its own: 1e-5 per frame, as in the paper.
+# The aspect ratio has next to no velocity of its own: 1e-5 per frame, as in the article.
 _FIRST_SPEED_ASPECT = 1e-5 * 30
-_SWERVE_ASPECT = _FIRST_SPEED_ASPECT * np.sqrt(30)
+_VELOCITY_NOISE_ASPECT = _FIRST_SPEED_ASPECT * np.sqrt(30)
 
 
 def to_measurements(boxes: npt.NDArray[np.floating]) -> FloatArray:
@@ -51,7 +51,7 @@ def _scaled(heights: FloatArray, relative: float, aspect: float) -> FloatArray:
 
 
 def initiate(measurements: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the states of N new tracks at rest, with the doubt that they may be walking. measurements: (N, 4)."""
+    """Return the states of N new tracks at rest, with the variance of a walking person. measurements: (N, 4)."""
     count = len(measurements)
     means = np.hstack((measurements, np.zeros((count, 4))))
     heights = measurements[:, 3]
@@ -70,19 +70,19 @@ def predict(means: FloatArray, covariances: FloatArray, dt: float) -> tuple[Floa
     """Return the states `dt` seconds later."""
     move = np.eye(8)
     move[:4, 4:] = np.eye(4) * dt
-    wander = _scaled(means[:, 3], _WANDER, _WANDER_ASPECT) ** 2
-    swerve = _scaled(means[:, 3], _SWERVE, _SWERVE_ASPECT) ** 2
+    position_noise = _scaled(means[:, 3], _POSITION_NOISE, _POSITION_NOISE_ASPECT) ** 2
+    velocity_noise = _scaled(means[:, 3], _VELOCITY_NOISE, _VELOCITY_NOISE_ASPECT) ** 2
     noise = np.zeros_like(covariances)
-    place, speed = np.arange(4), np.arange(4, 8)
-    # Velocity that wanders as white noise moves the place by its integral.
-    noise[:, place, place] = wander * dt + swerve * dt**3 / 3
-    noise[:, place, speed] = noise[:, speed, place] = swerve * dt**2 / 2
-    noise[:, speed, speed] = swerve * dt
+    position, velocity = np.arange(4), np.arange(4, 8)
+    # White noise of the velocity moves the position by its integral.
+    noise[:, position, position] = position_noise * dt + velocity_noise * dt**3 / 3
+    noise[:, position, velocity] = noise[:, velocity, position] = velocity_noise * dt**2 / 2
+    noise[:, velocity, velocity] = velocity_noise * dt
     return means @ move.T, move @ covariances @ move.T + noise
 
 
 def project(means: FloatArray, covariances: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return what would be measured: (N, 4) and its covariance (N, 4, 4) with the noise of the detector."""
+    """Return the expected measurements (N, 4) and their covariances (N, 4, 4), with the noise of the detector."""
     expected = covariances[:, :4, :4].copy()
     diagonal = np.arange(4)
     expected[:, diagonal, diagonal] += _scaled(means[:, 3], _MEASURED, _MEASURED_ASPECT) ** 2
@@ -99,7 +99,7 @@ def gating_distances(means: FloatArray, covariances: FloatArray, measurements: F
 def update(means: FloatArray, covariances: FloatArray, measurements: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the states after each of N tracks was measured. measurements: (N, 4)."""
     expected, covariance = project(means, covariances)
-    gain = np.swapaxes(np.linalg.solve(covariance, covariances[:, :4, :]), 1, 2)
-    means = means + np.einsum("nij,nj->ni", gain, measurements - expected)
-    covariances = covariances - gain @ covariance @ np.swapaxes(gain, 1, 2)
+    kalman_gain = np.swapaxes(np.linalg.solve(covariance, covariances[:, :4, :]), 1, 2)
+    means = means + np.einsum("nij,nj->ni", kalman_gain, measurements - expected)
+    covariances = covariances - kalman_gain @ covariance @ np.swapaxes(kalman_gain, 1, 2)
     return means, (covariances + np.swapaxes(covariances, 1, 2)) / 2

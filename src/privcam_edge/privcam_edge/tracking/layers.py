@@ -1,4 +1,4 @@
-"""The drawing order π of people in one picture: who is in front of whom, from what their tracks went through."""
+"""Estimates the drawing order π of the subjects in one picture, far to near, from the history of their tracks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,26 +8,28 @@ from privcam_core.types.perception import Box, Track, TrackState
 from privcam_edge.tracking.ground import Ground
 
 _NS_PER_S = 1e9
-# Ground lines that differ by this share of the smaller person's height are full evidence of who is nearer. It is
-# three times the tremble of a detector's box.
+# Ground lines that differ by this fraction of the smaller person's height are full evidence of the nearer one. It is
+# three times the jitter of a detector's box.
 _CLEAR = 0.1
-# Feet that are not seen are guessed, so they weigh less.
-_GUESSED = 0.5
-# Seconds of full evidence that a pair can save up. What was saved before an overlap has to be outweighed during it,
-# so people who only cross keep their order, and people who circle each other change it about as fast as they do.
+# Weight of the evidence where the feet are hidden and the ground line is estimated.
+_ESTIMATED = 0.5
+# Most evidence, in seconds of full evidence, that a pair accumulates while apart. The evidence from before an overlap
+# has to be outweighed during it: subjects who only cross keep their order, and subjects who circle each other change it
+# about as fast as they do.
 _APART_S = 0.25
+# The same while the pair overlaps.
 _OVERLAPPING_S = 0.75
-# The order of a pair turns when the evidence for the other way reaches this share of what can be saved up.
+# The order of a pair turns when the evidence for the other order reaches this fraction of the most evidence.
 _TURN = 0.5
-# One box has to cover this share of the smaller one to count as overlap.
+# Boxes overlap when their common area is more than this fraction of the smaller one.
 _OVERLAP = 0.05
-# A lost person of whom this share is covered by somebody who is seen is behind that somebody.
+# A lost subject is behind a visible one that covers more than this fraction of its box.
 _COVERED = 0.5
 
 
 @dataclass
 class _Pair:
-    """What is known about a first and a second person. evidence > 0 (s) says that the first is in front."""
+    """The order of a first and a second subject. evidence: s of full evidence, > 0 if the first is in front."""
 
     evidence: float
     first_in_front: bool
@@ -37,9 +39,9 @@ class _Pair:
 class LayerOrder:
     """Keeps the layers of all live tracks of one camera.
 
-    The nearer person of a pair is the one whose ground-contact line is lower in the picture (`Ground` says where it is
-    while the feet are hidden, from the height and the scale trend that the track had before). Evidence adds up over
-    time and is kept from before an overlap, and the order turns only when enough of it says otherwise.
+    The nearer subject of a pair is the one with the lower ground-contact line in the picture (`Ground` estimates the
+    line while the feet are hidden, from the height and the growth that the track had before). Evidence accumulates
+    over time and stays during an overlap; the order turns only when enough evidence is against it.
     """
 
     def __init__(self) -> None:
@@ -51,8 +53,8 @@ class LayerOrder:
     def update(self, tracks: Sequence[Track], stamp_ns: int, *, picture_height: float | None = None) -> dict[int, int]:
         """Return the layer of each track by SubjectID: 0 is drawn first (farthest), each layer is given once.
 
-        tracks: all live tracks, as DeepSort returns them. stamp_ns: of κ. picture_height: px; with it, people whose
-        feet are below the picture are placed by their height. Raises ValueError for a stamp that is not later than the
+        tracks: all live tracks, as DeepSort returns them. stamp_ns: of κ. picture_height: px; with it, subjects
+        whose feet are below the picture are placed by their height. Raises ValueError for a stamp that is not later than the
         last one, and for two tracks with one SubjectID.
         """
         if self._stamp is not None and stamp_ns <= self._stamp:
@@ -63,7 +65,7 @@ class LayerOrder:
         dt = 0.0 if self._stamp is None else (stamp_ns - self._stamp) / _NS_PER_S
         self._stamp = stamp_ns
 
-        self._forget(by_id)
+        self._drop_ended(by_id)
         for subject_id, track in by_id.items():
             ground = self._grounds.get(subject_id)
             if ground is None:
@@ -73,45 +75,45 @@ class LayerOrder:
             else:
                 ground.update(track.box, dt, picture_height)
         for first, second in combinations(by_id, 2):
-            self._weigh(by_id[first], by_id[second], dt)
+            self._update_pair(by_id[first], by_id[second], dt)
         self._layers = {subject_id: layer for layer, subject_id in enumerate(self._far_to_near(list(by_id)))}
         return dict(self._layers)
 
-    def _forget(self, live: dict[int, Track]) -> None:
+    def _drop_ended(self, live: dict[int, Track]) -> None:
         self._grounds = {key: ground for key, ground in self._grounds.items() if key in live}
         self._pairs = {key: pair for key, pair in self._pairs.items() if key[0] in live and key[1] in live}
 
-    def _weigh(self, first: Track, second: Track, dt: float) -> None:
+    def _update_pair(self, first: Track, second: Track, dt: float) -> None:
         key = first.subject_id, second.subject_id
-        overlap = _common(first.box, second.box) / min(_area(first.box), _area(second.box))
+        overlap = _common_area(first.box, second.box) / min(_area(first.box), _area(second.box))
         evidence = self._evidence(first, second)
         pair = self._pairs.get(key)
         if pair is None:
-            # The first look decides, with no more weight than one look has.
+            # The first frame decides the order, with evidence that later frames can outweigh.
             self._pairs[key] = _Pair(_TURN * _APART_S * evidence, evidence > 0, overlap > _OVERLAP)
             return
         pair.overlapping = overlap > _OVERLAP
-        most = _OVERLAPPING_S if pair.overlapping else _APART_S
-        pair.evidence = min(max(pair.evidence + evidence * dt, -most), most)
-        if pair.evidence * (1 if pair.first_in_front else -1) < -_TURN * most:
+        max_evidence = _OVERLAPPING_S if pair.overlapping else _APART_S
+        pair.evidence = min(max(pair.evidence + evidence * dt, -max_evidence), max_evidence)
+        if pair.evidence * (1 if pair.first_in_front else -1) < -_TURN * max_evidence:
             pair.first_in_front = not pair.first_in_front
 
     def _evidence(self, first: Track, second: Track) -> float:
-        """Return how strongly this frame says that `first` is in front, in [-1, 1]."""
+        """Return the evidence of this frame that `first` is in front, in [-1, 1]."""
         lost = [track.state is TrackState.LOST for track in (first, second)]
         if lost[0] != lost[1]:
-            hidden, seen = (first, second) if lost[0] else (second, first)
-            if _common(hidden.box, seen.box) > _COVERED * _area(hidden.box):
-                return 1.0 if seen is first else -1.0
+            hidden, visible = (first, second) if lost[0] else (second, first)
+            if _common_area(hidden.box, visible.box) > _COVERED * _area(hidden.box):
+                return 1.0 if visible is first else -1.0
         a, b = self._grounds[first.subject_id], self._grounds[second.subject_id]
         clear = (a.line - b.line) / (_CLEAR * min(a.height, b.height))
-        return min(max(clear, -1.0), 1.0) * (_GUESSED if a.hidden or b.hidden else 1.0)
+        return min(max(clear, -1.0), 1.0) * (_ESTIMATED if a.hidden or b.hidden else 1.0)
 
     def _far_to_near(self, ids: list[int]) -> list[int]:
         """Return the ids from the farthest to the nearest.
 
-        Pairs may contradict each other in a circle. Then those that overlap count first, because only their order is
-        seen, then the others, then the order of the last frame.
+        Pairs may contradict each other in a circle. Then the overlapping pairs count first, because only their order is
+        visible, then the other pairs, then the order of the last frame.
         """
         order: list[int] = []
         left = list(ids)
@@ -137,7 +139,7 @@ def _area(box: Box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def _common(a: Box, b: Box) -> float:
+def _common_area(a: Box, b: Box) -> float:
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     return width * height if width > 0 and height > 0 else 0.0

@@ -9,7 +9,7 @@ from privcam_edge.tracking.deepsort import DeepSort
 
 RATES = [5, 10, 30]
 Position = Callable[[float], tuple[float, float] | None]  # centre in px at a time in s, or hidden
-Looks = npt.NDArray[np.float32]
+Descriptors = npt.NDArray[np.float32]  # (persons, D) unit vectors, one for each person
 WIDTH, HEIGHT = 60, 160
 
 
@@ -24,7 +24,7 @@ def detect(boxes: Iterable[Box], scores: Iterable[float] | None = None) -> Detec
 
 
 def follow(
-    tracker: DeepSort, people: list[Position], stamps: Iterable[float], looks: Looks | None = None
+    tracker: DeepSort, people: list[Position], stamps: Iterable[float], descriptors: Descriptors | None = None
 ) -> list[tuple[list[int | None], list[Track]]]:
     """Return, for each frame, the id of the confirmed track on each person (None without one), and all tracks."""
     random = np.random.default_rng(7)
@@ -34,7 +34,7 @@ def follow(
         seen = [index for index, place in enumerate(places) if place is not None]
         boxes = [tuple(np.add(box_at(places[index]), random.normal(0, 2, 4))) for index in seen]  # type: ignore[arg-type]
         tracks = tracker.update(
-            detect(boxes), None if looks is None else looks[np.array(seen, int)], round(stamp * 1e9)
+            detect(boxes), None if descriptors is None else descriptors[np.array(seen, int)], round(stamp * 1e9)
         )
         confirmed = [track for track in tracks if track.state is TrackState.CONFIRMED]
         ids = [next((t.subject_id for t in confirmed if place and is_at(t, place)), None) for place in places]
@@ -68,7 +68,7 @@ def test_two_people_who_cross_keep_their_numbers(rate: int) -> None:
     assert frames[-1][0] == frames[3][0] == [1, 2]
 
 
-def test_looks_decide_when_two_people_meet_hide_each_other_and_turn_back() -> None:
+def test_appearance_decides_when_two_people_meet_hide_each_other_and_turn_back() -> None:
     def turns(start: float, way: float) -> Position:
         def place(t: float) -> tuple[float, float] | None:
             return None if 1.7 < t < 2.3 else (start + way * (100 * min(t, 4 - t)), 200)
@@ -81,9 +81,9 @@ def test_looks_decide_when_two_people_meet_hide_each_other_and_turn_back() -> No
 
 
 @pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("looks", [None, np.eye(1, dtype=np.float32)])
-def test_a_person_hidden_for_a_second_keeps_the_number(rate: int, looks: Looks | None) -> None:
-    frames = follow(DeepSort(), [lambda t: None if 2 <= t < 3 else (100 + 90 * t, 200)], times(rate, 5), looks)
+@pytest.mark.parametrize("descriptors", [None, np.eye(1, dtype=np.float32)])
+def test_a_person_hidden_for_a_second_keeps_the_number(rate: int, descriptors: Descriptors | None) -> None:
+    frames = follow(DeepSort(), [lambda t: None if 2 <= t < 3 else (100 + 90 * t, 200)], times(rate, 5), descriptors)
     assert frames[-1][0] == frames[2 * rate - 1][0] == [1]
 
 
@@ -104,21 +104,21 @@ def test_counts_are_of_frames_and_velocity_is_in_pixels_per_second() -> None:
     assert track.score == pytest.approx(0.8)
 
 
-@pytest.mark.parametrize("looks", [None, np.ones((1, 1), np.float32)])
-def test_nobody_teleports_not_even_with_the_same_looks(looks: Looks | None) -> None:
-    frames = follow(DeepSort(), [lambda t: (100 if t < 2 else 600, 200)], times(10, 3), looks)
+@pytest.mark.parametrize("descriptors", [None, np.ones((1, 1), np.float32)])
+def test_nobody_teleports_not_even_with_the_same_appearance(descriptors: Descriptors | None) -> None:
+    frames = follow(DeepSort(), [lambda t: (100 if t < 2 else 600, 200)], times(10, 3), descriptors)
     assert frames[10][0] == [1]
     assert frames[-1][0] == [2]
 
 
-def test_somebody_who_looks_different_does_not_get_the_number_of_who_was_there() -> None:
+def test_person_with_another_appearance_does_not_get_the_id_of_the_person_before() -> None:
     tracker = DeepSort()
-    looks = np.eye(2, dtype=np.float32)
+    descriptors = np.eye(2, dtype=np.float32)
     people: list[Position] = [
         lambda t: (300, 200) if t < 2 else None,
         lambda t: (300, 200) if t >= 2.5 else None,
     ]
-    frames = follow(tracker, people, times(10, 4), looks)
+    frames = follow(tracker, people, times(10, 4), descriptors)
     assert frames[-1][0] == [None, 2]
 
 
@@ -187,8 +187,8 @@ def test_a_long_gap_gives_up_everybody_and_starts_anew() -> None:
     assert [(track.subject_id, track.state) for track in tracks] == [(3, TrackState.TENTATIVE)]
 
 
-def test_a_weak_box_keeps_a_track_alive_but_starts_none() -> None:
-    tracker = DeepSort(score=0.35, weak_score=0.2)
+def test_low_score_box_keeps_a_track_alive_but_starts_none() -> None:
+    tracker = DeepSort(track_activation_threshold=0.35, match_threshold=0.2)
     boxes = [box_at((200, 200)), box_at((500, 200))]
     for k in range(20):
         known = 0.9 if k < 5 else 0.25
@@ -198,7 +198,7 @@ def test_a_weak_box_keeps_a_track_alive_but_starts_none() -> None:
     assert [track.state for track in tracks] == [TrackState.LOST]
 
 
-def test_who_is_seen_keeps_the_box_that_a_lost_neighbour_could_also_claim() -> None:
+def test_visible_person_keeps_the_box_that_a_lost_neighbour_could_also_claim() -> None:
     people: list[Position] = [standing(300), lambda t: (350, 200) if t < 1 else None]
     frames = follow(DeepSort(), people, times(10, 3))
     assert {ids[0] for ids, _ in frames[3:]} == {1}
@@ -236,7 +236,14 @@ def test_boxes_without_area_or_with_values_that_are_no_numbers_are_refused(box: 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("max_age_s", 0), ("n_init", 0), ("score", 2), ("weak_score", 0.5), ("max_distance", 0), ("min_iou", -1)],
+    [
+        ("max_age_s", 0),
+        ("n_init", 0),
+        ("track_activation_threshold", 2),
+        ("match_threshold", 0.5),
+        ("max_cosine_distance", 0),
+        ("min_iou", -1),
+    ],
 )
 def test_parameters_outside_their_range_are_named(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):

@@ -41,7 +41,7 @@ def test_speed_is_learned_in_pixels_per_second_at_any_frame_rate(rate: int) -> N
     assert abs(means[0, 5]) < 1
 
 
-def test_doubt_grows_while_nobody_is_seen_and_shrinks_when_somebody_is() -> None:
+def test_variance_grows_without_a_measurement_and_shrinks_with_one() -> None:
     start = kalman.initiate(PERSON)
     later = kalman.predict(*start, 0.5)
     seen = kalman.update(*later, PERSON)

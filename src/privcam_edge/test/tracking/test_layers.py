@@ -59,7 +59,7 @@ def test_layers_do_not_flicker_when_two_people_walk_side_by_side(rate: int) -> N
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_who_was_in_front_before_the_overlap_stays_in_front_while_the_boxes_mislead(rate: int) -> None:
+def test_person_in_front_before_the_overlap_stays_in_front_while_the_boxes_mislead(rate: int) -> None:
     scene = Scene(rate)
     scene.hold(1, track(1, person(100, 420)), track(2, person(400, 380)))
     # While they overlap, the detector cuts the near one off at the knees and gives the far one both pairs of legs.
@@ -96,7 +96,7 @@ def test_a_person_who_bends_down_stands_where_the_feet_are() -> None:
     assert all(order == [1, 2] for order in scene.hold(10, bent, near))
 
 
-def test_who_comes_nearer_behind_furniture_ends_up_in_front() -> None:
+def test_person_who_comes_nearer_behind_furniture_ends_up_in_front() -> None:
     scene = Scene()
     near, other = person(200, 360), track(2, person(270, 400))
     scene.hold(1, track(1, near), other)
@@ -125,7 +125,7 @@ def test_of_two_people_cut_off_by_the_lower_border_the_larger_one_is_in_front() 
     assert Scene(picture_height=480).show(*cut) == [2, 1]
 
 
-def test_who_walks_out_at_the_lower_border_stays_in_front_of_who_stands_there() -> None:
+def test_person_who_walks_out_at_the_lower_border_stays_in_front_of_a_person_who_stands_there() -> None:
     scene = Scene(picture_height=480)
     other = track(2, person(320, 470, 230))
     for ground in np.linspace(440, 640, 60):
@@ -134,7 +134,7 @@ def test_who_walks_out_at_the_lower_border_stays_in_front_of_who_stands_there() 
     assert order == [2, 1]
 
 
-def test_a_lost_person_is_behind_who_covers_the_place() -> None:
+def test_lost_person_is_behind_the_person_who_covers_the_place() -> None:
     scene = Scene()
     scene.hold(1, track(1, person(200, 400)), track(2, person(400, 398)))
     covered = track(1, person(300, 400), TrackState.LOST)

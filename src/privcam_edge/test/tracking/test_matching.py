@@ -29,7 +29,7 @@ def test_cascade_lets_the_track_seen_last_choose_before_one_lost_for_long() -> N
     assert matching.cascade(cost, [20, 0], [0, 1], [0]).pairs == [(1, 0)]
 
 
-def test_gallery_answers_with_its_closest_memory_and_forgets_the_oldest() -> None:
+def test_gallery_returns_its_smallest_distance_and_drops_the_oldest_descriptor() -> None:
     east, north = np.eye(2, dtype=np.float32)
     gallery = Gallery(budget=2)
     gallery.add(east)
@@ -40,5 +40,5 @@ def test_gallery_answers_with_its_closest_memory_and_forgets_the_oldest() -> Non
     assert gallery.distances(east[None]) == pytest.approx([1])
 
 
-def test_gallery_without_memories_excludes_nobody() -> None:
+def test_empty_gallery_excludes_nobody() -> None:
     assert Gallery().distances(np.eye(3, dtype=np.float32)).tolist() == [0, 0, 0]
