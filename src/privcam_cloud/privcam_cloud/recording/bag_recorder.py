@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
-
-from privcam_cloud.recording.checkpointed_mcap import Journal
+from privcam_cloud.recording.checkpointed_mcap import CheckpointedMcap
 from privcam_cloud.recording.mcap_repair import NotMcap, repair
 from privcam_cloud.recording.message_definitions import Definitions, package_share
 
@@ -17,20 +15,6 @@ LOGGER = logging.getLogger(__name__)
 FLUSH_S = 1.0
 # The summary grows with the recording and is written at every flush; after this long a new bag keeps it small.
 BAG_S = 3600.0
-
-_UNLIMITED = QosTime(0, 0)
-# How a player should offer the topics again: as our nodes do, nothing lost.
-RELIABLE = Qos(
-    QosHistory.KEEP_LAST,
-    10,
-    QosReliability.RELIABLE,
-    QosDurability.VOLATILE,
-    _UNLIMITED,
-    _UNLIMITED,
-    QosLiveliness.AUTOMATIC,
-    _UNLIMITED,
-    False,
-)
 
 
 class RecordingStopped(OSError):
@@ -60,7 +44,7 @@ class BagRecorder:
         self._bag_s = bag_s
         self._definitions = Definitions(shares)
         self._clock = clock
-        self._journal: Journal | None = None
+        self._bag: CheckpointedMcap | None = None
         self._open()
 
     @property
@@ -85,11 +69,11 @@ class BagRecorder:
             raise ValueError(f"{topic}: {len(cdr)} bytes that do not begin like a serialized message")
         if stamp_ns < 0:
             raise ValueError(f"{topic}: time {stamp_ns} ns is before 1970")
-        journal = self._open_journal()
-        connection = journal.connection(topic, msgtype) or journal.add_connection(
-            topic, msgtype, typestore=self._definitions.store_with(msgtype), offered_qos_profiles=[RELIABLE]
-        )
-        journal.write(connection, stamp_ns, cdr)
+        bag = self._require_open()
+        connection = bag.find_connection(topic, msgtype)
+        if connection is None:
+            connection = bag.add_connection(topic, msgtype, typestore=self._definitions.store_with(msgtype))
+        bag.write(connection, stamp_ns, cdr)
         self._pending = True
         now = self._clock()
         if now - self._flushed >= self._flush_s:
@@ -100,23 +84,23 @@ class BagRecorder:
 
     def flush(self) -> None:
         """Make everything written so far readable on disk; call it about every `flush_s` if messages may pause."""
-        journal = self._open_journal()
+        bag = self._require_open()
         self._flushed = self._clock()
         if not self._pending:
             return
         try:
-            journal.checkpoint()
+            bag.checkpoint()
         except OSError as error:
-            self._give_up(journal, error)
+            self._give_up(bag, error)
         self._pending = False
 
     def close(self) -> None:
         """Make everything readable and close the bag. Closing twice is nothing. Raises RecordingStopped."""
-        if self._journal is None:
+        if self._bag is None:
             return
         self.flush()
-        self._journal.finish()
-        self._journal = None
+        self._bag.finish()
+        self._bag = None
 
     def _open(self) -> None:
         self._path = self._base
@@ -128,13 +112,13 @@ class BagRecorder:
             number += 1
             self._path = self._base.with_name(f"{self._base.name}_{number}")
         try:
-            journal = Journal(self._path)
-            journal.checkpoint()
+            bag = CheckpointedMcap(self._path)
+            bag.checkpoint()
         except OSError as error:
             raise RecordingStopped(
                 error.errno, f"no bag can be made at {self._path}: {error.strerror}; give another path or make room"
             ) from error
-        self._journal = journal
+        self._bag = bag
         self._pending = False
         self._opened = self._flushed = self._clock()
 
@@ -148,14 +132,14 @@ class BagRecorder:
             except (NotMcap, OSError) as error:
                 LOGGER.warning("an earlier bag stays as it is: %s", error)
 
-    def _open_journal(self) -> Journal:
-        if self._journal is None:
+    def _require_open(self) -> CheckpointedMcap:
+        if self._bag is None:
             raise RecordingStopped(f"the recording at {self._path} is closed")
-        return self._journal
+        return self._bag
 
-    def _give_up(self, journal: Journal, error: OSError) -> None:
-        journal.finish()
-        self._journal = None
+    def _give_up(self, bag: CheckpointedMcap, error: OSError) -> None:
+        bag.finish()
+        self._bag = None
         raise RecordingStopped(
             error.errno,
             f"the recording at {self._path} ends: {os.strerror(error.errno or 0)}; what was recorded up to "

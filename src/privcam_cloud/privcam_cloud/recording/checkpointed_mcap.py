@@ -1,81 +1,77 @@
-"""An MCAP file that is complete after every checkpoint, however its writer ends.
+"""A rosbag2 bag whose MCAP file is complete after every checkpoint, however its writer ends.
 
-An MCAP file ends with a summary, and readers want it. Here the summary is written at every checkpoint, and the next
-checkpoint writes its messages over it, with a new summary behind. A writer that is killed loses what came after its
-last checkpoint. The space is reserved before anything is overwritten: a full disk leaves the last checkpoint whole.
+An MCAP file ends with a summary, and readers want it. Here every checkpoint writes a summary, and the next checkpoint
+writes its messages over that summary, with a new summary behind them. A writer that is killed loses the messages after
+its last checkpoint. The space is reserved before anything is overwritten: a full disk leaves the last checkpoint whole.
 """
 
 import errno
 import os
 from pathlib import Path
 
-from rosbags.interfaces import Connection
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
-from rosbags.rosbag2.storage_mcap import McapWriter
+import yaml
+from mcap.records import Metadata
+from rosbags.typesys.store import Typestore
 
-_NO_RESERVATION = (errno.EOPNOTSUPP, errno.EINVAL)  # file systems that cannot reserve space
+from privcam_cloud.recording.mcap_records import McapRecords
+from privcam_cloud.recording.rosbag2_metadata import RELIABLE_QOS, Topic, bag_information
 
-
-class _Spool:
-    """What the MCAP writer takes for its file: keeps what is written, counting on from the end of the file."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._start = 0
-        self._size = 0
-
-    def write(self, data: bytes | memoryview) -> int:
-        self._parts.append(bytes(data))
-        self._size += len(data)
-        return len(data)
-
-    def tell(self) -> int:
-        return self._start + self._size
-
-    def mark(self) -> tuple[int, int]:
-        return len(self._parts), self._size
-
-    def back_to(self, mark: tuple[int, int]) -> None:
-        """Forget what was written after `mark`."""
-        count, self._size = mark
-        del self._parts[count:]
-
-    def content(self) -> tuple[int, bytes]:
-        """Return the position in the file and everything kept."""
-        return self._start, b"".join(self._parts)
-
-    def kept_in_file(self) -> None:
-        """Go on behind what is kept, which is in the file now."""
-        self._start += self._size
-        self._parts, self._size = [], 0
-
-    def close(self) -> None:
-        """Nothing: the journal owns the file."""
+_NO_RESERVATION = (errno.EOPNOTSUPP, errno.EINVAL)  # errors of file systems that cannot reserve space
 
 
-class _CheckpointedMcap(McapWriter):
-    def __init__(self, path: Path, compression: CompressionMode) -> None:
-        super().__init__(path, compression)  # creates the file and writes its first bytes into it, again below
-        self.bio.seek(0, os.SEEK_END)
-        self.bio.flush()
-        header = self.path.read_bytes()
-        self._file = self.bio
-        self.spool = _Spool()
-        self.spool.write(header)
-        self.bio = self.spool  # type: ignore[assignment]
+class CheckpointedMcap:
+    """Writes a rosbag2 bag of version 9 in MCAP, zstd-compressed, whose files are complete after every `checkpoint`.
 
-    def close(self, version: int, metadata: str) -> None:
-        """Put everything written so far into the file, with a summary behind, and stay open."""
-        if self.chunk.bio.tell():
-            self.close_chunk()
-        mark = self.spool.mark()
-        super().close(version, metadata)
-        position, block = self.spool.content()
-        self.spool.back_to(mark)
-        self._write(position, block)
-        self.spool.kept_in_file()
+    path: folder of the bag, must not exist. Raises OSError.
+    """
 
-    def _write(self, position: int, block: bytes) -> None:
+    def __init__(self, path: Path) -> None:
+        path.mkdir(mode=0o755, parents=True)
+        self._metadata_path = path / "metadata.yaml"
+        self._path = path / f"{path.name}.mcap"
+        self._file = self._path.open("xb", buffering=0)
+        self._records = McapRecords()
+        self._schemas: dict[str, int] = {}
+        self._topics: dict[int, Topic] = {}
+
+    def find_connection(self, topic: str, msgtype: str) -> int | None:
+        """Return the number of a topic of this type, or None if it was not added yet."""
+        return next((n for n, one in self._topics.items() if (one.name, one.msgtype) == (topic, msgtype)), None)
+
+    def add_connection(self, topic: str, msgtype: str, *, typestore: Typestore) -> int:
+        """Add a topic and return its number. topic: absolute name. typestore: knows the definition of `msgtype`."""
+        if msgtype not in self._schemas:
+            definition, _ = typestore.generate_msgdef(msgtype, ros_version=2)
+            self._schemas[msgtype] = self._records.add_schema(msgtype, definition)
+        qos = yaml.safe_dump([RELIABLE_QOS]).strip()
+        connection = self._records.add_channel(topic, self._schemas[msgtype], qos)
+        self._topics[connection] = Topic(topic, msgtype, typestore.hash_rihs01(msgtype))
+        return connection
+
+    def write(self, connection: int, stamp_ns: int, data: bytes) -> None:
+        """Add a serialized message to the next checkpoint. stamp_ns: time of its reception, ns since the epoch."""
+        self._records.add_message(connection, stamp_ns, data)
+
+    def checkpoint(self) -> None:
+        """Make the files complete. Raises OSError; then they are as after the last checkpoint."""
+        records = self._records
+        records.close_chunk()
+        counts = [(topic, records.message_counts[number]) for number, topic in self._topics.items()]
+        information = bag_information(self._path.name, counts, records.span_ns)
+        described = Metadata(name="rosbag2", metadata={"serialized_metadata": yaml.safe_dump(information).strip()})
+        self._write_at(records.position, bytes(records.unsaved) + records.closing_section(described))
+        records.mark_saved()
+        temporary = self._metadata_path.with_suffix(".yaml.tmp")
+        temporary.write_text(yaml.safe_dump({"rosbag2_bagfile_information": information}), encoding="utf-8")
+        temporary.replace(self._metadata_path)
+
+    def finish(self) -> None:
+        """Close the files as the last checkpoint left them."""
+        self._metadata_path.with_suffix(".yaml.tmp").unlink(missing_ok=True)
+        self._file.close()
+
+    def _write_at(self, position: int, block: bytes) -> None:
+        """Overwrite the file from `position` on; the block becomes its end."""
         file = self._file.fileno()
         try:
             os.posix_fallocate(file, position, len(block))
@@ -87,38 +83,3 @@ class _CheckpointedMcap(McapWriter):
             written = os.pwrite(file, view, position)
             view, position = view[written:], position + written
         os.ftruncate(file, position)
-
-    def abort(self) -> None:
-        """Close the file as the last checkpoint left it."""
-        self._file.close()
-
-
-class Journal(Writer):
-    """A rosbag2 bag of version 9 in MCAP, zstd-compressed, whose files are complete after every `checkpoint`.
-
-    path: folder of the bag, must not exist. Raises OSError.
-    """
-
-    STORAGE_PLUGINS = {StoragePlugin.MCAP: _CheckpointedMcap}  # type: ignore[dict-item]  # noqa: RUF012
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, version=9, storage_plugin=StoragePlugin.MCAP)
-        self.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-        self.open()
-
-    def checkpoint(self) -> None:
-        """Make the files complete. Raises OSError; then they are as after the last checkpoint."""
-        storage = self.storage
-        try:
-            super().close()
-        finally:
-            self.storage = storage
-
-    def finish(self) -> None:
-        """Close the files without a further checkpoint."""
-        self.metapath.with_suffix(".yaml.tmp").unlink(missing_ok=True)
-        self.abort()
-
-    def connection(self, topic: str, msgtype: str) -> Connection | None:
-        """Return the connection of a topic, or None if it has none yet."""
-        return next((c for c in self.connections if c.topic == topic and c.msgtype == msgtype), None)

@@ -1,15 +1,17 @@
 """Bags whose recorder was killed while it wrote."""
 
 import struct
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mcap.reader import make_reader
 from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
 
 from privcam_cloud.recording.bag_recorder import BagRecorder
-from privcam_cloud.recording.checkpointed_mcap import Journal
+from privcam_cloud.recording.checkpointed_mcap import CheckpointedMcap
 from privcam_cloud.recording.mcap_repair import NotMcap, repair
 
 TEXT = "std_msgs/msg/String"
@@ -20,17 +22,17 @@ SECOND = 10**9
 def record(path: Path, checkpoints: int) -> list[bytes]:
     """Write three messages per checkpoint. Return the bytes of the file after each checkpoint."""
     noise = np.random.default_rng(1)
-    journal = Journal(path)
-    connection = journal.add_connection("/text", TEXT, typestore=STORE)
+    bag = CheckpointedMcap(path)
+    connection = bag.add_connection("/text", TEXT, typestore=STORE)
     states = []
     for number in range(checkpoints):
         for part in range(3):
             text = f"{number}.{part} " + noise.integers(0, 10**9, 40).astype(str).tobytes().hex()
             data = STORE.serialize_cdr(STORE.types[TEXT](data=text), TEXT)
-            journal.write(connection, (3 * number + part) * SECOND, data)
-        journal.checkpoint()
+            bag.write(connection, (3 * number + part) * SECOND, data)
+        bag.checkpoint()
         states.append((path / f"{path.name}.mcap").read_bytes())
-    journal.finish()
+    bag.finish()
     return states
 
 
@@ -93,3 +95,15 @@ def test_recorder_that_is_started_again_repairs_what_it_left(tmp_path: Path) -> 
     assert texts(file)[:6] == [f"{n}.{part}" for n in range(2) for part in range(3)]
     assert texts(tmp_path / "bag")[:6] == texts(file)[:6]
     assert (tmp_path / "bag_1").is_dir()
+
+
+def test_reader_of_the_mcap_library_finds_the_summary_after_every_checkpoint(tmp_path: Path) -> None:
+    for number, state in enumerate(record(tmp_path / "bag", 3)):
+        reader = make_reader(BytesIO(state), validate_crcs=True)
+        summary = reader.get_summary()
+        assert summary is not None
+        assert summary.statistics is not None
+        assert summary.statistics.message_count == 3 * (number + 1)
+        assert len(summary.chunk_indexes) == number + 1
+        assert [channel.topic for channel in summary.channels.values()] == ["/text"]
+        assert len(list(reader.iter_messages())) == 3 * (number + 1)
