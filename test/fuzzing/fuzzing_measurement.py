@@ -14,9 +14,8 @@ def measure_fuzzing(count: int, out: Path, say: Callable[[str], None], seed: int
     save(result.failures, out)
     found = summary(result)
     for end in ("gate", "cloud"):
-        say(
-            f"  {end}: {found[end]['malformed']} malformed, {found[end]['passed']} passed, {found[end]['crashes']} crashes"
-        )
+        counts = found[end]
+        say(f"  {end}: {counts['malformed']} malformed, {counts['passed']} passed, {counts['crashes']} crashes")
     return found
 
 

@@ -12,7 +12,7 @@ from privcam_core.drawing.proxy import render_subject
 from privcam_core.types.omega import Omega
 from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import shrunk
-from privcam_evaluation.recognition.labelled_clips import Clip, frames, read_bag
+from privcam_evaluation.recognition.labelled_clips import Clip, read_bag, read_clip
 from privcam_training.encoder.scenes import count_of, layout_of, middles, owners
 
 Image = npt.NDArray[np.uint8]
@@ -46,7 +46,7 @@ def moments(clips: Sequence[Clip], bags: Mapping[str, Path]) -> list[Moment]:
 def _of_clip(clip: Clip, omegas: Sequence[Omega]) -> list[Moment]:
     chosen = {int(i) for i in np.linspace(0, len(omegas) - 1, min(FRAMES_A_CLIP, len(omegas)))}
     composer, found = Composer(), []
-    for index, (omega, raw) in enumerate(zip(omegas, frames(clip), strict=False)):
+    for index, (omega, raw) in enumerate(zip(omegas, read_clip(clip), strict=False)):
         composer.learn(omega.environment)
         if index in chosen:
             count, layout = _who(omega, raw.shape[:2])

@@ -18,6 +18,7 @@ from privcam_core.types.omega import SyncKey
 from privcam_edge.edge_pipeline import EdgePipeline
 from privcam_edge.link.gate import Gate
 from privcam_edge.perception.pipeline import PerceptionPipeline
+from privcam_evaluation.clip_reader import frame_rate, read_frames
 from privcam_link import cdr
 from privcam_privacy.background.engine import PrivacyEngine
 
@@ -64,15 +65,11 @@ def measure_speed(
 def measure_loop(source: Path, frames: int) -> dict[str, Any]:
     """Run the edge as one plain loop, with gate and serialisation, decoding the video in between as the camera does."""
     pipeline, gate = EdgePipeline(), Gate(CAMERA_ID, max_rate_hz=240.0)
-    capture = cv2.VideoCapture(str(source))
-    rate = capture.get(cv2.CAP_PROP_FPS)
+    rate = frame_rate(source)
     origin, started, count = time.time_ns() - int(frames / rate * 1e9), 0.0, 0
     gate_s = []
     picture = [0, 0]
-    for index in range(frames):
-        good, image = capture.read()
-        if not good:
-            break
+    for index, image in enumerate(read_frames(source, limit=frames)):
         if index == WARM_UP_FRAMES:
             started = time.perf_counter()
         picture = [image.shape[1], image.shape[0]]
@@ -90,14 +87,10 @@ def measure_loop(source: Path, frames: int) -> dict[str, Any]:
 def measure_engine(source: Path, frames: int) -> dict[str, float]:
     """Time the privacy engine alone (not models, masks, inspection or PNG) on pictures of VGA size."""
     perception, masks, engine = PerceptionPipeline(), PersonMasks(), PrivacyEngine()
-    capture = cv2.VideoCapture(str(source))
-    rate = capture.get(cv2.CAP_PROP_FPS)
+    rate = frame_rate(source)
     seconds = []
-    for index in range(frames):
-        good, image = capture.read()
-        if not good:
-            break
-        image = cv2.resize(image, VGA, interpolation=cv2.INTER_AREA)
+    for index, frame in enumerate(read_frames(source, limit=frames)):
+        image = np.asarray(cv2.resize(frame, VGA, interpolation=cv2.INTER_AREA), np.uint8)
         stamp_ns = int((1 + index / rate) * 1e9)
         detections, tracks, poses = perception.perceive(image, stamp_ns)
         mask = masks.of(image, poses)

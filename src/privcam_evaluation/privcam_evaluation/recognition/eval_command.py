@@ -10,6 +10,7 @@ from typing import Any
 
 from privcam_cloud.recognition.temporal.temporal_model import MODELS
 from privcam_core.models.own_networks import WrongWeights
+from privcam_edge.frames.source import SourceError, SourceTorn
 from privcam_evaluation import provenance
 from privcam_evaluation.recognition.event_matching import Seen, watch
 from privcam_evaluation.recognition.labelled_clips import BadAnnotations, Clip, bags_of, read_annotations, read_bag
@@ -55,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
             seen, failures = asked(clips, bags, settings)
             results["vlm"] = {**scores(seen), "model_id": settings.model_id, "no_answer": failures}
             write("vlm", seen, out)
-    except (BadAnnotations, WrongWeights, Unusable, NoAnswer) as error:
+    except (BadAnnotations, SourceError, SourceTorn, WrongWeights, Unusable, NoAnswer) as error:
         print(f"privcam eval: {error}", file=sys.stderr)
         return 2
     made = provenance.made(["privcam", "eval", *argv])

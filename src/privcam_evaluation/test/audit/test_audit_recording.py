@@ -7,7 +7,8 @@ import pytest
 
 from privcam_core.types.omega import HeadOrientation, SubjectPose, SyncKey
 from privcam_core.types.perception import Detections, Track, TrackState
-from privcam_evaluation.audit.perception_recording import Found, crop_of, pack, parse_crop, record, unpack
+from privcam_evaluation.audit.perception_recording import Found, pack, record, unpack
+from privcam_evaluation.clip_reader import annotated_crop, parse_crop
 
 WIDTH, HEIGHT, RATE_HZ, FRAMES = 96, 64, 30.0, 24
 
@@ -88,9 +89,9 @@ def test_right_half_is_taken_where_the_annotations_say_that_the_camera_is_there(
     entry = {"file": "clips/bar.avi", "width": WIDTH, "height": HEIGHT, "note": note}
     annotations = clip.parent.parent / "annotations.json"
     annotations.write_text(json.dumps([entry]))
-    assert crop_of(clip) == (WIDTH // 2, 0, WIDTH, HEIGHT)
+    assert annotated_crop(clip) == (WIDTH // 2, 0, WIDTH, HEIGHT)
     annotations.write_text(json.dumps([{**entry, "note": "RGB only"}, {**entry, "file": "other.avi"}]))
-    assert crop_of(clip) is None
+    assert annotated_crop(clip) is None
 
 
 @pytest.mark.parametrize("text", ["1,2,3", "a,b,c,d", "10,0,5,5", "-1,0,5,5", "0,0,5,5,5"])

@@ -16,7 +16,7 @@ from matplotlib import pyplot as plt
 from privcam_core.detection.face_detector import FaceDetector
 from privcam_core.detection.person_detector import Detector, best_of_each
 from privcam_core.detection.tiling import TileSearch, grid
-from privcam_core.types.boxes import clip_region
+from privcam_core.types.boxes import pixel_region
 from privcam_core.types.perception import Detections
 from privcam_evaluation.audit.audit_part import Part
 from privcam_evaluation.plotting import BLUE, GREY, ORANGE
@@ -142,7 +142,7 @@ class DetectorAttack:
         for name, found in seen.found.items():
             for box, score in zip(found.boxes, found.scores, strict=True):
                 margin = _CROP_MARGIN * (box[2:] - box[:2])
-                x0, y0, x1, y1 = clip_region([*(box[:2] - margin), *(box[2:] + margin)], height, width)
+                x0, y0, x1, y1 = pixel_region([*(box[:2] - margin), *(box[2:] + margin)], height, width)
                 if len(self._crops) < _MOST_CROPS and x1 > x0 and y1 > y0:
                     of_clip = f" of {clip}" if clip else ""
                     title = f"{name}, score {score:.2f}, at {x0},{y0} in an environment{of_clip}"
@@ -241,7 +241,7 @@ def _haar(cascade: cv2.CascadeClassifier, picture: BgrArray, *, mirrored: bool =
 
 def _outside(found: Detections, drawn: npt.NDArray[np.bool_]) -> Detections:
     """Return the findings that lie mostly on pixels that were not drawn. drawn: (H, W)."""
-    regions = [clip_region(box, *drawn.shape) for box in found.boxes]
+    regions = [pixel_region(box, *drawn.shape) for box in found.boxes]
     keep = [x1 <= x0 or y1 <= y0 or drawn[y0:y1, x0:x1].mean() < _DRAWN_SHARE for x0, y0, x1, y1 in regions]
     chosen = np.array(keep, np.bool_)
     return Detections(found.boxes[chosen], found.scores[chosen])
