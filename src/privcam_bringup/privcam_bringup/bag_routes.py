@@ -1,6 +1,5 @@
 """Which topics of a bag are replayed, and where to."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,9 +9,6 @@ OMEGA = "privcam_msgs/msg/Omega"
 # What the cloud makes from Ω. It makes it again in a replay; the recorded one would be a second voice on the topic.
 DERIVED = ("privcam_msgs/msg/SceneReport", "privcam_msgs/msg/Reconstruction")
 IMAGE_TOPICS = {"sensor_msgs/msg/Image": "image_raw", "sensor_msgs/msg/CompressedImage": "image_raw/compressed"}
-
-# As in κ, but for a digit in front, which ROS does not allow in a namespace.
-CAMERA_ID = re.compile(r"[a-z_][a-z0-9_]{0,63}")
 
 
 class UnusableBag(ValueError):

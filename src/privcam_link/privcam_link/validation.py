@@ -85,7 +85,9 @@ def open_environment(environment: Environment, base: Picture | None = None) -> P
         raise InvalidOmega("environment.size", f"{stated} is not the picture's (height, width) {confirmed.shape}")
     share = float(confirmed.mean())
     if abs(share - environment.confirmed_fraction) > CONFIRMED_TOLERANCE:
-        raise InvalidOmega("environment.confirmed_fraction", f"{environment.confirmed_fraction:.4f}, the picture has {share:.4f}")
+        raise InvalidOmega(
+            "environment.confirmed_fraction", f"{environment.confirmed_fraction:.4f}, the picture has {share:.4f}"
+        )
     if picture_digest(plate, confirmed) != environment.digest:
         raise InvalidOmega("environment.sha256", "is not the digest of what the picture shows")
     return picture

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import ClassVar
 
-from privcam_core.types.omega import CAMERA_ID, SCHEMA
+from privcam_core.types.identifiers import CAMERA_ID_PATTERN, camera_id_error, is_camera_id, require_camera_id
+from privcam_core.types.omega import SCHEMA
 from privcam_link import cdr
 from privcam_link.validation import Reason, Rejected
 
@@ -58,10 +59,9 @@ _RETRY = {"period_init_ms": 200, "period_max_ms": 1000, "period_increase_factor"
 MAX_HAVE = 8
 
 _ENDPOINT = re.compile(r"(?P<protocol>[a-z]+)/(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]+):(?P<port>\d{1,5})", re.ASCII)
-_KEY = re.compile(rf"privcam/(?P<camera_id>{CAMERA_ID.pattern})/omega(?P<backlog>/backlog)?")
+_KEY = re.compile(rf"privcam/(?P<camera_id>{CAMERA_ID_PATTERN})/omega(?P<backlog>/backlog)?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NUMBER = re.compile(r"0|[1-9]\d{0,18}", re.ASCII)
-_CONSUMER = re.compile(r"[a-z0-9_]{1,64}")
 _QUEUE = re.compile(r"[0-9a-f]{16}")
 _PLAIN = ("type", "hash", "schema", "queue", "n", "newest", "lost")
 _PIECE = (*_PLAIN, "at", "of")
@@ -74,9 +74,7 @@ _MAX_TEXT = 1024
 
 def key_expression(camera_id: str) -> str:
     """Return the one key on which a camera's Ω travels. Raises ValueError for a name that is not a camera's."""
-    if CAMERA_ID.fullmatch(camera_id) is None:
-        raise ValueError(f"camera_id: {camera_id[:80]!r} is not 1 to 64 of a-z, 0-9 and _")
-    return f"privcam/{camera_id}/omega"
+    return f"privcam/{require_camera_id(camera_id)}/omega"
 
 
 def camera_of(key: str) -> str:
@@ -208,10 +206,8 @@ def question_of(parameters: str) -> Question:
         bases = tuple(bytes.fromhex(text) for text in have)
         return PictureQuestion(bytes.fromhex(fields["digest"]), bases, **numbers)
     if names in _BACKLOG_QUESTIONS:
-        if _CONSUMER.fullmatch(fields["consumer"]) is None:
-            raise Rejected(
-                Reason.QUESTION, f"query: consumer {fields['consumer'][:80]!r} is not 1 to 64 of a-z, 0-9, _"
-            )
+        if not is_camera_id(fields["consumer"]):
+            raise Rejected(Reason.QUESTION, f"query: consumer {camera_id_error(fields['consumer'])}")
         return BacklogQuestion(fields["consumer"], numbers["ack"], numbers.get("after"), numbers.get("most", 0))
     raise Rejected(Reason.QUESTION, f"query: {parameters[:200]!r} is neither for a picture nor for a backlog")
 

@@ -14,8 +14,9 @@ from builtin_interfaces.msg import Time
 from privcam_msgs import msg
 
 from privcam_core.types import omega as core
+from privcam_core.types.arrays import Box
 from privcam_core.types.omega import InvalidOmega, SyncKey
-from privcam_core.types.perception import Box, Detections, Track, TrackState
+from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_core.types.skeleton import KEYPOINT_COUNT
 from privcam_link import cdr
 

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from rosbags.rosbag2 import Reader, ReaderError
 
-from privcam_bringup.bag_routes import CAMERA_ID, IMAGE_TOPICS, Route, UnusableBag, plan
+from privcam_bringup.bag_routes import IMAGE_TOPICS, Route, UnusableBag, plan
+from privcam_core.types.identifiers import is_camera_namespace, namespace_error
 
 SUBSCRIBER_WAIT_S = 30.0  # nodes that load models need some seconds; more than this means that none is started
 # Nodes of one launch start within this time of each other; the beginning of a bag is for all of them.
@@ -84,8 +85,8 @@ def _rate(text: str) -> float:
 
 
 def _camera_id(text: str) -> str:
-    if not CAMERA_ID.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not 1 to 64 of a-z, 0-9 and _, no digit first")
+    if not is_camera_namespace(text):
+        raise argparse.ArgumentTypeError(namespace_error(text))
     return text
 
 

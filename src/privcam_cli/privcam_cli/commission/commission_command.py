@@ -22,8 +22,8 @@ from privcam_core.detection.inspection import EgressInspector
 from privcam_core.images.environment import decode_environment
 from privcam_core.models import ModelError
 from privcam_core.storage import plates_folder, write_private
-from privcam_core.types.omega import CAMERA_ID
-from privcam_core.types.perception import Box
+from privcam_core.types.arrays import Box
+from privcam_core.types.identifiers import camera_id_error, is_camera_id
 from privcam_edge.frames.source import SourceError, SourceLost, parse
 from privcam_privacy.plates.approved import CommissionedPlate
 from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
@@ -59,8 +59,8 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; return the exit code."""
     parser = _parser()
     options = parser.parse_args(argv)
-    if not CAMERA_ID.fullmatch(options.camera_id):
-        parser.error(f"--camera-id {options.camera_id!r}: is not 1 to 64 of a-z, 0-9 and _")
+    if not is_camera_id(options.camera_id):
+        parser.error(f"--camera-id: {camera_id_error(options.camera_id)}")
     if not options.operator:
         parser.error("--operator: say who approves the plate; the name is stored with it")
     if (options.source is None) == (options.approve is None):

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from privcam_core.types.perception import Box
+from privcam_core.types.arrays import Box
 from privcam_core.types.skeleton import SEEN, FloatArray, Joint
 
 # Length of body segments over body height: shoulders to hips, hip to knee, knee to ankle (Winter, Biomechanics).

@@ -10,8 +10,8 @@ from privcam_cloud.recognition.rules.posture_rules import Moment, posture
 from privcam_cloud.recognition.rules.rule_settings import Settings
 from privcam_cloud.recognition.temporal.windows import TrackMemory
 from privcam_core.events.event_tracker import MAX_IDS
+from privcam_core.types.arrays import Box
 from privcam_core.types.omega import SubjectPose
-from privcam_core.types.perception import Box
 
 
 @dataclass(eq=False)

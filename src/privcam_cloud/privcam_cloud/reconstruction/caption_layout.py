@@ -12,8 +12,8 @@ import numpy.typing as npt
 from privcam_core.drawing.contour import NOT_SHOWN, NOT_SHOWN_LINE
 from privcam_core.drawing.palette import Bgr, color
 from privcam_core.images.environment import BgrArray
+from privcam_core.types.arrays import Box
 from privcam_core.types.omega import SubjectPose
-from privcam_core.types.perception import Box
 
 # The left top corners of plates, (N, 2) px.
 Places = npt.NDArray[np.int64]

@@ -14,8 +14,9 @@ from privcam_core.detection.face_detector import FaceDetector
 from privcam_core.detection.person_detector import Detector, best_of_each, input_size
 from privcam_core.detection.tiling import Region, TileSearch, grid
 from privcam_core.images.environment import decode_environment
-from privcam_core.types.boxes import clip_region, iou
-from privcam_core.types.perception import Box, Detections
+from privcam_core.types.arrays import Box
+from privcam_core.types.boxes import iou, pixel_region
+from privcam_core.types.perception import Detections
 
 Kind = Literal["person", "face"]
 BgrArray = npt.NDArray[np.uint8]
@@ -141,7 +142,7 @@ def _join(found: list[Detections]) -> Detections:
 def _findings(kind: Kind, found: Detections, confirmed: BoolArray) -> list[Finding]:
     findings = []
     for box, score in zip(found.boxes, found.scores, strict=True):
-        x0, y0, x1, y1 = clip_region(box, *confirmed.shape)
+        x0, y0, x1, y1 = pixel_region(box, *confirmed.shape)
         if x1 > x0 and y1 > y0:
             share = float(confirmed[y0:y1, x0:x1].mean())
             findings.append(Finding(kind, (float(x0), float(y0), float(x1), float(y1)), float(score), share))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from privcam_core.detection.crops import Square, require_boxes
 from privcam_core.images.environment import require_bgr8
 from privcam_core.models import Session, load
-from privcam_core.types.boxes import clip_region
+from privcam_core.types.boxes import pixel_region
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.skeleton import HEAD, KEYPOINT_COUNT, LIMBS, TORSO, Joint, seen
 
@@ -88,7 +88,7 @@ def add_segment(
     """
     height, width = image.shape[:2]
     reach = _REACH * (box[2:] - box[:2])
-    region = clip_region(np.concatenate([box[:2] - reach, box[2:] + reach]), height, width)
+    region = pixel_region(np.concatenate([box[:2] - reach, box[2:] + reach]), height, width)
     if region[0] >= region[2] or region[1] >= region[3]:
         return  # nothing of it is in the picture
     square = Square.around(box, session.entry.decode["crop"])
@@ -97,7 +97,7 @@ def add_segment(
     probability = session.run_picture(cut)[0].reshape(session.entry.input.size)
     found = square.put_back(probability, region) >= _PERSON
     union[region[1] : region[3], region[0] : region[2]] |= dilate(found.view(np.uint8), dilation)
-    x0, y0, x1, y1 = clip_region(box, height, width)
+    x0, y0, x1, y1 = pixel_region(box, height, width)
     in_box = found[y0 - region[1] : y1 - region[1], x0 - region[0] : x1 - region[0]]
     if in_box.size and np.count_nonzero(in_box) < _PLAUSIBLE_FILL * in_box.size:
         union[y0:y1, x0:x1] = 1

@@ -26,8 +26,8 @@ from privcam_core.drawing.geometry import (
 )
 from privcam_core.drawing.joints import HIPS, SHOULDERS, Joints, mean_of, middle_of, seen_joints
 from privcam_core.drawing.stature import TRUNK_LENGTH, plausible, stature_from
+from privcam_core.types.arrays import Box
 from privcam_core.types.omega import SubjectPose
-from privcam_core.types.perception import Box
 from privcam_core.types.skeleton import HEAD, Joint
 
 _LEGS = ((Joint.LEFT_HIP, Joint.LEFT_KNEE, Joint.LEFT_ANKLE), (Joint.RIGHT_HIP, Joint.RIGHT_KNEE, Joint.RIGHT_ANKLE))

@@ -17,8 +17,8 @@ from privcam_core.drawing.body import Body, Kind, Part, build_body
 from privcam_core.drawing.geometry import SUBPIXEL_BITS, Points, Polygon, crop, fixed_point, fixed_points, outlines
 from privcam_core.drawing.palette import Bgr, color, mix
 from privcam_core.images.environment import BgrArray, BoolArray, require_bgr8
+from privcam_core.types.arrays import Box
 from privcam_core.types.omega import SubjectPose
-from privcam_core.types.perception import Box
 
 GrayArray = npt.NDArray[np.uint8]
 

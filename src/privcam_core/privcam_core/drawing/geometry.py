@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from math import ceil, cos, floor, hypot, pi, sin
+from math import cos, hypot, pi, sin
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.types.perception import Box
+from privcam_core.types.arrays import Box, Float32Array, Float64Array
+from privcam_core.types.boxes import pixel_slices
 
-Points = npt.NDArray[np.float32]
+Points = Float32Array
 Polygon = npt.NDArray[np.int32]
-Vector = npt.NDArray[np.float64]
+Vector = Float64Array
 
 # OpenCV draws at sub-pixel positions when coordinates are integers with this many fractional bits.
 SUBPIXEL_BITS = 4
@@ -108,9 +109,9 @@ def fixed_points(curves: Sequence[Points], origin: tuple[int, int] = (0, 0)) -> 
 
 def crop(box: Box, width: int, height: int) -> tuple[slice, slice] | None:
     """Return the (rows, columns) of a picture that a box touches, None if it lies outside of the picture."""
-    x0, y0 = max(floor(box[0]), 0), max(floor(box[1]), 0)
-    x1, y1 = min(ceil(box[2]) + 1, width), min(ceil(box[3]) + 1, height)
-    return (slice(y0, y1), slice(x0, x1)) if x0 < x1 and y0 < y1 else None
+    # Curves end at pixel centres, which have whole coordinates here: a corner on a centre touches that pixel as well.
+    rows, columns = pixel_slices((box[0], box[1], box[2] + 1, box[3] + 1), height, width)
+    return (rows, columns) if rows.start < rows.stop and columns.start < columns.stop else None
 
 
 def length(vector: Vector) -> float:

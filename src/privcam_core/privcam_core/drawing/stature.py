@@ -2,8 +2,8 @@
 
 from privcam_core.drawing.geometry import length
 from privcam_core.drawing.joints import HIPS, SHOULDERS, Joints, middle_of, seen_joints
+from privcam_core.types.arrays import Box
 from privcam_core.types.omega import SubjectPose
-from privcam_core.types.perception import Box
 from privcam_core.types.skeleton import Joint
 
 # Bone lengths as shares of the stature (Drillis and Contini 1966, in Winter, "Biomechanics", fig. 4.1).

@@ -1,4 +1,4 @@
-"""Events that begin once and end once, numbered."""
+"""Gives each event a number and reports its start, its continuation and its end once each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +10,11 @@ MAX_IDS = 8
 
 
 @dataclass(frozen=True)
-class Claim:
-    """What holds for one person now.
+class ActiveEvent:
+    """An event that holds for one subject or place now.
 
-    subject_ids: under which it was seen, the present one first. started: camera time in s. confidence: [0, 1].
+    subject_ids: under which the subject was seen, the present one first. started: camera time in s.
+    confidence: [0, 1]. evidence: measured quantities in one sentence.
     """
 
     label: str
@@ -24,67 +25,71 @@ class Claim:
 
 
 @dataclass
-class _Open:
+class _Numbered:
     event_id: int
-    claim: Claim
+    active: ActiveEvent
 
 
-class EventLog:
-    """Numbers happenings and reports each as STARTED once, ONGOING while claimed, ENDED once.
+class EventTracker:
+    """Numbers events and reports each as STARTED once, as ONGOING while it is active, and as ENDED once.
 
-    Persons are known by any hashable token; times are camera seconds after `origin_ns` (ns since the epoch).
+    An event belongs to an owner, for example a subject: any object, compared by identity. Times are camera seconds
+    after `origin_ns` (ns since the epoch).
     """
 
     def __init__(self, origin_ns: int) -> None:
         self._origin_ns = origin_ns
-        self._open: dict[tuple[object, str], _Open] = {}
+        self._open: dict[tuple[object, str], _Numbered] = {}
         self._last_id = 0
 
-    def update(self, person: object, claims: Sequence[Claim], seconds: float) -> list[Event]:
-        """Report what the claims about one person begin, continue and end. A happening not claimed again ends now."""
+    def update(self, owner: object, active: Sequence[ActiveEvent], seconds: float) -> list[Event]:
+        """Report which events of one owner end, start and continue now. `active`: all that hold at `seconds`."""
         events = []
-        claimed = {claim.label for claim in claims}
-        for owner, label in [key for key in self._open if key[0] is person and key[1] not in claimed]:
-            events.append(self._report(self._open.pop((owner, label)), Phase.ENDED, seconds))
-        for claim in claims:
-            happening = self._open.get((person, claim.label))
-            if happening is None:
+        labels = {one.label for one in active}
+        for key in [key for key in self._open if key[0] is owner and key[1] not in labels]:
+            events.append(self._report(self._open.pop(key), Phase.ENDED, seconds))
+        for one in active:
+            numbered = self._open.get((owner, one.label))
+            if numbered is None:
                 self._last_id += 1
-                happening = self._open[person, claim.label] = _Open(self._last_id, claim)
-                events.append(self._report(happening, Phase.STARTED, seconds))
+                numbered = self._open[owner, one.label] = _Numbered(self._last_id, one)
+                events.append(self._report(numbered, Phase.STARTED, seconds))
             else:
-                before = happening.claim
-                ids = tuple(dict.fromkeys(claim.subject_ids + before.subject_ids))[:MAX_IDS]
-                # The start was reported; what is learned later may change all but that.
-                happening.claim = replace(claim, subject_ids=ids, started=before.started)
-                events.append(self._report(happening, Phase.ONGOING, seconds))
+                before = numbered.active
+                ids = tuple(dict.fromkeys(one.subject_ids + before.subject_ids))[:MAX_IDS]
+                # The start was reported already; everything else may still change.
+                numbered.active = replace(one, subject_ids=ids, started=before.started)
+                events.append(self._report(numbered, Phase.ONGOING, seconds))
         return events
 
-    def close(self, person: object, seconds: float) -> list[Event]:
-        """Report the end of all happenings of a person last seen at `seconds`."""
-        return self.update(person, (), seconds)
+    def close(self, owner: object, seconds: float) -> list[Event]:
+        """Report the end of all events of an owner that was last seen at `seconds`."""
+        return self.update(owner, (), seconds)
 
     def join(self, older: object, newer: object, seconds: float) -> list[Event]:
-        """Give the happenings of `newer` to `older`, who is the same; what both had open goes on as the older one."""
+        """Give the events of `newer` to `older`, because both are the same subject.
+
+        An event that both have open continues as the one of `older`. Return the events that end by this.
+        """
         ended = []
         for owner, label in [key for key in self._open if key[0] is newer]:
-            happening = self._open.pop((owner, label))
+            numbered = self._open.pop((owner, label))
             if (older, label) in self._open:
-                ended.append(self._report(happening, Phase.ENDED, seconds))
+                ended.append(self._report(numbered, Phase.ENDED, seconds))
             else:
-                self._open[older, label] = happening
+                self._open[older, label] = numbered
         return ended
 
-    def _report(self, happening: _Open, phase: Phase, seconds: float) -> Event:
-        claim = happening.claim
-        start_ns = self._origin_ns + round(claim.started * 1e9)
+    def _report(self, numbered: _Numbered, phase: Phase, seconds: float) -> Event:
+        active = numbered.active
+        start_ns = self._origin_ns + round(active.started * 1e9)
         return Event(
-            label=claim.label,
-            confidence=claim.confidence,
-            subject_ids=claim.subject_ids,
-            event_id=happening.event_id,
+            label=active.label,
+            confidence=active.confidence,
+            subject_ids=active.subject_ids,
+            event_id=numbered.event_id,
             phase=phase,
             start_ns=start_ns,
             end_ns=max(start_ns, self._origin_ns + round(seconds * 1e9)),
-            evidence=claim.evidence,
+            evidence=active.evidence,
         )

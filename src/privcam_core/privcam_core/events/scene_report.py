@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
+from privcam_core.types.arrays import Box
 from privcam_core.types.omega import Omega, SyncKey
-from privcam_core.types.perception import Box
 
 
 class Phase(IntEnum):

@@ -1,11 +1,11 @@
-"""Arithmetic of boxes x0, y0, x1, y1 in px."""
+"""Arithmetic of boxes x0, y0, x1, y1 in px, and the pixels that a box covers."""
 
 from collections.abc import Sequence
+from math import ceil, floor, isfinite
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating]
+from privcam_core.types.arrays import FloatArray, Region
 
 
 def intersections(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -27,12 +27,24 @@ def iou(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.asarray(common / np.maximum(union, np.finfo(np.float64).tiny))
 
 
-def clip_region(box: Sequence[float] | FloatArray, height: int, width: int) -> tuple[int, int, int, int]:
-    """Return the pixels x0, y0, x1, y1 that a box touches inside the picture. Empty where x1 <= x0 or y1 <= y0."""
+def pixel_region(box: Sequence[float] | FloatArray, height: int, width: int) -> Region:
+    """Return the pixels that a box touches inside a picture of height x width px: x0, y0, x1, y1, the last excluded.
+
+    Rounds outward, so the region is never smaller than the box. Empty (x1 <= x0 or y1 <= y0) where the box lies outside
+    of the picture. Privacy: a box with a number that is not finite covers the whole picture.
+    """
     x0, y0, x1, y1 = (float(v) for v in box)
+    if not all(isfinite(v) for v in (x0, y0, x1, y1)):
+        return 0, 0, width, height
     return (
-        int(np.clip(np.floor(x0), 0, width)),
-        int(np.clip(np.floor(y0), 0, height)),
-        int(np.clip(np.ceil(x1), 0, width)),
-        int(np.clip(np.ceil(y1), 0, height)),
+        min(max(floor(x0), 0), width),
+        min(max(floor(y0), 0), height),
+        min(max(ceil(x1), 0), width),
+        min(max(ceil(y1), 0), height),
     )
+
+
+def pixel_slices(box: Sequence[float] | FloatArray, height: int, width: int) -> tuple[slice, slice]:
+    """Return (rows, columns) of `pixel_region`, to index an (H, W, ...) array. Both may be empty."""
+    x0, y0, x1, y1 = pixel_region(box, height, width)
+    return slice(y0, y1), slice(x0, x1)

@@ -4,21 +4,20 @@ Every constructor checks its fields and raises `InvalidOmega`, which names the f
 of the link build these types from what they receive, so the check on the wire and the check in memory are one.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from math import isfinite, pi, prod
 
 import numpy as np
-import numpy.typing as npt
 
-from privcam_core.types.perception import Box
+from privcam_core.types.arrays import Box, Float32Array
+from privcam_core.types.identifiers import camera_id_error, is_camera_id
 from privcam_core.types.skeleton import KEYPOINT_COUNT
+from privcam_core.types.time import NS_PER_S, seconds_from_ns
 
 SCHEMA = 2
 
-CAMERA_ID = re.compile(r"[a-z0-9_]{1,64}")
 MAX_WIDTH, MAX_HEIGHT = 7680, 4320
 MAX_SUBJECTS = 64
 MAX_EMBEDDING_VALUES = 4096
@@ -65,18 +64,14 @@ class SyncKey:
     stamp_ns: int
 
     def __post_init__(self) -> None:
-        _require(
-            CAMERA_ID.fullmatch(self.camera_id) is not None,
-            "key.camera_id",
-            f"{self.camera_id[:80]!r} is not 1 to 64 of a-z, 0-9 and _",
-        )
+        _require(is_camera_id(self.camera_id), "key.camera_id", camera_id_error(self.camera_id))
         _require(0 < self.frame_id < 2**64, "key.frame_id", f"{self.frame_id} is not in [1, 2^64)")
-        _require(0 < self.stamp_ns < 2**31 * 10**9, "key.stamp", f"{self.stamp_ns} ns is not a time after the epoch")
+        _require(0 < self.stamp_ns < 2**31 * NS_PER_S, "key.stamp", f"{self.stamp_ns} ns is not a time after the epoch")
 
     @property
     def seconds(self) -> float:
         """Capture time in seconds since the epoch."""
-        return self.stamp_ns / 1e9
+        return seconds_from_ns(self.stamp_ns)
 
 
 @dataclass(frozen=True)
@@ -105,7 +100,7 @@ class SubjectPose:
 
     subject_id: int
     box: Box
-    keypoints: npt.NDArray[np.float32]
+    keypoints: Float32Array
     head: HeadOrientation | None = None
     layer: int = 0
 
@@ -124,12 +119,12 @@ class SubjectPose:
 
 @dataclass(frozen=True)
 class Environment:
-    """The environment picture Ī, or, with empty `png`, only the digest of the one that still holds.
+    """The environment picture Ī. With empty `png`: the picture with this digest still holds.
 
-    key: κ of the frame it goes with. png: 8-bit RGBA, alpha is the confirmed_fraction plane; or, with `base`, only what differs
-    from the picture with that digest (`privcam_link.patches`). digest: SHA-256 of what the whole picture shows
-    (`privcam_core.images.environment.picture_digest`), 32 bytes. confirmed_fraction: fraction of confirmed pixels. Whether the PNG shows
-    what the digest says is checked where a picture is opened (`privcam_link.validation.open_environment`), not here.
+    key: κ of the frame. png: 8-bit RGBA, alpha is the confirmed mask; with `base`, a patch on the picture with that
+    digest (`privcam_link.patches`). digest: 32 bytes, `privcam_core.images.environment.picture_digest` of the whole
+    picture. height, width: px. confirmed_fraction: fraction of the pixels that are confirmed background. epoch: counts
+    pictures, from 1. Not checked here: that the PNG has this digest (see `privcam_link.validation.open_environment`).
     """
 
     key: SyncKey
@@ -179,7 +174,7 @@ class Embedding:
         _require_range(self.noise_sigma, 0.0, 1e6, "embedding.noise_sigma")
         _require(isfinite(self.clip_norm) and self.clip_norm > 0, "embedding.clip_norm", f"{self.clip_norm} <= 0")
 
-    def values(self) -> npt.NDArray[np.float32]:
+    def values(self) -> Float32Array:
         """Return z as float32 in its shape."""
         return (np.frombuffer(self.data, np.int8).astype(np.float32) * np.float32(self.scale)).reshape(self.shape)
 

@@ -1,23 +1,20 @@
-"""What detection and tracking hand on: boxes with scores, and tracks.
+"""Results of detection and tracking: boxes with scores, and tracks.
 
-Boxes are x0, y0, x1, y1 in picture pixels (origin top left) and may reach over the border.
+Boxes are x0, y0, x1, y1 in picture pixels (origin top left) and may extend beyond the picture.
 """
 
 from dataclasses import dataclass
 from enum import IntEnum
 
-import numpy as np
-import numpy.typing as npt
-
-Box = tuple[float, float, float, float]
+from privcam_core.types.arrays import Box, Float32Array
 
 
 @dataclass(frozen=True, eq=False)
 class Detections:
     """Person boxes of one frame, best first. boxes: (N, 4) float32 px. scores: (N,) float32 in [0, 1]."""
 
-    boxes: npt.NDArray[np.float32]
-    scores: npt.NDArray[np.float32]
+    boxes: Float32Array
+    scores: Float32Array
 
     def __post_init__(self) -> None:
         if self.boxes.shape != (len(self.scores), 4):
@@ -35,14 +32,14 @@ class Detections:
 class TrackState(IntEnum):
     """Life of a track."""
 
-    TENTATIVE = 0  # seen too few times to be sure
+    TENTATIVE = 0  # matched in too few frames to be confirmed
     CONFIRMED = 1  # matched in this frame
     LOST = 2  # confirmed before, not matched in this frame: the box is the prediction
 
 
 @dataclass(frozen=True)
 class Track:
-    """One followed person in one frame.
+    """One tracked subject in one frame.
 
     velocity: of the box centre x and y (px/s), of the aspect ratio w/h (1/s), of the height (px/s).
     score: of the matched detection, 0 while lost. hits, age, lost_frames: counts of frames.

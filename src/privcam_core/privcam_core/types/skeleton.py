@@ -1,4 +1,4 @@
-"""The project's one skeleton: COCO-17, with its topology and the widths that give it a body.
+"""The skeleton of all poses: COCO-17 with its topology.
 
 Keypoint arrays are (17, 3) float: u, v in picture pixels (origin top left) and the confidence ρ in [0, 1].
 "Left" is the subject's own left.
@@ -7,9 +7,8 @@ Keypoint arrays are (17, 3) float: u, v in picture pixels (origin top left) and 
 from enum import IntEnum
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating]
+from privcam_core.types.arrays import BoolArray, FloatArray
 
 
 class Joint(IntEnum):
@@ -51,16 +50,16 @@ LIMBS: tuple[tuple[Joint, Joint], ...] = (
     (Joint.RIGHT_KNEE, Joint.RIGHT_ANKLE),
 )
 
-# A keypoint less sure than this is treated as not seen by everything that draws or measures.
+# A keypoint with a lower confidence is treated as not visible by all code that draws or measures.
 SEEN = 0.2
 
 
-def seen(keypoints: FloatArray, threshold: float = SEEN) -> npt.NDArray[np.bool_]:
+def seen(keypoints: FloatArray, threshold: float = SEEN) -> BoolArray:
     """Return the (17,) mask of keypoints whose confidence reaches `threshold`."""
     return keypoints[:, 2] >= threshold
 
 
 def midpoint(keypoints: FloatArray, a: Joint, b: Joint) -> FloatArray | None:
-    """Return the (2,) midpoint of two joints in px, the seen one if only one is seen, None if neither is."""
+    """Return the (2,) midpoint of two joints in px, the visible one if only one is visible, None if neither is."""
     visible = [keypoints[j, :2] for j in (a, b) if keypoints[j, 2] >= SEEN]
     return np.mean(visible, axis=0) if visible else None

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from privcam_core.images.environment import encode_environment
-from privcam_core.types.omega import CAMERA_ID, Embedding, Environment, InvalidOmega, Omega, SyncKey
+from privcam_core.types.identifiers import require_camera_id
+from privcam_core.types.omega import Embedding, Environment, InvalidOmega, Omega, SyncKey
 from privcam_link import cdr
 from privcam_link.canonical_form import canonical
 from privcam_link.validation import (
@@ -60,8 +61,7 @@ class Gate:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
-        if CAMERA_ID.fullmatch(camera_id) is None:
-            raise ValueError(f"camera_id: {camera_id[:80]!r} is not 1 to 64 of a-z, 0-9 and _")
+        require_camera_id(camera_id)
         if not 0 < max_rate_hz < float("inf"):
             raise ValueError(f"max_rate_hz: {max_rate_hz} is not a positive number of Ω per second")
         self.passed = 0

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.types.perception import Box, Track, TrackState
+from privcam_core.types.arrays import Box
+from privcam_core.types.perception import Track, TrackState
 from privcam_edge.tracking import kalman
 from privcam_edge.tracking.gallery import Gallery
 

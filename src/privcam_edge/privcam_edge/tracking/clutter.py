@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.types.arrays import Box
 from privcam_core.types.boxes import iou
-from privcam_core.types.perception import Box
 
 _NS_PER_S = 1e9
 # Two boxes show the same object from this IoU on.

@@ -2,7 +2,7 @@
 
 import math
 
-from privcam_core.types.perception import Box
+from privcam_core.types.arrays import Box
 
 # If a box is shorter than this fraction of its person, the person is bent or the feet are hidden.
 _SHORT = 0.85

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from privcam_core.types.perception import Box, Track, TrackState
+from privcam_core.types.arrays import Box
+from privcam_core.types.perception import Track, TrackState
 from privcam_edge.tracking.ground import Ground
 
 _NS_PER_S = 1e9

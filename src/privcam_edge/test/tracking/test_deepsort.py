@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from privcam_core.types.perception import Box, Detections, Track, TrackState
+from privcam_core.types.arrays import Box
+from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_edge.tracking.deepsort import DeepSort
 
 RATES = [5, 10, 30]

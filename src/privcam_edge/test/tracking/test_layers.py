@@ -3,7 +3,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from privcam_core.types.perception import Box, Track, TrackState
+from privcam_core.types.arrays import Box
+from privcam_core.types.perception import Track, TrackState
 from privcam_edge.tracking.ground import Ground
 from privcam_edge.tracking.layers import LayerOrder
 

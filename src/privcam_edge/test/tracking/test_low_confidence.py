@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from privcam_core.types.perception import Box, Detections, Track, TrackState
+from privcam_core.types.arrays import Box
+from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_edge.tracking.clutter import MAX_OBJECTS, Clutter
 from privcam_edge.tracking.deepsort import DeepSort
 

@@ -10,9 +10,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from privcam_bringup.bag_routes import CAMERA_ID, UnusableBag
+from privcam_bringup.bag_routes import UnusableBag
 from privcam_core.models import ModelError
 from privcam_core.storage import private_folder
+from privcam_core.types.identifiers import is_camera_namespace, namespace_error
 from privcam_edge.frames.source import SourceError, SourceLost, SourceTorn
 from privcam_evaluation import provenance
 from privcam_evaluation.audit import audit_report, clip_audit, omega_audit
@@ -32,8 +33,8 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     if bool(options.clips) == bool(options.live):
         parser.error("give clips, or one bag, or --live CAMERA_ID")
-    if options.live and not CAMERA_ID.fullmatch(options.live):
-        parser.error(f"--live {options.live!r}: is not 1 to 64 of a-z, 0-9 and _, no digit first")
+    if options.live and not is_camera_namespace(options.live):
+        parser.error(f"--live: {namespace_error(options.live)}")
     missing = [str(path) for path in options.clips if not path.exists()]
     if missing:
         parser.error(f"no such clip or bag: {', '.join(missing)}")

@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from privcam_core.detection.inspection import EgressInspector
 from privcam_core.detection.person_masks import PersonMasks
+from privcam_core.types.arrays import Box
 from privcam_core.types.omega import PrivacyReport, SubjectPose, SyncKey, Verdict
-from privcam_core.types.perception import Box, Detections, Track
+from privcam_core.types.perception import Detections, Track
 from privcam_evaluation.audit.leakage.person_labels import Labels
 from privcam_evaluation.audit.perception_recording import Recording
 from privcam_privacy.egress.inspection import nothing_shown

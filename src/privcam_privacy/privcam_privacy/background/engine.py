@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.images.environment import require_bgr8
-from privcam_core.types.perception import Box, Detections, Track
+from privcam_core.types.arrays import Box
+from privcam_core.types.perception import Detections, Track
 from privcam_privacy.background.clean_plate import CleanPlate, PlateTimes
 from privcam_privacy.background.exclusion_masks import (
     GRID,

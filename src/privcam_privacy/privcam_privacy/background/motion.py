@@ -1,8 +1,8 @@
-"""What moved, or is not the background that was seen here: the evidence of people that no detector gave.
+"""Detects motion and foreground: evidence of people that no detector gave.
 
-It looks at pixels that turn out to be unsafe, but its only output is a region that nobody reads: it decides *where*
-the plate may not learn, never *what* it shows. It does not look where people are known to be, so what they look like
-does not even change when their surroundings are learnt.
+The motion detector reads pixels that turn out to be excluded, but its only output is a region. It decides where the
+plate may not learn, and never which values the plate has. It does not read where people are known to be, so the look
+of a known person has no influence even on the learning around that person.
 """
 
 from collections.abc import Sequence
@@ -10,132 +10,141 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from privcam_core.types.perception import Box
-from privcam_privacy.background.exclusion_masks import (
-    FloatArray,
-    Hold,
-    Mask,
-    bodies,
-    cells,
-    counts,
-    grown,
-    minus,
+from privcam_core.types.arrays import Box, Float32Array, Image, Mask
+from privcam_privacy.background.grid import (
+    above,
+    box_cells,
+    complement,
+    count_cells,
+    dilate,
+    fill_bodies,
+    intersect,
+    subtract,
     to_grid,
+    union,
 )
-from privcam_privacy.background.illumination import difference, light_change
+from privcam_privacy.background.illumination import difference, estimate_illumination_change
+from privcam_privacy.background.person_regions import Hold
 
-# Sensor and compression noise is averaged out over this many cells; people are larger.
+# Sensor and compression noise is averaged over this many cells (width, height). People are larger.
 _BLUR = (3, 3)
-# Of the 9 cells around a cell, this many must differ: what is left of the noise comes as single cells.
-_NEIGHBOURS = 3
-# A suspect box moves when this share of it does, and at least so many cells: a hand or a head.
-_MOVING_SHARE, _MOVING_CELLS = 0.01, 4
-# Threshold in multiples of the typical (median) frame difference. A difference below the first number of
-# levels is never motion, and one above the second always is, however noisy the camera.
+# Of the 9 cells around a cell, this many must differ. The remaining noise consists of single cells.
+_MIN_DIFFERING_NEIGHBOURS = 3
+# A suspect box moves when more than this fraction of it differs ...
+_MOVING_FRACTION = 0.01
+# ... and more than this many cells: a hand or a head.
+_MOVING_CELLS = 4
+# The threshold of motion, in multiples of the typical (median) frame difference.
 _NOISE_FACTOR = 6.0
-_LEAST_LEVELS, _MOST_LEVELS = 10.0, 30.0
-_NOISE_MEMORY_S = 2.0
-# A shadow, a reflection or another exposure changes background by less than this, another thing by more.
+# A smaller difference, in levels, is never motion.
+_MIN_LEVELS = 10.0
+# A larger difference, in levels, is always motion, however noisy the camera is.
+_MAX_LEVELS = 30.0
+# Time constant of the noise estimate, s.
+_NOISE_TIME_S = 2.0
+# A shadow, a reflection or another exposure changes background by less than this many levels; another object by more.
 _CHANGED_LEVELS = 35.0
-# Dark and textured parts are noisier than the rest, overexposed ones have no noise: so it is measured in these tiles
-# (columns, rows), and counts up to this many times what it is in the whole picture. Without that bound somebody who
-# fidgets would be taken for noise. The second number turns a mean difference into a median one.
-_NOISE_TILES, _MOST_LOCAL, _MEDIAN_OF_MEAN = (10, 8), 2.0, 0.85
-# Compression and a camera that trembles change a pixel in proportion to the texture around it.
+# Noise is larger in dark and textured parts, and zero in overexposed parts. So it is measured in tiles: columns, rows.
+_NOISE_TILES = (10, 8)
+# A tile counts at most this multiple of the noise of the whole picture. Otherwise a restless person would be taken for
+# noise.
+_MAX_LOCAL_NOISE = 2.0
+# Ratio of the median of a frame difference to its mean.
+_MEDIAN_OF_MEAN = 0.85
+# A tile gives an estimate when more than this fraction of it may be read.
+_MIN_TILE_FRACTION = 0.5
+# Compression and a trembling camera change a pixel in proportion to the texture around it, with this factor.
 _TEXTURE_FACTOR = 0.25
 
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """Grid masks. disagrees: moved or foreground now. changed: foreground that no change of light explains.
+    """The result of the motion detector; all fields are grid masks.
 
-    moving: what disagrees, its surroundings, and what moved in the hold.
+    moving: the differing cells, their surroundings, and everything that moved within the hold.
+    differing: moved in this frame, or is foreground. changed: foreground that no change of illumination explains.
     """
 
     moving: Mask
-    disagrees: Mask
+    differing: Mask
     changed: Mask
 
 
 class MotionDetector:
-    """Frame differences and foreground against the plate. hold_s: a cell that moved stays moving this long."""
+    """Frame differences, and foreground against the plate. hold_s: a cell stays moving this long after it moved."""
 
     def __init__(self, shape: tuple[int, int], *, hold_s: float) -> None:
         self._hold = Hold(shape, hold_s)
-        self._previous: npt.NDArray[np.uint8] | None = None
-        self._unread: Mask | None = None
+        self._previous: Image | None = None
+        self._previous_unread: Mask | None = None
         self._noise = 1.0
-        self._local: FloatArray = np.ones(_NOISE_TILES[::-1], np.float32)
+        self._local_noise: Float32Array = np.ones(_NOISE_TILES[::-1], np.float32)
 
     def update(
-        self,
-        image: npt.NDArray[np.uint8],
-        plate: npt.NDArray[np.uint8],
-        known: Mask,
-        persons: Mask,
-        suspects: Sequence[Box],
-        dt: float,
+        self, image: Image, plate: Image, known: Mask, persons: Mask, suspects: Sequence[Box], dt: float
     ) -> Motion:
-        """Return what moved or disagrees in this frame outside of `persons`.
+        """Return the motion and the foreground of this frame outside of `persons`.
 
-        image: (H, W, 3). plate: (h, w, 3), the background on the grid. known: cells where it has a value. persons:
-        cells of people. suspects: boxes in px; one in which a body part moves is moving as a whole.
+        image: (H, W, 3). plate: (h, w, 3), the background on the grid. known: cells where the plate has a value.
+        persons: cells of people. suspects: boxes (px); a box moves as a whole when a body part moves in it.
+        dt: s since the last frame.
         """
-        small = cv2.blur(to_grid(image), _BLUR)
-        # The blur carries what is in `persons` one cell outwards, and the texture of the blurred picture one more.
-        people = grown(persons, 2)
-        if self._previous is None or self._unread is None:
-            # Nothing to compare with yet: whatever is there may be moving.
+        small: Image = cv2.blur(to_grid(image), _BLUR)
+        # The blur carries the content of `persons` one cell outwards; the texture of the blurred picture one more cell.
+        people = dilate(persons, 2)
+        if self._previous is None or self._previous_unread is None:
+            # There is no earlier frame to compare with: every cell may be moving.
             step, unread = np.zeros_like(persons), np.full_like(persons, 255)
         else:
-            step, unread = difference(small, self._previous), cv2.bitwise_or(people, self._unread)
+            step, unread = difference(small, self._previous), union(people, self._previous_unread)
         threshold = self._threshold(step, unread, dt)
-        stepped = minus(_beyond(step, threshold, small if self._previous is None else self._previous), unread)
-        self._previous, self._unread = small, people
+        textured = small if self._previous is None else self._previous
+        stepped = subtract(_above_threshold(step, threshold, textured), unread)
+        self._previous, self._previous_unread = small, people
 
-        comparable = minus(cv2.erode(known, np.ones(_BLUR, np.uint8)), people)
+        comparable = subtract(cv2.erode(known, np.ones(_BLUR, np.uint8)), people)
         background = cv2.blur(plate, _BLUR)
-        background = light_change(small, background, comparable).apply(background)
+        background = estimate_illumination_change(small, background, comparable).apply(background)
         gap = difference(small, background)
-        foreground = _beyond(gap, threshold, background)
-        foreground = cv2.bitwise_and(foreground, comparable)
-        changed = cv2.bitwise_and(foreground, cv2.compare(gap, _CHANGED_LEVELS, cv2.CMP_GT))
-        disagrees = _without_specks(cv2.bitwise_or(foreground, stepped))
+        foreground = intersect(_above_threshold(gap, threshold, background), comparable)
+        changed = intersect(foreground, above(gap, _CHANGED_LEVELS))
+        differing = _remove_specks(union(foreground, stepped))
 
-        moving = bodies(disagrees)
-        found, sizes = counts(disagrees, suspects)
-        for number in np.flatnonzero(found > np.maximum(_MOVING_CELLS, _MOVING_SHARE * sizes)):
-            moving[cells(suspects[number], moving.shape)] = 255
-        # What could not be compared is unsafe now, but is no evidence of motion that would have to be held.
-        return Motion(cv2.bitwise_or(self._hold.update(moving, dt), minus(unread, persons)), disagrees, changed)
+        moving = fill_bodies(differing)
+        found, sizes = count_cells(differing, suspects)
+        for number in np.flatnonzero(found > np.maximum(_MOVING_CELLS, _MOVING_FRACTION * sizes)):
+            moving[box_cells(suspects[number], moving.shape)] = 255
+        # A cell that could not be compared is excluded now, but it is no evidence of motion, so it is not held.
+        return Motion(union(self._hold.update(moving, dt), subtract(unread, persons)), differing, changed)
 
-    def _threshold(self, step: npt.NDArray[np.uint8], unread: Mask, dt: float) -> FloatArray:
-        """Return the levels beyond which a difference is motion, (h, w)."""
-        quiet = step[::2, ::2][unread[::2, ::2] == 0]
-        if quiet.size:
-            weight = min(1.0, dt / _NOISE_MEMORY_S)
-            self._noise += weight * (float(np.median(quiet)) - self._noise)
-            share = cv2.resize(cv2.bitwise_not(unread), _NOISE_TILES, interpolation=cv2.INTER_AREA) / np.float32(255)
-            mean = cv2.resize(
-                minus(cv2.min(step, int(_MOST_LEVELS)), unread), _NOISE_TILES, interpolation=cv2.INTER_AREA
-            )
-            seen = share > 0.5
-            self._local[seen] += weight * (_MEDIAN_OF_MEAN * mean[seen] / share[seen] - self._local[seen])
-        noise = np.clip(self._local, self._noise, _MOST_LOCAL * self._noise)
-        levels = np.clip(_NOISE_FACTOR * noise, _LEAST_LEVELS, _MOST_LEVELS).astype(np.float32)
-        return cv2.resize(levels, step.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    def _threshold(self, step: Image, unread: Mask, dt: float) -> Float32Array:
+        """Return the differences above which a cell moves, (h, w) levels. Updates the estimate of the noise."""
+        readable = step[::2, ::2][unread[::2, ::2] == 0]
+        if readable.size:
+            weight = min(1.0, dt / _NOISE_TIME_S)
+            self._noise += weight * (float(np.median(readable)) - self._noise)
+            in_tile = cv2.resize(complement(unread), _NOISE_TILES, interpolation=cv2.INTER_AREA) / np.float32(255)
+            bounded = subtract(cv2.min(step, int(_MAX_LEVELS)), unread)
+            mean = cv2.resize(bounded, _NOISE_TILES, interpolation=cv2.INTER_AREA)
+            usable = in_tile > _MIN_TILE_FRACTION
+            measured = _MEDIAN_OF_MEAN * mean[usable] / in_tile[usable]
+            self._local_noise[usable] += weight * (measured - self._local_noise[usable])
+        noise = np.clip(self._local_noise, self._noise, _MAX_LOCAL_NOISE * self._noise)
+        levels = np.clip(_NOISE_FACTOR * noise, _MIN_LEVELS, _MAX_LEVELS).astype(np.float32)
+        threshold: Float32Array = cv2.resize(levels, step.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        return threshold
 
 
-def _beyond(gap: npt.NDArray[np.uint8], threshold: FloatArray, picture: npt.NDArray[np.uint8]) -> Mask:
-    """Return where `gap` (h, w) is beyond `threshold` (h, w), in levels; it rises with the texture of `picture`."""
+def _above_threshold(gap: Image, threshold: Float32Array, picture: Image) -> Mask:
+    """Return where `gap` (h, w) is above `threshold` (h, w), in levels. The limit rises with the texture of `picture`."""
     ranges = cv2.split(cv2.morphologyEx(picture, cv2.MORPH_GRADIENT, np.ones(_BLUR, np.uint8)))
     texture = cv2.max(cv2.max(ranges[0], ranges[1]), ranges[2])
-    limit = cv2.addWeighted(texture, _TEXTURE_FACTOR, threshold, 1.0, 0.0, dtype=cv2.CV_8U)
-    return cv2.compare(gap, limit, cv2.CMP_GT)
+    limit: Image = cv2.addWeighted(texture, _TEXTURE_FACTOR, threshold, 1.0, 0.0, dtype=cv2.CV_8U)
+    return above(gap, limit)
 
 
-def _without_specks(mask: Mask) -> Mask:
+def _remove_specks(mask: Mask) -> Mask:
+    """Return the cells of which enough neighbours are in `mask`."""
     around = cv2.boxFilter(mask, cv2.CV_16U, (3, 3), normalize=False, borderType=cv2.BORDER_REPLICATE)
-    return cv2.compare(around, 255 * _NEIGHBOURS - 1, cv2.CMP_GT)
+    return above(around, 255 * _MIN_DIFFERING_NEIGHBOURS - 1)

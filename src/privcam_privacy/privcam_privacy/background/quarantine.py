@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from privcam_core.types.perception import Box, Track, TrackState
+from privcam_core.types.arrays import Box
+from privcam_core.types.perception import Track, TrackState
 from privcam_privacy.background.clean_plate import CleanPlate
 from privcam_privacy.background.exclusion_masks import GRID, FloatArray, Margins, Mask, Unsafe, cells, grid_shape, minus
 

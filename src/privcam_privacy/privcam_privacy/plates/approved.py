@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from privcam_core.images.environment import decode_environment, picture_digest
 from privcam_core.storage import private_folder, write_private
-from privcam_core.types.omega import CAMERA_ID, MAX_PNG_BYTES
+from privcam_core.types.identifiers import camera_id_error, is_camera_id, require_camera_id
+from privcam_core.types.omega import MAX_PNG_BYTES
 from privcam_privacy.background.exclusion_masks import BoolArray
 from privcam_privacy.plates.plate_records import (
     PlateRejected,
@@ -58,8 +59,7 @@ class CommissionedPlate:
     regions: Sequence[Region] = ()
 
     def __post_init__(self) -> None:
-        if not CAMERA_ID.fullmatch(self.camera_id):
-            raise ValueError(f"camera_id: {self.camera_id[:80]!r} is not 1 to 64 of a-z, 0-9 and _")
+        require_camera_id(self.camera_id)
         name = self.approved_by
         if not (0 < len(name) <= MAX_NAME and name.isprintable() and name.strip()):
             raise ValueError(f"approved_by: {name[:80]!r} is not a name of 1 to {MAX_NAME} printable characters")
@@ -125,8 +125,8 @@ class CommissionedPlate:
 
         Raises PlateRejected where there is none, or one that is changed, not approved, or of another camera.
         """
-        if not CAMERA_ID.fullmatch(camera_id):
-            raise PlateRejected(f"camera_id {camera_id[:80]!r}: is not 1 to 64 of a-z, 0-9 and _; correct the setting")
+        if not is_camera_id(camera_id):
+            raise PlateRejected(f"camera_id: {camera_id_error(camera_id)}; correct the setting")
         advice = f"Run `./privcam commission --camera-id {camera_id} --source SOURCE` on this machine."
         own = folder / camera_id
         if not (own / RECORD).exists():

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.images.environment import FILL, encode_environment
-from privcam_core.types.perception import Box, Detections, Track, TrackState
+from privcam_core.types.arrays import Box
+from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_privacy.background.engine import EngineResult, EngineSettings, PrivacyEngine
 from privcam_privacy.background.exclusion_masks import BoolArray
 from privcam_privacy.background.snapshot import NS

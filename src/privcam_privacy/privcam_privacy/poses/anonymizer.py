@@ -23,8 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.drawing.stature import stature_of
+from privcam_core.types.arrays import Box
 from privcam_core.types.omega import MAX_COORDINATE, HeadOrientation, SubjectPose
-from privcam_core.types.perception import Box
 from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN, Joint
 from privcam_privacy.poses.noise import Noise, directions_of, measure
 from privcam_privacy.poses.quantizer import Steps, StepSettings

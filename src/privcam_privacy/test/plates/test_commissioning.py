@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from privcam_core.images.environment import decode_environment
-from privcam_core.types.perception import Box, Detections, Track, TrackState
+from privcam_core.types.arrays import Box
+from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
 from privcam_privacy.plates.pending import Candidate
 from privcam_privacy.plates.plate_records import Reason

@@ -8,8 +8,8 @@ from math import isfinite
 from typing import Any, NoReturn
 
 from privcam_core.events.scene_report import RecognizedObject
+from privcam_core.types.arrays import Box
 from privcam_core.types.omega import Omega
-from privcam_core.types.perception import Box
 from privcam_vlm.protocol.answer_schema import (
     GRID,
     LABELS,

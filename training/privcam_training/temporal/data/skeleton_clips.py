@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.images.environment import encode_environment, environment_of
+from privcam_core.types.arrays import Box
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
-from privcam_core.types.perception import Box
 from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN, Joint
 from privcam_edge.perception.head_orientation import head_orientation
 from privcam_evaluation.recognition.labelled_clips import CAMERA_ID, START_NS, Clip

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.types.arrays import Box
 from privcam_core.types.omega import SubjectPose
-from privcam_core.types.perception import Box
 from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN, Joint
 
 FloatArray = npt.NDArray[np.float32]

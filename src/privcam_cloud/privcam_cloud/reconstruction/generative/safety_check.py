@@ -18,8 +18,8 @@ import numpy as np
 from privcam_cloud.reconstruction.generative.pose_conditioning import Figure
 from privcam_core.detection.inspection import EgressInspector
 from privcam_core.images.environment import BgrArray, BoolArray
-from privcam_core.types.boxes import clip_region
-from privcam_core.types.perception import Box
+from privcam_core.types.arrays import Box
+from privcam_core.types.boxes import pixel_region
 
 # A found face is a plain head if this share of its box is. Of a face no less than half would be hidden by it.
 _LEAST_PLAIN = 0.5
@@ -76,14 +76,14 @@ def _subjects(figures: Sequence[Figure], shape: tuple[int, ...]) -> BoolArray:
     """Return (H, W) True in the boxes of those who were to be painted."""
     boxes = np.zeros(shape, np.bool_)
     for figure in figures:
-        x0, y0, x1, y1 = clip_region(_box(figure.body), *boxes.shape)
+        x0, y0, x1, y1 = pixel_region(_box(figure.body), *boxes.shape)
         boxes[y0:y1, x0:x1] = True
     return boxes
 
 
 def _share(box: Box, explained: BoolArray) -> float:
     """Return which share of a box is True in `explained`."""
-    x0, y0, x1, y1 = clip_region(box, *explained.shape)
+    x0, y0, x1, y1 = pixel_region(box, *explained.shape)
     return float(explained[y0:y1, x0:x1].mean()) if x1 > x0 and y1 > y0 else 0.0
 
 

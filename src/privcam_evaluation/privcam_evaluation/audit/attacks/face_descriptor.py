@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.models import load
+from privcam_core.types.arrays import Box
 from privcam_core.types.omega import SubjectPose
-from privcam_core.types.perception import Box
 from privcam_core.types.skeleton import HEAD, seen
 
 FloatArray = npt.NDArray[np.float32]

@@ -20,8 +20,8 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from privcam_core.types.arrays import Box
 from privcam_core.types.omega import Omega, SubjectPose
-from privcam_core.types.perception import Box
 from privcam_evaluation.audit.audit_part import Part
 from privcam_evaluation.plotting import BLUE, GREEN, GREY, ORANGE, plt
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.types.arrays import Box
 from privcam_core.types.omega import SubjectPose
-from privcam_core.types.perception import Box
 from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN, Joint
 from privcam_edge.perception.head_orientation import head_orientation
 from privcam_evaluation.audit.perception_recording import Recording
