@@ -109,7 +109,7 @@ def test_graph_environment_names_the_profile_and_the_domain(monkeypatch: pytest.
         (["no_such"], "there is no launch file no_such"),
         (["edge", "camera_id=x"], "not of the form NAME:=VALUE"),
         (["edge", "colour:=red"], "colour not declared"),
-        (["edge", "pace:=fast"], "'fast' is not one of realtime, graph"),
+        (["edge", "lossless:=fast"], "'fast' is not one of true, false"),
         (["demo"], "source:=VALUE"),
     ],
 )

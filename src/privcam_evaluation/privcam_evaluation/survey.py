@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
 
 def run(clip: Path, seconds: float, out: Path) -> tuple[dict[str, Any], list[tuple[float, float]]]:
     """Return the summary of one clip, and (camera s, confirmed share) over time."""
-    arguments = {"camera_id": CAMERA_ID, "source": str(clip.absolute()), "pace": "graph", "endpoint": free_endpoint()}
+    arguments = {"camera_id": CAMERA_ID, "source": str(clip.absolute()), "lossless": "true", "endpoint": free_endpoint()}
     domain = free_domain()
     graph = Graph("demo", arguments, log=out / f"{clip.stem}.log", domain_id=domain)
     os.environ.update(graph.environment)

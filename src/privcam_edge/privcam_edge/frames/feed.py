@@ -1,9 +1,9 @@
-"""The camera's work without ROS: take frames from a source at the right pace and put them into the frame memory."""
+"""Captures frames from a video source in a thread and puts them into the frame memory, without ROS."""
 
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from privcam_edge.frames.ring import FrameRing, FrameSlot, prefix, wipe_leftover
 from privcam_edge.frames.source import Backoff, SourceEnded, Spec, VideoSource
 
 Image = npt.NDArray[np.uint8]
+
+# How often a lossless feed that waits for credit looks whether it is to end.
+_CREDIT_POLL_S = 0.2
 
 
 class FrameStore:
@@ -28,7 +31,11 @@ class FrameStore:
         self._guard = guard.start(prefix(camera_id))
 
     def put(self, image: Image, frame_id: int, stamp_ns: int) -> tuple[SyncKey, FrameSlot]:
-        """Store one frame, (H, W, 3) uint8 BGR."""
+        """Store one frame and return its κ and its slot.
+
+        image: (H, W, 3) uint8 BGR. stamp_ns: capture time since the epoch. Raises ValueError for another kind of
+        picture, RingError where the frame memory cannot be made.
+        """
         if self._ring is None or image.nbytes > self._ring.capacity:
             self._close_ring()
             height, width = image.shape[:2]
@@ -48,10 +55,10 @@ class FrameStore:
 
 
 class Credit:
-    """How many frames may be on their way through the graph at once.
+    """Limits how many frames are in flight, which is on their way through the graph, at once.
 
-    Bounds latency and memory, and makes the newest frame win when the graph is slower than the camera. A frame that
-    does not come back within `timeout_s` (a node was restarted) gives its place back.
+    The limit bounds latency and memory: when the graph is slower than the camera, frames are skipped and the newest one
+    wins. A frame that is not given back within `timeout_s` (a node was restarted) frees its place.
     """
 
     def __init__(self, limit: int, timeout_s: float) -> None:
@@ -60,8 +67,8 @@ class Credit:
         self._out: dict[int, float] = {}
         self._changed = threading.Condition()
 
-    def take(self, frame_id: int, *, wait_s: float = 0.0) -> bool:
-        """Take a place for a frame, waiting for at most `wait_s`. False: all places are taken."""
+    def acquire(self, frame_id: int, *, wait_s: float = 0.0) -> bool:
+        """Take a place for a frame, waiting for at most `wait_s`. Return False if all places are taken."""
         with self._changed:
             deadline = time.monotonic() + wait_s
             while True:
@@ -75,22 +82,35 @@ class Credit:
                 self._changed.wait(min(deadline - now, self._timeout_s / 4))
 
     def drain(self) -> None:
-        """Wait until no frame is on its way any more, for at most the timeout."""
+        """Wait until no frame is in flight any more, for at most the timeout."""
         with self._changed:
             self._changed.wait_for(lambda: not self._out, self._timeout_s)
 
-    def give_back(self, frame_id: int) -> None:
-        """Note that a frame went all the way through, or was dropped; earlier ones are done with it."""
+    def release(self, frame_id: int) -> None:
+        """Free the place of a frame that left the graph, and the places of all earlier frames."""
         with self._changed:
             self._out = {k: t for k, t in self._out.items() if k > frame_id}
             self._changed.notify_all()
 
 
-class Feed:
-    """Reads a video source in a thread and hands stored frames to `deliver`.
+class FrameListener(Protocol):
+    """Receives what a feed captures. The methods are called on the capture thread."""
 
-    pace `realtime`: frames come at the source's own rate; those that find no credit are skipped. pace `graph` (files
-    only): the next frame is taken when there is credit, none is skipped; stamps still advance in video time.
+    def publish_frame(self, key: SyncKey, slot: FrameSlot) -> None:
+        """Publish one stored frame."""
+
+    def fail(self, text: str) -> None:
+        """Report an error of the source."""
+
+    def end(self, code: int) -> None:
+        """End the process with this exit code: the source has ended (0) or cannot be read any more (1)."""
+
+
+class Feed:
+    """Reads a video source in a thread, stores its frames and gives them to a listener.
+
+    lossless False: frames come at the rate of the source; a frame that finds no credit is skipped. lossless True (files
+    only): the next frame is read when there is credit, none is skipped; stamps still advance in video time.
     """
 
     def __init__(
@@ -98,39 +118,37 @@ class Feed:
         spec: Spec,
         store: FrameStore,
         credit: Credit,
-        deliver: Callable[[SyncKey, FrameSlot], None],
-        report: Callable[[str], None],
-        end: Callable[[int], None],
+        listener: FrameListener,
         *,
-        pace: str,
+        lossless: bool,
         loop: bool,
         max_rate_hz: float,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.state = "opening"
         self._spec, self._store, self._credit = spec, store, credit
-        self._deliver, self._report, self._end = deliver, report, end
-        self._pace, self._loop, self._max_rate_hz = pace, loop, max_rate_hz
+        self._listener = listener
+        self._lossless, self._loop, self._max_rate_hz = lossless, loop, max_rate_hz
         self._ending = threading.Event()
-        # A file that is not there will not be there later: that is an error of the call. A camera may come back.
+        # A missing file is an error of the caller and raises here. A missing camera may come back.
         self._source = None if spec.live else VideoSource(spec)
         self._frame_id = 0
         self._stamp_ns = 0
-        self._thread = threading.Thread(target=self._work, name="capture", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
     def start(self) -> None:
-        """Begin to capture."""
+        """Start the capture thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """End the capture."""
+        """End the capture thread and close the source."""
         self._ending.set()
         if self._thread.ident is not None:
             self._thread.join()
         if self._source is not None:
             self._source.close()
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         backoff = Backoff()
         while not self._ending.is_set():
             try:
@@ -143,25 +161,25 @@ class Feed:
                 if not self._loop:
                     self.state = "ended"
                     self._credit.drain()
-                    self._end(0)
+                    self._listener.end(0)
                     return
                 self._reopen()
             except Exception as error:
                 # A lost stream, a frame of the wrong kind, a full /dev/shm: none of them may end the thread unseen.
-                self._lose(error, backoff)
+                self._handle_error(error, backoff)
 
-    def _lose(self, error: Exception, backoff: Backoff) -> None:
+    def _handle_error(self, error: Exception, backoff: Backoff) -> None:
         self.counts["source_errors"] += 1
         if not self._spec.live:
             self.state = f"failed: {error}"
-            self._report(self.state)
+            self._listener.fail(self.state)
             self._ending.set()
             self._credit.drain()
-            self._end(1)
+            self._listener.end(1)
             return
         wait = backoff.failed()
         self.state = f"lost: {error}"
-        self._report(f"{error}; next attempt in {wait:g} s")
+        self._listener.fail(f"{error}; next attempt in {wait:g} s")
         self._reopen()
         self._ending.wait(wait)
 
@@ -172,8 +190,8 @@ class Feed:
 
     def _capture(self, source: VideoSource) -> None:
         period_s = 1.0 / source.rate_hz
-        # A file shows its own time, a camera shows now. Faster than real time, a file's stamps run ahead of the clock:
-        # the next round begins behind the last one, because κ must grow.
+        # The stamps of a file follow its own time, those of a camera the clock. When a file is read faster than real
+        # time, its stamps run ahead of the clock; the next round begins after the last one, because κ must grow.
         origin_ns = max(time.time_ns(), self._stamp_ns + int(period_s * 1e9))
         started = time.monotonic()
         next_due = started
@@ -183,11 +201,11 @@ class Feed:
                 stamp_ns = time.time_ns()
             else:
                 stamp_ns = origin_ns + int(source.index * period_s * 1e9)
-                if self._pace == "realtime":
+                if not self._lossless:
                     due = started + source.index * period_s
                     if self._ending.wait(max(0.0, due - time.monotonic())):
                         return
-                    if time.monotonic() - due > period_s:  # behind: do not even decode what is late already
+                    if time.monotonic() - due > period_s:  # late: do not even decode the frame
                         source.skip()
                         self._frame_id += 1
                         self.counts["skipped"] += 1
@@ -197,7 +215,7 @@ class Feed:
             self._stamp_ns = stamp_ns
             self.counts["captured"] += 1
             now = time.monotonic()
-            if self._pace == "realtime" and now < next_due - 0.5 * period_s:
+            if not self._lossless and now < next_due - 0.5 * period_s:
                 self.counts["over_rate"] += 1
                 continue
             if not self._wait_for_credit():
@@ -205,12 +223,13 @@ class Feed:
                 continue
             if self._max_rate_hz > 0:
                 next_due = max(next_due + 1.0 / self._max_rate_hz, now)
-            self._deliver(*self._store.put(image, self._frame_id, stamp_ns))
+            key, slot = self._store.put(image, self._frame_id, stamp_ns)
+            self._listener.publish_frame(key, slot)
 
     def _wait_for_credit(self) -> bool:
-        if self._pace == "realtime":
-            return self._credit.take(self._frame_id)
+        if not self._lossless:
+            return self._credit.acquire(self._frame_id)
         while not self._ending.is_set():
-            if self._credit.take(self._frame_id, wait_s=0.2):
+            if self._credit.acquire(self._frame_id, wait_s=_CREDIT_POLL_S):
                 return True
         return False

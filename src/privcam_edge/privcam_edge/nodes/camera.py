@@ -1,12 +1,11 @@
-"""camera_node: frames from a camera, stream, file or image topic into the frame memory; FrameRef out."""
+"""camera_node: puts frames of a camera, stream, file or image topic into the frame memory, publishes FrameRef."""
 
-import functools
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from cv_bridge import CvBridge
 from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import FrameRef
@@ -16,7 +15,8 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from privcam_core.images.environment import require_bgr8
 from privcam_core.types.omega import SyncKey
-from privcam_edge.frames.feed import Credit, Feed, FrameStore
+from privcam_core.types.time import stamp_ns_of
+from privcam_edge.frames.feed import Credit, Feed, FrameListener, FrameStore
 from privcam_edge.frames.ring import FrameSlot
 from privcam_edge.frames.source import parse
 from privcam_edge.nodes.frame_node import slot_to_msg
@@ -24,13 +24,12 @@ from privcam_ros.conversions import key_to_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
 
-# CvBridge converts these soundly; it fails in odd ways on 16-bit and alpha pictures.
+# CvBridge converts these encodings correctly; it fails on 16-bit and alpha pictures.
 ENCODINGS = ("bgr8", "rgb8", "mono8")
-
-
-# Detector, tracker, pose and eraser.
-FRAME_READERS = 4
-READY_PERIOD_S, READY_TIMEOUT_S = 0.1, 30.0
+# How often a lossless camera looks whether the rest of the graph is there.
+READY_PERIOD_S = 0.1
+# After this long a lossless camera starts without the rest of the graph.
+READY_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,13 @@ class Parameters:
 
     camera_id: str = param("camera", "name of the camera in κ, 1 to 64 of a-z, 0-9 and _")
     source: str = param("0", "V4L2 index or device, rtsp:// or http:// URL, video file, or `topic`")
-    pace: str = param(
-        "realtime", "realtime: the source's own rate, newest frame wins; graph: a file as fast as the graph goes",
-        choices=("realtime", "graph"),
-    )  # fmt: skip
+    lossless: bool = param(
+        False,
+        "false: the rate of the source, newest frame wins; true: a video file as fast as the graph processes it",
+    )
+    frame_readers: int = param(
+        1, "lossless only: nodes that have to subscribe to `frames` before the first frame is sent", low=1, high=64
+    )
     loop: bool = param(False, "begin a video file anew at its end")
     max_rate_hz: float = param(0.0, "frames per second at most, 0: no limit", low=0.0, high=240.0)
     slots: int = param(8, "frames in the frame memory", low=2, high=64)
@@ -50,8 +52,8 @@ class Parameters:
     in_flight: int = param(3, "frames that may be on their way through the graph at once", low=1, high=32)
 
 
-class CameraNode(PrivcamNode[Parameters]):
-    """Owns the frame memory. Publishes where a frame lies, never what it shows."""
+class CameraNode(PrivcamNode[Parameters], FrameListener):
+    """Owns the frame memory. Publishes the place of a frame in it, never pixels."""
 
     def __init__(self) -> None:
         super().__init__("camera", Parameters)
@@ -63,48 +65,50 @@ class CameraNode(PrivcamNode[Parameters]):
             self.get_logger().warning(f"overwrote {self._store.wiped_at_start} frame memories of a crashed camera node")
         self._feed: Feed | None = None
         self._frame_id = 0
-        self.create_subscription(SyncKeyMsg, "done", lambda m: self._credit.give_back(m.frame_id), STREAM)
+        self.create_subscription(SyncKeyMsg, "done", self._release_credit, STREAM)
         if given.source == "topic":
             self._bridge = CvBridge()
             self.create_subscription(Image, "image_raw", self._take_image, qos_profile_sensor_data)
-            compressed = functools.partial(self._take, self._bridge.compressed_imgmsg_to_cv2)
-            self.create_subscription(CompressedImage, "image_raw/compressed", compressed, qos_profile_sensor_data)
+            self.create_subscription(CompressedImage, "image_raw/compressed", self._take, qos_profile_sensor_data)
             return
         try:
             self._feed = Feed(
                 parse(given.source),
                 self._store,
                 self._credit,
-                self._publish,
-                self.fail,
-                self.end,
-                pace=given.pace,
+                self,
+                lossless=given.lossless,
                 loop=given.loop,
                 max_rate_hz=given.max_rate_hz,
             )
         except Exception:
             self._store.close()
             raise
-        if given.pace == "realtime":
-            self._feed.start()
+        if given.lossless:
+            self._waiting_since = time.monotonic()
+            self._ready_timer = self.create_timer(READY_PERIOD_S, self._start_when_ready)
         else:
-            self._asked = time.monotonic()
-            self._waiting = self.create_timer(READY_PERIOD_S, self._start_when_ready)
+            self._feed.start()
 
     def _start_when_ready(self) -> None:
-        """Start a file that is to be seen from its first frame: not before the nodes that read frames are there."""
-        readers = self.count_subscribers(self.resolve_topic_name("frames"))
-        answered = self.count_publishers(self.resolve_topic_name("done"))
-        late = time.monotonic() - self._asked > READY_TIMEOUT_S
-        if (readers < FRAME_READERS or not answered) and not late:
+        """Start a lossless feed when the nodes that read frames, and the one that reports them done, are there."""
+        readers, wanted = self.count_subscribers(self.resolve_topic_name("frames")), self.parameters.frame_readers
+        reports_done = self.count_publishers(self.resolve_topic_name("done"))
+        late = time.monotonic() - self._waiting_since > READY_TIMEOUT_S
+        if (readers < wanted or not reports_done) and not late:
             return
         if late:
-            self.get_logger().warning(f"starting with {readers} of {FRAME_READERS} nodes that read frames")
-        self._waiting.cancel()
+            self.get_logger().warning(f"starting with {readers} of {wanted} nodes that read frames")
+        self._ready_timer.cancel()
         if self._feed is not None:
             self._feed.start()
 
-    def _publish(self, key: SyncKey, slot: FrameSlot) -> None:
+    def _release_credit(self, done: SyncKeyMsg) -> None:
+        """Let another frame into the graph: this one has left it."""
+        self._credit.release(done.frame_id)
+
+    def publish_frame(self, key: SyncKey, slot: FrameSlot) -> None:
+        """Publish the place of a stored frame to detector_node, tracker_node, pose_node and eraser_node."""
         reference = slot_to_msg(slot)
         reference.key = key_to_msg(key)
         self._out.publish(reference)
@@ -115,25 +119,31 @@ class CameraNode(PrivcamNode[Parameters]):
             topic = self.resolve_topic_name("image_raw")
             self.fail(f"{topic}: encoding {message.encoding!r} is not one of {', '.join(ENCODINGS)}; convert it first")
             return
-        self._take(self._bridge.imgmsg_to_cv2, message)
+        self._take(message)
 
-    def _take(self, decode: Callable[..., Any], message: Image | CompressedImage) -> None:
+    def _take(self, message: Image | CompressedImage) -> None:
         self._frame_id += 1
         self.counts["captured"] += 1
-        if not self._credit.take(self._frame_id):
+        if not self._credit.acquire(self._frame_id):
             self.counts["skipped"] += 1
             return
         try:
-            image = decode(message, "bgr8")
+            image = self._decode(message)
             require_bgr8(image, "image_raw")
-            stamp_ns = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-            self._publish(*self._store.put(image, self._frame_id, stamp_ns or time.time_ns()))
+            stamp_ns = stamp_ns_of(message.header.stamp.sec, message.header.stamp.nanosec)
+            key, slot = self._store.put(image, self._frame_id, stamp_ns or time.time_ns())
+            self.publish_frame(key, slot)
         except Exception as error:
-            self._credit.give_back(self._frame_id)
+            self._credit.release(self._frame_id)
             self.fail(f"image_raw: frame {self._frame_id} dropped: {error}")
 
+    def _decode(self, message: Image | CompressedImage) -> npt.NDArray[np.uint8]:
+        compressed = isinstance(message, CompressedImage)
+        decode = self._bridge.compressed_imgmsg_to_cv2 if compressed else self._bridge.imgmsg_to_cv2
+        return np.asarray(decode(message, "bgr8"))
+
     def status(self) -> tuple[bytes, str]:
-        """Tell how the source is."""
+        """Return the state of the source."""
         if self._feed is None:
             return super().status()
         self.counts.update({name: value - self.counts[name] for name, value in self._feed.counts.items()})
@@ -143,7 +153,7 @@ class CameraNode(PrivcamNode[Parameters]):
         return (DiagnosticStatus.OK if state in ("capturing", "ended") else DiagnosticStatus.ERROR), state
 
     def stop(self) -> None:
-        """End the capture and overwrite all frames."""
+        """End the capture and overwrite all frames with zeros."""
         if self._feed is not None:
             self._feed.close()
         self._store.close()

@@ -55,8 +55,8 @@ class LayerOrder:
         """Return the layer of each track by SubjectID: 0 is drawn first (farthest), each layer is given once.
 
         tracks: all live tracks, as DeepSort returns them. stamp_ns: of κ. picture_height: px; with it, subjects
-        whose feet are below the picture are placed by their height. Raises ValueError for a stamp that is not later than the
-        last one, and for two tracks with one SubjectID.
+        whose feet are below the picture are placed by their height. Raises ValueError for a stamp that is not later
+        than the last one, and for two tracks with one SubjectID.
         """
         if self._stamp is not None and stamp_ns <= self._stamp:
             raise ValueError(f"stamp_ns: {stamp_ns} is not later than the last frame's {self._stamp}; sort the frames")

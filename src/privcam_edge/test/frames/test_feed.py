@@ -1,4 +1,4 @@
-"""How many frames are on their way through the graph, and how a source is worked off."""
+"""Credit limits the frames in flight; a feed reads a source at its own rate or without loss."""
 
 import os
 import threading
@@ -26,7 +26,7 @@ def write_video(path: Path, frames: int, rate_hz: int = 100) -> Path:
 
 
 class Graph:
-    """Stands for the graph behind the camera: takes frames, and gives their credit back if it is `quick`."""
+    """Stands for the graph behind the camera: takes frames, and releases their credit if it is `quick`."""
 
     def __init__(self, credit: Credit, *, quick: bool, enough: int | None = None) -> None:
         self.keys: list[SyncKey] = []
@@ -34,15 +34,20 @@ class Graph:
         self.errors: list[str] = []
         self.code: int | None = None
         self.done = threading.Event()
+        self.failed = threading.Event()
         self._credit, self._quick, self._enough = credit, quick, enough
 
-    def deliver(self, key: SyncKey, slot: FrameSlot) -> None:
+    def publish_frame(self, key: SyncKey, slot: FrameSlot) -> None:
         self.keys.append(key)
         self.slots.append(slot)
         if self._quick:
-            self._credit.give_back(key.frame_id)
+            self._credit.release(key.frame_id)
         if len(self.keys) == self._enough:
             self.done.set()
+
+    def fail(self, text: str) -> None:
+        self.errors.append(text)
+        self.failed.set()
 
     def end(self, code: int) -> None:
         self.code = code
@@ -50,14 +55,12 @@ class Graph:
 
 
 def run(
-    spec: Spec, graph: Graph, credit: Credit, *, pace: str = "graph", loop: bool = False, rate: float = 0.0
+    spec: Spec, graph: Graph, credit: Credit, *, lossless: bool = True, loop: bool = False, rate: float = 0.0
 ) -> Feed:
     """Run a feed until the graph is done with it."""
     store = FrameStore(CAMERA, slots=4, retention_s=LONG_S)
     try:
-        feed = Feed(
-            spec, store, credit, graph.deliver, graph.errors.append, graph.end, pace=pace, loop=loop, max_rate_hz=rate
-        )
+        feed = Feed(spec, store, credit, graph, lossless=lossless, loop=loop, max_rate_hz=rate)
         feed.start()
         assert graph.done.wait(LONG_S), feed.state
         feed.close()
@@ -69,40 +72,40 @@ def run(
 
 def test_no_more_frames_than_allowed_are_on_their_way() -> None:
     credit = Credit(2, timeout_s=LONG_S)
-    assert [credit.take(frame_id) for frame_id in (1, 2, 3)] == [True, True, False]
-    credit.give_back(1)
-    assert credit.take(4)
-    assert not credit.take(5)
+    assert [credit.acquire(frame_id) for frame_id in (1, 2, 3)] == [True, True, False]
+    credit.release(1)
+    assert credit.acquire(4)
+    assert not credit.acquire(5)
 
 
 def test_frame_that_went_through_takes_all_earlier_ones_with_it() -> None:
     credit = Credit(2, timeout_s=LONG_S)
-    credit.take(1)
-    credit.take(2)
-    credit.give_back(2)  # 1 was dropped on its way: it will never be given back
-    assert credit.take(3)
-    assert credit.take(4)
+    credit.acquire(1)
+    credit.acquire(2)
+    credit.release(2)  # 1 was dropped on its way: it will never be given back
+    assert credit.acquire(3)
+    assert credit.acquire(4)
 
 
 def test_frame_that_never_comes_back_gives_its_place_up() -> None:
     credit = Credit(1, timeout_s=0.05)
-    assert credit.take(1)
-    assert credit.take(2, wait_s=LONG_S)
+    assert credit.acquire(1)
+    assert credit.acquire(2, wait_s=LONG_S)
 
 
 def test_waiting_for_a_place_ends_when_one_gets_free() -> None:
     credit = Credit(1, timeout_s=LONG_S)
-    credit.take(1)
-    waiter = threading.Thread(target=lambda: credit.take(2, wait_s=LONG_S))
+    credit.acquire(1)
+    waiter = threading.Thread(target=lambda: credit.acquire(2, wait_s=LONG_S))
     waiter.start()
-    credit.give_back(1)
+    credit.release(1)
     waiter.join(LONG_S / 2)
     assert not waiter.is_alive()
-    assert not credit.take(3)
+    assert not credit.acquire(3)
 
 
 @pytest.mark.parametrize("quick", [True, False])
-def test_at_the_pace_of_the_graph_no_frame_is_skipped(tmp_path: Path, quick: bool) -> None:
+def test_lossless_feed_skips_no_frame(tmp_path: Path, quick: bool) -> None:
     credit = Credit(3, timeout_s=LONG_S if quick else 0.05)
     graph = Graph(credit, quick=quick)
     feed = run(parse(str(write_video(tmp_path / "a.avi", 10))), graph, credit)
@@ -110,13 +113,13 @@ def test_at_the_pace_of_the_graph_no_frame_is_skipped(tmp_path: Path, quick: boo
     assert feed.counts["skipped"] == 0
     assert (graph.code, feed.state, graph.errors) == (0, "ended", [])
     steps = np.diff([key.stamp_ns for key in graph.keys])
-    assert set(steps) == {10**7}  # the time of the video, however fast it was worked off
+    assert set(steps) == {10**7}  # the time of the video, however fast it was read
 
 
 def test_in_real_time_frames_without_a_place_are_skipped_and_counted(tmp_path: Path) -> None:
     credit = Credit(2, timeout_s=2.0)  # ten times as long as the video: nothing comes back while it runs
     graph = Graph(credit, quick=False)
-    feed = run(parse(str(write_video(tmp_path / "a.avi", 20))), graph, credit, pace="realtime")
+    feed = run(parse(str(write_video(tmp_path / "a.avi", 20))), graph, credit, lossless=False)
     assert len(graph.keys) == 2
     assert feed.counts["skipped"] == 18
     assert graph.code == 0
@@ -136,7 +139,7 @@ def test_frame_rate_can_be_limited(tmp_path: Path) -> None:
     credit = Credit(3, timeout_s=LONG_S)
     graph = Graph(credit, quick=True)
     feed = run(
-        parse(str(write_video(tmp_path / "a.avi", 50))), graph, credit, pace="realtime", rate=10.0
+        parse(str(write_video(tmp_path / "a.avi", 50))), graph, credit, lossless=False, rate=10.0
     )  # 0.5 s of video
     assert len(graph.keys) <= 7
     assert feed.counts["over_rate"] > 0
@@ -145,19 +148,12 @@ def test_frame_rate_can_be_limited(tmp_path: Path) -> None:
 def test_camera_that_is_not_there_is_reported_and_does_not_end_the_feed() -> None:
     credit = Credit(3, timeout_s=LONG_S)
     graph = Graph(credit, quick=True)
-    reported = threading.Event()
-
-    def report(text: str) -> None:
-        graph.errors.append(text)
-        reported.set()
 
     store = FrameStore(CAMERA, slots=4, retention_s=LONG_S)
     try:
-        feed = Feed(
-            parse("97"), store, credit, graph.deliver, report, graph.end, pace="realtime", loop=False, max_rate_hz=0.0
-        )
+        feed = Feed(parse("97"), store, credit, graph, lossless=False, loop=False, max_rate_hz=0.0)
         feed.start()
-        assert reported.wait(LONG_S)
+        assert graph.failed.wait(LONG_S)
         feed.close()
     finally:
         store.close()

@@ -39,10 +39,10 @@ def measure_speed(
     engine = measure_engine(source, frames)
     say(f"  median {engine['median_ms']} ms, p95 {engine['p95_ms']} ms")
     say("graph: real processes, as fast as they go")
-    fast = measure_graph(source, frames, out, pace="graph", composed=composed)
+    fast = measure_graph(source, frames, out, lossless=True, composed=composed)
     say(f"  {fast['frames_per_s']:.1f} frames/s")
     say("graph: at the clip's own rate, for latency and load")
-    live = measure_graph(source, frames, out, pace="realtime", composed=composed)
+    live = measure_graph(source, frames, out, lossless=False, composed=composed)
     say(f"  p50 {live['latency_ms']['p50']} ms, p95 {live['latency_ms']['p95']} ms")
     return {
         "source": source.name,
@@ -108,17 +108,17 @@ def _stage(seconds: Sequence[float]) -> dict[str, float]:
     }
 
 
-def measure_graph(source: Path, frames: int, out: Path, *, pace: str, composed: bool) -> dict[str, Any]:
+def measure_graph(source: Path, frames: int, out: Path, *, lossless: bool, composed: bool) -> dict[str, Any]:
     """Run edge and cloud as real processes over the real link, until `frames` Ω came to the cloud."""
     arguments = {
         "camera_id": CAMERA_ID,
         "source": str(source),
-        "pace": pace,
+        "lossless": str(lossless).lower(),
         "endpoint": free_endpoint(),
         "composed": str(composed).lower(),
     }
-    domain = free_domain()
-    graph = Graph("demo", arguments, log=out / f"graph_{pace}.log", domain_id=domain)
+    domain, name = free_domain(), "lossless" if lossless else "realtime"
+    graph = Graph("demo", arguments, log=out / f"graph_{name}.log", domain_id=domain)
     os.environ.update(graph.environment)
     with Observer(CAMERA_ID, domain) as observer, graph:
         seen = observer.seen
