@@ -6,7 +6,7 @@ For developers who add or change a model. Compare the import with the original r
 import argparse
 from pathlib import Path
 
-from privcam_cli.models.fetch import import_model
+from privcam_core.models.importing import import_model
 from privcam_core.models.manifest import load_manifest
 from privcam_core.models.reference import save_reference, synthetic_input
 from privcam_core.models.session import Session

@@ -25,5 +25,6 @@ setup(
         shared("config", "*.yaml", "*.xml", "*.rviz"),
         shared("config/zenoh", "*.json5"),
     ],
+    entry_points={"console_scripts": [f"replay = {NAME}.replay_command:main"]},
     license="Apache-2.0",
 )

@@ -11,6 +11,6 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
     ],
-    entry_points={"console_scripts": [f"privcam = {NAME}.__main__:main", f"replay = {NAME}.commands.replay:main"]},
+    entry_points={"console_scripts": [f"privcam = {NAME}.__main__:main"]},
     license="Apache-2.0",
 )

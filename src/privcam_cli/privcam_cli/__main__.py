@@ -15,7 +15,8 @@ COMMANDS = {
     "eval": "privcam_evaluation.recognition.eval_command",
     "train": "privcam_cli.developer_tools.train",
     "launch": "privcam_bringup.launching.launch_command",
-    "replay": "privcam_cli.commands.replay",
+    "record": "privcam_cli.commands.record",
+    "replay": "privcam_bringup.replay_command",
     "models": "privcam_cli.models.__main__",
 }
 

@@ -20,6 +20,7 @@ USAGE = """usage: ./privcam COMMAND [options]     (./privcam COMMAND --help tell
   eval      measure recognition on labelled clips; writes eval.json, a table and figures
   train     train the models that privcam ships; --quick shows that it works
   launch    run a launch file (launch/edge.launch.xml, cloud.launch.xml, ...)
+  record    run the cloud side and record what it receives and makes into a bag
   replay    publish a recorded bag into the graph
   models    fetch, verify and import the default models
   setup     only set up (every other command does it when needed)

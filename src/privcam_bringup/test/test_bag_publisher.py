@@ -12,9 +12,12 @@ from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefiniti
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
+from privcam_bringup.bag_publisher import publish_when_due, schedule
 from privcam_bringup.bag_routes import OMEGA, UnusableBag, plan
-from privcam_cli.commands.replay import main, play, schedule
+from privcam_bringup.replay_command import main
 
+# Against a test that hangs.
+HANG_LIMIT_S = 300.0
 SECOND = 10**9
 IMAGE = "sensor_msgs/msg/Image"
 STORE = get_typestore(Stores.ROS2_JAZZY)
@@ -43,14 +46,14 @@ def test_order_of_the_bag_is_kept_where_its_times_go_back() -> None:
 
 
 def test_each_message_is_published_after_its_time_and_none_after_an_interrupt() -> None:
-    happened: list[object] = []
+    order: list[object] = []
 
     def wait_until(due: float) -> bool:
-        happened.append(due)
+        order.append(due)
         return due < 2.0
 
-    assert not play([(0.0, "a"), (1.0, "b"), (2.0, "c"), (3.0, "d")], happened.append, wait_until)
-    assert happened == [0.0, "a", 1.0, "b", 2.0]
+    assert not publish_when_due([(0.0, "a"), (1.0, "b"), (2.0, "c"), (3.0, "d")], order.append, wait_until)
+    assert order == [0.0, "a", 1.0, "b", 2.0]
 
 
 def test_schedule_reads_a_bag_no_faster_than_it_is_played() -> None:
@@ -61,7 +64,7 @@ def test_schedule_reads_a_bag_no_faster_than_it_is_played() -> None:
             read.append(number)
             yield number * SECOND, number
 
-    play(schedule(bag(), 1.0), lambda _: None, lambda due: due < 3.0)
+    publish_when_due(schedule(bag(), 1.0), lambda _: None, lambda due: due < 3.0)
     assert read == [0, 1, 2, 3]
 
 
@@ -173,7 +176,7 @@ def test_pictures_reach_a_subscriber_byte_by_byte(tmp_path: Path, plugin: Storag
     replay = [
         sys.executable,
         "-m",
-        "privcam_cli.commands.replay",
+        "privcam_bringup.replay_command",
         str(tmp_path / "bag"),
         "--camera-id",
         "lab",
@@ -184,11 +187,11 @@ def test_pictures_reach_a_subscriber_byte_by_byte(tmp_path: Path, plugin: Storag
         subprocess.Popen(
             [sys.executable, "-c", LISTENER, str(wanted)], stdout=subprocess.PIPE, text=True, env=environment
         ) as listener,
-        subprocess.Popen([*replay, *(["--loop"] if loop else [])], env=environment) as player,
+        subprocess.Popen([*replay, *(["--loop"] if loop else [])], env=environment) as replay_process,
     ):
-        output, _ = listener.communicate(timeout=60)
+        output, _ = listener.communicate(timeout=HANG_LIMIT_S)
         if loop:
-            player.terminate()
-        assert player.wait(timeout=60) == 0
+            replay_process.terminate()
+        assert replay_process.wait(timeout=HANG_LIMIT_S) == 0
     expected = [(f"f{n % 5}", bytes([n % 5] * 12)) for n in range(wanted)]
     assert output.strip() == str(expected)
