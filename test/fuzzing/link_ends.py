@@ -12,9 +12,9 @@ from privcam_cloud.link.cameras import Cameras
 from privcam_core.types.omega import Omega
 from privcam_edge.link.gate import KNOWN_PICTURES, Gate
 from privcam_link import cdr
-from privcam_link.delta_compression import KEPT_PAYLOADS
+from privcam_link.delta_compression import MAX_REFERENCES
 from privcam_link.validation import Reason, Rejected
-from privcam_link.wire import Question, camera_of, label_of
+from privcam_link.wire import Query, camera_of, header_of
 
 CAMERA = "room1"
 RATE_HZ = 60.0
@@ -137,7 +137,7 @@ class CloudEnd:
         )
         self.cameras.connect(self)
 
-    def ask(self, _camera_id: str, _question: Question, _take: object, ended: Callable[[], None]) -> None:
+    def ask(self, _camera_id: str, _question: Query, _take: object, ended: Callable[[], None]) -> None:
         """Be the link that asks an edge, which never answers."""
         self._ended.append(ended)
 
@@ -189,7 +189,7 @@ class CloudEnd:
     def _keep(self, payload: bytes) -> None:
         if bytes_of(read(payload), "environment.png.data") == b"":
             self.kept[self.n] = payload
-            while len(self.kept) > KEPT_PAYLOADS:
+            while len(self.kept) > MAX_REFERENCES:
                 self.kept.popitem(last=False)
 
     def _put(self, key: str, attachment: bytes | None, sent: bytes, kind: str) -> str:
@@ -199,7 +199,7 @@ class CloudEnd:
             camera_id = camera_of(key)
             if len(sent) > cdr.MAX_OMEGA_BYTES:
                 raise Rejected(Reason.TOO_LARGE, "payload")
-            self.cameras.put(camera_id, label_of(attachment), sent)
+            self.cameras.put(camera_id, header_of(attachment), sent)
         except Rejected as rejection:
             return rejection.reason.value
         except Exception as error:

@@ -17,12 +17,12 @@ from privcam_edge.link import gate as gate_module
 from privcam_edge.link.gate import Gate
 from privcam_link import cdr
 from privcam_link.validation import Reason, Rejected
-from privcam_link.wire import Label
+from privcam_link.wire import Header
 
 COUNT = 5000
 MAX_GROWTH_MIB = 16.0
 # The gate never receives a query, a header or a packed payload; these reasons belong to the other end.
-ELSEWHERE = {Reason.TYPE, Reason.QUESTION, Reason.PACKING}
+ELSEWHERE = {Reason.TYPE, Reason.QUERY, Reason.COMPRESSION}
 NOW_NS = 1_700_000_000 * 10**9
 EXAMPLE = Fuzzer(0)
 GOOD, WHOLE = EXAMPLE.good_bare, EXAMPLE.good
@@ -48,7 +48,7 @@ def test_every_mutation_and_every_reason_occurs(fuzzer: Fuzzer) -> None:
     made = {change.__name__ for change, _ in (*FIELDS, *PICTURES)}
     assert made | {"flood", "replayed", "key", "header", "packed", "reference", "patch"} <= fuzzer.result.kinds.keys()
     assert {reason.value for reason in set(Reason) - ELSEWHERE} <= fuzzer.result.gate.reasons.keys()
-    assert {"type", "packing", "camera", "duplicate", "unreadable"} <= fuzzer.result.cloud.reasons.keys()
+    assert {"type", "compression", "camera", "duplicate", "unreadable"} <= fuzzer.result.cloud.reasons.keys()
 
 
 def test_good_omega_pass_both_ends_throughout(fuzzer: Fuzzer) -> None:
@@ -136,11 +136,11 @@ def test_arbitrary_bytes_never_pass_the_gate(data: bytes, place: int, cut: int, 
 def test_arbitrary_bytes_never_pass_the_intake(data: bytes, place: int, cut: int, n: int, back: int) -> None:
     intake = Intake(link_ends.CAMERA)
     intake.complete_from(0)
-    intake.put(Label(1, 0, "0" * 16, 1, 0), GOOD)
+    intake.put(Header(1, 0, "0" * 16, 1, 0), GOOD)
     for payload in (data, GOOD[:place] + data + GOOD[place + cut :]):
-        label = Label(n + back, 1) if back else Label(n, 0, "0" * 16, n, 0)
+        header = Header(n + back, 1) if back else Header(n, 0, "0" * 16, n, 0)
         try:
-            arrived = intake.put(label, payload)
+            arrived = intake.put(header, payload)
         except Rejected:
             continue
         for omega in arrived.live:

@@ -138,9 +138,9 @@ def check(link: EdgeLink, reader: Program) -> None:
     lines = list(reader.lines)
     assert len(lines) >= ENOUGH and reader.process.poll() is None
     for line in lines:
-        assert {k: v for k, v in line.items() if k != "packed"} == shown(sent[line["frame"]])
+        assert {k: v for k, v in line.items() if k != "compressed"} == shown(sent[line["frame"]])
     assert [line["frame"] for line in lines] == list(range(lines[0]["frame"], lines[-1]["frame"] + 1))
-    plain = [at for at, line in enumerate(lines) if not line["packed"]]
+    plain = [at for at, line in enumerate(lines) if not line["compressed"]]
     assert plain[0] == 0 and 0 < len(plain) <= 2 + len(lines) // PLAIN_EVERY
     newest = sent[lines[-1]["frame"]].environment
     while _digest_of(reader.png) != newest.digest and time.monotonic() < end:

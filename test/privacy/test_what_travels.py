@@ -21,9 +21,9 @@ from privcam_bringup.graph import Graph
 from privcam_core.images.environment import decode_environment
 from privcam_core.types.omega import Omega
 from privcam_link import cdr
-from privcam_link.delta_compression import unpack
+from privcam_link.delta_compression import decompress
 from privcam_link.validation import Reason, open_environment, require_publishable
-from privcam_link.wire import label_of
+from privcam_link.wire import header_of
 
 EDGE_TOPICS = {
     "frames": "privcam_msgs/msg/FrameRef",
@@ -301,21 +301,21 @@ def test_zenoh_carries_nothing_but_omega(recording: Recording) -> None:
             open_environment(omega.environment)
             pictures += 1
     assert pictures
-    assert recording.refusals == [Reason.QUESTION.value]  # a question for nothing; `**` does not even get there
+    assert recording.refusals == [Reason.QUERY.value]  # a question for nothing; `**` does not even get there
 
 
 def _omegas(recording: Recording) -> Iterator[Omega]:
     """Return everything that Zenoh carried as Ω; a packed one is one once it is unpacked."""
     payloads: dict[int, bytes] = {}
     for _, payload, attachment in [*recording.samples, *recording.answers]:
-        label = label_of(attachment)
-        if label.ref:
-            if label.ref not in payloads:
+        header = header_of(attachment)
+        if header.ref:
+            if header.ref not in payloads:
                 continue  # whoever has not heard the first one cannot read on; the next plain one comes soon
-            payload = unpack(payload, payloads[label.ref])  # noqa: PLW2901
+            payload = decompress(payload, payloads[header.ref])  # noqa: PLW2901
         omega = cdr.decode(payload)
         if not omega.environment.png:
-            payloads[label.n] = payload
+            payloads[header.n] = payload
         yield omega
 
 

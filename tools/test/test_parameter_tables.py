@@ -187,21 +187,22 @@ def reader_of(text: str) -> str:
 
 
 def test_wire_document_names_the_attachments_the_questions_and_the_endpoint():
-    from privcam_link.wire import DEFAULT_ENDPOINT, TYPE_HASH, BacklogQuestion, Label, PictureQuestion, label_of
+    from privcam_link.endpoints import DEFAULT_ENDPOINT
+    from privcam_link.wire import TYPE_HASH, BacklogQuery, Header, PictureQuery, header_of
 
     text = (ROOT / "docs/wire.md").read_text(encoding="utf-8")
-    plain, packed = Label(7, 0, "0123456789abcdef", 9, 0), Label(7, 6)
-    assert label_of(plain.encode()) == plain
+    plain, packed = Header(7, 0, "0123456789abcdef", 9, 0), Header(7, 6)
+    assert header_of(plain.encode()) == plain
     written = (
         plain.encode().decode().replace(TYPE_HASH[-64:], "<64 hex digits>").replace(plain.queue, "<16 hex digits>")
     )
     assert re.sub(r"(n|newest)=\d", r"\1=<n>", written.replace("lost=0", "lost=<count>")) + " " in text
     assert re.sub(r"=\d", "=<n>", packed.encode().decode()) + " " in text
-    picture = PictureQuestion(bytes(32), (bytes(32),)).encode().replace("0" * 64, "<64 hex digits>")
+    picture = PictureQuery(bytes(32), (bytes(32),)).encode().replace("0" * 64, "<64 hex digits>")
     assert picture.replace(";have=", "[;have=") + ",...]" in text
-    backlog = re.sub(r"=\d", "=<ns>", BacklogQuestion("<name>", 1, 2).encode())
-    assert backlog.replace(";after=<ns>", "[;after=<ns>[;most=<bytes>]]") in text
-    piece = PictureQuestion(bytes(32), at=1, most=1).encode().split(";", maxsplit=1)[1]
+    backlog = re.sub(r"=\d", "=<ns>", BacklogQuery("<name>", 1, 2).encode())
+    assert backlog.replace(";after=<ns>", "[;after=<ns>[;max_bytes=<bytes>]]") in text
+    piece = PictureQuery(bytes(32), offset=1, max_bytes=1).encode().split(";", maxsplit=1)[1]
     assert f"[;{piece.replace('=1', '=<bytes>')}]" in text
     assert len([line for line in reader_of(text).splitlines() if line.strip()]) <= READER_LINES
     assert DEFAULT_ENDPOINT in text
@@ -216,13 +217,13 @@ def test_numbers_in_the_wire_document_are_those_of_the_code():
     text = (ROOT / "docs/wire.md").read_text(encoding="utf-8")
     for sentence in (
         f"every {packetizer.PLAIN_EVERY}th, is plain",
-        f"as many as `most` (else {session.BACKLOG_BYTES // 1024} KiB) holds as they are sent",
+        f"as many as `max_bytes` (else {session.BACKLOG_BYTES // 1024} KiB) holds as they are sent",
         f"A new one of at most {picture_schedule.PUSH_BYTES // 1024} KiB",
         f"asks for {flow_control.LEAST_BYTES // 1024} KiB first",
         f"less than {flow_control.SHORT_S:g} s, for half where it took more than {flow_control.LONG_S:g} s",
         f"up to {wire.MAX_HAVE} pictures that a patch may be made on",
         f"it knows at most {omega_queue.MAX_CONSUMERS}",
-        f"payloads of the newest {delta_compression.KEPT_PAYLOADS} numbers",
+        f"payloads of the newest {delta_compression.MAX_REFERENCES} numbers",
         f"A pixel with alpha {patches.KEPT} is black",
         f"at most {omega.MAX_PNG_BYTES >> 20} MiB for a picture and {cdr.MAX_BARE_BYTES >> 10} KiB for the rest",
         f"at most {omega.MAX_SUBJECTS}, different subjects, different layers",

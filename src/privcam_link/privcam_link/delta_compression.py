@@ -21,29 +21,29 @@ _OPTIONS: dict[int, int] = {
 # A frame may ask for a window of 128 MiB by default; ours need 32 KiB.
 _LIMITS: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 16}
 # An Ω may refer to one that was not the last, since some may have been lost between the two.
-KEPT_PAYLOADS = 64
+MAX_REFERENCES = 64
 
 
-def pack(payload: bytes, reference: bytes) -> bytes:
+def compress(payload: bytes, reference: bytes) -> bytes:
     """Return `payload` as a Zstandard frame with `reference` as its dictionary."""
     dictionary = zstd.ZstdDict(reference, is_raw=True).as_undigested_dict
     return zstd.compress(payload, options=_OPTIONS, zstd_dict=dictionary)
 
 
-def unpack(packed: bytes, reference: bytes) -> bytes:
+def decompress(packed: bytes, reference: bytes) -> bytes:
     """Return the plain payload. Raises Rejected for anything but one whole frame of at most an Ω without picture."""
     dictionary = zstd.ZstdDict(reference, is_raw=True).as_undigested_dict
     decompressor = zstd.ZstdDecompressor(zstd_dict=dictionary, options=_LIMITS)
     try:
         payload = decompressor.decompress(packed, max_length=MAX_BARE_BYTES + 1)
     except zstd.ZstdError as error:
-        raise Rejected(Reason.PACKING, f"packed: {error} (limit: {MAX_BARE_BYTES} bytes)") from error
+        raise Rejected(Reason.COMPRESSION, f"packed: {error} (limit: {MAX_BARE_BYTES} bytes)") from error
     if not decompressor.eof or decompressor.unused_data or len(payload) > MAX_BARE_BYTES:
-        raise Rejected(Reason.PACKING, f"packed: is not one whole frame of at most {MAX_BARE_BYTES} bytes")
+        raise Rejected(Reason.COMPRESSION, f"packed: is not one whole frame of at most {MAX_BARE_BYTES} bytes")
     return payload
 
 
-class Payloads:
+class ReferencePayloads:
     """The newest plain payloads by number, that others may be packed against. Numbers of one queue only."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Payloads:
     def keep(self, n: int, payload: bytes) -> None:
         """Remember the plain payload number n; the oldest one goes."""
         self._known[n] = payload
-        while len(self._known) > KEPT_PAYLOADS:
+        while len(self._known) > MAX_REFERENCES:
             self._known.popitem(last=False)
 
     def get(self, n: int) -> bytes | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from privcam_link.access_control import camera_access, cloud_access, loopback_access, tls_settings
 from privcam_link.credentials import Credentials, Role, load
-from privcam_link.wire import checked_endpoint, connect_settings, listen_settings
+from privcam_link.endpoints import check_endpoint, connect_settings, listen_settings
 
 # A certificate with fewer days left than this is warned of in the diagnostics.
 WARN_DAYS = 30.0
@@ -20,7 +20,7 @@ def camera_end(camera_id: str, endpoints: str, credentials: str = "") -> tuple[d
     if not endpoints.split():
         raise ValueError(f"endpoint: {endpoints!r} names no cloud; give one, or several separated by blanks")
     known = load(Path(credentials), role=Role.CAMERA, camera_id=camera_id) if credentials else None
-    settings = connect_settings([checked_endpoint(text, secured=known is not None) for text in endpoints.split()])
+    settings = connect_settings([check_endpoint(text, secured=known is not None) for text in endpoints.split()])
     if known is None:
         return {**settings, **loopback_access(camera_id)}, None
     return {**settings, **tls_settings(known), **camera_access(known)}, known
@@ -29,7 +29,7 @@ def camera_end(camera_id: str, endpoints: str, credentials: str = "") -> tuple[d
 def cloud_end(endpoint: str, credentials: str = "") -> tuple[dict[str, str], Credentials | None]:
     """Return the settings of a cloud's session, and its credentials if it has any; see `camera_end`."""
     known = load(Path(credentials), role=Role.CLOUD) if credentials else None
-    settings = listen_settings(checked_endpoint(endpoint, secured=known is not None))
+    settings = listen_settings(check_endpoint(endpoint, secured=known is not None))
     if known is None:
         return {**settings, **loopback_access()}, None
     return {**settings, **tls_settings(known), **cloud_access(known)}, known

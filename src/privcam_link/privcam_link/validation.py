@@ -36,8 +36,8 @@ class Reason(str, Enum):
     DIGEST = "digest"  # the digest is not that of the picture
     PICTURE = "picture"  # the picture holds anything but confirmed background and fill
     UNKNOWN_PICTURE = "unknown_picture"  # a digest that never came with its picture
-    QUESTION = "question"  # a query that asks for anything but a picture or a backlog
-    PACKING = "packing"  # a payload that does not unpack to an Ω
+    QUERY = "query"  # a query that requests neither a picture nor a backlog
+    COMPRESSION = "compression"  # a payload that does not decompress to an Ω
 
 
 class Rejected(ValueError):

@@ -27,7 +27,8 @@ from privcam_link.access_control import (
 )
 from privcam_link.certificates import keys_command as keys
 from privcam_link.credentials import Credentials, load
-from privcam_link.wire import ALL_CAMERAS, LINK_SETTINGS, key_expression
+from privcam_link.endpoints import LINK_SETTINGS
+from privcam_link.wire import ALL_CAMERAS, key_expression
 
 PATIENCE_S = 30.0
 KEY = key_expression("room1")

@@ -14,11 +14,12 @@ import pytest
 import zenoh
 
 from privcam_link.access_control import MAX_PUT_BYTES, Settings, camera_access, tls_settings
-from privcam_link.access_denials import QUIET_S, Refusals
 from privcam_link.certificates import keys_command as keys
 from privcam_link.credentials import Credentials, load
-from privcam_link.handshake_tracker import Arrivals
-from privcam_link.wire import LINK_SETTINGS, key_expression
+from privcam_link.denials.access_denials import QUIET_S, AccessDenials
+from privcam_link.denials.handshake_tracker import HandshakeTracker
+from privcam_link.endpoints import LINK_SETTINGS
+from privcam_link.wire import key_expression
 
 PATIENCE_S, LINE_S = 30.0, 0.3
 KEY = key_expression("room1")
@@ -31,10 +32,11 @@ from pathlib import Path
 import zenoh
 from privcam_link.access_control import camera_access, cloud_access, tls_settings
 from privcam_link.credentials import load
-from privcam_link.denial_log import RefusalLog
-from privcam_link.wire import ALL_CAMERAS, LINK_SETTINGS
+from privcam_link.denials.denial_log import DenialLog
+from privcam_link.endpoints import LINK_SETTINGS
+from privcam_link.wire import ALL_CAMERAS
 
-log = RefusalLog(zenoh.init_log_from_env_or)
+log = DenialLog(zenoh.init_log_from_env_or)
 own = load(Path(sys.argv[1]))
 config = zenoh.Config()
 config.insert_json5("mode", '"peer"')
@@ -201,19 +203,19 @@ def zenoh_line(text: str, thread: int = 1, seconds: float = 1.0) -> str:
     return f"2030-01-01T00:00:{seconds:09.6f}Z TRACE  rx-0 ThreadId({thread:02}) {target}{text}\n"
 
 
-def judged(refusals: Refusals, key: str, verdict: str = "unauthorized") -> None:
+def judged(refusals: AccessDenials, key: str, verdict: str = "unauthorized") -> None:
     text = f"::access_control: Using cached result: ab12 is {verdict} to Put (ingress) on {key}"
     assert refusals.read(zenoh_line(text)) == (None, False)
 
 
-def denied(refusals: Refusals, key: str, verdict: str = "unauthorized") -> str | None:
+def denied(refusals: AccessDenials, key: str, verdict: str = "unauthorized") -> str | None:
     judged(refusals, key, verdict)
     return refusals.read(zenoh_line(": Msg intercepted!"))[0]
 
 
 def test_repeated_refusal_is_counted_and_does_not_fill_the_log() -> None:
     now = [0.0]
-    refusals = Refusals(Arrivals(), lambda: now[0])
+    refusals = AccessDenials(HandshakeTracker(), lambda: now[0])
     assert denied(refusals, "x") == "from ab12: Put on x"
     assert {denied(refusals, "x") for _ in range(99)} == {None}
     assert denied(refusals, "y") == "from ab12: Put on y"
@@ -225,14 +227,14 @@ def test_repeated_refusal_is_counted_and_does_not_fill_the_log() -> None:
 def test_refusal_belongs_to_the_message_right_before_on_the_same_thread(
     thread: int, later_s: float, told: bool
 ) -> None:
-    refusals = Refusals(Arrivals())
+    refusals = AccessDenials(HandshakeTracker())
     judged(refusals, "x", "authorized")
     said, _ = refusals.read(zenoh_line(": Msg intercepted!", thread, 1.0 + later_s))
     assert said == ("from ab12: Put on x: too large" if told else None)
 
 
 def test_what_would_be_refused_is_not_told() -> None:
-    refusals = Refusals(Arrivals())
+    refusals = AccessDenials(HandshakeTracker())
     judged(refusals, "x")
     judged(refusals, "y")
     assert denied(refusals, "z") == "from ab12: Put on z"
@@ -240,6 +242,9 @@ def test_what_would_be_refused_is_not_told() -> None:
 
 
 def test_other_output_passes_and_a_key_cannot_forge_the_terminal() -> None:
-    assert Refusals(Arrivals()).read("hello\n") == (None, True)
-    assert Refusals(Arrivals()).read("2030-01-01T00:00:00.0Z  WARN ThreadId(01) zenoh::other: text\n") == (None, True)
-    assert denied(Refusals(Arrivals()), "a\x1b]0;b") == "from ab12: Put on a?]0;b"
+    assert AccessDenials(HandshakeTracker()).read("hello\n") == (None, True)
+    assert AccessDenials(HandshakeTracker()).read("2030-01-01T00:00:00.0Z  WARN ThreadId(01) zenoh::other: text\n") == (
+        None,
+        True,
+    )
+    assert denied(AccessDenials(HandshakeTracker()), "a\x1b]0;b") == "from ab12: Put on a?]0;b"

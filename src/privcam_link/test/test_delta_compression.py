@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from privcam_core.types.omega import Embedding, Environment, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_link import cdr
 from privcam_link.cdr import MAX_BARE_BYTES
-from privcam_link.delta_compression import KEPT_PAYLOADS, Payloads, pack, unpack
+from privcam_link.delta_compression import MAX_REFERENCES, ReferencePayloads, compress, decompress
 from privcam_link.validation import Reason, Rejected
 
 
@@ -31,19 +31,19 @@ def payload(frame: int, people: int = 2) -> bytes:
 @settings(deadline=None)
 @given(st.binary(max_size=2000), st.binary(min_size=8, max_size=2000))
 def test_any_payload_comes_back_with_its_reference(data: bytes, reference: bytes) -> None:
-    assert unpack(pack(data, reference), reference) == data
+    assert decompress(compress(data, reference), reference) == data
 
 
 @settings(deadline=None)
 @given(st.integers(1, 1000), st.integers(0, 4), st.integers(1, 64))
 def test_omega_comes_back_with_an_earlier_one(frame: int, people: int, apart: int) -> None:
     new, before = payload(frame + apart, people), payload(frame)
-    assert unpack(pack(new, before), before) == new
+    assert decompress(compress(new, before), before) == new
 
 
 def test_packed_omega_is_much_smaller_and_any_zstandard_reads_it() -> None:
     new, before = payload(2), payload(1)
-    packed = pack(new, before)
+    packed = compress(new, before)
     assert len(packed) * 2 < len(new)
     raw = zstd.ZstdDict(before, is_raw=True)
     assert zstd.decompress(packed, zstd_dict=raw.as_undigested_dict) == new
@@ -51,28 +51,28 @@ def test_packed_omega_is_much_smaller_and_any_zstandard_reads_it() -> None:
 
 @pytest.mark.parametrize("people", [0, 1, 2])
 def test_payload_is_refused_with_any_other_reference_however_much_alike(people: int) -> None:
-    packed = pack(payload(2), payload(1))
+    packed = compress(payload(2), payload(1))
     for frame in range(3, 60):
         with pytest.raises(Rejected) as rejection:
-            unpack(packed, payload(frame, people))
-        assert rejection.value.reason == Reason.PACKING
+            decompress(packed, payload(frame, people))
+        assert rejection.value.reason == Reason.COMPRESSION
 
 
 def refused(packed: bytes) -> str:
     with pytest.raises(Rejected) as rejection:
-        unpack(packed, payload(1))
-    assert rejection.value.reason == Reason.PACKING
+        decompress(packed, payload(1))
+    assert rejection.value.reason == Reason.COMPRESSION
     return rejection.value.text
 
 
 def test_payload_longer_than_an_omega_without_picture_is_refused() -> None:
-    assert unpack(pack(bytes(MAX_BARE_BYTES), payload(1)), payload(1)) == bytes(MAX_BARE_BYTES)
-    assert str(MAX_BARE_BYTES) in refused(pack(bytes(MAX_BARE_BYTES + 1), payload(1)))
-    assert str(MAX_BARE_BYTES) in refused(pack(bytes(10**8), payload(1)))
+    assert decompress(compress(bytes(MAX_BARE_BYTES), payload(1)), payload(1)) == bytes(MAX_BARE_BYTES)
+    assert str(MAX_BARE_BYTES) in refused(compress(bytes(MAX_BARE_BYTES + 1), payload(1)))
+    assert str(MAX_BARE_BYTES) in refused(compress(bytes(10**8), payload(1)))
 
 
 def test_anything_but_one_whole_frame_is_refused() -> None:
-    good = pack(payload(2), payload(1))
+    good = compress(payload(2), payload(1))
     for bad in (b"", good[:-1], good + b"!", good + good, b"\x00" + good, payload(2)):
         refused(bad)
 
@@ -80,19 +80,24 @@ def test_anything_but_one_whole_frame_is_refused() -> None:
 @settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_damaged_bytes_are_refused_or_say_the_same(data: st.DataObject) -> None:
-    damaged = bytearray(pack(payload(2), payload(1)))
+    damaged = bytearray(compress(payload(2), payload(1)))
     for _ in range(data.draw(st.integers(1, 3))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     try:
-        assert unpack(bytes(damaged), payload(1)) == payload(2)
+        assert decompress(bytes(damaged), payload(1)) == payload(2)
     except Rejected as rejection:
-        assert rejection.reason == Reason.PACKING
+        assert rejection.reason == Reason.COMPRESSION
 
 
 def test_newest_payloads_are_known_and_the_oldest_goes_first() -> None:
-    payloads = Payloads()
-    for n in range(1, KEPT_PAYLOADS + 3):
+    payloads = ReferencePayloads()
+    for n in range(1, MAX_REFERENCES + 3):
         payloads.keep(n, bytes([n]))
-    assert [payloads.get(n) for n in (1, 2, 3, KEPT_PAYLOADS + 2)] == [None, None, b"\x03", bytes([KEPT_PAYLOADS + 2])]
+    assert [payloads.get(n) for n in (1, 2, 3, MAX_REFERENCES + 2)] == [
+        None,
+        None,
+        b"\x03",
+        bytes([MAX_REFERENCES + 2]),
+    ]
     payloads.clear()
-    assert payloads.get(KEPT_PAYLOADS + 2) is None
+    assert payloads.get(MAX_REFERENCES + 2) is None

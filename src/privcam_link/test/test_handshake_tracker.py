@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from privcam_link.handshake_tracker import GONE, Arrivals, listening_socket, peers
+from privcam_link.denials.handshake_tracker import GONE, HandshakeTracker, listening_socket, peers
 
 TABLE = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1D17 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
@@ -29,7 +29,7 @@ def test_the_table_of_connections_is_read_as_people_write_addresses(tmp_path: Pa
 def test_whoever_comes_to_a_listening_socket_is_known_before_it_says_anything() -> None:
     begun, seen = threading.Event(), threading.Event()
 
-    class Told(Arrivals):
+    class Told(HandshakeTracker):
         def came(self, connected: set[str]) -> None:
             super().came(connected)
             seen.set()
@@ -54,7 +54,7 @@ def test_a_port_nobody_listens_on_is_an_error() -> None:
 
 
 def test_handshakes_fail_in_the_order_in_which_they_began() -> None:
-    arrivals = Arrivals()
+    arrivals = HandshakeTracker()
     arrivals.came({"a:1"})
     arrivals.came({"a:1", "b:2"})
     arrivals.came({"a:1", "b:2"})  # somebody who was gone when the table was read
@@ -65,7 +65,7 @@ def test_handshakes_fail_in_the_order_in_which_they_began() -> None:
 
 
 def test_a_handshake_may_end_before_its_address_is_known() -> None:
-    arrivals = Arrivals()
+    arrivals = HandshakeTracker()
     arrivals.accepted("a:1")
     arrivals.came({"a:1"})
     arrivals.came({"a:1", "b:2"})
@@ -73,7 +73,7 @@ def test_a_handshake_may_end_before_its_address_is_known() -> None:
 
 
 def test_who_was_seen_together_with_another_is_not_waited_for_again() -> None:
-    arrivals = Arrivals()
+    arrivals = HandshakeTracker()
     arrivals.came({"a:1", "b:2"})
     arrivals.came({"a:1", "b:2"})  # woken for b, whom we know
     arrivals.accepted("a:1")
@@ -84,7 +84,7 @@ def test_who_was_seen_together_with_another_is_not_waited_for_again() -> None:
 
 def test_nobody_is_blamed_for_one_who_came_long_before_or_was_never_told_of() -> None:
     now = [0.0]
-    arrivals = Arrivals(lambda: now[0])
+    arrivals = HandshakeTracker(lambda: now[0])
     arrivals.came({"a:1"})
     arrivals.came({"a:1"})
     arrivals.came({"a:1", "b:2"})
@@ -98,7 +98,7 @@ def test_nobody_is_blamed_for_one_who_came_long_before_or_was_never_told_of() ->
 
 
 def test_two_who_came_at_one_moment_are_both_named() -> None:
-    arrivals = Arrivals()
+    arrivals = HandshakeTracker()
     arrivals.came({"a:1", "b:2", "c:3"})
     arrivals.accepted("b:2")
     assert [arrivals.failed() for _ in range(3)] == ["a:1 or c:3", "a:1 or c:3", GONE]

@@ -8,22 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privcam_core.types.omega import SyncKey
+from privcam_link.endpoints import check_endpoint, connect_settings, listen_settings
 from privcam_link.validation import Reason, Rejected, follows
 from privcam_link.wire import (
     ALL_CAMERAS,
     MAX_HAVE,
     TYPE_HASH,
-    BacklogQuestion,
-    Label,
-    PictureQuestion,
-    Question,
+    BacklogQuery,
+    Header,
+    PictureQuery,
+    Query,
     camera_of,
-    checked_endpoint,
-    connect_settings,
+    header_of,
     key_expression,
-    label_of,
-    listen_settings,
-    question_of,
+    query_of,
 )
 
 
@@ -37,7 +35,7 @@ from privcam_link.wire import (
     ],
 )
 def test_loopback_endpoint_is_taken_without_credentials(text: str, endpoint: str) -> None:
-    assert checked_endpoint(text, secured=False) == endpoint
+    assert check_endpoint(text, secured=False) == endpoint
 
 
 @pytest.mark.parametrize(
@@ -46,7 +44,7 @@ def test_loopback_endpoint_is_taken_without_credentials(text: str, endpoint: str
 )
 def test_endpoint_that_others_can_reach_is_refused_and_says_that_tls_is_missing(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a loopback address.*TLS") as error:
-        checked_endpoint(text, secured=False)
+        check_endpoint(text, secured=False)
     assert text in str(error.value)
 
 
@@ -61,22 +59,22 @@ def test_endpoint_that_others_can_reach_is_refused_and_says_that_tls_is_missing(
     ],
 )
 def test_tls_endpoint_is_taken_with_credentials_and_never_without(text: str, endpoint: str) -> None:
-    assert checked_endpoint(text, secured=True) == endpoint
+    assert check_endpoint(text, secured=True) == endpoint
     with pytest.raises(ValueError, match=r"needs certificates.*privcam keys"):
-        checked_endpoint(text, secured=False)
+        check_endpoint(text, secured=False)
 
 
 @pytest.mark.parametrize("text", ["tcp/127.0.0.1:7447", "tcp/192.168.1.4:7447", "tcp/cloud.example:7447"])
 def test_with_credentials_nothing_goes_unencrypted(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not encrypted.*tls/"):
-        checked_endpoint(text, secured=True)
+        check_endpoint(text, secured=True)
 
 
 @pytest.mark.parametrize("secured", [False, True])
 @pytest.mark.parametrize("text", ["udp/127.0.0.1:7447", "quic/127.0.0.1:7447"])
 def test_other_protocol_is_refused(text: str, secured: bool) -> None:
     with pytest.raises(ValueError, match="only tcp on the loopback and tls"):
-        checked_endpoint(text, secured=secured)
+        check_endpoint(text, secured=secured)
 
 
 @pytest.mark.parametrize("secured", [False, True])
@@ -97,7 +95,7 @@ def test_other_protocol_is_refused(text: str, secured: bool) -> None:
 )
 def test_malformed_endpoint_is_refused_with_an_example(text: str, secured: bool) -> None:
     with pytest.raises(ValueError, match=r"for example tcp/127\.0\.0\.1:7447"):
-        checked_endpoint(text, secured=secured)
+        check_endpoint(text, secured=secured)
 
 
 def test_edge_connects_for_ever_and_listens_nowhere_and_the_cloud_the_other_way_round() -> None:
@@ -132,17 +130,17 @@ def test_other_key_is_rejected(key: str) -> None:
 
 
 QUEUE = "0123456789abcdef"
-PLAIN, PACKED = Label(7, 0, QUEUE, 9, 2), Label(7, 5)
-PIECE = Label(7, 0, QUEUE, 9, 2, 40, 50)
+PLAIN, PACKED = Header(7, 0, QUEUE, 9, 2), Header(7, 5)
+PIECE = Header(7, 0, QUEUE, 9, 2, 40, 50)
 ATTACHMENT = PLAIN.encode()
 
 
-@pytest.mark.parametrize("label", [PLAIN, PACKED, PIECE, Label(1, 0, QUEUE, 1, 0), Label(2, 1)])
-def test_label_comes_back_from_its_attachment(label: Label) -> None:
-    assert label_of(label.encode()) == label
+@pytest.mark.parametrize("header", [PLAIN, PACKED, PIECE, Header(1, 0, QUEUE, 1, 0), Header(2, 1)])
+def test_header_comes_back_from_its_attachment(header: Header) -> None:
+    assert header_of(header.encode()) == header
 
 
-def test_plain_label_announces_the_message_and_a_packed_one_is_a_few_bytes() -> None:
+def test_plain_header_announces_the_message_and_a_packed_one_is_a_few_bytes() -> None:
     text = f"type=privcam_msgs/msg/Omega;hash={TYPE_HASH};schema=2;queue={QUEUE};n=7;newest=9;lost=2"
     assert text.encode() == ATTACHMENT
     assert PACKED.encode() == b"n=7;ref=5"
@@ -170,11 +168,11 @@ def test_plain_label_announces_the_message_and_a_packed_one_is_a_few_bytes() -> 
         (ATTACHMENT.replace(b";n=7", b";n=-7"), Reason.TYPE),
         (ATTACHMENT.replace(b"lost=2", b"lost=2e3"), Reason.TYPE),
         (ATTACHMENT.replace(b"lost=2", b"lost=" + b"9" * 20), Reason.TYPE),
-        (ATTACHMENT + b";at=0", Reason.TYPE),
-        (ATTACHMENT + b";of=1;at=0", Reason.TYPE),
-        (ATTACHMENT + b";at=5;of=5", Reason.TYPE),
-        (ATTACHMENT + b";at=0;of=0", Reason.TYPE),
-        (ATTACHMENT + b";at=0;of=99999999", Reason.TYPE),
+        (ATTACHMENT + b";offset=0", Reason.TYPE),
+        (ATTACHMENT + b";total=1;offset=0", Reason.TYPE),
+        (ATTACHMENT + b";offset=5;total=5", Reason.TYPE),
+        (ATTACHMENT + b";offset=0;total=0", Reason.TYPE),
+        (ATTACHMENT + b";offset=0;total=99999999", Reason.TYPE),
         (b"n=7;ref=7", Reason.TYPE),
         (b"n=7;ref=8", Reason.TYPE),
         (b"n=7;ref=0", Reason.TYPE),
@@ -186,44 +184,44 @@ def test_plain_label_announces_the_message_and_a_packed_one_is_a_few_bytes() -> 
 )
 def test_other_attachment_is_rejected(attachment: bytes | None, reason: Reason) -> None:
     with pytest.raises(Rejected) as rejection:
-        label_of(attachment)
+        header_of(attachment)
     assert rejection.value.reason == reason
 
 
 @given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda data: ATTACHMENT[:-40] + data))
 def test_arbitrary_attachment_is_rejected_or_a_label(data: bytes) -> None:
     try:
-        label = label_of(data)
+        header = header_of(data)
     except Rejected as rejection:
         assert rejection.reason in (Reason.TYPE, Reason.SCHEMA)
     else:
-        assert label.encode() == data
+        assert header.encode() == data
 
 
 DIGEST, OTHER = b"\x0a" * 32, b"\xff" * 32
 
 
 @pytest.mark.parametrize(
-    ("question", "text"),
+    ("query", "text"),
     [
-        (PictureQuestion(DIGEST), f"digest={'0a' * 32}"),
-        (PictureQuestion(DIGEST, (OTHER, DIGEST)), f"digest={'0a' * 32};have={'ff' * 32},{'0a' * 32}"),
-        (PictureQuestion(DIGEST, at=7, most=8), f"digest={'0a' * 32};at=7;most=8"),
-        (PictureQuestion(DIGEST, (OTHER,), 0, 1), f"digest={'0a' * 32};have={'ff' * 32};at=0;most=1"),
-        (BacklogQuestion("cloud", 0), "consumer=cloud;ack=0"),
-        (BacklogQuestion("cloud", 3, 5, 4096), "consumer=cloud;ack=3;after=5;most=4096"),
-        (BacklogQuestion("ward_2", 17, 0), "consumer=ward_2;ack=17;after=0"),
-        (BacklogQuestion("c" * 64, 10**18, 10**18 + 1), f"consumer={'c' * 64};ack={10**18};after={10**18 + 1}"),
+        (PictureQuery(DIGEST), f"digest={'0a' * 32}"),
+        (PictureQuery(DIGEST, (OTHER, DIGEST)), f"digest={'0a' * 32};have={'ff' * 32},{'0a' * 32}"),
+        (PictureQuery(DIGEST, offset=7, max_bytes=8), f"digest={'0a' * 32};offset=7;max_bytes=8"),
+        (PictureQuery(DIGEST, (OTHER,), 0, 1), f"digest={'0a' * 32};have={'ff' * 32};offset=0;max_bytes=1"),
+        (BacklogQuery("cloud", 0), "consumer=cloud;ack=0"),
+        (BacklogQuery("cloud", 3, 5, 4096), "consumer=cloud;ack=3;after=5;max_bytes=4096"),
+        (BacklogQuery("ward_2", 17, 0), "consumer=ward_2;ack=17;after=0"),
+        (BacklogQuery("c" * 64, 10**18, 10**18 + 1), f"consumer={'c' * 64};ack={10**18};after={10**18 + 1}"),
     ],
 )
-def test_question_is_written_and_read(question: Question, text: str) -> None:
-    assert question.encode() == text
-    assert question_of(text) == question
+def test_query_is_written_and_read(query: Query, text: str) -> None:
+    assert query.encode() == text
+    assert query_of(text) == query
 
 
 def test_no_more_pictures_are_named_than_may_be() -> None:
-    many = PictureQuestion(DIGEST, tuple(bytes([n]) * 32 for n in range(MAX_HAVE + 1)))
-    assert question_of(many.encode()) == replace(many, have=many.have[:MAX_HAVE])
+    many = PictureQuery(DIGEST, tuple(bytes([n]) * 32 for n in range(MAX_HAVE + 1)))
+    assert query_of(many.encode()) == replace(many, have=many.have[:MAX_HAVE])
 
 
 @pytest.mark.parametrize(
@@ -242,12 +240,12 @@ def test_no_more_pictures_are_named_than_may_be() -> None:
         f"digest={'0a' * 32};have={'0a' * 32},",
         f"digest={'0a' * 32};have={','.join(['0a' * 32] * (MAX_HAVE + 1))}",
         f"have={'0a' * 32}",
-        f"digest={'0a' * 32};at=0",
-        f"digest={'0a' * 32};at=0;most=0",
-        f"digest={'0a' * 32};most=1;at=0",
-        f"digest={'0a' * 32};at=-1;most=1",
-        "consumer=cloud;ack=0;most=1",
-        "consumer=cloud;ack=0;after=0;most=0",
+        f"digest={'0a' * 32};offset=0",
+        f"digest={'0a' * 32};offset=0;max_bytes=0",
+        f"digest={'0a' * 32};max_bytes=1;offset=0",
+        f"digest={'0a' * 32};offset=-1;max_bytes=1",
+        "consumer=cloud;ack=0;max_bytes=1",
+        "consumer=cloud;ack=0;after=0;max_bytes=0",
         f"have={'0a' * 32};digest={'0a' * 32}",
         f"digest={'0a' * 32};consumer=cloud;ack=0",
         "digest=../../etc",
@@ -265,10 +263,10 @@ def test_no_more_pictures_are_named_than_may_be() -> None:
         "x=" + "y" * 2000,
     ],
 )
-def test_question_for_anything_else_is_rejected(text: str) -> None:
+def test_query_for_anything_else_is_rejected(text: str) -> None:
     with pytest.raises(Rejected) as rejection:
-        question_of(text)
-    assert rejection.value.reason == Reason.QUESTION
+        query_of(text)
+    assert rejection.value.reason == Reason.QUERY
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from privcam_cloud.link.reorder_buffer import Arrived, Intake
 from privcam_cloud.link.session import Take
 from privcam_core.types.omega import InvalidOmega, Omega
 from privcam_link.validation import Reason, Rejected, reason_of
-from privcam_link.wire import BacklogQuestion, Label, PictureQuestion, Question
+from privcam_link.wire import BacklogQuery, Header, PictureQuery, Query
 
 # An edge is told this often what is safe, and asked whether there is more where nothing came for so long.
 POLL_S = 1.0
@@ -29,7 +29,7 @@ Hand = Callable[[str, Sequence[Omega]], None]
 class Link(Protocol):
     """What asks an edge; see `CloudLink.ask`."""
 
-    def ask(self, camera_id: str, question: Question, take: Take, ended: Callable[[], None]) -> None:
+    def ask(self, camera_id: str, question: Query, take: Take, ended: Callable[[], None]) -> None:
         """Ask the edge of a camera. Does not wait."""
 
 
@@ -88,7 +88,7 @@ class Cameras:
         """Say through what edges are asked."""
         self._link = link
 
-    def put(self, camera_id: str, label: Label, payload: bytes) -> None:
+    def put(self, camera_id: str, header: Header, payload: bytes) -> None:
         """Take an Ω that a camera put. Raises Rejected."""
         with self._lock:
             camera = self._cameras.get(camera_id)
@@ -96,7 +96,7 @@ class Cameras:
                 self.others += 1
                 return
             camera.heard_s = self._clock()
-            self._hand_on(camera_id, camera, camera.intake.put(label, payload))
+            self._hand_on(camera_id, camera, camera.intake.put(header, payload))
 
     def alive(self, camera_id: str, alive: bool) -> None:
         """Take note that the edge of a camera came, or went. One that came is asked at once for what it kept."""
@@ -184,12 +184,12 @@ class Cameras:
         camera.asking, camera.asked_s, camera.more = True, now, False
         answer, size = intake.answer(after or 0), 0
 
-        def take(label: Label, payload: bytes) -> None:
+        def take(header: Header, payload: bytes) -> None:
             nonlocal size
             with self._lock:
                 size += len(payload)
                 camera.more = True
-                self._hand_on(camera_id, camera, answer.take(label, payload))
+                self._hand_on(camera_id, camera, answer.take(header, payload))
 
         def ended() -> None:
             with self._lock:
@@ -197,34 +197,34 @@ class Cameras:
                 camera.pace.took(self._clock() - now, size)
 
         most = 0 if after is None else camera.pace.most
-        self._link.ask(camera_id, BacklogQuestion(self._consumer, safe_ns, after, most), take, ended)
+        self._link.ask(camera_id, BacklogQuery(self._consumer, safe_ns, after, most), take, ended)
 
     def _ask_picture(self, camera_id: str, digest: bytes, have: tuple[bytes, ...]) -> None:
         """Ask for a picture, piece by piece: what is live passes between two of them."""
         camera = self._cameras[camera_id]
-        question = PictureQuestion(digest, have, most=camera.pace.most)
+        question = PictureQuery(digest, have, max_bytes=camera.pace.most)
         pieces = bytearray()
         asked_s = self._clock()
 
-        def take(label: Label, payload: bytes) -> None:
+        def take(header: Header, payload: bytes) -> None:
             with self._lock:
-                if label.at != len(pieces) or len(pieces) + len(payload) > label.of:
-                    raise Rejected(Reason.TYPE, f"piece from byte {label.at} of {label.of}, asked for {len(pieces)}")
+                if header.offset != len(pieces) or len(pieces) + len(payload) > header.total:
+                    raise Rejected(Reason.TYPE, f"piece from byte {header.offset} of {header.total}, asked for {len(pieces)}")
                 pieces.extend(payload)
-                if len(pieces) == label.of:
-                    whole = replace(label, at=0, of=0)
+                if len(pieces) == header.total:
+                    whole = replace(header, offset=0, total=0)
                     self._hand_on(camera_id, camera, camera.intake.picture(whole, bytes(pieces)))
 
         def ended() -> None:
             nonlocal question, asked_s
             with self._lock:
-                now, had = self._clock(), question.at
+                now, had = self._clock(), question.offset
                 camera.pace.took(now - asked_s, len(pieces) - had)
                 known = self._pictures.get(camera_id, digest) is not None
                 if known or len(pieces) == had or not camera.alive or self._link is None:
                     self._pictures.ended(camera_id, digest)
                     return
-                question, asked_s = replace(question, at=len(pieces), most=camera.pace.most), now
+                question, asked_s = replace(question, offset=len(pieces), max_bytes=camera.pace.most), now
                 self._link.ask(camera_id, question, take, ended)
 
         if self._link is not None:

@@ -2,7 +2,7 @@
 
 The live stream has each Ω that is newer than all before it, at once; after an outage it goes on with the present. The
 complete stream has every Ω that the edge still had, each once, in order; it waits for what is missing. Both know an Ω
-by its number in the edge's queue (`privcam_link.wire.Label`) and by κ.
+by its number in the edge's queue (`privcam_link.wire.Header`) and by κ.
 """
 
 import time
@@ -13,9 +13,9 @@ from enum import Enum
 
 from privcam_core.types.omega import InvalidOmega, Omega, SyncKey
 from privcam_link import cdr
-from privcam_link.delta_compression import Payloads, unpack
+from privcam_link.delta_compression import ReferencePayloads, decompress
 from privcam_link.validation import Reason, Rejected, follows, reason_of, require_happened, require_publishable
-from privcam_link.wire import Label
+from privcam_link.wire import Header
 
 # Ω that came before one that is missing. Beyond this the newest are not kept: the edge still has them.
 HELD = 1024
@@ -52,7 +52,7 @@ class Intake:
     def __init__(self, camera_id: str, *, wall: Callable[[], int] = time.time_ns) -> None:
         self._camera_id = camera_id
         self._wall = wall
-        self._payloads = Payloads()
+        self._payloads = ReferencePayloads()
         self._queue = ""
         self._highest = 0  # number of the newest Ω that is known to exist
         self._read = 0  # number of the newest one that could be read
@@ -90,19 +90,19 @@ class Intake:
         """Stamp after which Ω have to be asked for."""
         return self.newest_ns if self._complete_ns is None else self._complete_ns
 
-    def put(self, label: Label, payload: bytes) -> Arrived:
+    def put(self, header: Header, payload: bytes) -> Arrived:
         """Take an Ω that was put. Raises Rejected for anything that the edge's gate would not let through."""
-        omega = self._open(label, payload)
+        omega = self._open(header, payload)
         if omega is None:
             return Arrived()
         live, held = self._live(omega), False
         complete: Sequence[Omega] = ()
         if self._complete_ns is not None and omega.key.stamp_ns > self._complete_ns:
-            if self._number and label.n == self._number + 1:
-                complete = self._go_on(label.n, omega)
-            elif label.n > self._number and len(self._held) < HELD:
+            if self._number and header.n == self._number + 1:
+                complete = self._go_on(header.n, omega)
+            elif header.n > self._number and len(self._held) < HELD:
                 # Pictures are kept elsewhere, once they were looked at.
-                self._held[label.n] = replace(omega, environment=omega.environment.without_png())
+                self._held[header.n] = replace(omega, environment=omega.environment.without_png())
                 held = True
         picture = omega if omega.environment.png else None
         self.lost[Lost.DUPLICATE] += not (live or complete or held or picture)
@@ -112,38 +112,38 @@ class Intake:
         """Return what takes the answer to a question for everything after this stamp."""
         return Answer(self, asked_after_ns)
 
-    def late(self, label: Label, payload: bytes, before_ns: int) -> tuple[int, Arrived]:
+    def late(self, header: Header, payload: bytes, before_ns: int) -> tuple[int, Arrived]:
         """Take an Ω of an answer and return its stamp, 0 if it could not be read. before_ns: of the one before it."""
-        omega = self._open(label, payload)
+        omega = self._open(header, payload)
         if omega is None:
             return 0, Arrived()
         complete: Sequence[Omega] = ()
         if self._complete_ns is not None and before_ns <= self._complete_ns < omega.key.stamp_ns:
-            complete = self._go_on(label.n, omega)
-        live = self._live(omega) if self._highest - label.n <= RECENT else ()
+            complete = self._go_on(header.n, omega)
+        live = self._live(omega) if self._highest - header.n <= RECENT else ()
         return omega.key.stamp_ns, Arrived(live, complete)
 
-    def picture(self, label: Label, payload: bytes) -> Arrived:
+    def picture(self, header: Header, payload: bytes) -> Arrived:
         """Take the answer to a question for a picture. Raises Rejected as `put` does."""
-        omega = self._open(label, payload)
+        omega = self._open(header, payload)
         return Arrived(picture=omega if omega is not None and omega.environment.png else None)
 
-    def _open(self, label: Label, payload: bytes) -> Omega | None:
+    def _open(self, header: Header, payload: bytes) -> Omega | None:
         """Return a checked Ω, None if it is packed against one that is not here."""
-        if label.of:
-            raise Rejected(Reason.TYPE, f"payload: is a piece of {label.of} bytes, an Ω was to come")
-        if not label.ref:
-            if label.queue != self._queue:
-                self._begin(label.queue)
-            self._highest = max(self._highest, label.newest)
-            self.edge_lost = label.lost
-        self._highest = max(self._highest, label.n)
-        if label.ref:
-            reference = self._payloads.get(label.ref)
+        if header.total:
+            raise Rejected(Reason.TYPE, f"payload: is a piece of {header.total} bytes, an Ω was to come")
+        if not header.ref:
+            if header.queue != self._queue:
+                self._begin(header.queue)
+            self._highest = max(self._highest, header.newest)
+            self.edge_lost = header.lost
+        self._highest = max(self._highest, header.n)
+        if header.ref:
+            reference = self._payloads.get(header.ref)
             if reference is None:
                 self.lost[Lost.UNREADABLE] += 1
                 return None
-            payload = unpack(payload, reference)
+            payload = decompress(payload, reference)
         try:
             omega = cdr.decode(payload)
         except InvalidOmega as error:
@@ -156,8 +156,8 @@ class Intake:
             raise Rejected(Reason.CAMERA, f"key.camera_id: {omega.key.camera_id}, came on the key of {self._camera_id}")
         if not omega.environment.png:
             # Others are packed against what it is by digest alone.
-            self._payloads.keep(label.n, payload)
-            self._read = max(self._read, label.n)
+            self._payloads.keep(header.n, payload)
+            self._read = max(self._read, header.n)
         return omega
 
     def _begin(self, queue: str) -> None:
@@ -196,18 +196,18 @@ class Answer:
         self._n = 0
         self._broken = False
 
-    def take(self, label: Label, payload: bytes) -> Arrived:
+    def take(self, header: Header, payload: bytes) -> Arrived:
         """Take the next Ω. After one that is missing the rest is not taken: it is asked for again.
 
         The first of an answer, and no other, is plain: so a first one that is missing is noticed too.
         Raises Rejected as `Intake.put` does.
         """
-        follows_on = label.n == self._n + 1 if self._n else not label.ref
+        follows_on = header.n == self._n + 1 if self._n else not header.ref
         if self._broken or not follows_on:
             self._broken = True
             return Arrived()
         self._broken = True  # unless all goes well
-        stamp_ns, arrived = self._intake.late(label, payload, self._before_ns)
+        stamp_ns, arrived = self._intake.late(header, payload, self._before_ns)
         self._broken = stamp_ns == 0
-        self._before_ns, self._n = stamp_ns, label.n
+        self._before_ns, self._n = stamp_ns, header.n
         return arrived

@@ -14,11 +14,11 @@ from privcam_link import cdr
 from privcam_link.validation import Reason, Rejected
 from privcam_link.wire import (
     ALL_CAMERAS,
-    Label,
-    Question,
+    Header,
+    Query,
     camera_of,
     key_expression,
-    label_of,
+    header_of,
 )
 
 _log = logging.getLogger(__name__)
@@ -26,13 +26,13 @@ _log = logging.getLogger(__name__)
 # A picture may take this long on a slow line; a dead line is noticed sooner, and ends a question too.
 _ANSWER_TIMEOUT_S = 30.0
 
-Take = Callable[[Label, bytes], None]
+Take = Callable[[Header, bytes], None]
 
 
 class Receiver(Protocol):
     """Takes what comes, on threads of Zenoh. `put` and a question's `take` may raise Rejected."""
 
-    def put(self, camera_id: str, label: Label, payload: bytes) -> None:
+    def put(self, camera_id: str, header: Header, payload: bytes) -> None:
         """Take an Ω that a camera put."""
 
     def alive(self, camera_id: str, alive: bool) -> None:
@@ -42,7 +42,7 @@ class Receiver(Protocol):
 class CloudLink:
     """Receives the Ω of cameras and asks their edges questions.
 
-    settings: of the Zenoh session (`wire.listen_settings` and `access_control` of `privcam_link`).
+    settings: of the Zenoh session (`endpoints.listen_settings` and `access_control` of `privcam_link`).
     What does not pass is counted in `rejected`, and the first of each reason is logged as a warning with where it came
     from. Raises OSError where nothing can listen.
     """
@@ -75,7 +75,7 @@ class CloudLink:
         """What did not pass, by reason: a copy, since it comes on threads of Zenoh."""
         return Counter(self._rejected)
 
-    def ask(self, camera_id: str, question: Question, take: Take, ended: Callable[[], None]) -> None:
+    def ask(self, camera_id: str, question: Query, take: Take, ended: Callable[[], None]) -> None:
         """Ask the edge of a camera. Does not wait.
 
         take: called with every Ω of the answer, in order. ended: when nothing more comes, whatever came. Both are
@@ -84,7 +84,7 @@ class CloudLink:
 
         def reply(reply: zenoh.Reply) -> None:
             if reply.ok is not None:
-                self._checked(reply.ok, lambda _camera, label, payload: take(label, payload))
+                self._checked(reply.ok, lambda _camera, header, payload: take(header, payload))
 
         if self._session.is_closed():
             return
@@ -115,7 +115,7 @@ class CloudLink:
     def _take_put(self, sample: zenoh.Sample) -> None:
         self._checked(sample, self._receiver.put)
 
-    def _checked(self, sample: zenoh.Sample, take: Callable[[str, Label, bytes], None]) -> None:
+    def _checked(self, sample: zenoh.Sample, take: Callable[[str, Header, bytes], None]) -> None:
         """Hand on what is announced as an Ω of the camera whose key it came on; count and log what is not one."""
         size = len(sample.payload)
         attachment = None if sample.attachment is None else sample.attachment.to_bytes()
@@ -125,7 +125,7 @@ class CloudLink:
                 raise Rejected(Reason.TYPE, "is not a put")
             if size > cdr.MAX_OMEGA_BYTES:
                 raise Rejected(Reason.TOO_LARGE, f"payload: {size} bytes, limit {cdr.MAX_OMEGA_BYTES}")
-            take(camera_id, label_of(attachment), sample.payload.to_bytes())
+            take(camera_id, header_of(attachment), sample.payload.to_bytes())
         except Rejected as rejection:
             with self._counting:
                 self._rejected[rejection.reason] += 1

@@ -17,9 +17,9 @@ from privcam_cloud.link.cameras import HURRY_S, Cameras
 from privcam_cloud.link.session import CloudLink
 from privcam_cloud.nodes.recording_topics import KEPT, RECORD
 from privcam_core.types.omega import Omega
-from privcam_link.denial_log import RefusalLog
+from privcam_link.denials.denial_log import DenialLog
+from privcam_link.endpoints import DEFAULT_ENDPOINT
 from privcam_link.session_settings import certificate_warning, cloud_end, days_left
-from privcam_link.wire import DEFAULT_ENDPOINT
 from privcam_ros.conversions import stamp_from_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
@@ -53,7 +53,7 @@ class BridgeNode(PrivcamNode[Parameters]):
         given = self.parameters
         names = given.camera_id.split()
         settings, self._credentials = cloud_end(given.listen, given.credentials)
-        refusals = None if self._credentials is None else RefusalLog(zenoh.init_log_from_env_or)
+        refusals = None if self._credentials is None else DenialLog(zenoh.init_log_from_env_or)
         self._live: dict[str, PictureRepeater] = {}
         self._record: dict[str, PictureRepeater] = {}
         self._from: dict[str, Any] = {}

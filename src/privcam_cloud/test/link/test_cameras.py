@@ -12,7 +12,7 @@ from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
 from privcam_link import cdr
 from privcam_link.validation import Reason, Rejected
-from privcam_link.wire import BacklogQuestion, Label, PictureQuestion, Question
+from privcam_link.wire import BacklogQuery, Header, PictureQuery, Query
 
 START = 10**18
 QUEUE = f"{1:016x}"
@@ -25,23 +25,23 @@ def whole(frame: int, png: bytes = A, camera: str = "room1") -> Omega:
     return Omega(key, environment_of(key, png, 1), [], z, PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS))
 
 
-def sent(frame: int, png: bytes = A, *, picture: bool = False, newest: int = 0) -> tuple[Label, bytes]:
+def sent(frame: int, png: bytes = A, *, picture: bool = False, newest: int = 0) -> tuple[Header, bytes]:
     omega = whole(frame, png)
     payload = omega if picture else replace(omega, environment=omega.environment.without_png())
-    return Label(frame, 0, QUEUE, max(newest, frame), 0), cdr.encode(payload)
+    return Header(frame, 0, QUEUE, max(newest, frame), 0), cdr.encode(payload)
 
 
 @dataclass
 class Asked:
     camera_id: str
-    question: Question
+    question: Query
     take: Take
     ended: Callable[[], None]
 
-    def answer(self, *omegas: tuple[Label, bytes]) -> None:
-        for label, payload in omegas:
-            picture = isinstance(self.question, PictureQuestion)
-            self.take(replace(label, of=len(payload)) if picture else label, payload)
+    def answer(self, *omegas: tuple[Header, bytes]) -> None:
+        for header, payload in omegas:
+            picture = isinstance(self.question, PictureQuery)
+            self.take(replace(header, total=len(payload)) if picture else header, payload)
         self.ended()
 
 
@@ -64,18 +64,18 @@ class Bench:
         )
         self.cameras.connect(self)
 
-    def ask(self, camera_id: str, question: Question, take: Take, ended: Callable[[], None]) -> None:
-        self.most.append(question.most)
-        self.asked.append(Asked(camera_id, replace(question, most=0), take, ended))
+    def ask(self, camera_id: str, question: Query, take: Take, ended: Callable[[], None]) -> None:
+        self.most.append(question.max_bytes)
+        self.asked.append(Asked(camera_id, replace(question, max_bytes=0), take, ended))
 
-    def tick(self, after_s: float = 0.0) -> list[Question]:
+    def tick(self, after_s: float = 0.0) -> list[Query]:
         """Return what is asked for at this tick."""
         self.now += after_s
         before = len(self.asked)
         self.cameras.tick()
         return [asked.question for asked in self.asked[before:]]
 
-    def put(self, *omegas: tuple[Label, bytes], camera: str = "room1") -> None:
+    def put(self, *omegas: tuple[Header, bytes], camera: str = "room1") -> None:
         for omega in omegas:
             self.cameras.put(camera, *omega)
 
@@ -104,7 +104,7 @@ def test_edge_that_comes_is_asked_at_once_for_what_it_kept() -> None:
     bench.cameras.start_complete("room1", START + 4)
     assert bench.tick(60.0) == [], "nobody is there"
     bench.cameras.alive("room1", True)
-    assert bench.tick() == [BacklogQuestion("cloud", START + 4, START + 4)]
+    assert bench.tick() == [BacklogQuery("cloud", START + 4, START + 4)]
 
 
 def test_edge_that_comes_back_is_asked_at_once_though_it_was_just_asked() -> None:
@@ -114,14 +114,14 @@ def test_edge_that_comes_back_is_asked_at_once_though_it_was_just_asked() -> Non
     bench.cameras.alive("room1", False)
     assert bench.tick(HURRY_S) == []
     bench.cameras.alive("room1", True)
-    assert bench.tick() == [BacklogQuestion("cloud", 0, START + 1)]
+    assert bench.tick() == [BacklogQuery("cloud", 0, START + 1)]
 
 
 def test_nothing_is_asked_for_and_nothing_is_safe_before_the_recorder_has_begun() -> None:
     bench = Bench(recorded=True)
     bench.cameras.alive("room1", True)
     bench.put(sent(1, picture=True), sent(2))
-    assert bench.tick() == [BacklogQuestion("cloud", 0, None)]
+    assert bench.tick() == [BacklogQuery("cloud", 0, None)]
     assert ([frame for _, frame, _ in bench.live], bench.complete) == ([1, 2], [])
 
 
@@ -129,7 +129,7 @@ def test_only_what_was_kept_is_acknowledged() -> None:
     bench = started()
     bench.put(sent(2), sent(3))
     assert [frame for _, frame, _ in bench.complete] == [2, 3]
-    assert bench.tick(POLL_S) == [BacklogQuestion("cloud", 0, START + 3)]
+    assert bench.tick(POLL_S) == [BacklogQuery("cloud", 0, START + 3)]
     bench.asked[-1].ended()
     bench.cameras.kept("room1", START + 2)
     bench.put(sent(4))
@@ -144,12 +144,12 @@ def test_edge_is_told_once_per_second_and_asked_only_where_nothing_came() -> Non
     bench = started()
     bench.tick(POLL_S)
     bench.asked[-1].ended()
-    questions: list[Question] = []
+    questions: list[Query] = []
     for frame in range(2, 22):
         bench.put(sent(frame))
         questions += bench.tick(0.1)
         bench.asked[-1].ended()
-    assert questions == [BacklogQuestion("cloud", 0, None)] * 2
+    assert questions == [BacklogQuery("cloud", 0, None)] * 2
 
 
 def test_one_question_at_a_time() -> None:
@@ -166,8 +166,8 @@ def test_long_backlog_is_asked_for_piece_by_piece_in_a_hurry() -> None:
     bench.cameras.alive("room1", True)
     bench.tick()
     bench.asked[-1].answer(*(sent(frame, newest=99) for frame in range(1, 4)))
-    assert bench.tick(HURRY_S - 0.01) != [BacklogQuestion("cloud", 0, START + 3)]
-    assert bench.tick(0.02) == [BacklogQuestion("cloud", 0, START + 3)]
+    assert bench.tick(HURRY_S - 0.01) != [BacklogQuery("cloud", 0, START + 3)]
+    assert bench.tick(0.02) == [BacklogQuery("cloud", 0, START + 3)]
     assert bench.cameras.facts("room1")["missing"] == 1
 
 
@@ -175,7 +175,7 @@ def test_gap_in_what_was_put_is_asked_for_in_a_hurry_and_closed_in_order() -> No
     bench = started()
     bench.put(sent(4))
     assert ([frame for _, frame, _ in bench.live], bench.complete) == ([4], [])
-    assert bench.tick(HURRY_S) == [BacklogQuestion("cloud", 0, START + 1)]
+    assert bench.tick(HURRY_S) == [BacklogQuery("cloud", 0, START + 1)]
     bench.asked[-1].answer(sent(2), sent(3), sent(4))
     assert bench.complete == [("room1", frame, A) for frame in (2, 3, 4)]
     assert bench.live == [("room1", 4, A)]
@@ -188,7 +188,7 @@ def test_recorder_that_starts_again_gets_everything_after_what_it_has() -> None:
     bench.cameras.kept("room1", START + 2)
     bench.complete.clear()
     bench.cameras.start_complete("room1", START + 2)
-    assert bench.tick(POLL_S) == [BacklogQuestion("cloud", START + 2, START + 2)]
+    assert bench.tick(POLL_S) == [BacklogQuery("cloud", START + 2, START + 2)]
     bench.asked[-1].answer(sent(3), sent(4))
     assert [frame for _, frame, _ in bench.complete] == [3, 4]
     assert [frame for _, frame, _ in bench.live] == [2, 3, 4]
@@ -197,13 +197,13 @@ def test_recorder_that_starts_again_gets_everything_after_what_it_has() -> None:
 def test_cloud_without_a_recorder_wants_no_past_and_what_is_live_is_safe() -> None:
     bench = Bench(recorded=False)
     bench.cameras.alive("room1", True)
-    assert bench.tick() == [BacklogQuestion("cloud", 0, None)]
+    assert bench.tick() == [BacklogQuery("cloud", 0, None)]
     bench.asked[-1].ended()
     bench.put(sent(7, picture=True))
     assert bench.tick(POLL_S)[0].encode().startswith(f"consumer=cloud;ack={START + 7}")
     bench.asked[-1].ended()
     bench.put(sent(9, newest=10))
-    assert bench.tick(HURRY_S) == [BacklogQuestion("cloud", START + 9, START + 9)], "10 is there, and was lost"
+    assert bench.tick(HURRY_S) == [BacklogQuery("cloud", START + 9, START + 9)], "10 is there, and was lost"
     assert bench.complete == []
 
 
@@ -212,7 +212,7 @@ def test_picture_is_asked_for_and_releases_what_waited_in_both_streams() -> None
     bench.cameras.start_complete("room1", 0)
     bench.cameras.alive("room1", True)
     bench.put(sent(1))
-    assert (bench.live, bench.asked[0].question) == ([], PictureQuestion(whole(1).environment.digest))
+    assert (bench.live, bench.asked[0].question) == ([], PictureQuery(whole(1).environment.digest))
     bench.tick()
     bench.asked[1].answer(sent(1))
     assert (bench.live, bench.complete) == ([], [])
@@ -225,12 +225,12 @@ def test_large_picture_is_asked_for_in_pieces() -> None:
     bench = Bench(recorded=False)
     bench.cameras.alive("room1", True)
     bench.put(sent(1))
-    label, payload = sent(1, picture=True)
+    header, payload = sent(1, picture=True)
     third = len(payload) // 3 + 1
     for at in range(0, len(payload), third):
         one = bench.asked[-1]
-        assert one.question == PictureQuestion(whole(1).environment.digest, at=at)
-        one.take(replace(label, at=at, of=len(payload)), payload[at : at + third])
+        assert one.question == PictureQuery(whole(1).environment.digest, offset=at)
+        one.take(replace(header, offset=at, total=len(payload)), payload[at : at + third])
         one.ended()
     bench.tick()
     assert bench.live == [("room1", 1, A)]
@@ -242,15 +242,15 @@ def test_piece_that_was_not_asked_for_is_rejected_and_the_picture_asked_for_anew
     bench = Bench(recorded=False)
     bench.cameras.alive("room1", True)
     bench.put(sent(1))
-    label, payload = sent(1, picture=True)
+    header, payload = sent(1, picture=True)
     with pytest.raises(Rejected) as rejection:
-        bench.asked[0].take(replace(label, at=at, of=len(payload) - more), payload)
+        bench.asked[0].take(replace(header, offset=at, total=len(payload) - more), payload)
     assert rejection.value.reason == Reason.TYPE
     bench.asked[0].ended()
     bench.put(sent(2))
     bench.tick(2.0)
     bench.asked[-1].ended()
-    assert bench.asked[1].question == PictureQuestion(whole(1).environment.digest)
+    assert bench.asked[1].question == PictureQuery(whole(1).environment.digest)
 
 
 def test_live_stream_waits_for_a_picture_less_long_than_the_complete_one() -> None:
@@ -266,16 +266,16 @@ def test_live_stream_waits_for_a_picture_less_long_than_the_complete_one() -> No
 def test_wrong_picture_is_rejected_and_asked_for_again() -> None:
     bench = Bench(recorded=False)
     bench.put(sent(1))
-    label, payload = sent(1, picture=True)
+    header, payload = sent(1, picture=True)
     omega = cdr.decode(payload)
     lie = cdr.encode(replace(omega, environment=replace(omega.environment, png=B)))
     with pytest.raises(Rejected) as rejection:
-        bench.asked[0].take(replace(label, of=len(lie)), lie)
+        bench.asked[0].take(replace(header, total=len(lie)), lie)
     assert rejection.value.reason == Reason.DIGEST
     bench.asked[0].ended()
     bench.tick(2.1)
     bench.put(sent(2))
-    assert [asked.question for asked in bench.asked] == [PictureQuestion(omega.environment.digest)] * 2
+    assert [asked.question for asked in bench.asked] == [PictureQuery(omega.environment.digest)] * 2
 
 
 def test_other_cameras_are_counted_and_nothing_else() -> None:
@@ -294,7 +294,7 @@ def test_cameras_are_apart() -> None:
         bench.cameras.alive(camera, True)
     bench.put(sent(1, picture=True))
     other = whole(1, camera="room2")
-    bench.put((Label(1, 0, f"{2:016x}", 1, 0), cdr.encode(other)), camera="room2")
+    bench.put((Header(1, 0, f"{2:016x}", 1, 0), cdr.encode(other)), camera="room2")
     assert bench.live == [("room1", 1, A), ("room2", 1, A)]
     bench.tick()
     assert {asked.camera_id for asked in bench.asked} == {"room1", "room2"}

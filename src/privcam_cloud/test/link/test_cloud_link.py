@@ -19,7 +19,7 @@ from privcam_edge.link.omega_queue import OmegaQueue
 from privcam_edge.link.picture_schedule import PictureSchedule
 from privcam_edge.link.session import EdgeLink
 from privcam_link.session_settings import camera_end, cloud_end
-from privcam_link.wire import BacklogQuestion
+from privcam_link.wire import BacklogQuery
 
 PATIENCE_S = 60.0
 TICK_S = 0.02
@@ -112,7 +112,7 @@ class Cloud:
     def tell(self) -> None:
         """Say to the edge that everything is safe, and wait until it has heard it."""
         done = threading.Event()
-        told = BacklogQuestion(self.consumer, self.kept[-1].key.stamp_ns)
+        told = BacklogQuery(self.consumer, self.kept[-1].key.stamp_ns)
         self.link.ask("room1", told, lambda _label, _payload: None, done.set)
         assert done.wait(PATIENCE_S)
 

@@ -15,10 +15,11 @@ from privcam_cloud.link.session import CloudLink
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
 from privcam_link import cdr
-from privcam_link.delta_compression import pack
+from privcam_link.delta_compression import compress
+from privcam_link.endpoints import connect_settings
 from privcam_link.session_settings import cloud_end
 from privcam_link.validation import Reason
-from privcam_link.wire import BacklogQuestion, Label, PictureQuestion, connect_settings
+from privcam_link.wire import BacklogQuery, Header, PictureQuery
 
 PATIENCE_S = 30.0
 TICK_S = 0.02
@@ -39,8 +40,8 @@ def bare(frame: int) -> bytes:
     return cdr.encode(replace(omega(frame), environment=omega(frame).environment.without_png()))
 
 
-def label(n: int, ref: int = 0) -> bytes:
-    return (Label(n, ref) if ref else Label(n, 0, f"{1:016x}", n, 0)).encode()
+def header(n: int, ref: int = 0) -> bytes:
+    return (Header(n, ref) if ref else Header(n, 0, f"{1:016x}", n, 0)).encode()
 
 
 class Cloud:
@@ -111,17 +112,17 @@ KEY = "privcam/room1/omega"
 GOOD, BARE = cdr.encode(omega(1)), bare(1)
 WITHHELD = replace(omega(1), privacy=PrivacyReport(0.0, 0.0, 0.0, Verdict.WITHHOLD, "motion"))
 HOSTILE = {
-    "random_bytes": (KEY, b"\x17" * 400, label(1), Reason.FIELD),
-    "empty": (KEY, b"", label(1), Reason.FIELD),
-    "cut_off": (KEY, GOOD[:-9], label(1), Reason.FIELD),
+    "random_bytes": (KEY, b"\x17" * 400, header(1), Reason.FIELD),
+    "empty": (KEY, b"", header(1), Reason.FIELD),
+    "cut_off": (KEY, GOOD[:-9], header(1), Reason.FIELD),
     "no_attachment": (KEY, GOOD, None, Reason.TYPE),
-    "an_image": (KEY, GOOD, label(1).replace(b"privcam_msgs/msg/Omega", b"sensor_msgs/msg/Image"), Reason.TYPE),
-    "other_definition": (KEY, GOOD, label(1).replace(b"RIHS01_", b"RIHS01_0"), Reason.TYPE),
-    "other_schema": (KEY, GOOD, label(1).replace(b"schema=2", b"schema=3"), Reason.SCHEMA),
-    "no_queue": (KEY, GOOD, label(1).replace(b"queue=0", b"queue=x"), Reason.TYPE),
-    "key_of_no_camera": ("privcam/Room-2/omega", GOOD, label(1), Reason.CAMERA),
-    "too_large": (KEY, bytes(cdr.MAX_OMEGA_BYTES + 1), label(1), Reason.TOO_LARGE),
-    "withheld": (KEY, cdr.encode(WITHHELD), label(1), Reason.PRIVACY),
+    "an_image": (KEY, GOOD, header(1).replace(b"privcam_msgs/msg/Omega", b"sensor_msgs/msg/Image"), Reason.TYPE),
+    "other_definition": (KEY, GOOD, header(1).replace(b"RIHS01_", b"RIHS01_0"), Reason.TYPE),
+    "other_schema": (KEY, GOOD, header(1).replace(b"schema=2", b"schema=3"), Reason.SCHEMA),
+    "no_queue": (KEY, GOOD, header(1).replace(b"queue=0", b"queue=x"), Reason.TYPE),
+    "key_of_no_camera": ("privcam/Room-2/omega", GOOD, header(1), Reason.CAMERA),
+    "too_large": (KEY, bytes(cdr.MAX_OMEGA_BYTES + 1), header(1), Reason.TOO_LARGE),
+    "withheld": (KEY, cdr.encode(WITHHELD), header(1), Reason.PRIVACY),
 }
 
 
@@ -130,7 +131,7 @@ def test_bytes_of_a_stranger_are_rejected_and_counted(name: str, cloud: Cloud, p
     key, payload, attachment, reason = HOSTILE[name]
     put(key, payload, attachment)
     # The same session's next sample comes after it, so when this one is there the other was dealt with.
-    put(KEY, cdr.encode(omega(2)), label(2))
+    put(KEY, cdr.encode(omega(2)), header(2))
     assert cloud.live.get(timeout=PATIENCE_S).key.frame_id == 2
     assert cloud.link.rejected == {reason: 1}
     assert cloud.link.received == 1
@@ -148,24 +149,24 @@ def test_picture_that_is_not_what_it_says_is_rejected_and_its_omega_gets_the_hon
     name: str, cloud: Cloud, put: Put
 ) -> None:
     payload, reason = LIES[name]
-    put(KEY, payload, label(1))
-    put(KEY, cdr.encode(omega(2)), label(2))
+    put(KEY, payload, header(1))
+    put(KEY, cdr.encode(omega(2)), header(2))
     live = [cloud.live.get(timeout=PATIENCE_S) for _ in range(2)]
     assert [(one.key.frame_id, one.environment.png) for one in live] == [(1, PNG), (2, PNG)]
     assert cloud.link.rejected == {reason: 1}
 
 
 def test_omega_whose_digest_is_of_no_picture_goes_on_without_one(cloud: Cloud, put: Put) -> None:
-    put(KEY, GOOD.replace(omega(1).environment.digest, bytes(range(32))), label(1))
-    put(KEY, cdr.encode(omega(2)), label(2))
+    put(KEY, GOOD.replace(omega(1).environment.digest, bytes(range(32))), header(1))
+    put(KEY, cdr.encode(omega(2)), header(2))
     live = [cloud.next_live() for _ in range(2)]
     assert [(one.key.frame_id, one.environment.png) for one in live] == [(1, b""), (2, PNG)]
     assert cloud.link.rejected == {Reason.DIGEST: 1}
 
 
 def test_omega_on_the_key_of_another_camera_is_nobodys(cloud: Cloud, put: Put) -> None:
-    put("privcam/room2/omega", GOOD, label(1))
-    put(KEY, cdr.encode(omega(2)), label(2))
+    put("privcam/room2/omega", GOOD, header(1))
+    put(KEY, cdr.encode(omega(2)), header(2))
     assert cloud.live.get(timeout=PATIENCE_S).key.frame_id == 2
     assert cloud.cameras.others == 1
 
@@ -173,25 +174,25 @@ def test_omega_on_the_key_of_another_camera_is_nobodys(cloud: Cloud, put: Put) -
 def test_omega_of_another_camera_on_the_key_of_ours_is_rejected(cloud: Cloud, put: Put) -> None:
     key = replace(omega(1).key, camera_id="room2")
     other = replace(omega(1), key=key, environment=replace(omega(1).environment, key=key))
-    put(KEY, cdr.encode(other), label(1))
-    put(KEY, cdr.encode(omega(2)), label(2))
+    put(KEY, cdr.encode(other), header(1))
+    put(KEY, cdr.encode(omega(2)), header(2))
     assert cloud.live.get(timeout=PATIENCE_S).key.frame_id == 2
     assert cloud.link.rejected == {Reason.CAMERA: 1}
 
 
-@pytest.mark.parametrize("payload", [bare(2), pack(bare(2), bare(1))[:-3], pack(bytes(10**7), bare(1)), b""])
+@pytest.mark.parametrize("payload", [bare(2), compress(bare(2), bare(1))[:-3], compress(bytes(10**7), bare(1)), b""])
 def test_what_does_not_unpack_is_rejected(cloud: Cloud, put: Put, payload: bytes) -> None:
-    put(KEY, cdr.encode(omega(1)), label(1))
-    put(KEY, bare(1), label(1))
-    put(KEY, payload, label(2, 1))
-    put(KEY, pack(bare(3), bare(1)), label(3, 1))
+    put(KEY, cdr.encode(omega(1)), header(1))
+    put(KEY, bare(1), header(1))
+    put(KEY, payload, header(2, 1))
+    put(KEY, compress(bare(3), bare(1)), header(3, 1))
     assert [cloud.live.get(timeout=PATIENCE_S).key.frame_id for _ in range(2)] == [1, 3]
-    assert cloud.link.rejected == {Reason.PACKING: 1}
+    assert cloud.link.rejected == {Reason.COMPRESSION: 1}
 
 
 def test_deletion_is_not_taken_for_an_omega(cloud: Cloud, stranger: zenoh.Session, put: Put) -> None:
     stranger.delete(KEY)
-    put(KEY, GOOD, label(1))
+    put(KEY, GOOD, header(1))
     cloud.live.get(timeout=PATIENCE_S)
     assert (cloud.link.received, cloud.link.rejected) == (1, {}), "the session itself lets no deletion in"
 
@@ -202,20 +203,20 @@ def test_strangers_answer_is_checked_like_everything_else(cloud: Cloud, stranger
     def lie(query: zenoh.Query) -> None:
         with query:
             asked.put(str(query.parameters))
-            query.reply(KEY, GOOD[:-20], attachment=label(1) + f";at=0;of={len(GOOD) - 20}".encode())
+            query.reply(KEY, GOOD[:-20], attachment=header(1) + f";offset=0;total={len(GOOD) - 20}".encode())
 
     with stranger.declare_queryable(KEY, lie):
-        put(KEY, BARE, label(1))
-        assert asked.get(timeout=PATIENCE_S).startswith(PictureQuestion(omega(1).environment.digest).encode())
+        put(KEY, BARE, header(1))
+        assert asked.get(timeout=PATIENCE_S).startswith(PictureQuery(omega(1).environment.digest).encode())
         # The honest picture still gets through after the lie, and releases what waited.
-        put(KEY, GOOD, label(1))
+        put(KEY, GOOD, header(1))
         assert cloud.live.get(timeout=PATIENCE_S).environment.png == PNG
     assert set(cloud.link.rejected) <= {Reason.FIELD}
 
 
 def test_cloud_without_an_edge_asks_nobody_and_waits_for_nothing(cloud: Cloud) -> None:
     ended: Queue[None] = Queue()
-    for question in (PictureQuestion(bytes(32)), BacklogQuestion("cloud", 0, 0)):
+    for question in (PictureQuery(bytes(32)), BacklogQuery("cloud", 0, 0)):
         cloud.link.ask("room9", question, lambda _label, _payload: None, lambda: ended.put(None))
         ended.get(timeout=PATIENCE_S)
     assert (cloud.link.edges, cloud.link.received) == (0, 0)
@@ -237,5 +238,5 @@ def test_closing_twice_is_harmless_and_a_closed_link_asks_nobody(endpoint: str, 
     cloud.close()
     cloud.close()
     assert cloud.link.edges == 0
-    cloud.link.ask("room1", PictureQuestion(bytes(32)), lambda _label, _payload: None, lambda: None)
+    cloud.link.ask("room1", PictureQuery(bytes(32)), lambda _label, _payload: None, lambda: None)
     Cloud(endpoint).close()

@@ -10,9 +10,9 @@ from privcam_cloud.link.reorder_buffer import HELD, RECENT, Arrived, Intake, Los
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
 from privcam_link import cdr
-from privcam_link.delta_compression import pack
+from privcam_link.delta_compression import compress
 from privcam_link.validation import Reason, Rejected
-from privcam_link.wire import Label
+from privcam_link.wire import Header
 
 START = 10**18
 PNG = encode_environment(np.full((4, 4, 3), 90, np.uint8), np.ones((4, 4), np.bool_))
@@ -43,7 +43,7 @@ class Edge:
     lost: int = 0
     before: tuple[int, int] | None = None
 
-    def put(self, *, plain: bool = False) -> tuple[Label, bytes]:
+    def put(self, *, plain: bool = False) -> tuple[Header, bytes]:
         """Return the next Ω as it is sent at once."""
         self.frame += 1
         self.newest += 1
@@ -52,7 +52,7 @@ class Edge:
         self.before = row
         return self._sent(row, before)
 
-    def answer(self, after_ns: int, limit: int) -> list[tuple[Label, bytes]]:
+    def answer(self, after_ns: int, limit: int) -> list[tuple[Header, bytes]]:
         rows = [row for row in self.rows if START + row[1] > after_ns][:limit]
         return [self._sent(row, rows[place - 1] if place else None) for place, row in enumerate(rows)]
 
@@ -61,17 +61,17 @@ class Edge:
         self.queue += 1
         self.rows, self.newest, self.lost, self.before = [], 0, 0, None
 
-    def _sent(self, row: tuple[int, int], before: tuple[int, int] | None) -> tuple[Label, bytes]:
+    def _sent(self, row: tuple[int, int], before: tuple[int, int] | None) -> tuple[Header, bytes]:
         if before is None:
-            return Label(row[0], 0, f"{self.queue:016x}", self.newest, self.lost), bare(row[1])
-        return Label(row[0], before[0]), pack(bare(row[1]), bare(before[1]))
+            return Header(row[0], 0, f"{self.queue:016x}", self.newest, self.lost), bare(row[1])
+        return Header(row[0], before[0]), compress(bare(row[1]), bare(before[1]))
 
 
 def frames(omegas: Sequence[Omega]) -> list[int]:
     return [omega.key.frame_id for omega in omegas]
 
 
-def put(intake: Intake, *sent: tuple[Label, bytes]) -> tuple[list[int], list[int]]:
+def put(intake: Intake, *sent: tuple[Header, bytes]) -> tuple[list[int], list[int]]:
     """Return the frames that some Ω bring for the live and for the complete stream."""
     return both([intake.put(*one) for one in sent])
 
@@ -154,8 +154,8 @@ def test_long_backlog_is_no_news() -> None:
     other = Intake("room1")
     other.complete_from(0)
     answer = other.answer(0)
-    plain = [replace(label, newest=edge.newest) for label, _ in sent]
-    live, _ = both([answer.take(label, payload) for label, (_, payload) in zip(plain, sent, strict=True)])
+    plain = [replace(header, newest=edge.newest) for header, _ in sent]
+    live, _ = both([answer.take(header, payload) for header, (_, payload) in zip(plain, sent, strict=True)])
     assert live == list(range(31, RECENT + 32))
 
 
@@ -244,10 +244,10 @@ def test_picture_is_handed_on_once_more_and_is_nobodys_reference() -> None:
     edge = Edge()
     sent = edge.put()
     intake = begun(edge)
-    label = replace(sent[0], newest=1)
-    arrived = intake.put(label, cdr.encode(whole(1)))
+    header = replace(sent[0], newest=1)
+    arrived = intake.put(header, cdr.encode(whole(1)))
     assert (frames(arrived.complete), arrived.picture is not None) == ([], True)
-    assert intake.picture(label, cdr.encode(whole(1))).picture is not None
+    assert intake.picture(header, cdr.encode(whole(1))).picture is not None
     assert intake.lost[Lost.DUPLICATE] == 0
     assert put(intake, edge.put()) == ([2], [2])
 
@@ -256,34 +256,34 @@ WITHHELD = replace(whole(2), privacy=PrivacyReport(0.0, 0.0, 0.0, Verdict.WITHHO
 TEXT = replace(whole(2), embedding=replace(Z, encoder_id="Mr Smith in bed 4"))
 OTHER = replace(whole(2), key=SyncKey("room2", 2, START + 2), environment=replace(
     ENVIRONMENT, key=SyncKey("room2", 2, START + 2)))  # fmt: skip
-PLAIN = Label(2, 0, f"{1:016x}", 2, 0)
+PLAIN = Header(2, 0, f"{1:016x}", 2, 0)
 
 
 @pytest.mark.parametrize(
-    ("label", "payload", "reason"),
+    ("header", "payload", "reason"),
     [
         (PLAIN, b"no message", Reason.FIELD),
         (PLAIN, bare(2)[:-20], Reason.FIELD),
         (PLAIN, cdr.encode(WITHHELD), Reason.PRIVACY),
         (PLAIN, cdr.encode(TEXT), Reason.FIELD),
         (PLAIN, cdr.encode(OTHER), Reason.CAMERA),
-        (Label(2, 1), bare(2), Reason.PACKING),
-        (Label(2, 1), pack(bare(2), bare(1))[:-1], Reason.PACKING),
-        (Label(2, 1), pack(bytes(10**6), bare(1)), Reason.PACKING),
+        (Header(2, 1), bare(2), Reason.COMPRESSION),
+        (Header(2, 1), compress(bare(2), bare(1))[:-1], Reason.COMPRESSION),
+        (Header(2, 1), compress(bytes(10**6), bare(1)), Reason.COMPRESSION),
     ],
 )
 def test_what_no_gate_lets_through_is_rejected_and_the_streams_go_on(
-    label: Label, payload: bytes, reason: Reason
+    header: Header, payload: bytes, reason: Reason
 ) -> None:
     edge = Edge()
     edge.put()
     intake = begun(edge)
     answer = intake.answer(START)
-    if label.ref:  # never the first of an answer
+    if header.ref:  # never the first of an answer
         answer.take(*edge.answer(START, 1)[0])
     for take in (intake.put, answer.take):
         with pytest.raises(Rejected) as rejection:
-            take(label, payload)
+            take(header, payload)
         assert rejection.value.reason == reason
     edge.put()
     assert ask(intake, edge)[1] == [2]

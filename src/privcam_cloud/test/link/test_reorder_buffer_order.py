@@ -12,9 +12,9 @@ from privcam_cloud.link.reorder_buffer import Answer, Arrived, Intake
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
 from privcam_link import cdr
-from privcam_link.delta_compression import pack
+from privcam_link.delta_compression import compress
 from privcam_link.validation import Reason, Rejected
-from privcam_link.wire import Label
+from privcam_link.wire import Header
 
 START = 10**18
 PNG = encode_environment(np.full((4, 4, 3), 90, np.uint8), np.ones((4, 4), np.bool_))
@@ -45,7 +45,7 @@ class Edge:
     lost: int = 0
     before: tuple[int, int] | None = None
 
-    def put(self, *, plain: bool = False) -> tuple[Label, bytes]:
+    def put(self, *, plain: bool = False) -> tuple[Header, bytes]:
         """Return the next Ω as it is sent at once."""
         self.frame += 1
         self.newest += 1
@@ -54,7 +54,7 @@ class Edge:
         self.before = row
         return self._sent(row, before)
 
-    def answer(self, after_ns: int, limit: int) -> list[tuple[Label, bytes]]:
+    def answer(self, after_ns: int, limit: int) -> list[tuple[Header, bytes]]:
         rows = [row for row in self.rows if START + row[1] > after_ns][:limit]
         return [self._sent(row, rows[place - 1] if place else None) for place, row in enumerate(rows)]
 
@@ -63,10 +63,10 @@ class Edge:
         self.queue += 1
         self.rows, self.newest, self.lost, self.before = [], 0, 0, None
 
-    def _sent(self, row: tuple[int, int], before: tuple[int, int] | None) -> tuple[Label, bytes]:
+    def _sent(self, row: tuple[int, int], before: tuple[int, int] | None) -> tuple[Header, bytes]:
         if before is None:
-            return Label(row[0], 0, f"{self.queue:016x}", self.newest, self.lost), bare(row[1])
-        return Label(row[0], before[0]), pack(bare(row[1]), bare(before[1]))
+            return Header(row[0], 0, f"{self.queue:016x}", self.newest, self.lost), bare(row[1])
+        return Header(row[0], before[0]), compress(bare(row[1]), bare(before[1]))
 
 
 def frames(omegas: Sequence[Omega]) -> list[int]:
@@ -79,18 +79,18 @@ class World:
     def __init__(self) -> None:
         self.edge, self.intake = Edge(), Intake("room1")
         self.intake.complete_from(0)
-        self.sent: list[tuple[Label, bytes]] = []
-        self.coming: list[tuple[Answer, Label, bytes]] = []
+        self.sent: list[tuple[Header, bytes]] = []
+        self.coming: list[tuple[Answer, Header, bytes]] = []
         self.live: list[int] = []
         self.kept: list[int] = []  # what the recorder has
         self.safe = 0  # the last of it that it said to be safe
         self.gone: set[int] = set()  # what the edge had to drop before the recorder had it
 
-    def take(self, take: Callable[[Label, bytes], Arrived], sent: tuple[Label, bytes]) -> None:
+    def take(self, take: Callable[[Header, bytes], Arrived], sent: tuple[Header, bytes]) -> None:
         try:
             arrived = take(*sent)
         except Rejected as rejection:  # of a new queue, packed against one with the same number in the old queue
-            assert rejection.reason == Reason.PACKING
+            assert rejection.reason == Reason.COMPRESSION
             return
         for omega in (*arrived.live, *arrived.complete):
             assert cdr.encode(omega) == bare(omega.key.frame_id)
@@ -112,8 +112,8 @@ class World:
         self.coming = [(answer, *one) for place, one in enumerate(sent) if place != missing]
 
     def arrive(self, count: int) -> None:
-        for answer, label, payload in self.coming[:count]:
-            self.take(answer.take, (label, payload))
+        for answer, header, payload in self.coming[:count]:
+            self.take(answer.take, (header, payload))
         del self.coming[:count]
 
     def restart_cloud(self, unsafe: int) -> None:

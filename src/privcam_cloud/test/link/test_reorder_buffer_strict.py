@@ -11,9 +11,9 @@ from privcam_cloud.link.reorder_buffer import Intake
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_link import cdr
-from privcam_link.delta_compression import unpack
+from privcam_link.delta_compression import decompress
 from privcam_link.validation import MAX_AHEAD_NS, Rejected
-from privcam_link.wire import Label
+from privcam_link.wire import Header
 
 NOW_NS = 1_700_000_000 * 10**9
 QUEUE = "0123456789abcdef"
@@ -31,8 +31,8 @@ def omega(frame: int = 1, size: int = 8) -> Omega:
     )
 
 
-def label(n: int) -> Label:
-    return Label(n, 0, QUEUE, n, 0)
+def header(n: int) -> Header:
+    return Header(n, 0, QUEUE, n, 0)
 
 
 def test_padding_that_is_not_zero_is_refused() -> None:
@@ -40,16 +40,16 @@ def test_padding_that_is_not_zero_is_refused() -> None:
     place = payload.index(b"room1\x00") + 6
     payload[place] = 1
     with pytest.raises(Rejected, match="field: payload"):
-        Intake("room1").put(label(1), bytes(payload))
+        Intake("room1").put(header(1), bytes(payload))
     with pytest.raises(Rejected, match="field: payload"):
-        Intake("room1").put(label(1), cdr.encode(omega()) + b"x")
+        Intake("room1").put(header(1), cdr.encode(omega()) + b"x")
 
 
 def test_key_from_the_future_is_refused_by_the_clock_of_the_cloud() -> None:
     intake = Intake("room1", wall=lambda: NOW_NS)
-    assert intake.put(label(1), cdr.encode(omega(MAX_AHEAD_NS))).live
+    assert intake.put(header(1), cdr.encode(omega(MAX_AHEAD_NS))).live
     with pytest.raises(Rejected, match="order: key"):
-        intake.put(label(2), cdr.encode(omega(MAX_AHEAD_NS + 1)))
+        intake.put(header(2), cdr.encode(omega(MAX_AHEAD_NS + 1)))
 
 
 def test_omega_that_wait_for_an_earlier_one_do_not_keep_their_pictures() -> None:
@@ -57,9 +57,9 @@ def test_omega_that_wait_for_an_earlier_one_do_not_keep_their_pictures() -> None
     intake.complete_from(0)
     answer = intake.answer(0)
     for frame in (3, 4, 5):
-        intake.put(label(frame), cdr.encode(omega(frame)))
-    answer.take(label(1), cdr.encode(omega(1)))
-    arrived = intake.put(label(2), cdr.encode(omega(2)))
+        intake.put(header(frame), cdr.encode(omega(frame)))
+    answer.take(header(1), cdr.encode(omega(1)))
+    arrived = intake.put(header(2), cdr.encode(omega(2)))
     assert [one.key.frame_id for one in arrived.complete] == [2, 3, 4, 5]
     assert [bool(one.environment.png) for one in arrived.complete[1:]] == [False] * 3
 
@@ -71,7 +71,7 @@ def test_frame_that_asks_for_a_large_window_is_refused_before_it_gets_one() -> N
         options=options, zstd_dict=zstd.ZstdDict(reference, is_raw=True).as_undigested_dict
     )  # fmt: skip
     with pytest.raises(Rejected, match=r"packing: .*memory"):
-        unpack(made.compress(payload) + made.flush(), reference)
+        decompress(made.compress(payload) + made.flush(), reference)
 
 
 def test_many_pictures_of_a_single_pixel_do_not_fill_the_memory() -> None:

@@ -7,8 +7,8 @@ from itertools import pairwise
 from privcam_core.types.omega import Environment, Omega
 from privcam_edge.link.omega_queue import OmegaQueue, Row
 from privcam_link import cdr
-from privcam_link.delta_compression import pack
-from privcam_link.wire import Label
+from privcam_link.delta_compression import compress
+from privcam_link.wire import Header
 
 # Every so many Ω one is sent plain: a subscriber that comes later, or lost one, can read on from there.
 PLAIN_EVERY = 30
@@ -31,16 +31,16 @@ class Sending:
         if self._since_plain >= PLAIN_EVERY // 3:
             self.start_over()
 
-    def live(self, row: Row) -> tuple[Label, bytes]:
+    def live(self, row: Row) -> tuple[Header, bytes]:
         """Return an Ω as it travels at once: packed against the one before, or plain."""
         before, self._before = self._before, row
         if before is not None and self._since_plain < PLAIN_EVERY:
             self._since_plain += 1
-            return Label(row.n, before.n), pack(row.payload, before.payload)
+            return Header(row.n, before.n), compress(row.payload, before.payload)
         self._since_plain = 1
         return self._plain(row.n), row.payload
 
-    def backlog(self, rows: Sequence[Row], *, max_bytes: int) -> list[tuple[Label, bytes]]:
+    def backlog(self, rows: Sequence[Row], *, max_bytes: int) -> list[tuple[Header, bytes]]:
         """Return consecutive Ω as an answer: the first one plain, each other packed against the one before it.
 
         max_bytes: of payloads as they are sent; at least the first one is.
@@ -48,16 +48,16 @@ class Sending:
         answer = [(self._plain(row.n), row.payload) for row in rows[:1]]
         total = sum(len(payload) for _, payload in answer)
         for before, row in pairwise(rows):
-            packed = pack(row.payload, before.payload)
+            packed = compress(row.payload, before.payload)
             total += len(packed)
             if total > max_bytes:
                 break
-            answer.append((Label(row.n, before.n), packed))
+            answer.append((Header(row.n, before.n), packed))
         return answer
 
-    def picture(self, n: int, omega: Omega, environment: Environment) -> tuple[Label, bytes]:
+    def picture(self, n: int, omega: Omega, environment: Environment) -> tuple[Header, bytes]:
         """Return an Ω once more, with its picture, whole or as a patch."""
         return self._plain(n), cdr.encode(replace(omega, environment=environment))
 
-    def _plain(self, n: int) -> Label:
-        return Label(n, 0, self._queue.name, max(self._queue.newest, n), self._queue.lost)
+    def _plain(self, n: int) -> Header:
+        return Header(n, 0, self._queue.name, max(self._queue.newest, n), self._queue.lost)

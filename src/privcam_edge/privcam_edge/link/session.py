@@ -17,7 +17,7 @@ from privcam_edge.link.packetizer import Sending
 from privcam_edge.link.picture_schedule import PictureSchedule
 from privcam_link import cdr
 from privcam_link.validation import Reason, Rejected
-from privcam_link.wire import BacklogQuestion, Label, PictureQuestion, Question, key_expression, question_of
+from privcam_link.wire import BacklogQuery, Header, PictureQuery, Query, key_expression, query_of
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ LIVE, LATER = zenoh.Priority.REAL_TIME, zenoh.Priority.BACKGROUND
 class EdgeLink:
     """Sends the Ω of one camera, and keeps them until the cloud has them. `send` never waits for the network.
 
-    settings: of the Zenoh session (`wire.connect_settings` and `access_control` of `privcam_link`).
+    settings: of the Zenoh session (`endpoints.connect_settings` and `access_control` of `privcam_link`).
     queue, pictures: of this camera. Questions that are refused are counted in `refused`. Everything given to `send`
     must have passed the gate.
     """
@@ -58,7 +58,7 @@ class EdgeLink:
         self._refused: Counter[Reason] = Counter()
         # Pictures and answers wait for the network; neither the graph nor a thread of Zenoh does.
         self._worker = ThreadPoolExecutor(1, "link")
-        self._pieces: tuple[tuple[bytes, tuple[bytes, ...]], Label, bytes] | None = None  # of what was asked for last
+        self._pieces: tuple[tuple[bytes, tuple[bytes, ...]], Header, bytes] | None = None  # of what was asked for last
         config = zenoh.Config()
         for name, value in settings.items():
             config.insert_json5(name, value)
@@ -70,7 +70,7 @@ class EdgeLink:
         )
         self._questions = [
             self._session.declare_queryable(self._key + kind.key, partial(self._take_question, kind))
-            for kind in (PictureQuestion, BacklogQuestion)
+            for kind in (PictureQuery, BacklogQuery)
         ]
         self._alive = self._session.liveliness().declare_token(self._key)
 
@@ -94,8 +94,8 @@ class EdgeLink:
         row = self._queue.put(omega)
         if not self.connected:
             return False
-        label, payload = self._sending.live(row)
-        attachment = label.encode()
+        header, payload = self._sending.live(row)
+        attachment = header.encode()
         self._publisher.put(payload, attachment=attachment)
         self.sent += 1
         self.sent_bytes += len(payload) + len(attachment)
@@ -124,8 +124,8 @@ class EdgeLink:
         made = self._pictures.make(omega.environment)
         if made is None:
             return  # too large for now: the cloud asks for it
-        label, payload = self._sending.picture(n, omega, made)
-        attachment = label.encode()
+        header, payload = self._sending.picture(n, omega, made)
+        attachment = header.encode()
         self._session.put(
             self._key,
             payload,
@@ -139,7 +139,7 @@ class EdgeLink:
         if event.kind == zenoh.SampleKind.PUT:
             self._sending.start_over()
 
-    def _take_question(self, kind: type[Question], query: zenoh.Query) -> None:
+    def _take_question(self, kind: type[Query], query: zenoh.Query) -> None:
         if not self._session.is_closed():
             self._worker.submit(self._guarded, self._answer, query, kind)
 
@@ -151,7 +151,7 @@ class EdgeLink:
             if not self._session.is_closed():
                 _log.exception("%s: %s failed", self._key, work.__name__.strip("_"))
 
-    def _answer(self, query: zenoh.Query, kind: type[Question]) -> None:
+    def _answer(self, query: zenoh.Query, kind: type[Query]) -> None:
         with query:
             try:
                 rows = self._find(str(query.parameters), kind)
@@ -162,47 +162,47 @@ class EdgeLink:
                 _log.log(logging.WARNING if first else logging.DEBUG, "question refused: %s", rejection)
                 query.reply_err(rejection.reason.value)
                 return
-            for label, payload in rows:
-                attachment = label.encode()
+            for header, payload in rows:
+                attachment = header.encode()
                 # It goes with the priority and congestion control of the question.
                 query.reply(self._key + kind.key, payload, attachment=attachment)
                 self.sent_bytes += len(payload) + len(attachment)
             with self._counting:
                 self.answered += 1
 
-    def _find(self, parameters: str, kind: type[Question]) -> list[tuple[Label, bytes]]:
+    def _find(self, parameters: str, kind: type[Query]) -> list[tuple[Header, bytes]]:
         """Return the Ω that answer a question. kind: the one that is answered on the key on which it came."""
-        question = question_of(parameters)
+        question = query_of(parameters)
         if not isinstance(question, kind):
-            raise Rejected(Reason.QUESTION, f"query: {parameters[:200]!r} came on the key of another question")
-        if isinstance(question, PictureQuestion):
+            raise Rejected(Reason.QUERY, f"query: {parameters[:200]!r} came on the key of another question")
+        if isinstance(question, PictureQuery):
             return [self._picture(question)]
         if question.ack_ns > self._queue.newest_ns:
-            raise Rejected(Reason.QUESTION, f"query: {parameters[:200]!r} acknowledges what was never here")
+            raise Rejected(Reason.QUERY, f"query: {parameters[:200]!r} acknowledges what was never here")
         self._queue.acknowledge(question.consumer, question.ack_ns)
         if question.after_ns is None:
             return []
         self._sending.help_on()
-        most = min(question.most or BACKLOG_BYTES, MOST_BYTES)
+        most = min(question.max_bytes or BACKLOG_BYTES, MOST_BYTES)
         return self._sending.backlog(self._queue.after(question.after_ns, max_bytes=_PACKED_TO * most), max_bytes=most)
 
-    def _picture(self, question: PictureQuestion) -> tuple[Label, bytes]:
+    def _picture(self, question: PictureQuery) -> tuple[Header, bytes]:
         """Return the answer to a question for a picture, or the piece of it that is asked for.
 
         Whoever asks for pieces asks for one after the other: they are of one answer, as it was made for the first.
         """
         asked = question.digest, question.have
-        if self._pieces is None or self._pieces[0] != asked or not question.at:
+        if self._pieces is None or self._pieces[0] != asked or not question.offset:
             row = self._queue.picture(question.digest)
             if row is None:
                 raise Rejected(Reason.UNKNOWN_PICTURE, f"no picture with digest {question.digest.hex()} is kept")
             omega = cdr.decode(row.payload)
             made = self._pictures.answer(omega.environment, question.have)
             self._pieces = asked, *self._sending.picture(row.n, omega, made)
-        _, label, payload = self._pieces
-        if not question.most:
-            return label, payload
-        if question.at >= len(payload):
-            raise Rejected(Reason.QUESTION, f"query: byte {question.at} of an answer of {len(payload)} bytes")
-        piece = payload[question.at : question.at + min(question.most, MOST_BYTES)]
-        return replace(label, at=question.at, of=len(payload)), piece
+        _, header, payload = self._pieces
+        if not question.max_bytes:
+            return header, payload
+        if question.offset >= len(payload):
+            raise Rejected(Reason.QUERY, f"query: byte {question.offset} of an answer of {len(payload)} bytes")
+        piece = payload[question.offset : question.offset + min(question.max_bytes, MOST_BYTES)]
+        return replace(header, offset=question.offset, total=len(payload)), piece

@@ -13,10 +13,10 @@ from privcam_edge.link.gate import Gate
 from privcam_edge.link.omega_queue import OmegaQueue, queue_folder
 from privcam_edge.link.picture_schedule import PictureSchedule
 from privcam_edge.link.session import EdgeLink
-from privcam_link.denial_log import RefusalLog
+from privcam_link.denials.denial_log import DenialLog
+from privcam_link.endpoints import DEFAULT_ENDPOINT
 from privcam_link.session_settings import camera_end, certificate_warning, days_left
 from privcam_link.validation import Rejected
-from privcam_link.wire import DEFAULT_ENDPOINT
 from privcam_ros.node import FINISHED, STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
 from privcam_ros.picture_repeater import PictureRepeater
@@ -55,7 +55,7 @@ class BridgeNode(PrivcamNode[Parameters]):
         given = self.parameters
         settings, self._credentials = camera_end(given.camera_id, given.endpoint, given.credentials)
         if self._credentials is not None:
-            RefusalLog(zenoh.init_log_from_env_or)
+            DenialLog(zenoh.init_log_from_env_or)
         self._queue = OmegaQueue(
             queue_folder(state_folder(), given.camera_id),
             max_bytes=given.queue_mib * MIB,

@@ -18,19 +18,11 @@ from privcam_edge.link.packetizer import PLAIN_EVERY
 from privcam_edge.link.picture_schedule import PictureSchedule
 from privcam_edge.link.session import BACKLOG_BYTES, EdgeLink
 from privcam_link import cdr
-from privcam_link.delta_compression import unpack
+from privcam_link.delta_compression import decompress
+from privcam_link.endpoints import listen_settings
 from privcam_link.session_settings import camera_end
 from privcam_link.validation import Reason, open_environment
-from privcam_link.wire import (
-    ALL_CAMERAS,
-    BacklogQuestion,
-    Label,
-    PictureQuestion,
-    Question,
-    key_expression,
-    label_of,
-    listen_settings,
-)
+from privcam_link.wire import ALL_CAMERAS, BacklogQuery, Header, PictureQuery, Query, header_of, key_expression
 
 PATIENCE_S = 30.0
 START = 10**18
@@ -93,23 +85,23 @@ class Listener:
     """Takes everything that is put on the key of any camera and reads it as a cloud does, apart from all checks."""
 
     def __init__(self, session: zenoh.Session) -> None:
-        self.samples: Queue[tuple[str, Label, bytes]] = Queue()
+        self.samples: Queue[tuple[str, Header, bytes]] = Queue()
         self.plain: dict[int, bytes] = {}
         self._subscriber = session.declare_subscriber(ALL_CAMERAS, self._take)
 
     def _take(self, sample: zenoh.Sample) -> None:
         assert sample.attachment is not None
-        self.samples.put((str(sample.key_expr), label_of(sample.attachment.to_bytes()), sample.payload.to_bytes()))
+        self.samples.put((str(sample.key_expr), header_of(sample.attachment.to_bytes()), sample.payload.to_bytes()))
 
-    def get(self) -> tuple[Label, Omega]:
+    def get(self) -> tuple[Header, Omega]:
         """Return the next one that came, unpacked if it can be."""
-        key, label, payload = self.samples.get(timeout=PATIENCE_S)
+        key, header, payload = self.samples.get(timeout=PATIENCE_S)
         assert key == "privcam/room1/omega"
-        plain = unpack(payload, self.plain[label.ref]) if label.ref else payload
+        plain = decompress(payload, self.plain[header.ref]) if header.ref else payload
         decoded = cdr.decode(plain)
         if not decoded.environment.png:
-            self.plain[label.n] = plain
-        return label, decoded
+            self.plain[header.n] = plain
+        return header, decoded
 
 
 def wait_for(session: zenoh.Session, link: EdgeLink) -> None:
@@ -118,17 +110,17 @@ def wait_for(session: zenoh.Session, link: EdgeLink) -> None:
     with session.liveliness().declare_subscriber(key_expression("room1"), lambda _token: known.set(), history=True):
         assert known.wait(PATIENCE_S)
     # An edge that answers has read what was declared before the question.
-    ask(session, BacklogQuestion("nobody", 0))
+    ask(session, BacklogQuery("nobody", 0))
     assert link.connected
 
 
-def ask(session: zenoh.Session, question: Question) -> list[tuple[Label, bytes] | bytes]:
+def ask(session: zenoh.Session, question: Query) -> list[tuple[Header, bytes] | bytes]:
     return ask_on(session, f"privcam/room1/omega{question.key}?{question.encode()}")
 
 
-def ask_on(session: zenoh.Session, selector: str) -> list[tuple[Label, bytes] | bytes]:
-    """Return (label, payload) of each answer, or the text of an error."""
-    found: list[tuple[Label, bytes] | bytes] = []
+def ask_on(session: zenoh.Session, selector: str) -> list[tuple[Header, bytes] | bytes]:
+    """Return (header, payload) of each answer, or the text of an error."""
+    found: list[tuple[Header, bytes] | bytes] = []
     answers = session.get(
         selector,
         timeout=PATIENCE_S,
@@ -141,17 +133,17 @@ def ask_on(session: zenoh.Session, selector: str) -> list[tuple[Label, bytes] | 
             found.append(reply.err.payload.to_bytes())
         else:
             assert reply.ok.attachment is not None
-            found.append((label_of(reply.ok.attachment.to_bytes()), reply.ok.payload.to_bytes()))
+            found.append((header_of(reply.ok.attachment.to_bytes()), reply.ok.payload.to_bytes()))
     return found
 
 
-def read(answers: list[tuple[Label, bytes] | bytes]) -> list[tuple[int, bytes]]:
+def read(answers: list[tuple[Header, bytes] | bytes]) -> list[tuple[int, bytes]]:
     """Return (number, plain payload) of an answer that needs nothing but itself to be read."""
     plain: dict[int, bytes] = {}
     for answer in answers:
         assert isinstance(answer, tuple), answer
-        label, payload = answer
-        plain[label.n] = unpack(payload, plain[label.ref]) if label.ref else payload
+        header, payload = answer
+        plain[header.n] = decompress(payload, plain[header.ref]) if header.ref else payload
     return list(plain.items())
 
 
@@ -162,7 +154,7 @@ def test_omegas_arrive_plain_and_packed_and_the_picture_once_behind(
     with opened(endpoint, queue) as link:
         wait_for(other_end, link)
         sent = [omega(frame) for frame in range(1, 2 * PLAIN_EVERY + 2)]
-        arrived: list[tuple[Label, Omega]] = []
+        arrived: list[tuple[Header, Omega]] = []
         for one in sent:
             assert link.send(one)
             while not arrived or arrived[-1][1].key != one.key:  # a line that is full may drop what it cannot take
@@ -170,15 +162,15 @@ def test_omegas_arrive_plain_and_packed_and_the_picture_once_behind(
         while len(arrived) < len(sent) + 1:
             arrived.append(seen.get())
         assert link.sent == len(sent)
-    live = [(label, one) for label, one in arrived if not one.environment.png]
+    live = [(header, one) for header, one in arrived if not one.environment.png]
     assert [cdr.encode(one) for _, one in live] == [bare(one) for one in sent]
-    assert [label.n for label, _ in live] == list(range(1, len(sent) + 1))
-    assert [label.n for label, _ in live if not label.ref] == [1, 1 + PLAIN_EVERY, 1 + 2 * PLAIN_EVERY]
-    assert all(label.ref in (0, label.n - 1) for label, _ in live)
-    plain = [label for label, _ in live if not label.ref]
-    assert all((label.queue, label.newest, label.lost) == (queue.name, label.n, 0) for label in plain)
-    ((label, whole),) = [(label, one) for label, one in arrived if one.environment.png]
-    assert (label.ref, cdr.encode(whole)) == (0, cdr.encode(sent[whole.key.frame_id - 1]))
+    assert [header.n for header, _ in live] == list(range(1, len(sent) + 1))
+    assert [header.n for header, _ in live if not header.ref] == [1, 1 + PLAIN_EVERY, 1 + 2 * PLAIN_EVERY]
+    assert all(header.ref in (0, header.n - 1) for header, _ in live)
+    plain = [header for header, _ in live if not header.ref]
+    assert all((header.queue, header.newest, header.lost) == (queue.name, header.n, 0) for header in plain)
+    ((header, whole),) = [(header, one) for header, one in arrived if one.environment.png]
+    assert (header.ref, cdr.encode(whole)) == (0, cdr.encode(sent[whole.key.frame_id - 1]))
 
 
 def test_changed_picture_travels_as_a_patch_and_an_unchanged_one_not_at_all(
@@ -211,9 +203,9 @@ def test_question_for_a_picture_is_answered_whole_or_as_a_patch(
             link.send(one)
             while not seen.get()[1].environment.png:
                 pass
-        ((label, payload),) = ask(other_end, PictureQuestion(new.environment.digest))
-        assert (label, payload) == (Label(2, 0, queue.name, 2, 0), cdr.encode(new))
-        have = PictureQuestion(new.environment.digest, (bytes(32), old.environment.digest))
+        ((header, payload),) = ask(other_end, PictureQuery(new.environment.digest))
+        assert (header, payload) == (Header(2, 0, queue.name, 2, 0), cdr.encode(new))
+        have = PictureQuery(new.environment.digest, (bytes(32), old.environment.digest))
         ((_, packed),) = ask(other_end, have)
         assert isinstance(packed, bytes)
         patch = cdr.decode(packed).environment
@@ -227,16 +219,16 @@ def test_picture_comes_in_pieces_to_whoever_asks_for_pieces(
         wait_for(other_end, link)
         link.send(omega(1, 90))
         digest, pieces = omega(1, 90).environment.digest, b""
-        ((_, whole),) = ask(other_end, PictureQuestion(digest))
+        ((_, whole),) = ask(other_end, PictureQuery(digest))
         assert isinstance(whole, bytes)
         while len(pieces) < len(whole):
-            ((label, piece),) = ask(other_end, PictureQuestion(digest, at=len(pieces), most=100))
-            assert label == Label(1, 0, queue.name, 1, 0, at=len(pieces), of=len(whole))
+            ((header, piece),) = ask(other_end, PictureQuery(digest, offset=len(pieces), max_bytes=100))
+            assert header == Header(1, 0, queue.name, 1, 0, offset=len(pieces), total=len(whole))
             assert isinstance(piece, bytes) and len(piece) <= 100
             pieces += piece
         assert pieces == whole
-        beyond = PictureQuestion(digest, at=len(whole), most=1).encode()
-        assert ask_on(other_end, f"privcam/room1/omega?{beyond}") == [b"question"]
+        beyond = PictureQuery(digest, offset=len(whole), max_bytes=1).encode()
+        assert ask_on(other_end, f"privcam/room1/omega?{beyond}") == [b"query"]
 
 
 def test_any_other_question_is_refused_and_counted(endpoint: str, other_end: zenoh.Session, queue: OmegaQueue) -> None:
@@ -244,17 +236,17 @@ def test_any_other_question_is_refused_and_counted(endpoint: str, other_end: zen
         wait_for(other_end, link)
         link.send(omega())
         answered = link.answered
-        assert ask(other_end, PictureQuestion(bytes(32))) == [b"unknown_picture"]
-        mixed_up = BacklogQuestion("cloud", 0).encode(), PictureQuestion(omega().environment.digest).encode()
-        never_sent = BacklogQuestion("cloud", START + 2).encode()
+        assert ask(other_end, PictureQuery(bytes(32))) == [b"unknown_picture"]
+        mixed_up = BacklogQuery("cloud", 0).encode(), PictureQuery(omega().environment.digest).encode()
+        never_sent = BacklogQuery("cloud", START + 2).encode()
         picture_key, backlog_key = "privcam/room1/omega", "privcam/room1/omega/backlog"
         for other in ("digest=../../etc", mixed_up[0], "anything", ""):
-            assert ask_on(other_end, f"{picture_key}?{other}") == [b"question"], other
+            assert ask_on(other_end, f"{picture_key}?{other}") == [b"query"], other
         for other in ("consumer=cloud", "consumer=Cloud;ack=0", mixed_up[1], never_sent, ""):
-            assert ask_on(other_end, f"{backlog_key}?{other}") == [b"question"], other
+            assert ask_on(other_end, f"{backlog_key}?{other}") == [b"query"], other
         for key in ("privcam/room1/frames", "privcam/room2/omega", "@/**"):
             assert ask_on(other_end, key) == []
-        assert link.refused == {Reason.UNKNOWN_PICTURE: 1, Reason.QUESTION: 9}
+        assert link.refused == {Reason.UNKNOWN_PICTURE: 1, Reason.QUERY: 9}
         assert (link.answered, queue.waiting) == (answered, 1)
 
 
@@ -266,10 +258,10 @@ def test_backlog_is_answered_in_order_and_readable_by_itself(
     with opened(endpoint, queue) as link:
         wait_for(other_end, link)
         expected = [(frame, bare(omega(frame))) for frame in range(1, 31)]
-        assert read(ask(other_end, BacklogQuestion("cloud", 0, 0))) == expected
-        assert read(ask(other_end, BacklogQuestion("cloud", START + 10, START + 20))) == expected[20:]
-        assert read(ask(other_end, BacklogQuestion("cloud", START + 30, START + 30))) == []
-        assert ask(other_end, BacklogQuestion("cloud", START + 30)) == []
+        assert read(ask(other_end, BacklogQuery("cloud", 0, 0))) == expected
+        assert read(ask(other_end, BacklogQuery("cloud", START + 10, START + 20))) == expected[20:]
+        assert read(ask(other_end, BacklogQuery("cloud", START + 30, START + 30))) == []
+        assert ask(other_end, BacklogQuery("cloud", START + 30)) == []
 
 
 def test_long_backlog_comes_in_pieces(endpoint: str, other_end: zenoh.Session, queue: OmegaQueue) -> None:
@@ -278,11 +270,11 @@ def test_long_backlog_comes_in_pieces(endpoint: str, other_end: zenoh.Session, q
         queue.put(omega(frame, values=4096))
     with opened(endpoint, queue) as link:
         wait_for(other_end, link)
-        (piece,) = [read(ask(other_end, BacklogQuestion("cloud", 0, START, most=1)))]
+        (piece,) = [read(ask(other_end, BacklogQuery("cloud", 0, START, max_bytes=1)))]
         assert [n for n, _ in piece] == [1], "one at least"
         numbers: list[int] = []
         pieces = 0
-        while piece := read(ask(other_end, BacklogQuestion("cloud", 0, START + (numbers[-1] if numbers else 0)))):
+        while piece := read(ask(other_end, BacklogQuery("cloud", 0, START + (numbers[-1] if numbers else 0)))):
             numbers += [n for n, _ in piece]
             pieces += 1
         assert (numbers, pieces >= 3) == (list(range(1, count + 1)), True)
@@ -295,11 +287,11 @@ def test_only_what_every_consumer_acknowledged_is_let_go(
         wait_for(other_end, link)  # asks as one more consumer, which has nothing
         for frame in range(1, 6):
             link.send(omega(frame))
-        ask(other_end, BacklogQuestion("a", START + 5))
+        ask(other_end, BacklogQuery("a", START + 5))
         assert queue.waiting == 5
-        ask(other_end, BacklogQuestion("nobody", START + 3))
+        ask(other_end, BacklogQuery("nobody", START + 3))
         assert queue.waiting == 2
-        assert [n for n, _ in read(ask(other_end, BacklogQuestion("b", START + 3, 0)))] == [4, 5]
+        assert [n for n, _ in read(ask(other_end, BacklogQuery("b", START + 3, 0)))] == [4, 5]
 
 
 def test_unreachable_endpoint_holds_up_nothing_and_everything_is_kept(endpoint: str, queue: OmegaQueue) -> None:
@@ -318,7 +310,7 @@ def test_first_omega_after_every_connection_is_plain(endpoint: str, queue: Omega
                 assert link.connected
                 frame += 1
                 link.send(omega(frame))
-                assert seen.get()[0] == Label(frame, 0, queue.name, frame, 0)
+                assert seen.get()[0] == Header(frame, 0, queue.name, frame, 0)
             frame += 1
             while link.send(omega(frame)):
                 frame += 1

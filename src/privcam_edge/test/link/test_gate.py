@@ -155,8 +155,8 @@ def test_every_reason_of_the_gate_is_shown_here() -> None:
         Reason.CAMERA,
         Reason.ORDER,
         Reason.RATE,
-        Reason.QUESTION,
-        Reason.PACKING,
+        Reason.QUERY,
+        Reason.COMPRESSION,
     }
 
 

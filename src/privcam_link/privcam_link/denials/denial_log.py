@@ -14,8 +14,8 @@ import threading
 from collections.abc import Callable
 from typing import TextIO
 
-from privcam_link.access_denials import Refusals
-from privcam_link.handshake_tracker import Arrivals, listening_socket
+from privcam_link.denials.access_denials import AccessDenials
+from privcam_link.denials.handshake_tracker import HandshakeTracker, listening_socket
 
 LOG_FILTER = (
     "zenoh::net::routing::interceptor=trace,"  # every message, allowed or not; and who connects
@@ -24,7 +24,7 @@ LOG_FILTER = (
 )
 
 
-class RefusalLog:
+class DenialLog:
     """The process that writes one line to standard error for each refusal. One for each process, before any session.
 
     start: `zenoh.init_log_from_env_or`. What RUST_LOG asks for is still written to standard output.
@@ -35,7 +35,7 @@ class RefusalLog:
         reading, writing = os.pipe()
         self._control, control = socket.socketpair()
         # A session of its own, so that Ctrl-C does not end it before the last line; it ends with the last writer.
-        command = [sys.executable, "-m", "privcam_link.denial_log", str(control.fileno())]
+        command = [sys.executable, "-m", "privcam_link.denials.denial_log", str(control.fileno())]
         subprocess.Popen(command, stdin=reading, start_new_session=True, pass_fds=[control.fileno()])
         control.close()
         os.dup2(writing, 1)
@@ -63,9 +63,9 @@ class RefusalLog:
         self._control.recv(1)  # it watches, or it is gone
 
 
-def follow(source: TextIO, passing: TextIO, telling: TextIO, arrivals: Arrivals) -> None:
+def follow(source: TextIO, passing: TextIO, telling: TextIO, arrivals: HandshakeTracker) -> None:
     """Read `source` to its end; write refusals to `telling`, and what Zenoh did not write for us to `passing`."""
-    refusals = Refusals(arrivals)
+    refusals = AccessDenials(arrivals)
     for line in source:
         refusal, passed = refusals.read(line)
         if refusal is not None:
@@ -75,7 +75,7 @@ def follow(source: TextIO, passing: TextIO, telling: TextIO, arrivals: Arrivals)
             passing.flush()
 
 
-def _watch(control: socket.socket, arrivals: Arrivals) -> None:
+def _watch(control: socket.socket, arrivals: HandshakeTracker) -> None:
     """Follow the listening socket that comes over `control`."""
     _, handles, _, _ = socket.recv_fds(control, 1, 1)
     if handles:
@@ -86,7 +86,7 @@ if __name__ == "__main__":
     sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
     # On the same host all is over within milliseconds: the thread that looks must not wait for the one that reads.
     sys.setswitchinterval(1e-4)
-    arrivals = Arrivals()
+    arrivals = HandshakeTracker()
     given = socket.socket(fileno=int(sys.argv[1]))
     threading.Thread(target=_watch, args=(given, arrivals), daemon=True).start()
     follow(sys.stdin, sys.stdout, sys.stderr, arrivals)

@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable
 
-from privcam_link.handshake_tracker import Arrivals
+from privcam_link.denials.handshake_tracker import HandshakeTracker
 
 # The same refusal again within this time is counted instead of told: nobody may fill a disk by being refused.
 QUIET_S = 10.0
@@ -39,10 +39,10 @@ _CONNECT = re.compile(
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class Refusals:
+class AccessDenials:
     """Finds the refusals in the lines of a log. clock: seconds, for not repeating itself."""
 
-    def __init__(self, arrivals: Arrivals, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, arrivals: HandshakeTracker, clock: Callable[[], float] = time.monotonic) -> None:
         self._arrivals, self._clock = arrivals, clock
         self._last: dict[str, tuple[float, str]] = {}  # thread -> when it last judged a message, and what it said
         self._names: dict[str, str] = {}  # Zenoh's identifier -> name in the certificate

@@ -72,7 +72,7 @@ def _address(text: str) -> str:
     return f"{host}:{int(port, 16)}"
 
 
-class Arrivals:
+class HandshakeTracker:
     """Remembers who came to a listening socket and is still in its handshake."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,0 +1,1 @@
+"""Reports each connection and message that Zenoh refused, one line each on standard error."""
