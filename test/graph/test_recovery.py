@@ -15,8 +15,8 @@ from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import CompressedImage
 
 from harness.graph_probe import Spy, own_endpoint, wait_until
+from privcam_bringup.launcher_process import LauncherProcess
 from privcam_bringup.launching.resources import resource
-from privcam_bringup.side_process import Side
 from privcam_edge.frames.ring import SHM, prefix
 from privcam_evaluation.bench.recovery import unreadable
 
@@ -31,8 +31,8 @@ RATE_HZ = 5.0
 class Running:
     """Both sides, each below a launcher of its own, a spy in the cloud, and the folder in which bags are made."""
 
-    edge: Side
-    cloud: Side
+    edge: LauncherProcess
+    cloud: LauncherProcess
     spy: Spy
     bags: Path
 
@@ -48,7 +48,7 @@ class Running:
 
         self.spy.wait_for(fresh, f"{topic} of something captured after the kill")
 
-    def kill(self, side: Side, node: str) -> float:
+    def kill(self, side: LauncherProcess, node: str) -> float:
         """Kill the process of a node; return when."""
         wait_until(lambda: node in side.nodes(), f"the process of {node}")
         return side.kill_node(node)
@@ -66,8 +66,8 @@ def running(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
     endpoint = own_endpoint()
     edge_arguments = {"source": str(clip), "params_file": str(file), "endpoint": endpoint, "camera_id": CAMERA_ID}
     cloud_arguments = {"listen": endpoint, "record": str(bags / "bag"), "camera_id": CAMERA_ID}
-    edge = Side("edge", edge_arguments, environment={}, log=folder / "edge.log")
-    cloud = Side("cloud", cloud_arguments, environment={}, log=folder / "cloud.log")
+    edge = LauncherProcess("edge", edge_arguments, environment={}, log=folder / "edge.log")
+    cloud = LauncherProcess("cloud", cloud_arguments, environment={}, log=folder / "cloud.log")
     with Spy({OMEGA: Omega, REPORT: SceneReport, CONTOUR: CompressedImage}) as spy, cloud, edge:
         run = Running(edge, cloud, spy, bags)
         run.wait_for_fresh(REPORT, 0.0)

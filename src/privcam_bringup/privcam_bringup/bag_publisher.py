@@ -13,6 +13,7 @@ from rclpy.duration import Duration
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import try_shutdown
 from rosbags.rosbag2 import Reader
 
 from privcam_bringup.bag_routes import IMAGE_TOPICS, Route, UnusableBag
@@ -103,7 +104,7 @@ def publish_bag(
             publisher.wait_for_all_acked(Duration(seconds=DELIVERY_TIMEOUT_S))
     finally:
         node.destroy_node()
-        rclpy.try_shutdown()
+        try_shutdown()
     return 0
 
 

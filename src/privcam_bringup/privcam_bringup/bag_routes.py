@@ -1,4 +1,4 @@
-"""Which topics of a bag are replayed, and where to."""
+"""Decides which topics of a bag are replayed, and under which names."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rosbags.interfaces import Connection
 
 OMEGA = "privcam_msgs/msg/Omega"
-# What the cloud makes from Ω. It makes it again in a replay; the recorded one would be a second voice on the topic.
+# The cloud makes these from Ω, also in a replay; the recorded messages would be duplicates on the same topics.
 DERIVED = ("privcam_msgs/msg/SceneReport", "privcam_msgs/msg/Reconstruction")
 IMAGE_TOPICS = {"sensor_msgs/msg/Image": "image_raw", "sensor_msgs/msg/CompressedImage": "image_raw/compressed"}
 

@@ -1,4 +1,4 @@
-"""Starting the real graph from a launch file, watching it, and ending it."""
+"""Starts the graph of a launch file in the background, and stops it."""
 
 import os
 import tempfile
@@ -11,12 +11,12 @@ from types import TracebackType
 from privcam_bringup.launching import Runner, graph_environment, parse, shared_memory_warning
 from privcam_bringup.launching.resources import resource
 
-# Until all nodes of a graph run: models are loaded by several of them at once.
-START_TIMEOUT_S = 60.0
+# Until all nodes of a graph run: several of them load models at once, on a machine that may be busy with more.
+START_TIMEOUT_S = 300.0
 
 
 def free_domain() -> int:
-    """Return a ROS domain of this process's own, so that two graphs on one machine do not hear each other."""
+    """Return a ROS domain for this process, so that two graphs on one machine do not receive each other's messages."""
     return 1 + os.getpid() % 100
 
 
@@ -29,12 +29,12 @@ class Graph(AbstractContextManager["Graph"]):
     """The processes of one launch file, run in the background; their output goes to a log file.
 
     launch: name of one of our launch files (edge, cloud, demo, replay). arguments: values of its args. `state` is the
-    folder in which the processes keep what outlives them.
+    folder in which the processes persist their state.
     """
 
     def __init__(self, launch: str, arguments: Mapping[str, str], *, log: Path, domain_id: int) -> None:
         processes = parse(resource(f"launch/{launch}.launch.xml"), arguments)
-        # A measurement starts from nothing, and leaves the memory of the user's own cameras alone.
+        # A measurement starts without state, and does not touch the state of the user's own cameras.
         self._state = tempfile.TemporaryDirectory(prefix="privcam_state_")
         self.state = Path(self._state.name)
         self.environment = {**graph_environment(domain_id), "PRIVCAM_STATE": self._state.name}
@@ -75,8 +75,8 @@ class Graph(AbstractContextManager["Graph"]):
         self._out.close()
         self._state.cleanup()
 
-    def errors(self, most: int = 12) -> str:
-        """Return the lines of the log that tell of errors, the newest last."""
+    def errors(self, max_lines: int = 12) -> str:
+        """Return the lines of the log that report errors, the newest last."""
         lines = self.log.read_text(encoding="utf-8").splitlines()
-        telling = [line for line in lines if "error" in line.lower() or "privcam:" in line or "Error" in line]
-        return "\n".join((telling or lines)[-most:])
+        reporting = [line for line in lines if "error" in line.lower() or "privcam:" in line or "Error" in line]
+        return "\n".join((reporting or lines)[-max_lines:])

@@ -1,4 +1,4 @@
-"""Whoever hears a running graph from the outside, as any other ROS 2 node."""
+"""A ROS 2 node in a thread of its own, which listens to a running graph."""
 
 import threading
 from types import TracebackType
@@ -15,9 +15,9 @@ Self = TypeVar("Self", bound="Listener")
 class Listener:
     """A node in a ROS context and a thread of its own, which spins for as long as the block around it runs.
 
-    A kind of listener subscribes with `node`, and keeps what comes; whoever waits for it waits at `_changed`. An error
-    in a callback is raised at the end of the block: a listener that died must not look like a quiet graph. `options`
-    are those of the node.
+    A subclass subscribes with `node`, stores the messages and calls `_notify`; a waiting thread waits at `_changed`.
+    An error in a callback is raised at the end of the block: a listener that died must not look like a quiet graph.
+    options: of the node.
     """
 
     def __init__(self, name: str, domain_id: int, **options: Any) -> None:
@@ -54,6 +54,6 @@ class Listener:
             self._notify()
 
     def _notify(self) -> None:
-        """Wake whoever waits for what came."""
+        """Wake the threads that wait for a message."""
         with self._changed:
             self._changed.notify_all()

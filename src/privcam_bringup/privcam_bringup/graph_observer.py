@@ -1,4 +1,4 @@
-"""What the demo, the survey and the bench see of a running graph: from the outside, as any other ROS 2 node."""
+"""Collects what a running graph publishes: the observer of the demo, the survey and the benchmarks."""
 
 import time
 from collections import defaultdict
@@ -12,12 +12,13 @@ from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 
 from privcam_bringup.graph_listener import Listener
 
-LOOK_AGAIN_S = 0.5
+# A condition may depend on something that sends no message, such as the end of a process.
+POLL_S = 0.5
 
 
 @dataclass
-class FrameFacts:
-    """What one Ω told, as it arrived in the cloud."""
+class FrameSummary:
+    """Summary of one Ω as it arrived in the cloud."""
 
     frame_id: int
     stamp_s: float
@@ -27,7 +28,7 @@ class FrameFacts:
     withheld_fraction: float
     excluded_fraction: float
     picture: bool  # whether the PNG came with it
-    readable: float  # how much a person sees in it: subjects by height, sureness and confirmed surroundings
+    readable: float  # how much a viewer can see: subjects by height, keypoint confidence and confirmed surroundings
     pixels: int = 0  # of the picture
 
 
@@ -35,7 +36,7 @@ class FrameFacts:
 class Observations:
     """Everything an observer collected."""
 
-    frames: list[FrameFacts] = field(default_factory=list)
+    frames: list[FrameSummary] = field(default_factory=list)
     events: dict[int, Event] = field(default_factory=dict)
     subjects: set[int] = field(default_factory=set)
     # node name -> (arrival, values) of every diagnostics report
@@ -52,9 +53,10 @@ class Observations:
         return default
 
 
-def _presence(pose: SubjectPose) -> float:
-    """How well a subject can be seen: its height in px, weighted by how sure its keypoints are."""
-    return float(pose.box[3] - pose.box[1]) * sum(point.rho for point in pose.keypoints) / len(pose.keypoints)
+def _visible_height(pose: SubjectPose) -> float:
+    """Return the height of a subject in px, weighted by the mean confidence of its keypoints."""
+    rho = sum(float(point.rho) for point in pose.keypoints) / len(pose.keypoints)
+    return float(pose.box[3] - pose.box[1]) * rho
 
 
 class Observer(Listener):
@@ -84,14 +86,13 @@ class Observer(Listener):
             while not (self._error or condition(self.seen)):
                 if time.monotonic() >= end:
                     return False
-                # A condition may also ask whether the graph still runs, and its end is no observation.
-                self._changed.wait(LOOK_AGAIN_S)
+                self._changed.wait(POLL_S)
         return True
 
     def _take_omega(self, omega: Omega) -> None:
         key = omega.key
         self.seen.frames.append(
-            FrameFacts(
+            FrameSummary(
                 frame_id=key.frame_id,
                 stamp_s=key.stamp.sec + key.stamp.nanosec / 1e9,
                 arrived_s=time.time(),
@@ -101,7 +102,7 @@ class Observer(Listener):
                 excluded_fraction=omega.privacy.excluded_fraction,
                 picture=len(omega.environment.png.data) > 0,
                 pixels=omega.environment.height * omega.environment.width,
-                readable=omega.environment.confirmed_fraction * sum(map(_presence, omega.poses.poses)),
+                readable=omega.environment.confirmed_fraction * sum(map(_visible_height, omega.poses.poses)),
             )
         )
         if omega.environment.png.data:

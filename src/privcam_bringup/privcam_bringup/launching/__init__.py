@@ -1,4 +1,4 @@
-"""Launch files in XML: read the subset that privcam uses, and run it where the stock tool is not installed."""
+"""Reads launch files in XML and runs them where the stock launch tool is not installed."""
 
 from privcam_bringup.launching.graph_environment import graph_environment, shared_memory_warning
 from privcam_bringup.launching.launch_command import main, run

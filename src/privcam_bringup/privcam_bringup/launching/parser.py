@@ -1,4 +1,4 @@
-"""From launch files to processes, without running anything.
+"""Evaluates launch files: returns the processes that they describe, without starting any.
 
 The rules are those of the stock tool: an included file shares the variables of its includer and leaves its own behind,
 a group gives variables, namespace and environment back at its end, and what a file declares yields to what is set.
@@ -35,7 +35,7 @@ class _Scope:
 
 @dataclass(frozen=True)
 class Launch:
-    """What a launch file yields: processes in the order of the files, and the environment that is set at its end."""
+    """Result of a launch file: processes in the order of the files, and the environment that is set at its end."""
 
     processes: list[Process]
     environment: Mapping[str, str]
@@ -53,7 +53,7 @@ def evaluate(
     environment: Mapping[str, str] | None = None,
     shares: Callable[[str], Path] = find_share,
 ) -> Launch:
-    """Return what a launch file comes down to.
+    """Evaluate a launch file with its includes, groups and conditions.
 
     arguments: values of its <arg>s. environment: what `$(env)` sees, default the environment of this process.
     shares: gives the share folder of a package, or raises LookupError. Raises LaunchError.

@@ -78,4 +78,5 @@ class Process:
         """Return the text of a parameter file that gives this process one parameter."""
         known = self.name is not None and self.namespace is not None
         node = f"{str(self.namespace).rstrip('/')}/{self.name}" if known else "/**"
-        return yaml.dump({node: {"ros__parameters": {parameter.name: parameter.value}}}, default_flow_style=False)
+        content = {node: {"ros__parameters": {parameter.name: parameter.value}}}
+        return str(yaml.dump(content, default_flow_style=False))

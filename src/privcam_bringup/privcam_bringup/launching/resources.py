@@ -1,4 +1,4 @@
-"""Where launch files, configuration and executables are found."""
+"""Finds launch files, configuration files and executables."""
 
 import os
 from pathlib import Path

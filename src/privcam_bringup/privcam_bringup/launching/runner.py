@@ -1,4 +1,4 @@
-"""Run the processes of a launch file, watch them, and leave nothing behind."""
+"""Runs the processes of a launch file, restarts those that should run again, and ends all of them."""
 
 import asyncio
 import ctypes
@@ -19,8 +19,8 @@ from privcam_bringup.launching.resources import find_executable
 # As in the stock tool: how long a process may take to end after SIGINT, then after SIGTERM, before SIGKILL.
 SIGTERM_AFTER_S = 5.0
 SIGKILL_AFTER_S = 5.0
-# A child of a node that left its process group may still hold the pipe; the node's own last words come at once.
-LAST_WORDS_S = 1.0
+# A child of a node that left its process group may still hold the pipe; the last lines of the node itself come at once.
+LAST_LINES_S = 5.0
 READ_BYTES = 65536
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -144,15 +144,15 @@ class Runner:
         stopped = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            for number, patience in self._ladder:
+            for number, timeout_s in self._ladder:
                 if ended.done():
                     break
                 _signal_group(child.pid, number)
-                await asyncio.wait({ended}, timeout=patience)
+                await asyncio.wait({ended}, timeout=timeout_s)
         finally:  # also what the process itself has started and not ended
             _signal_group(child.pid, signal.SIGKILL)
             stopped.cancel()
-        await asyncio.wait({relay}, timeout=LAST_WORDS_S)
+        await asyncio.wait({relay}, timeout=LAST_LINES_S)
         relay.cancel()
         return await ended
 
@@ -173,7 +173,7 @@ class Runner:
                 self._say(label, rest.decode(errors="replace"))
 
     def _say(self, label: str, line: str) -> None:
-        with suppress(BrokenPipeError):  # whoever read along has left; the processes go on
+        with suppress(BrokenPipeError):  # the reader of our output has ended; the processes go on
             self._out.write(f"[{label}] {line}\n")
             self._out.flush()
 

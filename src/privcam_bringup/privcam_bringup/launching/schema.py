@@ -1,4 +1,4 @@
-"""The part of the XML launch format that is supported; the rest is refused, also where it would not be reached."""
+"""Checks launch files against the supported part of the XML format; everything else is refused."""
 
 from dataclasses import dataclass
 from pathlib import Path

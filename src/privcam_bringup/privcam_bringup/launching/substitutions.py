@@ -1,4 +1,4 @@
-"""`$(var x)` and the other substitutions in attribute values."""
+"""Expands `$(var x)` and the other substitutions in attribute values."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""From attribute text to typed values, by the rules of the stock launch tool."""
+"""Converts attribute text to typed values, by the rules of the stock launch tool."""
 
 from typing import Any
 
