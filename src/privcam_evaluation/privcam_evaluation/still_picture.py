@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from privcam_bringup.graph_observer import FrameFacts, Observations
+from privcam_bringup.graph_observer import FrameSummary, Observations
 from privcam_core.images.environment import decode_environment
 
 Image = npt.NDArray[np.uint8]
@@ -30,7 +30,7 @@ class Album:
         if not self.pictures or shown_s - self.pictures[-1][0] >= self._every_s:
             self.pictures.append((shown_s, picture))
 
-    def best(self, seen: Observations) -> tuple[FrameFacts, Image]:
+    def best(self, seen: Observations) -> tuple[FrameSummary, Image]:
         """Return the picture in which most can be seen of people, with the facts of its frame.
 
         Raises LookupError if no picture was taken.
@@ -41,7 +41,7 @@ class Album:
         return max(candidates, key=lambda candidate: candidate[0].readable)
 
 
-def frame_at(seen: Observations, moment_s: float) -> FrameFacts:
+def frame_at(seen: Observations, moment_s: float) -> FrameSummary:
     """Return the frame that holds at a moment of camera time."""
     index = bisect_right([frame.stamp_s for frame in seen.frames], moment_s) - 1
     return seen.frames[max(index, 0)]

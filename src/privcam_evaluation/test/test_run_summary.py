@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from privcam_msgs.msg import Event
 
-from privcam_bringup.graph_observer import FrameFacts, Observations
+from privcam_bringup.graph_observer import FrameSummary, Observations
 from privcam_evaluation.run_summary import confirmed_over_time, summarize, write
 
 PERIOD_S = 0.1
@@ -20,7 +20,7 @@ def seen(frames: int = 101) -> Observations:
         stamp_s = 1000.0 + number * PERIOD_S
         late = 10 * LATENCY_S if number == 50 else LATENCY_S
         run.frames.append(
-            FrameFacts(
+            FrameSummary(
                 frame_id=number + 1,
                 stamp_s=stamp_s,
                 arrived_s=stamp_s + late,

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from privcam_bringup.graph_observer import FrameFacts, Observations
+from privcam_bringup.graph_observer import FrameSummary, Observations
 from privcam_core.images.environment import FILL, encode_environment
 from privcam_evaluation.still_picture import (
     GAP_PX,
@@ -19,7 +19,7 @@ from privcam_evaluation.still_picture import (
     side_by_side,
 )
 
-FACTS = FrameFacts(1, 100.0, 100.2, 1, 0.5, 0.5, 0.1, False, 0.0)
+FACTS = FrameSummary(1, 100.0, 100.2, 1, 0.5, 0.5, 0.1, False, 0.0)
 
 
 def picture(level: int, height: int = 48, width: int = 64) -> np.ndarray:

@@ -20,9 +20,9 @@ from sensor_msgs.msg import CompressedImage
 
 from privcam_bringup.graph import free_domain, free_endpoint
 from privcam_bringup.graph_listener import Listener
+from privcam_bringup.launcher_process import LauncherProcess
 from privcam_bringup.launching import graph_environment
 from privcam_bringup.launching.resources import resource
-from privcam_bringup.side_process import Side
 from privcam_edge.frames.ring import SHM, prefix
 from privcam_ros.node import STREAM
 
@@ -108,8 +108,8 @@ class Bench:
     """Both sides running, ready to be killed."""
 
     def __init__(self, source: Path, out: Path, *, composed: bool = False) -> None:
-        self.edge: Side
-        self.cloud: Side
+        self.edge: LauncherProcess
+        self.cloud: LauncherProcess
         self.bags = out / "bags"
         self._source, self._out, self._composed = source, out, composed
 
@@ -127,8 +127,8 @@ class Bench:
         cloud = {"listen": endpoint, "record": str(self.bags / "bag")}
         with tempfile.TemporaryDirectory(prefix="privcam_state_") as state:
             environment["PRIVCAM_STATE"] = state
-            self.edge = Side("edge", common | edge, environment=environment, log=self._out / "edge.log")
-            self.cloud = Side("cloud", common | cloud, environment=environment, log=self._out / "cloud.log")
+            self.edge = LauncherProcess("edge", common | edge, environment=environment, log=self._out / "edge.log")
+            self.cloud = LauncherProcess("cloud", common | cloud, environment=environment, log=self._out / "cloud.log")
             with Arrivals(CAMERA_ID, domain) as arrivals, self.cloud, self.edge:
                 yield arrivals
 

@@ -12,7 +12,7 @@ import psutil
 
 from privcam_bringup.graph import START_TIMEOUT_S, Graph, free_domain, free_endpoint
 from privcam_bringup.graph_observer import Observations, Observer
-from privcam_bringup.side_process import node_name
+from privcam_bringup.launcher_process import node_name
 from privcam_core.detection.person_masks import PersonMasks
 from privcam_core.types.omega import SyncKey
 from privcam_edge.edge_pipeline import EdgePipeline
