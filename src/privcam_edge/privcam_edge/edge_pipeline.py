@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Omega, SyncKey
 from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import BottleneckEncoder
@@ -45,7 +43,7 @@ class EdgePipeline:
         """Seconds of each stage by its name, one value per frame."""
         return self.timer.seconds
 
-    def process(self, key: SyncKey, image: npt.NDArray[np.uint8]) -> Omega:
+    def process(self, key: SyncKey, image: Image) -> Omega:
         """Return Ω of one frame. image: (H, W, 3) uint8 BGR. Raises ValueError for another kind of picture."""
         detections, tracks, poses = self._perception.perceive(image, key.stamp_ns)
         with self.timer.measure("eraser"):

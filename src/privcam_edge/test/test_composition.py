@@ -48,18 +48,18 @@ def test_environment_known_by_digest_alone_is_refused_until_its_picture_has_come
     new = environment(2, level=30)
     with pytest.raises(UnknownEnvironment, match=new.digest.hex()[:12]):
         composer.compose(new.without_png(), [])
-    composer.learn(environment(1))
+    composer.update(environment(1))
     with pytest.raises(UnknownEnvironment):
         composer.compose(new.without_png(), [])
-    composer.learn(new)
+    composer.update(new)
     assert (composer.compose(new.without_png(), [])[:, : WIDTH // 2] == 30).all()
 
 
 def test_old_environment_is_not_drawn_in_place_of_the_newest() -> None:
     composer = Composer()
     old = environment(1)
-    composer.learn(old)
-    composer.learn(environment(2, level=30))
+    composer.update(old)
+    composer.update(environment(2, level=30))
     with pytest.raises(UnknownEnvironment):
         composer.compose(old.without_png(), [])
 
@@ -67,7 +67,7 @@ def test_old_environment_is_not_drawn_in_place_of_the_newest() -> None:
 def test_picture_whose_frame_was_dropped_goes_out_with_the_next_frame() -> None:
     keeper = PictureKeeper()
     new = environment(1)
-    keeper.remember(new)  # the frame that brought it is never completed
+    keeper.note(new)  # the frame that brought it is never completed
     carried = keeper.complete(new.without_png())
     assert carried.png == new.png
     assert keeper.complete(new.without_png()).png == b""  # once is enough
@@ -76,7 +76,7 @@ def test_picture_whose_frame_was_dropped_goes_out_with_the_next_frame() -> None:
 def test_picture_that_goes_out_with_its_own_frame_is_not_sent_twice() -> None:
     keeper = PictureKeeper()
     new = environment(1)
-    keeper.remember(new)
+    keeper.note(new)
     assert keeper.complete(new).png == new.png
     assert keeper.complete(new.without_png()).png == b""
 
@@ -84,7 +84,7 @@ def test_picture_that_goes_out_with_its_own_frame_is_not_sent_twice() -> None:
 def test_frame_never_gets_the_picture_of_another_digest() -> None:
     keeper = PictureKeeper()
     old, new = environment(1), environment(2, level=30)
-    keeper.remember(old)
-    keeper.remember(new)
+    keeper.note(old)
+    keeper.note(new)
     assert keeper.complete(old.without_png()).png == b""
     assert keeper.complete(new.without_png()).png == new.png

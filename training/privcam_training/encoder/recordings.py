@@ -47,7 +47,7 @@ def _of_clip(clip: Clip, omegas: Sequence[Omega]) -> list[Moment]:
     chosen = {int(i) for i in np.linspace(0, len(omegas) - 1, min(FRAMES_A_CLIP, len(omegas)))}
     composer, found = Composer(), []
     for index, (omega, raw) in enumerate(zip(omegas, read_clip(clip), strict=False)):
-        composer.learn(omega.environment)
+        composer.update(omega.environment)
         if index in chosen:
             count, layout = _who(omega, raw.shape[:2])
             anonymous = composer.compose(omega.environment, omega.poses)

@@ -5,14 +5,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from privcam_core.images.environment import require_bgr8
 from privcam_core.models.own_networks import described, session
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Embedding
 from privcam_edge.embedding.quantizer import NoisyQuantizer
-
-Image = npt.NDArray[np.uint8]
 
 # What the network looks at, (height, width) px: a person as high as a tenth of the picture is 24 px.
 INPUT = (240, 320)

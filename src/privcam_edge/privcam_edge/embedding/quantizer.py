@@ -1,9 +1,8 @@
 """What is sent is never a vector itself: it is clipped, noise is added, and it is rounded."""
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from privcam_core.types.arrays import Float32Array
 
 INT8_MAX = 127
 
@@ -25,7 +24,7 @@ class NoisyQuantizer:
         self.scale = max(self.HEADROOM * clip_norm / np.sqrt(dimensions) / INT8_MAX, sigma)
         self._random = np.random.default_rng(seed)
 
-    def quantize(self, vector: FloatArray) -> bytes:
+    def quantize(self, vector: Float32Array) -> bytes:
         """Return the int8 bytes of one vector (D,)."""
         norm = float(np.linalg.norm(vector))
         clipped = vector * min(1.0, self.clip_norm / max(norm, 1e-12))

@@ -5,15 +5,12 @@ import time
 from collections import Counter
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
+from privcam_core.types.time import NS_PER_S
 from privcam_edge.frames import guard
 from privcam_edge.frames.ring import FrameRing, FrameSlot, prefix, wipe_leftovers
 from privcam_edge.frames.source import Backoff, SourceEnded, Spec, VideoSource
-
-Image = npt.NDArray[np.uint8]
 
 # How often a lossless feed that waits for credit looks whether it is to end.
 _CREDIT_POLL_S = 0.2
@@ -192,7 +189,7 @@ class Feed:
         period_s = 1.0 / source.rate_hz
         # The stamps of a file follow its own time, those of a camera the clock. When a file is read faster than real
         # time, its stamps run ahead of the clock; the next round begins after the last one, because κ must grow.
-        origin_ns = max(time.time_ns(), self._stamp_ns + int(period_s * 1e9))
+        origin_ns = max(time.time_ns(), self._stamp_ns + int(period_s * NS_PER_S))
         started = time.monotonic()
         next_due = started
         while not self._ending.is_set():
@@ -200,7 +197,7 @@ class Feed:
                 image = source.read()
                 stamp_ns = time.time_ns()
             else:
-                stamp_ns = origin_ns + int(source.index * period_s * 1e9)
+                stamp_ns = origin_ns + int(source.index * period_s * NS_PER_S)
                 if not self._lossless:
                     due = started + source.index * period_s
                     if self._ending.wait(max(0.0, due - time.monotonic())):

@@ -20,12 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from privcam_core.images.environment import require_bgr8
+from privcam_core.types.arrays import Image
+from privcam_core.types.time import NS_PER_S
 from privcam_edge.frames import guard
-
-Image = npt.NDArray[np.uint8]
 
 SHM = Path("/dev/shm")
 MAGIC = b"privcam1"
@@ -149,7 +148,7 @@ class FrameRing:
             for slot in range(self._slots):
                 base = HEADER_BYTES + slot * self._stride
                 _, stamp, height, _ = SLOT_HEADER.unpack_from(self._memory, base)
-                if not height or now - stamp < older_than_s * 1e9:
+                if not height or now - stamp < older_than_s * NS_PER_S:
                     continue
                 _, generation = self._begin(slot)
                 self._pixels[base + SLOT_HEADER_BYTES : base + self._stride] = 0

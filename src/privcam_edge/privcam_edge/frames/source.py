@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 
 from privcam_core.images.environment import require_bgr8
-
-Image = npt.NDArray[np.uint8]
+from privcam_core.types.arrays import Image
 
 DEFAULT_RATE_HZ = 25.0
 # Some files tell nonsense as their rate; a camera outside of this range does not exist.

@@ -1,4 +1,4 @@
-"""The form in which Ω travel: their labels, and packed or plain."""
+"""Makes the packets in which Ω travel: a header, and a payload that is plain or delta-compressed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,54 +10,54 @@ from privcam_link import cdr
 from privcam_link.delta_compression import compress
 from privcam_link.wire import Header
 
-# Every so many Ω one is sent plain: a subscriber that comes later, or lost one, can read on from there.
+# One of this many Ω is sent plain: a subscriber that joined later, or lost an Ω, can decompress from there.
 PLAIN_EVERY = 30
 
 
-class Sending:
-    """Makes label and payload of everything that is sent of one queue."""
+class Packetizer:
+    """Makes header and payload of everything that is sent from one queue."""
 
     def __init__(self, queue: OmegaQueue) -> None:
         self._queue = queue
-        self._before: Row | None = None
+        self._previous: Row | None = None
         self._since_plain = 0
 
-    def start_over(self) -> None:
-        """Send the next live Ω plain: somebody who has none may have come."""
+    def restart(self) -> None:
+        """Make the next live Ω plain: a new subscriber has none to decompress it with."""
         self._since_plain = PLAIN_EVERY
 
-    def help_on(self) -> None:
-        """Send a live Ω plain soon: somebody has a gap, and cannot read what is packed against something in it."""
+    def refresh_soon(self) -> None:
+        """Make a live Ω plain soon: a subscriber with a gap cannot decompress what refers to an Ω in the gap."""
         if self._since_plain >= PLAIN_EVERY // 3:
-            self.start_over()
+            self.restart()
 
     def live(self, row: Row) -> tuple[Header, bytes]:
-        """Return an Ω as it travels at once: packed against the one before, or plain."""
-        before, self._before = self._before, row
-        if before is not None and self._since_plain < PLAIN_EVERY:
+        """Return the packet of a live Ω: compressed against the Ω before, or plain."""
+        previous, self._previous = self._previous, row
+        if previous is not None and self._since_plain < PLAIN_EVERY:
             self._since_plain += 1
-            return Header(row.n, before.n), compress(row.payload, before.payload)
+            return Header(row.n, previous.n), compress(row.payload, previous.payload)
         self._since_plain = 1
-        return self._plain(row.n), row.payload
+        return self._plain_header(row.n), row.payload
 
     def backlog(self, rows: Sequence[Row], *, max_bytes: int) -> list[tuple[Header, bytes]]:
-        """Return consecutive Ω as an answer: the first one plain, each other packed against the one before it.
+        """Return consecutive Ω as a reply: the first one plain, each other one compressed against the one before it.
 
-        max_bytes: of payloads as they are sent; at least the first one is.
+        max_bytes: of payloads as they are sent; the first one is always sent.
         """
-        answer = [(self._plain(row.n), row.payload) for row in rows[:1]]
-        total = sum(len(payload) for _, payload in answer)
-        for before, row in pairwise(rows):
-            packed = compress(row.payload, before.payload)
-            total += len(packed)
+        reply = [(self._plain_header(row.n), row.payload) for row in rows[:1]]
+        total = sum(len(payload) for _, payload in reply)
+        for previous, row in pairwise(rows):
+            compressed = compress(row.payload, previous.payload)
+            total += len(compressed)
             if total > max_bytes:
                 break
-            answer.append((Header(row.n, before.n), packed))
-        return answer
+            reply.append((Header(row.n, previous.n), compressed))
+        return reply
 
     def picture(self, n: int, omega: Omega, environment: Environment) -> tuple[Header, bytes]:
-        """Return an Ω once more, with its picture, whole or as a patch."""
-        return self._plain(n), cdr.encode(replace(omega, environment=environment))
+        """Return the plain packet of an Ω with its picture, whole or as a patch."""
+        return self._plain_header(n), cdr.encode(replace(omega, environment=environment))
 
-    def _plain(self, n: int) -> Header:
+    def _plain_header(self, n: int) -> Header:
         return Header(n, 0, self._queue.name, max(self._queue.newest, n), self._queue.lost)

@@ -5,15 +5,16 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from cv_bridge import CvBridge
 from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import FrameRef
 from privcam_msgs.msg import SyncKey as SyncKeyMsg
 from rclpy.qos import qos_profile_sensor_data
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image as ImageMsg
 
 from privcam_core.images.environment import require_bgr8
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.time import stamp_ns_of
 from privcam_edge.frames.feed import Credit, Feed, FrameListener, FrameStore
@@ -68,7 +69,7 @@ class CameraNode(PrivcamNode[Parameters], FrameListener):
         self.create_subscription(SyncKeyMsg, "done", self._release_credit, STREAM)
         if given.source == "topic":
             self._bridge = CvBridge()
-            self.create_subscription(Image, "image_raw", self._take_image, qos_profile_sensor_data)
+            self.create_subscription(ImageMsg, "image_raw", self._take_image, qos_profile_sensor_data)
             self.create_subscription(CompressedImage, "image_raw/compressed", self._take, qos_profile_sensor_data)
             return
         try:
@@ -114,14 +115,14 @@ class CameraNode(PrivcamNode[Parameters], FrameListener):
         self._out.publish(reference)
         self.counts["frames"] += 1
 
-    def _take_image(self, message: Image) -> None:
+    def _take_image(self, message: ImageMsg) -> None:
         if message.encoding not in ENCODINGS:
             topic = self.resolve_topic_name("image_raw")
             self.fail(f"{topic}: encoding {message.encoding!r} is not one of {', '.join(ENCODINGS)}; convert it first")
             return
         self._take(message)
 
-    def _take(self, message: Image | CompressedImage) -> None:
+    def _take(self, message: ImageMsg | CompressedImage) -> None:
         self._frame_id += 1
         self.counts["captured"] += 1
         if not self._credit.acquire(self._frame_id):
@@ -137,7 +138,7 @@ class CameraNode(PrivcamNode[Parameters], FrameListener):
             self._credit.release(self._frame_id)
             self.fail(f"image_raw: frame {self._frame_id} dropped: {error}")
 
-    def _decode(self, message: Image | CompressedImage) -> npt.NDArray[np.uint8]:
+    def _decode(self, message: ImageMsg | CompressedImage) -> Image:
         compressed = isinstance(message, CompressedImage)
         decode = self._bridge.compressed_imgmsg_to_cv2 if compressed else self._bridge.imgmsg_to_cv2
         return np.asarray(decode(message, "bgr8"))

@@ -15,7 +15,7 @@ from privcam_ros.node import run
 
 
 def main() -> None:
-    """Run the nodes. The camera comes last, so that everything is ready for its first frame."""
+    """Run the nodes. The camera starts last, when all other nodes are ready for its first frame."""
     sys.exit(
         run(
             BridgeNode,

@@ -1,4 +1,4 @@
-"""composer_node: environment and poses in, the anonymous frame out; for rviz an image and markers."""
+"""composer_node: takes environment and poses, publishes the anonymous frame; for rviz an image and markers."""
 
 import sys
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Parameters:
 
 
 class ComposerNode(PrivcamNode[Parameters]):
-    """Draws the proxies. Sees no raw pixel: it has no path to the frame memory."""
+    """Draws the proxies. It has no path to the frame memory, so no raw pixel reaches it."""
 
     def __init__(self) -> None:
         super().__init__("composer", Parameters)
@@ -30,15 +30,19 @@ class ComposerNode(PrivcamNode[Parameters]):
         self._out = self.create_publisher(ProxyFrame, "proxy", STREAM)
         self._picture = self.create_publisher(Image, "proxy_image", STREAM)
         self._markers = self.create_publisher(MarkerArray, "markers", STREAM)
-        self.on("environment", Environment, lambda _key, message: self._composer.learn(from_msg(message)))
-        self.on_joined([("environment", Environment, STREAM), ("poses", SubjectPoseArray, STREAM)], self._overlay)
+        self.on("environment", Environment, self._update_environment)
+        self.on_joined([("environment", Environment, STREAM), ("poses", SubjectPoseArray, STREAM)], self._compose)
 
-    def _overlay(self, key: SyncKey, environment: Environment, poses: SubjectPoseArray) -> None:
+    def _update_environment(self, _key: SyncKey, message: Environment) -> None:
+        """Decode a new picture as soon as it arrives, before the other part of its frame."""
+        self._composer.update(from_msg(message))
+
+    def _compose(self, key: SyncKey, environment: Environment, poses: SubjectPoseArray) -> None:
         subjects = from_msg(poses)
         try:
             anonymous = self._composer.compose(from_msg(environment), subjects)
         except UnknownEnvironment:
-            # Only after this node was restarted, until the eraser repeats its picture.
+            # This happens only after a restart of this node, until the eraser repeats its picture.
             self.counts["without_environment"] += 1
             return
         picture = self._bridge.cv2_to_imgmsg(anonymous, "bgr8")

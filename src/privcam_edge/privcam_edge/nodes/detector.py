@@ -1,13 +1,13 @@
-"""detector_node: FrameRef in, person boxes out."""
+"""detector_node: takes FrameRef, publishes person boxes."""
 
 import sys
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from privcam_msgs.msg import DetectionArray
 
+from privcam_core.detection import thresholds
 from privcam_core.detection.person_detector import Detector
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
 from privcam_ros.conversions import to_msg
@@ -20,14 +20,16 @@ class Parameters:
     """Parameters of the detector node."""
 
     report_threshold: float = param(
-        0.05, "report boxes that score at least this; weak ones protect pixels, the tracker takes only strong ones",
-        low=0.01, high=0.35,
-    )  # fmt: skip
+        thresholds.REPORT,
+        "a box that scores less is not reported; low-score boxes protect pixels, the tracker takes only higher ones",
+        low=0.01,
+        high=thresholds.TRACK_ACTIVATION,
+    )
     threads: int = param(1, "CPU threads of the model", low=1, high=64)
 
 
 class DetectorNode(FrameNode[Parameters]):
-    """Finds persons in every frame that the camera lets in."""
+    """Detects persons in every frame that the camera publishes."""
 
     def __init__(self) -> None:
         super().__init__("detector", Parameters)
@@ -35,9 +37,9 @@ class DetectorNode(FrameNode[Parameters]):
         self._out = self.create_publisher(DetectionArray, "detections", STREAM)
         self.on_frame(self._detect)
 
-    def _detect(self, key: SyncKey, image: npt.NDArray[np.uint8]) -> None:
+    def _detect(self, key: SyncKey, image: Image) -> None:
         detections = self._detector(image)
-        self.facts["persons"] = len(detections.at_least(0.35))
+        self.facts["persons"] = len(detections.at_least(thresholds.TRACK_ACTIVATION))
         self._out.publish(to_msg(detections, key))
 
 

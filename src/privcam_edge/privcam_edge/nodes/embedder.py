@@ -22,16 +22,16 @@ class Parameters:
 
 
 class EmbedderNode(PrivcamNode[Parameters]):
-    """Encodes the anonymous frame. Sees no raw pixel."""
+    """Encodes the anonymous frame. No raw pixel reaches it."""
 
     def __init__(self) -> None:
         super().__init__("embedder", Parameters)
         self._bridge = CvBridge()
         self._encoder = BottleneckEncoder(self.parameters.sigma)
         self._out = self.create_publisher(Embedding, "embedding", STREAM)
-        self.on("proxy", ProxyFrame, self._embed)
+        self.on("proxy", ProxyFrame, self._encode)
 
-    def _embed(self, key: SyncKey, proxy: ProxyFrame) -> None:
+    def _encode(self, key: SyncKey, proxy: ProxyFrame) -> None:
         anonymous = self._bridge.imgmsg_to_cv2(proxy.image, "bgr8")
         self._out.publish(to_msg(self._encoder.encode(anonymous), key))
 

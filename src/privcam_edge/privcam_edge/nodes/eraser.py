@@ -4,11 +4,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from privcam_msgs.msg import DetectionArray, Environment, PrivacyReport, SubjectPoseArray, TrackArray
 
 from privcam_core.storage import plates_folder, state_folder
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
 from privcam_privacy.eraser import Eraser
@@ -64,7 +63,7 @@ class EraserNode(FrameNode[Parameters]):
     def _clean(
         self,
         key: SyncKey,
-        image: npt.NDArray[np.uint8],
+        image: Image,
         found: DetectionArray,
         tracks: TrackArray,
         raw_poses: SubjectPoseArray,

@@ -1,5 +1,6 @@
-"""What edge nodes that look at raw frames share."""
+"""Base of the edge nodes that read raw frames from the frame memory."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -25,7 +26,7 @@ def slot_to_msg(slot: FrameSlot) -> FrameRef:
 
 
 def slot_from_msg(message: FrameRef) -> FrameSlot:
-    """Return where the frame lies."""
+    """Return the place of the frame in the frame memory."""
     return FrameSlot(message.ring, message.slot, message.generation, message.height, message.width)
 
 
@@ -37,22 +38,24 @@ class FrameNode(PrivcamNode[P]):
         self._reader = FrameReader()
 
     def on_frame(self, callback: Callable[..., None], *parts: tuple[str, type]) -> None:
-        """Call `callback(κ, image, part, ...)` for every frame, joined with parts of the same κ.
+        """Call `callback(κ, image, part, ...)` for every frame of `frames`, joined with parts of the same κ.
 
-        None is skipped here: the camera lets only a few frames into the graph at once, and skips the rest itself.
+        image: (H, W, 3) uint8 BGR, valid while the callback runs. No frame is skipped here: the camera publishes only a
+        few frames at once and skips the others itself.
         """
-
-        def lend(key: SyncKey, reference: FrameRef, *messages: Any) -> None:
-            try:
-                with self._reader.read(slot_from_msg(reference)) as image:
-                    callback(key, image, *messages)
-            except FrameGone:
-                self.counts["overwritten"] += 1
-
+        handler = functools.partial(self._read_frame, callback)
         if parts:
-            self.on_joined([("frames", FrameRef, STREAM), *((topic, kind, STREAM) for topic, kind in parts)], lend)
+            topics = [("frames", FrameRef, STREAM), *((topic, kind, STREAM) for topic, kind in parts)]
+            self.on_joined(topics, handler)
         else:
-            self.on("frames", FrameRef, lend)
+            self.on("frames", FrameRef, handler)
+
+    def _read_frame(self, callback: Callable[..., None], key: SyncKey, reference: FrameRef, *parts: Any) -> None:
+        try:
+            with self._reader.read(slot_from_msg(reference)) as image:
+                callback(key, image, *parts)
+        except FrameGone:
+            self.counts["overwritten"] += 1
 
     def stop(self) -> None:
         """Unmap the frame memory."""

@@ -1,4 +1,4 @@
-"""Poses as rviz markers: stick figures standing on the picture plane."""
+"""Converts poses to rviz markers: stick figures that stand on the picture plane."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,9 @@ from visualization_msgs.msg import Marker, MarkerArray
 from privcam_core.drawing.palette import color
 from privcam_core.types.omega import SubjectPose, SyncKey
 from privcam_core.types.skeleton import LIMBS, TORSO, seen
+from privcam_core.types.time import NS_PER_S
 
-# One picture px is shown as this many metres: a person of 200 px stands 2 m high.
+# Metres in rviz per picture px: a person of 200 px is 2 m high.
 METRES_PER_PX = 0.01
 LINE_WIDTH_M = 0.05
 
@@ -24,7 +25,7 @@ def markers(key: SyncKey, poses: Sequence[SubjectPose]) -> MarkerArray:
     for pose in poses:
         marker = Marker(type=Marker.LINE_LIST, action=Marker.ADD, id=pose.subject_id % 2**31, ns="subjects")
         marker.header.frame_id = "camera"
-        marker.header.stamp.sec, marker.header.stamp.nanosec = divmod(key.stamp_ns, 10**9)
+        marker.header.stamp.sec, marker.header.stamp.nanosec = divmod(key.stamp_ns, NS_PER_S)
         marker.pose.orientation.w = 1.0
         marker.scale.x = LINE_WIDTH_M
         blue, green, red = (value / 255 for value in color(pose.subject_id))

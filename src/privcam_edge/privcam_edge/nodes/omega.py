@@ -1,4 +1,4 @@
-"""omega_node: all parts of one frame in, Ω out."""
+"""omega_node: joins all parts of one frame and publishes Ω."""
 
 import sys
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Parameters:
 
 
 class OmegaNode(PrivcamNode[Parameters]):
-    """Binds the parts of one frame by exact κ. A frame that lacks a part is dropped whole."""
+    """Joins the parts of one frame by exact κ. A frame that lacks a part is dropped as a whole."""
 
     def __init__(self) -> None:
         super().__init__("omega", Parameters)
@@ -37,8 +37,11 @@ class OmegaNode(PrivcamNode[Parameters]):
             ("privacy", PrivacyReport, STREAM),
         ]
         self._pictures = PictureKeeper()
-        self.on("environment", Environment, lambda _key, message: self._pictures.remember(from_msg(message)))
+        self.on("environment", Environment, self._note_picture)
         self.on_joined(parts, self._bind, self.parameters.join_timeout_s)
+
+    def _note_picture(self, _key: SyncKey, message: Environment) -> None:
+        self._pictures.note(from_msg(message))
 
     def _bind(
         self,
@@ -58,7 +61,7 @@ class OmegaNode(PrivcamNode[Parameters]):
             )
             self._out.publish(to_msg(omega))
         finally:
-            # Bound or refused, the frame has left the graph: the camera may send another.
+            # The frame has left the graph, as Ω or rejected: the camera may send another one.
             self._done.publish(key_to_msg(key))
 
 

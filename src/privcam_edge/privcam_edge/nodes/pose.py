@@ -1,12 +1,11 @@
-"""pose_node: FrameRef and tracks in, poses of the confirmed subjects out, for the eraser only."""
+"""pose_node: takes FrameRef and tracks, publishes the poses of the confirmed subjects, for the eraser only."""
 
 import sys
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from privcam_msgs.msg import SubjectPoseArray, TrackArray
 
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
 from privcam_edge.perception.subject_poser import SubjectPoser
@@ -24,7 +23,7 @@ class Parameters:
 
 
 class PoseNode(FrameNode[Parameters]):
-    """Estimates the poses of the subjects that are seen now, and who is in front of whom."""
+    """Estimates the poses of the subjects that are visible now, and their drawing order."""
 
     def __init__(self) -> None:
         super().__init__("pose", Parameters)
@@ -32,7 +31,7 @@ class PoseNode(FrameNode[Parameters]):
         self._out = self.create_publisher(SubjectPoseArray, "raw_poses", STREAM)
         self.on_frame(self._estimate, ("tracks", TrackArray))
 
-    def _estimate(self, key: SyncKey, image: npt.NDArray[np.uint8], tracks: TrackArray) -> None:
+    def _estimate(self, key: SyncKey, image: Image, tracks: TrackArray) -> None:
         poses = self._poser.estimate(image, from_msg(tracks), key.stamp_ns)
         self.facts["subjects"] = len(poses)
         self._out.publish(poses_to_msg(poses, key))

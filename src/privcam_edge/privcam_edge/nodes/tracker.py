@@ -3,10 +3,10 @@
 import sys
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from privcam_msgs.msg import DetectionArray, TrackArray
 
+from privcam_core.detection import thresholds
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
 from privcam_edge.tracking.person_tracker import PersonTracker
@@ -19,11 +19,18 @@ from privcam_ros.parameters import param
 class Parameters:
     """Parameters of the tracker node."""
 
-    track_activation_threshold: float = param(0.35, "a box that scores less starts no track", low=0.05, high=1.0)
-    match_threshold: float = param(
-        0.2, "a box that scores less may only extend an existing track, after an appearance match", low=0.01, high=1.0
+    track_activation_threshold: float = param(
+        thresholds.TRACK_ACTIVATION, "a box that scores less starts no track", low=0.05, high=1.0
     )
-    low_confidence_threshold: float = param(0.12, "a box that scores less is not used at all", low=0.01, high=1.0)
+    match_threshold: float = param(
+        thresholds.MATCH,
+        "a box that scores less may only extend an existing track, after an appearance match",
+        low=0.01,
+        high=1.0,
+    )
+    low_confidence_threshold: float = param(
+        thresholds.LOW_CONFIDENCE, "a box that scores less is not used at all", low=0.01, high=1.0
+    )
 
 
 class TrackerNode(FrameNode[Parameters]):
@@ -38,7 +45,7 @@ class TrackerNode(FrameNode[Parameters]):
         self._out = self.create_publisher(TrackArray, "tracks", STREAM)
         self.on_frame(self._track, ("detections", DetectionArray))
 
-    def _track(self, key: SyncKey, image: npt.NDArray[np.uint8], found: DetectionArray) -> None:
+    def _track(self, key: SyncKey, image: Image, found: DetectionArray) -> None:
         tracks = self._tracker.track(image, from_msg(found), key.stamp_ns)
         self.facts["tracks"] = len(tracks)
         self._out.publish(tracks_to_msg(tracks, key))

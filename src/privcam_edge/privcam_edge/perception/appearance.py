@@ -6,13 +6,9 @@ the memory of the tracker process, is never published or stored, and goes with t
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from privcam_core.images.environment import require_bgr8
-
-FloatArray = npt.NDArray[np.float32]
-AnyFloatArray = npt.NDArray[np.floating]
-BgrArray = npt.NDArray[np.uint8]
+from privcam_core.types.arrays import Float32Array, Float64Array, FloatArray, Image
 
 # A person is looked at in this size, small enough that a fold or a face is gone and the colours are left.
 _WIDTH, _HEIGHT = 24, 48
@@ -44,7 +40,7 @@ class AppearanceDescriptor:
         self._weight = np.tile(weight, _HEIGHT).astype(np.float32)
         self._stripe = np.repeat(np.arange(_HEIGHT) * _STRIPES // _HEIGHT, _WIDTH)
 
-    def describe(self, image: BgrArray, boxes: npt.NDArray[np.floating]) -> FloatArray:
+    def describe(self, image: Image, boxes: FloatArray) -> Float32Array:
         """Return (N, D) unit vectors of the people in `boxes`.
 
         image: (H, W, 3) uint8 BGR. boxes: (N, 4) x0, y0, x1, y1 in px; the part inside of the picture is described,
@@ -60,7 +56,7 @@ class AppearanceDescriptor:
         described = [self._describe_crop(_crop(image, box)) for box in boxes]
         return np.stack(described) if described else np.zeros((0, self.size), np.float32)
 
-    def _describe_crop(self, crop: BgrArray) -> FloatArray:
+    def _describe_crop(self, crop: Image) -> Float32Array:
         lab = cv2.cvtColor(crop, cv2.COLOR_BGR2LAB).astype(np.float32)
         light, a, b = (lab[..., channel] for channel in range(3))
         across, down = cv2.Sobel(light, cv2.CV_32F, 1, 0), cv2.Sobel(light, cv2.CV_32F, 0, 1)
@@ -76,7 +72,7 @@ class AppearanceDescriptor:
         vector = np.concatenate([np.sqrt(share * part) for share, part in zip(_SHARES, parts, strict=True)], axis=None)
         return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
-    def _histogram(self, values: AnyFloatArray, bins: int, weight: AnyFloatArray, circular: bool = False) -> FloatArray:
+    def _histogram(self, values: FloatArray, bins: int, weight: FloatArray, circular: bool = False) -> Float32Array:
         """Return (stripes, bins) soft histograms of values in [0, 1], each stripe with sum 1 (or 0 without weight)."""
         place = values.ravel() * (bins if circular else bins - 1)
         low = np.minimum(place.astype(np.intp), bins - 1)
@@ -88,7 +84,7 @@ class AppearanceDescriptor:
         return np.asarray(count / (count.sum(axis=1, keepdims=True) + _SMALLEST), np.float32)
 
 
-def _crop(image: BgrArray, box: npt.NDArray[np.float64]) -> BgrArray:
+def _crop(image: Image, box: Float64Array) -> Image:
     """Return the part of the box that is in the picture as (_HEIGHT, _WIDTH, 3)."""
     height, width = image.shape[:2]
     x0, y0 = np.floor(np.clip(box[:2], 0, (width, height))).astype(int)

@@ -3,12 +3,10 @@
 from math import asin, atan2
 
 import numpy as np
-import numpy.typing as npt
 
+from privcam_core.types.arrays import Float64Array, FloatArray
 from privcam_core.types.omega import HeadOrientation
 from privcam_core.types.skeleton import HEAD, Joint, seen
-
-Vector = npt.NDArray[np.float64]
 
 # Positions on an average head in units of half the distance between the ears (72 mm), from the middle between the
 # ears: to the subject's left, up, forward.
@@ -26,7 +24,7 @@ _SMALLEST_HALF_WIDTH_PX = 2.0
 _ROUNDS = 3
 
 
-def head_orientation(keypoints: npt.NDArray[np.floating]) -> HeadOrientation | None:
+def head_orientation(keypoints: FloatArray) -> HeadOrientation | None:
     """Return the orientation of a head that is turned to the camera's side, None where not enough of it is seen.
 
     keypoints: (17, 3) u, v in px and ρ. Yaw is found within ±90°: the nose of a head that looks away is not seen.
@@ -52,14 +50,14 @@ def head_orientation(keypoints: npt.NDArray[np.floating]) -> HeadOrientation | N
     )
 
 
-def _fit(coordinates: Vector, picture: Vector) -> tuple[Vector, Vector]:
+def _fit(coordinates: Float64Array, picture: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Return how one unit to the left and one unit forward of the head look in the picture (least squares)."""
     system = np.column_stack([coordinates, np.ones(len(coordinates))])
     solution = np.linalg.lstsq(system, picture, rcond=None)[0]
     return solution[0], solution[1]
 
 
-def _lift(left: Vector, forward: Vector) -> tuple[float, Vector]:
+def _lift(left: Float64Array, forward: Float64Array) -> tuple[float, Float64Array]:
     """Return the scale in px and the (3, 3) rotation whose columns are the head's left, up and forward.
 
     left, forward: (2,) pictures of two axes that are at a right angle and equally long in space. That gives their

@@ -2,10 +2,8 @@
 
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from privcam_core.detection.person_detector import Detector
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.perception import Detections, Track
 from privcam_edge.perception.stage_timer import StageTimer
@@ -39,7 +37,7 @@ class PerceptionPipeline:
         self._poser = SubjectPoser(fast=fast, threads=threads)
         self._timer = timer or StageTimer()
 
-    def perceive(self, image: npt.NDArray[np.uint8], stamp_ns: int) -> Perception:
+    def perceive(self, image: Image, stamp_ns: int) -> Perception:
         """Return the detections, tracks and raw poses of one frame.
 
         image: (H, W, 3) uint8 BGR. stamp_ns: capture time, later than that of the frame before. Raises ValueError for

@@ -1,11 +1,11 @@
 """Estimates the keypoints of each person in a box with MoveNet."""
 
 import numpy as np
-import numpy.typing as npt
 
 from privcam_core.detection.crops import Square, require_boxes
 from privcam_core.images.environment import require_bgr8
 from privcam_core.models import Session, load
+from privcam_core.types.arrays import Float32Array, FloatArray, Image
 from privcam_core.types.skeleton import KEYPOINT_COUNT
 
 # Beyond this many people the lighter model keeps the time of a frame in bounds (it takes about a quarter).
@@ -32,7 +32,7 @@ class PoseEstimator:
         self._accurate = load(fast_model if fast else accurate_model, threads=threads)
         self._many = load(fast_model, threads=threads) if fast is None else self._accurate
 
-    def estimate(self, image: npt.NDArray[np.uint8], boxes: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    def estimate(self, image: Image, boxes: FloatArray) -> Float32Array:
         """Return (N, 17, 3) float32: u, v in picture px and the confidence ρ in [0, 1], in COCO-17 order.
 
         image: (H, W, 3) uint8 BGR. boxes: (N, 4) as x0, y0, x1, y1 in px.
@@ -47,12 +47,12 @@ class PoseEstimator:
         return poses
 
 
-def _estimate(session: Session, image: npt.NDArray[np.uint8], square: Square) -> npt.NDArray[np.float32]:
+def _estimate(session: Session, image: Image, square: Square) -> Float32Array:
     (output,) = session.run_picture(square.cut(image, session.entry.input.size[0]))
     return to_picture(output.reshape(KEYPOINT_COUNT, 3), square)
 
 
-def to_picture(found: npt.NDArray[np.float32], square: Square) -> npt.NDArray[np.float32]:
+def to_picture(found: Float32Array, square: Square) -> Float32Array:
     """Return (17, 3) u, v, ρ in picture px from MoveNet's (17, 3) y, x, score, y and x as shares of the square."""
     u = square.left + found[:, 1] * square.side
     v = square.top + found[:, 0] * square.side

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import MAX_SUBJECTS, SubjectPose
 from privcam_core.types.perception import Track, TrackState
 from privcam_edge.perception.head_orientation import head_orientation
@@ -19,7 +19,7 @@ class SubjectPoser:
         self._estimator = PoseEstimator(fast=fast, threads=threads)
         self._layers = LayerOrder()
 
-    def estimate(self, image: npt.NDArray[np.uint8], tracks: Sequence[Track], stamp_ns: int) -> list[SubjectPose]:
+    def estimate(self, image: Image, tracks: Sequence[Track], stamp_ns: int) -> list[SubjectPose]:
         """Return the poses, farthest subject first.
 
         image: (H, W, 3) uint8 BGR. tracks: all live ones. stamp_ns: capture time.

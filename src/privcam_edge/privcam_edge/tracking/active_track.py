@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
-from privcam_core.types.arrays import Box
+from privcam_core.types.arrays import Box, Float64Array, FloatArray
 from privcam_core.types.perception import Track, TrackState
 from privcam_edge.tracking import kalman
 from privcam_edge.tracking.gallery import Gallery
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass
@@ -19,8 +16,8 @@ class ActiveTrack:
     """One track with its filter state: mean (8,), covariance (8, 8)."""
 
     subject_id: int
-    mean: FloatArray
-    covariance: FloatArray
+    mean: Float64Array
+    covariance: Float64Array
     began_at: int  # stamp of the first match, ns
     seen_at: int  # stamp of the last match, ns
     seen_box: Box  # box of the last match, px
@@ -42,23 +39,23 @@ class ActiveTrack:
         )
 
 
-def stack_states(tracks: Sequence[ActiveTrack]) -> tuple[FloatArray, FloatArray]:
+def stack_states(tracks: Sequence[ActiveTrack]) -> tuple[Float64Array, Float64Array]:
     """Return the means (N, 8) and the covariances (N, 8, 8) of one or more tracks."""
     return np.stack([track.mean for track in tracks]), np.stack([track.covariance for track in tracks])
 
 
-def store_states(tracks: Sequence[ActiveTrack], means: FloatArray, covariances: FloatArray) -> None:
+def store_states(tracks: Sequence[ActiveTrack], means: Float64Array, covariances: Float64Array) -> None:
     """Give the tracks new filter states: means (N, 8), covariances (N, 8, 8)."""
     for track, mean, covariance in zip(tracks, means, covariances, strict=True):
         track.mean, track.covariance = mean, covariance
 
 
-def last_seen_boxes(tracks: Sequence[ActiveTrack]) -> FloatArray:
+def last_seen_boxes(tracks: Sequence[ActiveTrack]) -> Float64Array:
     """Return the boxes (N, 4) px in which one or more tracks were last seen."""
     return np.array([track.seen_box for track in tracks])
 
 
-def as_box(values: npt.NDArray[np.floating]) -> Box:
+def as_box(values: FloatArray) -> Box:
     """Return an array of four numbers as a box."""
     x0, y0, x1, y1 = map(float, values)
     return x0, y0, x1, y1

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from privcam_core.types.arrays import BoolArray, Float32Array, Float64Array
 from privcam_core.types.boxes import iou
 from privcam_core.types.perception import TrackState
+from privcam_core.types.time import NS_PER_S
 from privcam_edge.tracking import kalman, matching
-from privcam_edge.tracking.active_track import ActiveTrack, FloatArray, last_seen_boxes, stack_states
+from privcam_edge.tracking.active_track import ActiveTrack, last_seen_boxes, stack_states
 from privcam_edge.tracking.clutter import Clutter
 from privcam_edge.tracking.gallery import Descriptor
 from privcam_edge.tracking.occlusion import overlap_any
 
-_NS_PER_S = 1e9
 # A detection is where a track was expected if their IoU reaches this. Lower values let a long-lost track take over
 # another person, higher ones lose persons at 5 frames/s.
 _EXPECTED_IOU = 0.2
@@ -67,8 +67,8 @@ class Association:
     def match(
         self,
         tracks: Sequence[ActiveTrack],
-        boxes: FloatArray,
-        scores: npt.NDArray[np.float32],
+        boxes: Float64Array,
+        scores: Float32Array,
         descriptors: Descriptor | None,
         clutter: Clutter,
         stamp_ns: int,
@@ -112,11 +112,11 @@ class Association:
     def _cascade_cost(
         self,
         tracks: Sequence[ActiveTrack],
-        measurements: FloatArray,
-        overlap_cost: FloatArray,
+        measurements: Float64Array,
+        overlap_cost: Float64Array,
         descriptors: Descriptor | None,
         stamp_ns: int,
-    ) -> FloatArray:
+    ) -> Float64Array:
         """Return (tracks, detections) costs in [0, 1] of the cascade, FORBIDDEN outside the gates."""
         means, covariances = stack_states(tracks)
         motion = kalman.gating_distances(means, covariances, measurements) / kalman.GATE
@@ -133,8 +133,8 @@ class Association:
         return np.where(allowed, cost, matching.FORBIDDEN)
 
     def _low_confidence_cost(
-        self, tracks: Sequence[ActiveTrack], measurements: FloatArray, descriptors: Descriptor, stamp_ns: int
-    ) -> FloatArray:
+        self, tracks: Sequence[ActiveTrack], measurements: Float64Array, descriptors: Descriptor, stamp_ns: int
+    ) -> Float64Array:
         """Return the costs for low-confidence boxes: appearance and reach.
 
         The prediction does not count, because a person who falls is not where walking on would lead.
@@ -145,16 +145,16 @@ class Association:
         return np.where(allowed, appearance / self.max_cosine_distance, matching.FORBIDDEN)
 
 
-def _appearance_distances(tracks: Sequence[ActiveTrack], descriptors: Descriptor) -> FloatArray:
+def _appearance_distances(tracks: Sequence[ActiveTrack], descriptors: Descriptor) -> Float64Array:
     """Return (tracks, detections) cosine distances of the galleries to the descriptors (N, D)."""
     return np.stack([track.gallery.distances(descriptors) for track in tracks])
 
 
 def _reachable(
-    tracks: Sequence[ActiveTrack], measurements: FloatArray, stamp_ns: int, max_heights: float = np.inf
-) -> npt.NDArray[np.bool_]:
+    tracks: Sequence[ActiveTrack], measurements: Float64Array, stamp_ns: int, max_heights: float = np.inf
+) -> BoolArray:
     """Return (tracks, detections) whether a person can have got there since the track was last seen."""
-    hidden_s = np.array([stamp_ns - track.seen_at for track in tracks]) / _NS_PER_S
+    hidden_s = np.array([stamp_ns - track.seen_at for track in tracks]) / NS_PER_S
     last = kalman.to_measurements(last_seen_boxes(tracks))
     reach = np.minimum(_JUMP_HEIGHTS + _RUN_HEIGHTS_PER_S * hidden_s, max_heights) * last[:, 3]
     moved = np.linalg.norm(measurements[None, :, :2] - last[:, None, :2], axis=2)

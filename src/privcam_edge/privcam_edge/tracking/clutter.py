@@ -6,12 +6,11 @@ A lying person scores no more than a chair. The difference is that the chair was
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from privcam_core.types.arrays import Box
+from privcam_core.types.arrays import BoolArray, Box, FloatArray
 from privcam_core.types.boxes import iou
+from privcam_core.types.time import NS_PER_S
 
-_NS_PER_S = 1e9
 # Two boxes show the same object from this IoU on.
 _SAME_OBJECT_IOU = 0.5
 # An object counts as clutter when its first box is this old …
@@ -40,20 +39,20 @@ class Clutter:
     def __init__(self) -> None:
         self._objects: list[_StaticObject] = []
 
-    def contains(self, boxes: npt.NDArray[np.floating], stamp_ns: int) -> npt.NDArray[np.bool_]:
+    def contains(self, boxes: FloatArray, stamp_ns: int) -> BoolArray:
         """Return (N,) whether a box, (N, 4) px, shows an object that was there before."""
         old = [
             item.box
             for item in self._objects
-            if item.detections >= _CLUTTER_DETECTIONS and stamp_ns - item.first >= _CLUTTER_AGE_S * _NS_PER_S
+            if item.detections >= _CLUTTER_DETECTIONS and stamp_ns - item.first >= _CLUTTER_AGE_S * NS_PER_S
         ]
         if not old or not len(boxes):
             return np.zeros(len(boxes), np.bool_)
         return np.asarray(iou(boxes, np.array(old)).max(axis=1) >= _SAME_OBJECT_IOU)
 
-    def add(self, boxes: npt.NDArray[np.floating], stamp_ns: int) -> None:
+    def add(self, boxes: FloatArray, stamp_ns: int) -> None:
         """Store the boxes, (N, 4) px, that no track took in this frame."""
-        self._objects = [item for item in self._objects if stamp_ns - item.last <= _DROPPED_AFTER_S * _NS_PER_S]
+        self._objects = [item for item in self._objects if stamp_ns - item.last <= _DROPPED_AFTER_S * NS_PER_S]
         stored = np.array([item.box for item in self._objects]).reshape(-1, 4)
         overlaps = np.asarray(iou(boxes, stored)) if len(stored) else np.zeros((len(boxes), 0))
         for box, overlap in zip(boxes, overlaps, strict=True):

@@ -17,12 +17,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from privcam_core.detection import thresholds
+from privcam_core.types.arrays import Float64Array
 from privcam_core.types.boxes import intersections
 from privcam_core.types.perception import Detections, Track, TrackState
+from privcam_core.types.time import NS_PER_S
 from privcam_edge.tracking import kalman
 from privcam_edge.tracking.active_track import (
     ActiveTrack,
-    FloatArray,
     as_box,
     last_seen_boxes,
     stack_states,
@@ -33,7 +35,6 @@ from privcam_edge.tracking.clutter import Clutter
 from privcam_edge.tracking.gallery import Descriptor
 from privcam_edge.tracking.occlusion import isolated
 
-_NS_PER_S = 1e9
 # Time constant after which the prediction of a lost track stops to grow or shrink.
 _GROWTH_KEPT_S = 0.1
 # Time constant after which the prediction of a lost track stops to move down or up; it keeps walking on.
@@ -65,9 +66,9 @@ class DeepSort:
         self,
         max_age_s: float = 3.0,
         n_init: int = 3,
-        track_activation_threshold: float = 0.35,
-        match_threshold: float = 0.2,
-        low_confidence_threshold: float = 0.12,
+        track_activation_threshold: float = thresholds.TRACK_ACTIVATION,
+        match_threshold: float = thresholds.MATCH,
+        low_confidence_threshold: float = thresholds.LOW_CONFIDENCE,
         max_cosine_distance: float = 0.15,
         strict_cosine_distance: float = 0.04,
         motion_weight: float = 0.7,
@@ -78,7 +79,7 @@ class DeepSort:
             raise ValueError(f"max_age_s: is {max_age_s}, must be above 0 seconds")
         if n_init < 1:
             raise ValueError(f"n_init: is {n_init}, must be at least 1 match")
-        self._max_age_ns = int(max_age_s * _NS_PER_S)
+        self._max_age_ns = int(max_age_s * NS_PER_S)
         self._n_init = n_init
         self._low_confidence_threshold = low_confidence_threshold
         self._association = Association(
@@ -110,7 +111,7 @@ class DeepSort:
         descriptors, and a box without area or with a value that is not finite.
         """
         self._validate(detections, descriptors, stamp_ns)
-        dt = 0.0 if self._stamp is None else (stamp_ns - self._stamp) / _NS_PER_S
+        dt = 0.0 if self._stamp is None else (stamp_ns - self._stamp) / NS_PER_S
         self._stamp = stamp_ns
         self._predict(dt)
         self._drop_old(stamp_ns)
@@ -162,7 +163,7 @@ class DeepSort:
             track.state = TrackState.LOST
         self._dropped = [track.to_track(track.seen_box) for track in confirmed]
 
-    def _away_from_tracks(self, boxes: FloatArray) -> FloatArray:
+    def _away_from_tracks(self, boxes: Float64Array) -> Float64Array:
         """Return the boxes that touch no track: another box may still show a part of a tracked person."""
         if not self._tracks:
             return boxes
@@ -172,7 +173,7 @@ class DeepSort:
     def _update_matched(
         self,
         pairs: Sequence[tuple[int, int]],
-        measurements: FloatArray,
+        measurements: Float64Array,
         detections: Detections,
         descriptors: Descriptor | None,
         stamp_ns: int,
@@ -186,7 +187,7 @@ class DeepSort:
         for track, column in zip(tracks, columns, strict=True):
             track.hits += 1
             track.lost_frames = 0
-            confirmed = track.hits >= self._n_init or stamp_ns - track.began_at >= _CONFIRM_S * _NS_PER_S
+            confirmed = track.hits >= self._n_init or stamp_ns - track.began_at >= _CONFIRM_S * NS_PER_S
             if track.state is TrackState.LOST or confirmed:
                 track.state = TrackState.CONFIRMED
             track.seen_at = stamp_ns
@@ -206,7 +207,7 @@ class DeepSort:
     def _start_tracks(
         self,
         columns: list[int],
-        measurements: FloatArray,
+        measurements: Float64Array,
         detections: Detections,
         descriptors: Descriptor | None,
         stamp_ns: int,

@@ -3,12 +3,13 @@
 from collections import deque
 
 import numpy as np
-import numpy.typing as npt
+
+from privcam_core.types.arrays import Float32Array
 
 # DeepSORT keeps the last 100 descriptors of every track.
 BUDGET = 100
 
-Descriptor = npt.NDArray[np.float32]
+Descriptor = Float32Array
 
 
 class Gallery:
@@ -24,7 +25,7 @@ class Gallery:
         """Store one (D,) unit vector."""
         self._descriptors.append(descriptor)
 
-    def distances(self, descriptors: Descriptor) -> npt.NDArray[np.float32]:
+    def distances(self, descriptors: Descriptor) -> Float32Array:
         """Return (M,) smallest cosine distances, in [0, 2], of (M, D) unit vectors to the gallery; 0 if it is empty."""
         if not self._descriptors:
             return np.zeros(len(descriptors), np.float32)

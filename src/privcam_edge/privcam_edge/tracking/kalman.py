@@ -8,9 +8,8 @@ All functions take stacks of N tracks: means (N, 8), covariances (N, 8, 8).
 """
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from privcam_core.types.arrays import Float64Array, FloatArray
 
 # 95 % quantile of χ² with 4 degrees of freedom: the Mahalanobis gate of the article for a full measurement.
 GATE = 9.4877
@@ -30,27 +29,27 @@ _FIRST_SPEED_ASPECT = 1e-5 * 30
 _VELOCITY_NOISE_ASPECT = _FIRST_SPEED_ASPECT * np.sqrt(30)
 
 
-def to_measurements(boxes: npt.NDArray[np.floating]) -> FloatArray:
+def to_measurements(boxes: FloatArray) -> Float64Array:
     """Return (N, 4) u, v, γ, h of (N, 4) boxes x0, y0, x1, y1 in px. Boxes need a positive width and height."""
     boxes = np.asarray(boxes, np.float64)
     size = boxes[:, 2:] - boxes[:, :2]
     return np.column_stack((boxes[:, :2] + size / 2, size[:, 0] / size[:, 1], size[:, 1]))
 
 
-def to_boxes(means: FloatArray) -> FloatArray:
+def to_boxes(means: Float64Array) -> Float64Array:
     """Return (N, 4) boxes x0, y0, x1, y1 in px of states or measurements (N, 4 or more)."""
     half = np.column_stack((means[:, 2] * means[:, 3], means[:, 3])) / 2
     return np.hstack((means[:, :2] - half, means[:, :2] + half))
 
 
-def _scaled(heights: FloatArray, relative: float, aspect: float) -> FloatArray:
+def _scaled(heights: Float64Array, relative: float, aspect: float) -> Float64Array:
     """Return (N, 4) standard deviations: `relative` heights for u, v and h, `aspect` for γ."""
     std = np.repeat(heights[:, None] * relative, 4, axis=1)
     std[:, 2] = aspect
     return std
 
 
-def initiate(measurements: FloatArray) -> tuple[FloatArray, FloatArray]:
+def initiate(measurements: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Return the states of N new tracks at rest, with the variance of a walking person. measurements: (N, 4)."""
     count = len(measurements)
     means = np.hstack((measurements, np.zeros((count, 4))))
@@ -66,7 +65,7 @@ def initiate(measurements: FloatArray) -> tuple[FloatArray, FloatArray]:
     return means, covariances
 
 
-def predict(means: FloatArray, covariances: FloatArray, dt: float) -> tuple[FloatArray, FloatArray]:
+def predict(means: Float64Array, covariances: Float64Array, dt: float) -> tuple[Float64Array, Float64Array]:
     """Return the states `dt` seconds later."""
     move = np.eye(8)
     move[:4, 4:] = np.eye(4) * dt
@@ -81,7 +80,7 @@ def predict(means: FloatArray, covariances: FloatArray, dt: float) -> tuple[Floa
     return means @ move.T, move @ covariances @ move.T + noise
 
 
-def project(means: FloatArray, covariances: FloatArray) -> tuple[FloatArray, FloatArray]:
+def project(means: Float64Array, covariances: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Return the expected measurements (N, 4) and their covariances (N, 4, 4), with the noise of the detector."""
     expected = covariances[:, :4, :4].copy()
     diagonal = np.arange(4)
@@ -89,14 +88,16 @@ def project(means: FloatArray, covariances: FloatArray) -> tuple[FloatArray, Flo
     return means[:, :4], expected
 
 
-def gating_distances(means: FloatArray, covariances: FloatArray, measurements: FloatArray) -> FloatArray:
+def gating_distances(means: Float64Array, covariances: Float64Array, measurements: Float64Array) -> Float64Array:
     """Return (N, M) squared Mahalanobis distances of N tracks to M measurements; compare with GATE."""
     expected, covariance = project(means, covariances)
     offsets = measurements[None] - expected[:, None]
     return np.asarray(np.einsum("nmi,nij,nmj->nm", offsets, np.linalg.inv(covariance), offsets))
 
 
-def update(means: FloatArray, covariances: FloatArray, measurements: FloatArray) -> tuple[FloatArray, FloatArray]:
+def update(
+    means: Float64Array, covariances: Float64Array, measurements: Float64Array
+) -> tuple[Float64Array, Float64Array]:
     """Return the states after each of N tracks was measured. measurements: (N, 4)."""
     expected, covariance = project(means, covariances)
     kalman_gain = np.swapaxes(np.linalg.solve(covariance, covariances[:, :4, :]), 1, 2)

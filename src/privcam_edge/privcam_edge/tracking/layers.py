@@ -6,9 +6,9 @@ from itertools import combinations
 
 from privcam_core.types.arrays import Box
 from privcam_core.types.perception import Track, TrackState
+from privcam_core.types.time import NS_PER_S
 from privcam_edge.tracking.ground import Ground
 
-_NS_PER_S = 1e9
 # Ground lines that differ by this fraction of the smaller person's height are full evidence of the nearer one. It is
 # three times the jitter of a detector's box.
 _CLEAR = 0.1
@@ -63,7 +63,7 @@ class LayerOrder:
         by_id = {track.subject_id: track for track in sorted(tracks, key=lambda track: track.subject_id)}
         if len(by_id) != len(tracks):
             raise ValueError("tracks: two of them have the same subject_id; give each live track once")
-        dt = 0.0 if self._stamp is None else (stamp_ns - self._stamp) / _NS_PER_S
+        dt = 0.0 if self._stamp is None else (stamp_ns - self._stamp) / NS_PER_S
         self._stamp = stamp_ns
 
         self._drop_ended(by_id)

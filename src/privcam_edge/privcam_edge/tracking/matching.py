@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-FloatArray = npt.NDArray[np.floating]
+from privcam_core.types.arrays import FloatArray
 
 # Cost of a pair that must not be matched. Any sum of admissible costs (each ≤ 1) stays below it.
 FORBIDDEN = 1e5

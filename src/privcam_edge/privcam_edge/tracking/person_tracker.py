@@ -1,8 +1,7 @@
 """Tracks the persons of one camera with their appearance descriptors, which never leave this object."""
 
-import numpy as np
-import numpy.typing as npt
-
+from privcam_core.detection import thresholds
+from privcam_core.types.arrays import Image
 from privcam_core.types.perception import Detections, Track
 from privcam_edge.perception.appearance import AppearanceDescriptor
 from privcam_edge.tracking.deepsort import DeepSort
@@ -18,9 +17,9 @@ class PersonTracker:
 
     def __init__(
         self,
-        track_activation_threshold: float = 0.35,
-        match_threshold: float = 0.2,
-        low_confidence_threshold: float = 0.12,
+        track_activation_threshold: float = thresholds.TRACK_ACTIVATION,
+        match_threshold: float = thresholds.MATCH,
+        low_confidence_threshold: float = thresholds.LOW_CONFIDENCE,
     ) -> None:
         self._descriptor = AppearanceDescriptor()
         self._tracker = DeepSort(
@@ -30,7 +29,7 @@ class PersonTracker:
         )
         self._low_confidence_threshold = low_confidence_threshold
 
-    def track(self, image: npt.NDArray[np.uint8], detections: Detections, stamp_ns: int) -> list[Track]:
+    def track(self, image: Image, detections: Detections, stamp_ns: int) -> list[Track]:
         """Return all live tracks after this frame.
 
         image: (H, W, 3) uint8 BGR. stamp_ns: capture time of κ. Raises ValueError as `DeepSort.update` does.

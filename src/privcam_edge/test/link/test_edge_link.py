@@ -24,7 +24,7 @@ from privcam_link.session_settings import camera_end
 from privcam_link.validation import Reason, open_environment
 from privcam_link.wire import ALL_CAMERAS, BacklogQuery, Header, PictureQuery, Query, header_of, key_expression
 
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 START = 10**18
 ROOM = np.random.default_rng(3).integers(0, 256, (24, 32, 3), np.uint8)
 
@@ -38,7 +38,7 @@ def picture(level: int = 90) -> bytes:
 
 def omega(frame: int = 1, level: int = 90, camera: str = "room1", values: int = 1) -> Omega:
     key = SyncKey(camera, frame, START + frame)
-    data = np.random.default_rng(frame).bytes(values)  # as noise is: it does not pack
+    data = np.random.default_rng(frame).bytes(values)  # like noise: it does not compress
     z = Embedding("hog-1", (values,), 0.5, data, 0.25, 1.0)
     return Omega(key, environment_of(key, picture(level), 1), [], z, PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS))
 
@@ -82,7 +82,7 @@ def opened(endpoint: str, queue: OmegaQueue) -> EdgeLink:
 
 
 class Listener:
-    """Takes everything that is put on the key of any camera and reads it as a cloud does, apart from all checks."""
+    """Receives everything that is put on the key of any camera and decodes it as a cloud does, without the checks."""
 
     def __init__(self, session: zenoh.Session) -> None:
         self.samples: Queue[tuple[str, Header, bytes]] = Queue()
@@ -94,8 +94,8 @@ class Listener:
         self.samples.put((str(sample.key_expr), header_of(sample.attachment.to_bytes()), sample.payload.to_bytes()))
 
     def get(self) -> tuple[Header, Omega]:
-        """Return the next one that came, unpacked if it can be."""
-        key, header, payload = self.samples.get(timeout=PATIENCE_S)
+        """Return the next one that came, decompressed."""
+        key, header, payload = self.samples.get(timeout=TIMEOUT_S)
         assert key == "privcam/room1/omega"
         plain = decompress(payload, self.plain[header.ref]) if header.ref else payload
         decoded = cdr.decode(plain)
@@ -105,29 +105,29 @@ class Listener:
 
 
 def wait_for(session: zenoh.Session, link: EdgeLink) -> None:
-    """Return when both sides know of each other: what is sent from now on arrives."""
+    """Return when both sides are connected: an Ω that is sent from now on arrives."""
     known = threading.Event()
     with session.liveliness().declare_subscriber(key_expression("room1"), lambda _token: known.set(), history=True):
-        assert known.wait(PATIENCE_S)
-    # An edge that answers has read what was declared before the question.
+        assert known.wait(TIMEOUT_S)
+    # An edge that replies has read what was declared before the query.
     ask(session, BacklogQuery("nobody", 0))
     assert link.connected
 
 
-def ask(session: zenoh.Session, question: Query) -> list[tuple[Header, bytes] | bytes]:
-    return ask_on(session, f"privcam/room1/omega{question.key}?{question.encode()}")
+def ask(session: zenoh.Session, query: Query) -> list[tuple[Header, bytes] | bytes]:
+    return ask_on(session, f"privcam/room1/omega{query.key}?{query.encode()}")
 
 
 def ask_on(session: zenoh.Session, selector: str) -> list[tuple[Header, bytes] | bytes]:
     """Return (header, payload) of each answer, or the text of an error."""
     found: list[tuple[Header, bytes] | bytes] = []
-    answers = session.get(
+    replies = session.get(
         selector,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
         allowed_destination=zenoh.Locality.REMOTE,
         consolidation=zenoh.ConsolidationMode.NONE,
     )
-    for reply in answers:
+    for reply in replies:
         if reply.ok is None:
             assert reply.err is not None
             found.append(reply.err.payload.to_bytes())
@@ -137,17 +137,17 @@ def ask_on(session: zenoh.Session, selector: str) -> list[tuple[Header, bytes] |
     return found
 
 
-def read(answers: list[tuple[Header, bytes] | bytes]) -> list[tuple[int, bytes]]:
-    """Return (number, plain payload) of an answer that needs nothing but itself to be read."""
+def read(replies: list[tuple[Header, bytes] | bytes]) -> list[tuple[int, bytes]]:
+    """Return (number, plain payload) of a reply that can be decompressed on its own."""
     plain: dict[int, bytes] = {}
-    for answer in answers:
-        assert isinstance(answer, tuple), answer
-        header, payload = answer
+    for reply in replies:
+        assert isinstance(reply, tuple), reply
+        header, payload = reply
         plain[header.n] = decompress(payload, plain[header.ref]) if header.ref else payload
     return list(plain.items())
 
 
-def test_omegas_arrive_plain_and_packed_and_the_picture_once_behind(
+def test_omegas_arrive_plain_and_compressed_and_the_picture_once_behind(
     endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
 ) -> None:
     seen = Listener(other_end)
@@ -157,7 +157,7 @@ def test_omegas_arrive_plain_and_packed_and_the_picture_once_behind(
         arrived: list[tuple[Header, Omega]] = []
         for one in sent:
             assert link.send(one)
-            while not arrived or arrived[-1][1].key != one.key:  # a line that is full may drop what it cannot take
+            while not arrived or arrived[-1][1].key != one.key:  # a full line may drop an Ω
                 arrived.append(seen.get())
         while len(arrived) < len(sent) + 1:
             arrived.append(seen.get())
@@ -192,7 +192,7 @@ def test_changed_picture_travels_as_a_patch_and_an_unchanged_one_not_at_all(
     assert len(second.png) * 2 < len(first.png)
 
 
-def test_question_for_a_picture_is_answered_whole_or_as_a_patch(
+def test_query_for_a_picture_is_answered_whole_or_as_a_patch(
     endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
 ) -> None:
     seen = Listener(other_end)
@@ -206,13 +206,13 @@ def test_question_for_a_picture_is_answered_whole_or_as_a_patch(
         ((header, payload),) = ask(other_end, PictureQuery(new.environment.digest))
         assert (header, payload) == (Header(2, 0, queue.name, 2, 0), cdr.encode(new))
         have = PictureQuery(new.environment.digest, (bytes(32), old.environment.digest))
-        ((_, packed),) = ask(other_end, have)
-        assert isinstance(packed, bytes)
-        patch = cdr.decode(packed).environment
+        ((_, payload),) = ask(other_end, have)
+        assert isinstance(payload, bytes)
+        patch = cdr.decode(payload).environment
         assert (patch.base, patch.digest) == (old.environment.digest, new.environment.digest)
 
 
-def test_picture_comes_in_pieces_to_whoever_asks_for_pieces(
+def test_picture_comes_in_pieces_to_a_consumer_that_queries_pieces(
     endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
 ) -> None:
     with opened(endpoint, queue) as link:
@@ -231,7 +231,7 @@ def test_picture_comes_in_pieces_to_whoever_asks_for_pieces(
         assert ask_on(other_end, f"privcam/room1/omega?{beyond}") == [b"query"]
 
 
-def test_any_other_question_is_refused_and_counted(endpoint: str, other_end: zenoh.Session, queue: OmegaQueue) -> None:
+def test_any_other_query_is_refused_and_counted(endpoint: str, other_end: zenoh.Session, queue: OmegaQueue) -> None:
     with opened(endpoint, queue) as link:
         wait_for(other_end, link)
         link.send(omega())
@@ -250,7 +250,7 @@ def test_any_other_question_is_refused_and_counted(endpoint: str, other_end: zen
         assert (link.answered, queue.waiting) == (answered, 1)
 
 
-def test_backlog_is_answered_in_order_and_readable_by_itself(
+def test_backlog_reply_is_in_order_and_can_be_decompressed_on_its_own(
     endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
 ) -> None:
     for frame in range(1, 31):
@@ -350,7 +350,7 @@ def open_ports() -> set[str]:
     return found
 
 
-def test_edge_listens_to_nobody(endpoint: str, queue: OmegaQueue) -> None:
+def test_edge_opens_no_listening_socket(endpoint: str, queue: OmegaQueue) -> None:
     before = open_ports()
     with listener(endpoint):
         assert len(open_ports() - before) == 1

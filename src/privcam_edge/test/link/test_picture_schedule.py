@@ -112,32 +112,32 @@ def test_newest_picture_is_whole_again_after_the_refresh_time_changed_or_not(
     assert not schedule.make(room(9)).base
 
 
-def test_answer_is_a_patch_on_what_the_asker_has(schedule: PictureSchedule) -> None:
+def test_reply_is_a_patch_on_a_picture_that_the_consumer_has(schedule: PictureSchedule) -> None:
     pictures = [room(), room(10), room(20)]
     for picture in pictures:
         schedule.make(picture)
     wanted = room(21)
     for have in pictures:
-        made = schedule.answer(wanted, [have.digest])
+        made = schedule.make_reply(wanted, [have.digest])
         assert (made.base, shows(made, wanted, [have])) == (have.digest, True)
-    assert schedule.answer(wanted, [picture.digest for picture in pictures]).base == pictures[2].digest
+    assert schedule.make_reply(wanted, [picture.digest for picture in pictures]).base == pictures[2].digest
 
 
-def test_answer_is_whole_for_somebody_who_has_nothing_or_unknown_ones_or_the_picture_itself(
+def test_reply_is_whole_for_a_consumer_with_no_picture_or_unknown_ones_or_the_picture_itself(
     schedule: PictureSchedule,
 ) -> None:
     schedule.make(room())
     wanted = room(5)
-    assert schedule.answer(wanted, []) == wanted
-    assert schedule.answer(wanted, [bytes(32), room(9).digest]) == wanted
+    assert schedule.make_reply(wanted, []) == wanted
+    assert schedule.make_reply(wanted, [bytes(32), room(9).digest]) == wanted
     schedule.make(wanted)
-    assert schedule.answer(wanted, [wanted.digest]) == wanted
+    assert schedule.make_reply(wanted, [wanted.digest]) == wanted
 
 
-def test_picture_that_was_an_answer_is_a_base_of_the_next_one(schedule: PictureSchedule) -> None:
+def test_picture_of_a_reply_is_a_base_of_the_next_one(schedule: PictureSchedule) -> None:
     schedule.make(room(40))
-    schedule.answer(room(10), [])
-    assert schedule.answer(room(11), [room(10).digest]).base == room(10).digest
+    schedule.make_reply(room(10), [])
+    assert schedule.make_reply(room(11), [room(10).digest]).base == room(10).digest
 
 
 def test_large_picture_is_not_sent_unasked_but_the_next_one_is_a_patch_on_what_was_asked_for() -> None:
@@ -152,8 +152,8 @@ def test_large_picture_is_not_sent_unasked_but_the_next_one_is_a_patch_on_what_w
     )
     assert schedule.due(first.digest)
     assert schedule.make(first) is None
-    assert not schedule.due(first.digest), "once it was looked at it waits for a question"
-    assert schedule.answer(first, []) is first
+    assert not schedule.due(first.digest), "once it was made it waits for a query"
+    assert schedule.make_reply(first, []) is first
     made = schedule.make(second)
     assert made is not None
     assert (made.base, shows(made, second, [first])) == (first.digest, True)
@@ -166,9 +166,9 @@ def test_without_a_refresh_time_nothing_is_sent_again(clock: Clock) -> None:
     assert not schedule.due(room().digest)
 
 
-def test_answer_changes_nothing_of_what_is_due(schedule: PictureSchedule) -> None:
+def test_reply_does_not_change_what_is_due(schedule: PictureSchedule) -> None:
     schedule.make(room())
-    schedule.answer(room(5), [room().digest])
+    schedule.make_reply(room(5), [room().digest])
     assert (schedule.due(room().digest), schedule.due(room(5).digest)) == (False, True)
 
 
@@ -176,9 +176,9 @@ def test_only_the_newest_pictures_are_bases(schedule: PictureSchedule) -> None:
     pictures = [room(rows) for rows in range(KEPT_PICTURES)]
     for picture in pictures:
         schedule.make(picture)
-    assert schedule.answer(pictures[-1], [pictures[0].digest]).base
-    assert not schedule.answer(room(40), [pictures[0].digest]).base
-    assert all(schedule.answer(room(40), [picture.digest]).base for picture in pictures[1:])
+    assert schedule.make_reply(pictures[-1], [pictures[0].digest]).base
+    assert not schedule.make_reply(room(40), [pictures[0].digest]).base
+    assert all(schedule.make_reply(room(40), [picture.digest]).base for picture in pictures[1:])
 
 
 def test_fewer_large_pictures_are_kept() -> None:
@@ -190,7 +190,7 @@ def test_fewer_large_pictures_are_kept() -> None:
         png = encode_environment(np.full((side, side, 3), level, np.uint8), np.ones((side, side), np.bool_))
         large.append(environment_of(SyncKey("room1", 1, 10**18), png, 1))
         schedule.make(large[-1])
-    assert not schedule.answer(large[1], [large[0].digest]).base
+    assert not schedule.make_reply(large[1], [large[0].digest]).base
 
 
 @pytest.mark.parametrize("seconds", [-1.0, float("nan")])

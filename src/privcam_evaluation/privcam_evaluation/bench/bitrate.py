@@ -14,7 +14,7 @@ from privcam_core.types.omega import Omega, SyncKey
 from privcam_edge.edge_pipeline import EdgePipeline
 from privcam_edge.link.gate import Gate
 from privcam_edge.link.omega_queue import OmegaQueue
-from privcam_edge.link.packetizer import Sending
+from privcam_edge.link.packetizer import Packetizer
 from privcam_edge.link.picture_schedule import PictureSchedule
 from privcam_evaluation.clip_reader import Image, read_looped
 from privcam_link import cdr
@@ -36,7 +36,7 @@ def measure_bits(source: Path, seconds: float, say: Callable[[str], None]) -> di
     video, origin, people = Video(), time.time_ns() - int(seconds * 1e9), 0
     with tempfile.TemporaryDirectory(prefix="privcam_bits_") as folder:
         queue = OmegaQueue(Path(folder))
-        sending, pictures = Sending(queue), PictureSchedule()
+        packetizer, pictures = Packetizer(queue), PictureSchedule()
         known: list[bytes] = []
         omega_bytes = picture_bytes = count = sent_pictures = 0
         for index, image in enumerate(read_looped(source, seconds, RATE_HZ)):
@@ -44,14 +44,14 @@ def measure_bits(source: Path, seconds: float, say: Callable[[str], None]) -> di
             key = SyncKey(CAMERA_ID, index + 1, origin + int(index / RATE_HZ * 1e9))
             omega: Omega = gate.check(cdr.encode(pipeline.process(key, image)))
             row = queue.put(omega)
-            label, payload = sending.live(row)
-            omega_bytes += len(payload) + len(label.encode())
+            header, payload = packetizer.live(row)
+            omega_bytes += len(payload) + len(header.encode())
             if pictures.due(omega.environment.digest):
                 # What is too large to be sent unasked is asked for, by a cloud that has those before it.
-                made = pictures.make(omega.environment) or pictures.answer(omega.environment, known[-MAX_HAVE:])
+                made = pictures.make(omega.environment) or pictures.make_reply(omega.environment, known[-MAX_HAVE:])
                 known.append(omega.environment.digest)
-                label, payload = sending.picture(row.n, omega, made)
-                picture_bytes += len(payload) + len(label.encode())
+                header, payload = packetizer.picture(row.n, omega, made)
+                picture_bytes += len(payload) + len(header.encode())
                 sent_pictures += 1
             queue.acknowledge("cloud", omega.key.stamp_ns)
             people += len(omega.poses)
