@@ -7,7 +7,7 @@ from contextlib import closing
 from privcam_core.detection.person_masks import PersonMasks
 from privcam_edge.frames.source import SourceEnded, SourceTorn, Spec, VideoSource
 from privcam_edge.perception.pipeline import PerceptionPipeline
-from privcam_privacy.background.snapshot import NS
+from privcam_core.types.time import NS_PER_S
 from privcam_privacy.plates.commissioning import Commissioning
 
 # An empty room needs no more frames a second than this.
@@ -29,7 +29,7 @@ def record(spec: Spec, commissioning: Commissioning, delay_s: float, say: Callab
             while not commissioning.done:
                 image = video.read()
                 began = time.monotonic()
-                stamp_ns = time.time_ns() if spec.live else start_ns + round(video.index * NS / video.rate_hz)
+                stamp_ns = time.time_ns() if spec.live else start_ns + round(video.index * NS_PER_S / video.rate_hz)
                 detections, tracks, poses = perception.perceive(image, stamp_ns)
                 commissioning.add(image, detections, tracks, masks.of(image, poses), stamp_ns)
                 if commissioning.elapsed_s - said_s >= PROGRESS_S:
