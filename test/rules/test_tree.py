@@ -14,7 +14,7 @@ MAX_README_WORDS = 900
 PRESCRIBED_NAMES = {"__init__.py", "__main__.py", "conftest.py", "setup.py"}
 # Test modules that may be longer, each with the reason.
 LONG_TEST_MODULES = {
-    "src/privcam_bringup/test/test_launch_parser.py": "one table of launch files and what the genuine tool makes of them",
+    "src/privcam_bringup/test/test_launch_parser.py": "one table of launch files and the results of the genuine tool",
     "src/privcam_edge/test/link/test_edge_link.py": "one real Zenoh session after another, with shared helpers",
     "src/privcam_edge/test/link/test_gate.py": "one field of Ω after another",
     "src/privcam_edge/test/link/test_omega_queue.py": "one property of the queue after another",
