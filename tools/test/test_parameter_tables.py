@@ -69,7 +69,8 @@ def test_check_fails_on_an_old_table_without_writing_and_a_run_mends_it(tmp_path
 @each_document
 def test_every_launch_argument_in_a_document_is_declared_by_its_file(document):
     text = document.read_text(encoding="utf-8")
-    calls = re.findall(r"(?:\./privcam launch|ros2 launch) (?:launch/|privcam_bringup )?([a-z]+)(?:\.launch\.xml)?([^`\n#]*)", text)
+    called = r"(?:\./privcam launch|ros2 launch) (?:launch/|privcam_bringup )?"
+    calls = re.findall(called + r"([a-z]+)(?:\.launch\.xml)?([^`\n#]*)", text)
     for file, rest in calls:
         declared = {arg.get("name") for arg in ET.parse(ROOT / f"launch/{file}.launch.xml").findall("arg")}
         assert set(re.findall(r"(\w+):=", rest)) <= declared, f"{file}{rest}"
