@@ -1,8 +1,8 @@
-"""What Zenoh lets through at either end of the link, as settings: who may connect, on which keys, how large.
+"""Access rules of both ends of the link as Zenoh settings: peers, keys, message kinds and sizes.
 
-Each function returns {name of a setting: JSON5 text} for `zenoh.Config.insert_json5`. Denied is what is not named here:
-a camera speaks on its own key and listens nowhere, a cloud and a viewer listen and ask and never put. Both ends hold
-to it in both directions, so that it takes two broken ends to get anything else across.
+Each function returns {name of a setting: JSON5 text} for `zenoh.Config.insert_json5`. Everything without a rule is
+denied. A camera publishes on its own key and subscribes to nothing; a cloud and a viewer subscribe and query and never
+put. Both ends enforce the rules in both directions, so one compromised end alone cannot break them.
 """
 
 import json
@@ -15,34 +15,36 @@ from privcam_link.wire import ALL_CAMERAS, BACKLOG, key_expression
 
 Settings = dict[str, str]
 
-# An attachment is a few hundred bytes of ASCII; `wire` reads no more than this of it.
+# An attachment is a few hundred bytes of ASCII; `wire` rejects a longer one than this.
 MAX_ATTACHMENT_BYTES = 1024
 MAX_PUT_BYTES = MAX_OMEGA_BYTES + MAX_ATTACHMENT_BYTES
-# A query is its key and a digest; neither travels in what Zenoh counts, which is a body and an attachment.
+# A query is a key and parameters. Zenoh counts body and attachment, which a query has not.
 MAX_QUERY_BYTES = 0
-# What Zenoh collects of one message before it looks at it, and throws away without a word when it gets longer: memory
-# that a connection can claim. It is twice what may pass, so that what is merely too large is still refused by name.
+# Memory that Zenoh buffers for one message before it applies the rules; a longer message is dropped without a log line.
+# Twice the allowed size, so that a message slightly over the limit is still denied with the name of the peer.
 MAX_MESSAGE_BYTES = 2 * MAX_PUT_BYTES
 
-# What a camera says, and what is said to a camera. Withdrawing a declaration goes with declaring it. Beside that a
-# cloud alone asks for a backlog, on a key below, because it tells the edge what to forget.
-_SPEAKING = ("put", "reply", "declare_queryable", "liveliness_token")
-_LISTENING = ("declare_subscriber", "query", "declare_liveliness_subscriber", "liveliness_query")
-_GIVING_BACK, _FETCHING = ("reply", "declare_queryable"), ("query",)
+# Message kinds that a camera sends, and that it receives. A declaration includes its withdrawal. Only a cloud may query
+# the backlog, which has a key of its own, because an acknowledgement lets the edge delete.
+_CAMERA_SENDS = ("put", "reply", "declare_queryable", "liveliness_token")
+_CAMERA_RECEIVES = ("declare_subscriber", "query", "declare_liveliness_subscriber", "liveliness_query")
+_BACKLOG_REPLIES = ("reply", "declare_queryable")
+_BACKLOG_QUERIES = ("query",)
 _ALL_BACKLOGS = ALL_CAMERAS + BACKLOG
-_FILTERED_BY_SIZE = {"put": MAX_PUT_BYTES, "reply": MAX_PUT_BYTES, "query": MAX_QUERY_BYTES, "delete": 0}
+_SIZE_LIMITS = {"put": MAX_PUT_BYTES, "reply": MAX_PUT_BYTES, "query": MAX_QUERY_BYTES, "delete": 0}
 
 Rule = dict[str, Any]
 
 
 def tls_settings(credentials: Credentials) -> Settings:
-    """Return the settings for TLS with certificates on both sides, and for nothing but TLS.
+    """Return the settings for TLS with certificates on both sides, and no other protocol.
 
-    Whoever connects checks that the certificate is a cloud's, is of this authority and holds the address it connected
-    to; whoever listens asks for a certificate of this authority. A link ends when either certificate does.
+    The connecting side checks that the certificate is of this authority, for a server, and for the address that it
+    connected to; the listening side requires a certificate of this authority. A connection ends when either
+    certificate expires.
     """
-    # Zenoh trusts the public authorities of the web beside ours when it connects. They give nobody a name like
-    # `cloud.hq.1`, so the access rules, which go by that name, keep out whoever comes with such a certificate.
+    # When Zenoh connects it also trusts the public web authorities. They issue no name like `cloud.hq.1`; the access
+    # rules go by that name, so a peer with such a certificate is denied.
     side = "listen" if credentials.role is Role.CLOUD else "connect"
     tls: dict[str, str | bool] = {
         "root_ca_certificate": str(credentials.ca),
@@ -57,7 +59,7 @@ def tls_settings(credentials: Credentials) -> Settings:
 
 
 def camera_access(credentials: Credentials) -> Settings:
-    """Return what the session of a camera lets through: to and from the clouds of its list.
+    """Return the access rules of a camera: to and from the clouds of its list.
 
     Raises ValueError for the credentials of a cloud or a viewer.
     """
@@ -69,25 +71,25 @@ def camera_access(credentials: Credentials) -> Settings:
 
 
 def cloud_access(credentials: Credentials) -> Settings:
-    """Return what the session of a cloud lets through: from each camera of its list that camera's Ω, to viewers all.
+    """Return the access rules of a cloud: from each camera of its list that camera's Ω; to viewers the Ω of all.
 
     Raises ValueError for the credentials of a camera or a viewer.
     """
     if credentials.role is not Role.CLOUD:
         raise ValueError(f"{credentials.folder}: is for {credentials.name}, which is no cloud")
     rules = {
-        "to a camera": _allow("egress", _LISTENING, ALL_CAMERAS),
-        "fetch": _allow("egress", _FETCHING, _ALL_BACKLOGS),
-        "from a viewer": _allow("ingress", _LISTENING, ALL_CAMERAS),
-        "to a viewer": _allow("egress", _SPEAKING, ALL_CAMERAS),
+        "to a camera": _allow("egress", _CAMERA_RECEIVES, ALL_CAMERAS),
+        "fetch": _allow("egress", _BACKLOG_QUERIES, _ALL_BACKLOGS),
+        "from a viewer": _allow("ingress", _CAMERA_RECEIVES, ALL_CAMERAS),
+        "to a viewer": _allow("egress", _CAMERA_SENDS, ALL_CAMERAS),
     }
     subjects: dict[str, Rule] = {}
     policies: dict[str, list[str]] = {}
     for name in credentials.allowed:
         if name.role is Role.CAMERA:
             key = key_expression(name.name)
-            rules[f"from {name}"] = _allow("ingress", _SPEAKING, key)
-            rules[f"back from {name}"] = _allow("ingress", _GIVING_BACK, key + BACKLOG)
+            rules[f"from {name}"] = _allow("ingress", _CAMERA_SENDS, key)
+            rules[f"back from {name}"] = _allow("ingress", _BACKLOG_REPLIES, key + BACKLOG)
             policies[str(name)] = [f"from {name}", f"back from {name}", "to a camera", "fetch"]
         elif name.role is Role.VIEWER:
             policies[str(name)] = ["from a viewer", "to a viewer"]
@@ -96,36 +98,36 @@ def cloud_access(credentials: Credentials) -> Settings:
 
 
 def viewer_access(credentials: Credentials) -> Settings:
-    """Return what the session of a viewer lets through: its questions to the clouds of its list, Ω from them.
+    """Return the access rules of a viewer: its queries to the clouds of its list, and Ω from them.
 
     Raises ValueError for the credentials of a camera or a cloud.
     """
     if credentials.role is not Role.VIEWER:
         raise ValueError(f"{credentials.folder}: is for {credentials.name}, which is no viewer")
     rules = {
-        "to a cloud": _allow("egress", _LISTENING, ALL_CAMERAS),
-        "from a cloud": _allow("ingress", _SPEAKING, ALL_CAMERAS),
+        "to a cloud": _allow("egress", _CAMERA_RECEIVES, ALL_CAMERAS),
+        "from a cloud": _allow("ingress", _CAMERA_SENDS, ALL_CAMERAS),
     }
     clouds = credentials.allowed_names(Role.CLOUD)
     return _settings(rules, {"clouds": {"cert_common_names": clouds}}, {"clouds": list(rules)})
 
 
 def loopback_access(camera_id: str | None = None) -> Settings:
-    """Return what a session without certificates lets through on this host: the same keys, and anybody may connect.
+    """Return the access rules of a session without certificates, on this host: the same keys, for every process.
 
-    camera_id: whose session it is, None for the session of a cloud.
+    camera_id: of the session's camera, None for the session of a cloud.
     """
     if camera_id is not None:
         rules = _camera_rules(key_expression(camera_id))
     else:
-        # Nobody here can be told from anybody else, so who connects may be a camera or a viewer.
+        # Without certificates peers cannot be identified: each may be a camera or a viewer.
         rules = {
-            "to a camera": _allow("egress", _LISTENING, ALL_CAMERAS),
-            "fetch": _allow("egress", _FETCHING, _ALL_BACKLOGS),
-            "from a camera": _allow("ingress", _SPEAKING, ALL_CAMERAS),
-            "back from a camera": _allow("ingress", _GIVING_BACK, _ALL_BACKLOGS),
-            "from a viewer": _allow("ingress", _LISTENING, ALL_CAMERAS),
-            "to a viewer": _allow("egress", _SPEAKING, ALL_CAMERAS),
+            "to a camera": _allow("egress", _CAMERA_RECEIVES, ALL_CAMERAS),
+            "fetch": _allow("egress", _BACKLOG_QUERIES, _ALL_BACKLOGS),
+            "from a camera": _allow("ingress", _CAMERA_SENDS, ALL_CAMERAS),
+            "back from a camera": _allow("ingress", _BACKLOG_REPLIES, _ALL_BACKLOGS),
+            "from a viewer": _allow("ingress", _CAMERA_RECEIVES, ALL_CAMERAS),
+            "to a viewer": _allow("egress", _CAMERA_SENDS, ALL_CAMERAS),
         }
     return {
         "transport/link/protocols": '["tcp"]',
@@ -135,12 +137,12 @@ def loopback_access(camera_id: str | None = None) -> Settings:
 
 def _camera_rules(key: str) -> dict[str, Rule]:
     return {
-        "say": _allow("egress", _SPEAKING, key),
-        # A cloud declares and asks for all cameras at once. A narrower rule would refuse that, because a rule has to
-        # hold the whole key expression of a message; a wider one lets nothing more out, `say` sees to that.
-        "hear": _allow("ingress", _LISTENING, ALL_CAMERAS),
-        "give back": _allow("egress", _GIVING_BACK, key + BACKLOG),
-        "be asked": _allow("ingress", _FETCHING, key + BACKLOG),
+        "say": _allow("egress", _CAMERA_SENDS, key),
+        # A cloud declares and queries for all cameras at once. A narrower rule would deny that, because a rule must
+        # contain the whole key expression of a message. This rule lets nothing more out: `say` limits what is sent.
+        "hear": _allow("ingress", _CAMERA_RECEIVES, ALL_CAMERAS),
+        "give back": _allow("egress", _BACKLOG_REPLIES, key + BACKLOG),
+        "be asked": _allow("ingress", _BACKLOG_QUERIES, key + BACKLOG),
     }
 
 
@@ -161,7 +163,7 @@ def _settings(
     }
     sizes = [
         {"id": f"size of a {message}", "messages": [message], "key_exprs": ["**"], "size_limit": limit}
-        for message, limit in _FILTERED_BY_SIZE.items()
+        for message, limit in _SIZE_LIMITS.items()
     ]
     return {
         "access_control": json.dumps(access),

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 DEFAULT_ENDPOINT = "tcp/127.0.0.1:7447"
 
-# Zenoh settings of both ends. There is no scouting, no gossip, and no listener beyond the one endpoint. Shared memory is
+# Zenoh settings of both ends. No scouting, no gossip, and no listener beyond the one endpoint. Shared memory is
 # off, because it would bypass the network that is monitored. Batches and socket buffers are small, so that on a slow
 # line an Ω waits for at most some ten kilobytes of a picture. A half-open connection is closed before the next attempt
 # is due. A blocked sender prevents Zenoh from closing a dead connection, so no sender blocks for longer than the lease

@@ -1,8 +1,8 @@
-"""What changed between two pictures of one room, as a PNG: a room changes little, and its picture is large.
+"""Encodes the difference between two environment pictures as a PNG, a patch. A picture is large and changes little.
 
-A patch has the size of the whole picture. A pixel that is as before is (0, 0, 0) with alpha KEPT; every other pixel is
-written as in a whole picture (`privcam_core.images.environment`). A patch is checked as strictly as a picture: what it
-puts into the picture are pixels and the confirmed mask, and nothing can be hidden in what it keeps.
+A patch has the size of the whole picture. An unchanged pixel is (0, 0, 0) with alpha KEPT; every other pixel is written
+as in a whole picture (`privcam_core.images.environment`). A patch is checked as strictly as a whole picture: it holds
+pixels and the confirmed mask only, and an unchanged pixel cannot hold data.
 """
 
 import cv2
@@ -10,7 +10,7 @@ import numpy as np
 
 from privcam_core.images.environment import FILL, BgrArray, BoolArray, pack, unpack
 
-# Alpha of a pixel that stays as it is. Neither of the two values of a picture, and far from both.
+# Alpha of an unchanged pixel. A whole picture has alpha 0 and 255 only.
 KEPT = 127
 
 # (plate, confirmed): (H, W, 3) uint8 BGR, (H, W) bool.
@@ -18,7 +18,7 @@ Picture = tuple[BgrArray, BoolArray]
 
 
 def changed_pixels(new: Picture, base: Picture) -> BoolArray:
-    """Return where two pictures of one size differ in what they show, (H, W) bool. Raises ValueError for two sizes."""
+    """Return the pixels in which two pictures of one size differ, (H, W) bool. Raises ValueError for two sizes."""
     if new[1].shape != base[1].shape:
         raise ValueError(f"patch: the picture is {new[1].shape}, its base {base[1].shape}")
     other_colour = cv2.absdiff(new[0], base[0]).any(axis=2)
@@ -26,7 +26,7 @@ def changed_pixels(new: Picture, base: Picture) -> BoolArray:
 
 
 def encode_patch(new: Picture, base: Picture) -> bytes:
-    """Return the PNG that makes `new` of `base`. Privacy: what is not valid in `new` is written as FILL.
+    """Return the PNG that makes `new` of `base`. Privacy: a pixel that is not confirmed in `new` is written as FILL.
 
     Raises ValueError for pictures of two sizes.
     """
@@ -34,10 +34,10 @@ def encode_patch(new: Picture, base: Picture) -> bytes:
     plate, confirmed = new
     bgra = np.zeros((*confirmed.shape, 4), np.uint8)
     bgra[..., 3] = KEPT
-    shown, hidden = changed & confirmed, changed & ~confirmed
-    bgra[shown, :3] = plate[shown]
-    bgra[shown, 3] = 255
-    bgra[hidden] = (FILL, FILL, FILL, 0)
+    gained, lost = changed & confirmed, changed & ~confirmed
+    bgra[gained, :3] = plate[gained]
+    bgra[gained, 3] = 255
+    bgra[lost] = (FILL, FILL, FILL, 0)
     return pack(bgra)
 
 
@@ -51,10 +51,10 @@ def apply_patch(png: bytes, base: Picture) -> Picture:
     if bgra.shape[:2] != base[1].shape:
         raise ValueError(f"patch: {bgra.shape[:2]} is not the size of its base, {base[1].shape}")
     alpha, colours = bgra[..., 3], bgra[..., :3]
-    kept, shown, hidden = alpha == KEPT, alpha == 255, alpha == 0
-    if not (kept | shown | hidden).all():
+    kept, confirmed, fill = alpha == KEPT, alpha == 255, alpha == 0
+    if not (kept | confirmed | fill).all():
         raise ValueError(f"patch: the alpha plane has a value other than 0, {KEPT} and 255")
-    if (colours[hidden] != FILL).any() or colours[kept].any():
-        raise ValueError("patch: a pixel that shows nothing new hides a colour")
+    if (colours[fill] != FILL).any() or colours[kept].any():
+        raise ValueError("patch: an unchanged pixel or a pixel with alpha 0 hides a colour")
     plate = np.where(kept[..., None], base[0], colours)
-    return np.ascontiguousarray(plate), np.where(kept, base[1], shown)
+    return np.ascontiguousarray(plate), np.where(kept, base[1], confirmed)

@@ -1,4 +1,4 @@
-"""All settings of the Zenoh session of one end of the link: where, with what certificate, and who may do what."""
+"""Settings of the Zenoh session of one end of the link: endpoints, certificates and access rules."""
 
 from datetime import datetime, timezone
 from pathlib import Path
@@ -7,7 +7,7 @@ from privcam_link.access_control import camera_access, cloud_access, loopback_ac
 from privcam_link.credentials import Credentials, Role, load
 from privcam_link.endpoints import check_endpoint, connect_settings, listen_settings
 
-# A certificate with fewer days left than this is warned of in the diagnostics.
+# The diagnostics warn of a certificate with fewer days left than this.
 WARN_DAYS = 30.0
 
 
@@ -15,7 +15,7 @@ def camera_end(camera_id: str, endpoints: str, credentials: str = "") -> tuple[d
     """Return the settings of a camera's session, and its credentials if it has any.
 
     endpoints: of one or more clouds, separated by blanks. credentials: folder, or empty on the loopback.
-    Raises ValueError for an endpoint that may not be used, and for credentials that cannot.
+    Raises ValueError for an endpoint that may not be used, and for credentials that cannot be used.
     """
     if not endpoints.split():
         raise ValueError(f"endpoint: {endpoints!r} names no cloud; give one, or several separated by blanks")
@@ -41,7 +41,7 @@ def days_left(credentials: Credentials) -> float:
 
 
 def certificate_warning(credentials: Credentials | None) -> str:
-    """Return what to tell about a certificate that ends soon or has ended, else an empty text."""
+    """Return a warning if a certificate ends soon or has ended, otherwise an empty text."""
     if credentials is None:
         return ""
     days = days_left(credentials)

@@ -1,6 +1,6 @@
-"""What an Ω must hold beyond being well formed before either end of the link lets it through.
+"""Checks of an Ω that both ends of the link apply, beyond the checks of its types.
 
-The edge applies these checks to itself, and the cloud applies them again: it does not trust the edge.
+The edge checks what it sends; the cloud checks again, because it does not trust the edge.
 """
 
 import re
@@ -8,40 +8,41 @@ from enum import Enum
 
 from privcam_core.images.environment import decode_environment, picture_digest
 from privcam_core.types.omega import Environment, InvalidOmega, Omega, SyncKey, Verdict
+from privcam_core.types.time import NS_PER_S
 from privcam_link.patches import Picture, apply_patch
 
-# The share of valid pixels travels in single precision; beyond this the number is about another picture.
+# The confirmed fraction is sent in single precision. A larger difference means that it is of another picture.
 CONFIRMED_TOLERANCE = 1e-3
 
-# A stamp further ahead of this host's clock is no capture time; let through, it would shut out all that come after.
-MAX_AHEAD_NS = 60 * 10**9
+# A stamp further ahead of this host's clock is no capture time; if it was accepted, all later Ω would be out of order.
+MAX_AHEAD_NS = 60 * NS_PER_S
 
-# The name of the encoder is the only free text in an Ω. A name needs no sentences.
+# The encoder_id is the only free text in an Ω: names only.
 _ENCODER_ID = re.compile(r"[A-Za-z0-9._:/+-]{1,128}")
 
 _PICTURE_FIELDS = ("environment.png", "environment.base", "environment.size", "environment.confirmed_fraction")
 
 
 class Reason(str, Enum):
-    """Why something was not let through, as counted and published."""
+    """Why an Ω or a query was rejected; the values are the names of counters in the diagnostics."""
 
     TOO_LARGE = "too_large"  # more bytes than an Ω may have
-    TYPE = "type"  # not announced as Ω
+    TYPE = "type"  # not an Ω by its header
     SCHEMA = "schema"  # another version of Ω
     FIELD = "field"  # a value that is missing, out of range, not finite, or one too many
-    CAMERA = "camera"  # of another camera than it comes from
+    CAMERA = "camera"  # of another camera than the sender
     ORDER = "order"  # not newer than the one before
     RATE = "rate"  # more per second than allowed
-    PRIVACY = "privacy"  # the privacy engine says withhold
+    PRIVACY = "privacy"  # the privacy engine's verdict is WITHHOLD
     DIGEST = "digest"  # the digest is not that of the picture
-    PICTURE = "picture"  # the picture holds anything but confirmed background and fill
+    PICTURE = "picture"  # the picture holds data other than confirmed background and fill
     UNKNOWN_PICTURE = "unknown_picture"  # a digest that never came with its picture
     QUERY = "query"  # a query that requests neither a picture nor a backlog
     COMPRESSION = "compression"  # a payload that does not decompress to an Ω
 
 
 class Rejected(ValueError):
-    """Something was not let through. `reason` is the counted code, `text` says what was wrong with which field."""
+    """An Ω or a query was rejected. `reason` is the counted code, `text` names the field and the fault."""
 
     def __init__(self, reason: Reason, text: str) -> None:
         super().__init__(f"{reason.value}: {text}")
@@ -69,12 +70,12 @@ def require_publishable(omega: Omega) -> None:
 def open_environment(environment: Environment, base: Picture | None = None) -> Picture:
     """Return (plate, confirmed) of an environment that carries its PNG: (H, W, 3) uint8 BGR, (H, W) bool.
 
-    base: the picture that it is a patch on, needed exactly where it names one.
-    Raises InvalidOmega if the PNG holds anything but pixels, or the picture is not of the size, confirmed fraction and digest
-    that go with it.
+    base: the picture with the digest `environment.base`; None for a whole picture.
+    Raises InvalidOmega if the PNG holds anything but pixels, or if size, confirmed fraction or digest of the picture
+    differ from those of the environment.
     """
     if bool(environment.base) != (base is not None):
-        raise InvalidOmega("environment.base", "a patch goes with the picture that it is on, a picture with none")
+        raise InvalidOmega("environment.base", "a patch needs its base picture, a whole picture has none")
     try:
         picture = apply_patch(environment.png, base) if base else decode_environment(environment.png)
     except ValueError as error:
@@ -83,10 +84,10 @@ def open_environment(environment: Environment, base: Picture | None = None) -> P
     if confirmed.shape != (environment.height, environment.width):
         stated = (environment.height, environment.width)
         raise InvalidOmega("environment.size", f"{stated} is not the picture's (height, width) {confirmed.shape}")
-    share = float(confirmed.mean())
-    if abs(share - environment.confirmed_fraction) > CONFIRMED_TOLERANCE:
+    fraction = float(confirmed.mean())
+    if abs(fraction - environment.confirmed_fraction) > CONFIRMED_TOLERANCE:
         raise InvalidOmega(
-            "environment.confirmed_fraction", f"{environment.confirmed_fraction:.4f}, the picture has {share:.4f}"
+            "environment.confirmed_fraction", f"{environment.confirmed_fraction:.4f}, the picture has {fraction:.4f}"
         )
     if picture_digest(plate, confirmed) != environment.digest:
         raise InvalidOmega("environment.sha256", "is not the digest of what the picture shows")
@@ -101,7 +102,7 @@ def follows(key: SyncKey, last: SyncKey) -> bool:
     return key.stamp_ns > last.stamp_ns and key.frame_id != last.frame_id
 
 
-def require_happened(key: SyncKey, now_ns: int) -> None:
+def require_not_future(key: SyncKey, now_ns: int) -> None:
     """Raise Rejected if κ lies in the future. now_ns: this host's clock, ns since the epoch."""
     if key.stamp_ns > now_ns + MAX_AHEAD_NS:
         raise Rejected(Reason.ORDER, f"key: {key} is from the future; set the clocks of camera, gateway and cloud")

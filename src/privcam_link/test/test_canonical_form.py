@@ -21,7 +21,7 @@ from privcam_core.types.omega import (
 )
 from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN
 from privcam_link import cdr
-from privcam_link.canonical_form import canonical
+from privcam_link.canonical_form import canonicalize
 
 KEY = SyncKey("room1", 9, 10**18)
 
@@ -47,7 +47,7 @@ points = st.lists(st.tuples(finite, finite, share), min_size=KEYPOINT_COUNT, max
 def test_doing_it_again_changes_nothing_also_after_a_journey(
     keypoints: list[tuple[float, ...]], person: float, quarantined: float, epsilon: float, delta: float
 ) -> None:
-    made = canonical(
+    made = canonicalize(
         omega(
             pose(keypoints, head=HeadOrientation(3.14, -1.57, 0.1)),
             excluded_fraction=person,
@@ -57,13 +57,13 @@ def test_doing_it_again_changes_nothing_also_after_a_journey(
         )
     )
     travelled = cdr.decode(cdr.encode(made))
-    assert cdr.encode(canonical(travelled)) == cdr.encode(made)
+    assert cdr.encode(canonicalize(travelled)) == cdr.encode(made)
 
 
 @given(points)
 def test_keypoint_moves_less_than_is_drawn_and_stays_seen_or_unseen(keypoints: list[tuple[float, ...]]) -> None:
     before = np.array(keypoints, np.float32)
-    after = canonical(omega(pose(keypoints))).poses[0].keypoints
+    after = canonicalize(omega(pose(keypoints))).poses[0].keypoints
     seen = before[:, 2] >= SEEN
     assert (np.abs(after - before)[seen] <= (1 / 32, 1 / 32, 0.00501)).all()
     assert (after[seen, 2] >= SEEN).all()
@@ -72,28 +72,28 @@ def test_keypoint_moves_less_than_is_drawn_and_stays_seen_or_unseen(keypoints: l
 
 def test_values_of_the_anonymiser_stay_as_they_are() -> None:
     before = pose((12.0, 100.25, 0.35), head=HeadOrientation(0.5, 0.0, -0.25))
-    after = canonical(omega(before)).poses[0]
+    after = canonicalize(omega(before)).poses[0]
     np.testing.assert_array_equal(after.keypoints, before.keypoints)
     assert (after.box, after.head) == (before.box, before.head)
 
 
 def test_zero_has_one_sign() -> None:
-    assert cdr.encode(canonical(omega(pose((-0.0, -1e-30, 1.0))))) == cdr.encode(omega(pose((0.0, 0.0, 1.0))))
+    assert cdr.encode(canonicalize(omega(pose((-0.0, -1e-30, 1.0))))) == cdr.encode(omega(pose((0.0, 0.0, 1.0))))
 
 
 def test_layers_are_numbered_from_0_in_their_order() -> None:
-    poses = canonical(omega(pose(subject=7, layer=60), pose(subject=8, layer=3), pose(subject=9, layer=17))).poses
+    poses = canonicalize(omega(pose(subject=7, layer=60), pose(subject=8, layer=3), pose(subject=9, layer=17))).poses
     assert [(one.subject_id, one.layer) for one in poses] == [(8, 0), (9, 1), (7, 2)]
 
 
 def test_picture_has_the_key_of_its_frame() -> None:
     hidden = replace(omega(), environment=replace(omega().environment, key=SyncKey("room1", 1, 12345)))
-    assert canonical(hidden).environment.key == KEY
+    assert canonicalize(hidden).environment.key == KEY
 
 
 @pytest.mark.parametrize("epsilon", [-1.0, -0.25, -1e30])
 def test_without_accounting_the_budget_says_nothing(epsilon: float) -> None:
-    report = canonical(omega(epsilon=epsilon, delta=0.123456789)).privacy
+    report = canonicalize(omega(epsilon=epsilon, delta=0.123456789)).privacy
     assert (report.epsilon, report.delta) == (NO_ACCOUNTING, 0.0)
 
 
@@ -102,14 +102,14 @@ def test_without_accounting_the_budget_says_nothing(epsilon: float) -> None:
     [(0.0, 0.0), (12.5, 12.5), (12.51, 12.6), (1e8, 1e8), (123456.7, 124000.0), (1e-30, 1e-12), (1e20, 1e12)],
 )
 def test_budget_is_never_stated_smaller_than_it_was(spent: float, stated: float) -> None:
-    report = canonical(omega(epsilon=spent, delta=1e-5)).privacy
+    report = canonicalize(omega(epsilon=spent, delta=1e-5)).privacy
     assert (report.epsilon, report.delta) == (stated, 1e-5)
 
 
 def test_box_of_which_nothing_is_left_is_refused() -> None:
     flat = replace(pose(), box=(1.0, 2.0, 1.001, 4.0))
     with pytest.raises(InvalidOmega, match=r"pose\.box"):
-        canonical(omega(flat))
+        canonicalize(omega(flat))
 
 
 @pytest.mark.parametrize("shape", [(65536,) * 4, (2**31, 2, 2**31, 2), (2**32 - 1,) * 4])

@@ -18,7 +18,6 @@ from privcam_core.types.arrays import Box
 from privcam_core.types.omega import InvalidOmega, SyncKey
 from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_core.types.skeleton import KEYPOINT_COUNT
-from privcam_link import cdr
 
 NS = 10**9
 
@@ -149,7 +148,7 @@ def _(message: msg.SubjectPoseArray) -> list[core.SubjectPose]:
 
 def _pose_from_msg(message: msg.SubjectPose) -> core.SubjectPose:
     keypoints = np.array([(p.u, p.v, p.rho) for p in message.keypoints], np.float32).reshape(KEYPOINT_COUNT, 3)
-    head = cdr.head_of(message.head_valid, message.head_yaw, message.head_pitch, message.head_roll)
+    head = core.head_from_angles(message.head_valid, message.head_yaw, message.head_pitch, message.head_roll)
     box = tuple(message.box.tolist())  # checked by the pose itself
     return core.SubjectPose(int(message.subject_id), box, keypoints, head, int(message.layer))
 
@@ -234,7 +233,7 @@ def _(message: msg.PrivacyReport) -> core.PrivacyReport:
         excluded_fraction=float(message.excluded_fraction),
         withheld_fraction=float(message.withheld_fraction),
         quarantined_fraction=float(message.quarantined_fraction),
-        verdict=cdr.verdict_of(message.verdict),
+        verdict=core.verdict_from_number(message.verdict),
         reason=message.reason,
         epsilon=float(message.epsilon),
         delta=float(message.delta),

@@ -14,7 +14,7 @@ from enum import Enum
 from privcam_core.types.omega import InvalidOmega, Omega, SyncKey
 from privcam_link import cdr
 from privcam_link.delta_compression import ReferencePayloads, decompress
-from privcam_link.validation import Reason, Rejected, follows, reason_of, require_happened, require_publishable
+from privcam_link.validation import Reason, Rejected, follows, reason_of, require_not_future, require_publishable
 from privcam_link.wire import Header
 
 # Ω that came before one that is missing. Beyond this the newest are not kept: the edge still has them.
@@ -149,7 +149,7 @@ class Intake:
         except InvalidOmega as error:
             raise Rejected(reason_of(error), str(error)) from error
         require_publishable(omega)
-        require_happened(omega.key, self._wall())
+        require_not_future(omega.key, self._wall())
         if cdr.encode(omega) != payload:
             raise Rejected(Reason.FIELD, "payload: has bytes that say nothing, which no gate lets through")
         if omega.key.camera_id != self._camera_id:

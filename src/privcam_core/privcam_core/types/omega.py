@@ -91,6 +91,22 @@ class HeadOrientation:
         _require_range(self.roll, -pi, pi, "pose.head.roll")
 
 
+def head_from_angles(valid: bool, yaw: float, pitch: float, roll: float) -> HeadOrientation | None:
+    """Return h from the single-precision angles of a message, rad; None if not valid. Raises InvalidOmega.
+
+    π in single precision is a little above π, so it is reduced to π.
+    """
+    if not valid:
+        _require((yaw, pitch, roll) == (0.0, 0.0, 0.0), "pose.head", "is not valid but carries angles")
+        return None
+    return HeadOrientation(_limit_angle(yaw, pi), _limit_angle(pitch, pi / 2), _limit_angle(roll, pi))
+
+
+def _limit_angle(angle: float, limit: float) -> float:
+    above = limit < abs(angle) <= float(np.float32(limit))
+    return float(np.copysign(limit, angle)) if above else angle
+
+
 @dataclass(frozen=True, eq=False)
 class SubjectPose:
     """The pose P of one subject with its box b, head orientation h and layer in π.
@@ -184,6 +200,12 @@ class Verdict(IntEnum):
 
     WITHHOLD = 0
     PASS = 1
+
+
+def verdict_from_number(value: int) -> Verdict:
+    """Return the verdict with this number in a message. Raises InvalidOmega for any other number."""
+    _require(value in tuple(Verdict), "privacy.verdict", f"{value} is neither WITHHOLD nor PASS")
+    return Verdict(value)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""Writes what Zenoh refuses to standard error, one line each, by a process of its own.
+"""Writes one line to standard error for each message or connection that Zenoh denied.
 
-Zenoh 1.10 writes its log to standard output, names a refused message at level TRACE beside every one that passed, and
-takes no callback in Python. So standard output is led through a small process (this file, run as a module), which turns
-what was refused into one line each on standard error and lets everything else pass. It is a process and no thread,
-because Zenoh may write while Python's lock is held, and would then wait for a reader that waits for the lock.
+Zenoh 1.10 writes its log to standard output, reports a denied message at level TRACE together with every allowed one,
+and has no log callback in Python. So a small process (this file, run as a module) filters standard output: it writes a
+line to standard error for each denial, and forwards all other output. It is a process and not a thread, because Zenoh
+may write while it holds Python's global lock, and would then wait for a reader thread that waits for the same lock.
 """
 
 import os
@@ -18,75 +18,75 @@ from privcam_link.denials.access_denials import AccessDenials
 from privcam_link.denials.handshake_tracker import HandshakeTracker, listening_socket
 
 LOG_FILTER = (
-    "zenoh::net::routing::interceptor=trace,"  # every message, allowed or not; and who connects
-    "zenoh_link_tls::unicast=debug,"  # handshakes, where this side listens
-    "zenoh::net::runtime::orchestrator=debug"  # failed handshakes, where this side connects
+    "zenoh::net::routing::interceptor=trace,"  # every message, allowed or denied, and every new peer
+    "zenoh_link_tls::unicast=debug,"  # handshakes of the listening side
+    "zenoh::net::runtime::orchestrator=debug"  # failed handshakes of the connecting side
 )
 
 
 class DenialLog:
-    """The process that writes one line to standard error for each refusal. One for each process, before any session.
+    """Starts the filter process. Create one in each process, before the first Zenoh session.
 
-    start: `zenoh.init_log_from_env_or`. What RUST_LOG asks for is still written to standard output.
+    start: `zenoh.init_log_from_env_or`. Log lines that RUST_LOG requests are still written to standard output.
     """
 
     def __init__(self, start: Callable[[str], None]) -> None:
         sys.stdout.flush()
         reading, writing = os.pipe()
         self._control, control = socket.socketpair()
-        # A session of its own, so that Ctrl-C does not end it before the last line; it ends with the last writer.
+        # In its own session, so that Ctrl-C does not end it before the last line; it ends when its input is closed.
         command = [sys.executable, "-m", "privcam_link.denials.denial_log", str(control.fileno())]
         subprocess.Popen(command, stdin=reading, start_new_session=True, pass_fds=[control.fileno()])
         control.close()
         os.dup2(writing, 1)
         os.close(reading)
         os.close(writing)
-        asked, colour = os.environ.get("RUST_LOG"), os.environ.get("NO_COLOR")
-        os.environ["RUST_LOG"] = f"{asked},{LOG_FILTER}" if asked else LOG_FILTER
+        requested, colour = os.environ.get("RUST_LOG"), os.environ.get("NO_COLOR")
+        os.environ["RUST_LOG"] = f"{requested},{LOG_FILTER}" if requested else LOG_FILTER
         os.environ["NO_COLOR"] = "1"
         try:
             start(LOG_FILTER)
         finally:
-            for name, value in (("RUST_LOG", asked), ("NO_COLOR", colour)):
+            for name, value in (("RUST_LOG", requested), ("NO_COLOR", colour)):
                 if value is None:
                     del os.environ[name]
                 else:
                     os.environ[name] = value
 
     def watch(self, endpoint: str) -> None:
-        """Name the address in failed handshakes from now on. endpoint: where this process listens, e.g. tls/[::]:7447.
+        """Report the peer's address with each failed handshake from now on.
 
-        Raises OSError: it does not.
+        endpoint: on which this process listens, e.g. tls/[::]:7447. Raises OSError if it does not listen there.
         """
         with listening_socket(int(endpoint.rpartition(":")[2])) as listening:
             socket.send_fds(self._control, [b"."], [listening.fileno()])
-        self._control.recv(1)  # it watches, or it is gone
+        self._control.recv(1)  # returns when the filter process watches the socket, or has ended
 
 
-def follow(source: TextIO, passing: TextIO, telling: TextIO, arrivals: HandshakeTracker) -> None:
-    """Read `source` to its end; write refusals to `telling`, and what Zenoh did not write for us to `passing`."""
-    refusals = AccessDenials(arrivals)
+def filter_log(source: TextIO, output: TextIO, errors: TextIO, handshakes: HandshakeTracker) -> None:
+    """Read `source` to its end. Write denials to `errors`, and lines that are not of our log filter to `output`."""
+    denials = AccessDenials(handshakes)
     for line in source:
-        refusal, passed = refusals.read(line)
-        if refusal is not None:
-            print(f"[link] refused: {refusal}", file=telling, flush=True)
-        if passed:
-            passing.write(line)
-            passing.flush()
+        denial, forward = denials.read(line)
+        if denial is not None:
+            print(f"[link] refused: {denial}", file=errors, flush=True)
+        if forward:
+            output.write(line)
+            output.flush()
 
 
-def _watch(control: socket.socket, arrivals: HandshakeTracker) -> None:
-    """Follow the listening socket that comes over `control`."""
+def _watch(control: socket.socket, handshakes: HandshakeTracker) -> None:
+    """Track the handshakes of the listening socket that is received over `control`."""
     _, handles, _, _ = socket.recv_fds(control, 1, 1)
     if handles:
-        arrivals.follow(socket.socket(fileno=handles[0]), lambda: control.send(b"."))
+        handshakes.run(socket.socket(fileno=handles[0]), lambda: control.send(b"."))
 
 
 if __name__ == "__main__":
     sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
-    # On the same host all is over within milliseconds: the thread that looks must not wait for the one that reads.
+    # On one host a handshake takes milliseconds: the tracking thread must not wait long for the reading thread.
     sys.setswitchinterval(1e-4)
-    arrivals = HandshakeTracker()
-    given = socket.socket(fileno=int(sys.argv[1]))
-    threading.Thread(target=_watch, args=(given, arrivals), daemon=True).start()
-    follow(sys.stdin, sys.stdout, sys.stderr, arrivals)
+    handshakes = HandshakeTracker()
+    control = socket.socket(fileno=int(sys.argv[1]))
+    threading.Thread(target=_watch, args=(control, handshakes), daemon=True).start()
+    filter_log(sys.stdin, sys.stdout, sys.stderr, handshakes)

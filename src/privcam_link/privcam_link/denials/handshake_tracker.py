@@ -1,9 +1,9 @@
-"""Who knocked: the addresses of those whose TLS handshake failed, which Zenoh does not tell the side that listens.
+"""Finds the addresses of peers whose TLS handshake failed, which Zenoh does not log on the listening side.
 
-A connection that Zenoh refuses is gone when its log line is read, so it has to be seen when it comes. Linux mostly
-wakes whoever waits on the listening socket at that moment, and its table of connections names the other side; Zenoh
-then needs the other side's next message before it can refuse. It shakes hands with one after the other, in the order in
-which they came, so what failed is the oldest that neither failed nor was accepted.
+A connection that Zenoh refused is closed before its log line is read, so the peer must be registered when it connects.
+Linux mostly wakes a process that polls the listening socket at that moment, and the kernel's table of connections names
+the peer; Zenoh needs the peer's next message before it can refuse. Zenoh handles handshakes one after the other in the
+order of the connections, so a failed handshake is the oldest one that has neither failed nor been accepted.
 """
 
 import ipaddress
@@ -18,28 +18,30 @@ from pathlib import Path
 
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 _LISTENING = "0A"
-# More than this many at the same time in a handshake: the oldest are forgotten.
-_WAITING = 1000
-# The log can be faster than the look at the table. Whoever then waits in vain does not wait again for a while: nobody
-# may hold up the log by coming and going.
-_PATIENCE_S, _IMPATIENT_S = 0.05, 1.0
-# Where Zenoh takes a connection before we run, Linux does not wake us for it: so we look this often in any case.
-_LOOK_S = 0.1
-# No handshake takes longer: Zenoh gives up after 10 s. Whoever is still here then was not told of.
-_LONGEST_S = 12.0
+# Handshakes that are tracked at the same time; beyond this the oldest are dropped.
+_MAX_PENDING = 1000
+# The log line can be read before the table of connections: wait this long for the peer.
+_TIMEOUT_S = 0.05
+# After such a wait without result there is no wait for this long: a peer cannot delay the log by short connections.
+_NO_WAIT_S = 1.0
+# Where Zenoh accepts a connection before this thread runs, Linux does not wake it: the table is read this often anyway.
+_POLL_S = 0.1
+# Zenoh ends a handshake after 10 s. A peer that is pending for longer is dropped, its result was not logged.
+_MAX_HANDSHAKE_S = 12.0
+# Stands for the address of a peer that disconnected before it was found.
 GONE = "an address that was gone at once"
 
 
 def listening_socket(port: int) -> socket.socket:
-    """Return the socket of this process that listens on a TCP port, as a second handle of it.
+    """Return a second handle of the socket of this process that listens on a TCP port.
 
-    Raises OSError: there is none.
+    Raises OSError if there is none.
     """
     for handle in Path("/proc/self/fd").iterdir():
         try:
             found = socket.socket(fileno=os.dup(int(handle.name)))
         except OSError:
-            continue  # a file, or closed since
+            continue  # not a socket, or closed meanwhile
         try:
             if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and found.getsockname()[1] == port:
                 return found
@@ -50,7 +52,7 @@ def listening_socket(port: int) -> socket.socket:
 
 
 def peers(port: int, tables: Iterable[Path] = _TABLES) -> set[str]:
-    """Return `address:port` of everybody who is connected to a TCP port of this host."""
+    """Return `address:port` of every peer that is connected to a TCP port of this host."""
     found = set()
     for table in tables:
         if table.exists():
@@ -62,7 +64,7 @@ def peers(port: int, tables: Iterable[Path] = _TABLES) -> set[str]:
 
 
 def _address(text: str) -> str:
-    """Return an address of the kernel's table, 32-bit words in the host's byte order, as people write it."""
+    """Return an address of the kernel's table, 32-bit words in the host's byte order, in the usual notation."""
     words, _, port = text.partition(":")
     packed = b"".join(bytes.fromhex(words[i : i + 8])[::-1] for i in range(0, len(words), 8))
     address = ipaddress.ip_address(packed)
@@ -73,68 +75,71 @@ def _address(text: str) -> str:
 
 
 class HandshakeTracker:
-    """Remembers who came to a listening socket and is still in its handshake."""
+    """Keeps the peers of a listening socket whose TLS handshake has neither failed nor been accepted."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        # Those who came at one moment, how many of them are still in their handshake, and when they came.
-        self._waiting: deque[tuple[set[str], int, float]] = deque(maxlen=_WAITING)
-        self._announced = 0  # so many more were seen than we were woken for
+        # Peers that connected at one moment, how many of them are still in their handshake, and the time in s.
+        self._pending: deque[tuple[set[str], int, float]] = deque(maxlen=_MAX_PENDING)
+        self._seen_early = 0  # peers in the table for whose connection the poll has not returned yet
         self._connected: set[str] = set()
-        self._accepted: deque[str] = deque(maxlen=_WAITING)
+        self._accepted: deque[str] = deque(maxlen=_MAX_PENDING)
         self._changed = threading.Condition()
-        self._impatient_until = 0.0
+        self._no_wait_until = 0.0
 
-    def follow(self, listening: socket.socket, begun: Callable[[], object]) -> None:
-        """Call `begun`, and remember everybody who comes from then on, for ever. To be run in a thread of its own."""
+    def run(self, listening: socket.socket, started: Callable[[], object]) -> None:
+        """Call `started`, then track all new connections. Does not return: run it in a thread of its own."""
         port = listening.getsockname()[1]
         with select.epoll() as poll:
             poll.register(listening.fileno(), select.EPOLLIN | select.EPOLLET)
-            begun()
+            started()
             while True:
-                woken = bool(poll.poll(_LOOK_S))
+                woken = bool(poll.poll(_POLL_S))
                 connected = peers(port)
                 if woken or connected - self._connected:
-                    self.came(connected)
+                    self.update(connected)
 
-    def came(self, connected: set[str]) -> None:
-        """Somebody came; `connected` are all who are connected now."""
+    def update(self, connected: set[str]) -> None:
+        """Register a new connection. connected: `address:port` of all peers that are connected now."""
         with self._changed:
             new = connected - self._connected
             self._connected = connected
             if new:
-                self._announced = len(new) - 1
-            elif self._announced:
-                self._announced -= 1  # this one was seen together with another
+                self._seen_early = len(new) - 1
+            elif self._seen_early:
+                self._seen_early -= 1  # registered before, together with another peer
                 return
-            waiting = new.difference(self._accepted)
-            if waiting or not new:
-                self._waiting.append((waiting, max(len(waiting), 1), self._clock()))
+            pending = new.difference(self._accepted)
+            if pending or not new:
+                self._pending.append((pending, max(len(pending), 1), self._clock()))
                 self._changed.notify_all()
 
     def accepted(self, peer: str) -> None:
-        """This one's handshake is done."""
+        """Register that the handshake of a peer, `address:port`, succeeded."""
         with self._changed:
             self._accepted.append(peer)
-            if not any(peer in batch for batch, _, _ in self._waiting):
+            if not any(peer in batch for batch, _, _ in self._pending):
                 return
-            while True:  # whoever came before has ended, in whatever way
-                batch, count, came = self._waiting.popleft()
+            while True:  # the handshakes of all earlier peers have ended as well
+                batch, count, connected_s = self._pending.popleft()
                 if peer in batch:
                     break
             if count > 1:
-                self._waiting.appendleft((batch - {peer}, count - 1, came))
+                self._pending.appendleft((batch - {peer}, count - 1, connected_s))
 
     def failed(self) -> str:
-        """A handshake failed: return whose, several with "or" where they came at one moment, GONE if none is known."""
+        """Register a failed handshake and return the peer's `address:port`.
+
+        Several, with "or", if they connected at one moment; GONE if none is known.
+        """
         with self._changed:
             now = self._clock()
-            while self._waiting and now - self._waiting[0][2] > _LONGEST_S:
-                self._waiting.popleft()
-            if not self._changed.wait_for(lambda: self._waiting, _PATIENCE_S if now >= self._impatient_until else 0.0):
-                self._impatient_until = now + _IMPATIENT_S
+            while self._pending and now - self._pending[0][2] > _MAX_HANDSHAKE_S:
+                self._pending.popleft()
+            if not self._changed.wait_for(lambda: self._pending, _TIMEOUT_S if now >= self._no_wait_until else 0.0):
+                self._no_wait_until = now + _NO_WAIT_S
                 return GONE
-            batch, count, came = self._waiting.popleft()
+            batch, count, connected_s = self._pending.popleft()
             if count > 1:
-                self._waiting.appendleft((batch, count - 1, came))
+                self._pending.appendleft((batch, count - 1, connected_s))
             return " or ".join(sorted(batch)) or GONE
