@@ -1,0 +1,38 @@
+"""Rules of the documents that no other test holds: where numbers come from, and what a decision has to say."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e-\d+)?")
+STATUS = re.compile(r"^\*(accepted|superseded by \d+|withdrawn), \d{4}-\d\d-\d\d\.\* ")
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def numbers(text: str) -> set[str]:
+    without_links = re.sub(r"\]\([^)]*\)", "]", text)
+    return set(NUMBER.findall(re.sub(r"^\d+\. ", "", without_links, flags=re.MULTILINE)))
+
+
+def test_every_measured_number_of_the_readme_is_in_the_results() -> None:
+    measured = read("README.md").split("## Honest limits")[1].split("## How it compares")[0]
+    assert len(numbers(measured)) > 20
+    assert numbers(measured) - numbers(read("docs/results.md")) == set()
+
+
+def test_every_decision_has_a_status_and_a_date_and_names_its_cost() -> None:
+    decisions = re.split(r"^\*\*(?=\d+\. )", read("docs/decisions.md"), flags=re.MULTILINE)[1:]
+    assert [int(text.split(".")[0]) for text in decisions] == list(range(1, len(decisions) + 1))
+    for text in decisions:
+        title, status, *rest = text.strip().splitlines()
+        assert STATUS.match(status), title
+        assert any(line.startswith("Cost: ") for line in rest), title
+
+
+def test_a_decision_is_superseded_by_one_that_exists() -> None:
+    text = read("docs/decisions.md")
+    for number in re.findall(r"superseded by (\d+),", text):
+        assert f"\n**{number}. " in text
