@@ -18,7 +18,7 @@ def numbers(text: str) -> set[str]:
 
 
 def test_every_measured_number_of_the_readme_is_in_the_results() -> None:
-    measured = read("README.md").split("## Honest limits")[1].split("## How it compares")[0]
+    measured = read("README.md").split("## Honest limits")[1].split("## Comparison")[0]
     assert len(numbers(measured)) > 20
     assert numbers(measured) - numbers(read("docs/results.md")) == set()
 
