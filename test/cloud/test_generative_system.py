@@ -12,7 +12,7 @@ from generative_scenes import scene, standing
 from privcam_msgs.msg import Omega, Reconstruction
 
 from harness.graph_probe import (
-    PATIENCE_S,
+    HANG_LIMIT_S,
     Program,
     Spy,
     spy_on_diagnostics,
@@ -77,7 +77,7 @@ def test_node_shows_the_contour_first_and_generated_people_when_they_are_there(t
     settings = {"generative_model": model, "generative_steps": 2, "generative_period_s": 0.5}
     with (
         spy_on_diagnostics((CONTOUR, Reconstruction)) as spy,
-        node(tmp_path, generative_budget_s=PATIENCE_S, **settings) as program,
+        node(tmp_path, generative_budget_s=HANG_LIMIT_S, **settings) as program,
         omegas(spy),
     ):
         first = shown(spy, "contour")

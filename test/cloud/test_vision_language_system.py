@@ -13,7 +13,7 @@ from privcam_msgs.msg import Omega as OmegaMsg
 from privcam_msgs.msg import SceneReport
 from rooms import omega, text
 
-from harness.graph_probe import Spy, spy_on_diagnostics, started, values, wait_for_status, wait_until
+from harness.graph_probe import HANG_LIMIT_S, Spy, spy_on_diagnostics, started, values, wait_for_status, wait_until
 from privcam_cloud.recognition.temporal.temporal_model import TemporalModel
 from privcam_ros.conversions import to_msg
 from privcam_ros.node import STREAM
@@ -34,7 +34,7 @@ class Feed:
         self._out = spy.node.create_publisher(OmegaMsg, "/cam/omega", STREAM)
         self.number = 0
 
-    def wait_until(self, spy: Spy, condition: Any, what: str, timeout_s: float = 60.0) -> None:
+    def wait_until(self, spy: Spy, condition: Any, what: str, timeout_s: float = HANG_LIMIT_S) -> None:
         end = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < end, f"waited for {what}; heard {dict(spy.counts)}"

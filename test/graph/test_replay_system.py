@@ -11,7 +11,7 @@ from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from harness.graph_probe import DOMAIN, PATIENCE_S, Spy, own_endpoint
+from harness.graph_probe import DOMAIN, HANG_LIMIT_S, Spy, own_endpoint
 from privcam_bringup.graph import Graph
 
 IMAGE = "sensor_msgs/msg/Image"
@@ -36,7 +36,7 @@ def test_recorded_omega_is_understood_again_by_a_cloud_without_a_bridge(demo: An
     graph = Graph("replay", {"bag": str(bag), "camera_id": "again"}, log=tmp_path / "graph.log", domain_id=DOMAIN)
     topics = {"/again/cloud/report": SceneReport, "/again/cloud/contour": Reconstruction}
     with Spy(topics) as spy, graph:
-        assert graph.wait(PATIENCE_S), "the replay did not end by itself"
+        assert graph.wait(HANG_LIMIT_S), "the replay did not end by itself"
         spy.wait_for(lambda s: s.counts["/again/cloud/report"] >= len(recorded) // 2, "reports on the recording")
     assert graph.exit_code == 0, graph.errors()
     reported = [report.key.frame_id for report in spy.messages("/again/cloud/report")]
@@ -53,7 +53,7 @@ def test_bag_without_the_needed_topics_is_refused_and_its_topics_are_named(tmp_p
         word = STORE.types["std_msgs/msg/String"](data="x")
         writer.write(connection, 1, STORE.serialize_cdr(word, "std_msgs/msg/String"))
     command = [sys.executable, "-m", "privcam_cli", "replay", str(bag)]
-    refused = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=HANG_LIMIT_S, check=False)
     assert refused.returncode == 1
     assert str(bag) in refused.stderr
     assert "/their/words (std_msgs/msg/String, 1)" in refused.stderr

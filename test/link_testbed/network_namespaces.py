@@ -15,7 +15,7 @@ from types import TracebackType
 EDGE_ADDRESS, CLOUD_ADDRESS, PREFIX = "198.18.77.1", "198.18.77.2", 30
 # Bytes that may leave at once, and how long what is over the rate waits before it is dropped: a small router's.
 TBF_BURST, TBF_LATENCY = "4kb", "200ms"
-END_S = 10.0
+END_S = 300.0
 
 
 class NetworkError(RuntimeError):

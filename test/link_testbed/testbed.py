@@ -16,7 +16,7 @@ from rosbags.rosbag2 import Reader
 
 from link_testbed.network_namespaces import CLOUD_ADDRESS, Cable
 from link_testbed.probe import Event
-from link_testbed.testbed_processes import PATIENCE_S, Side, Witness, end_process
+from link_testbed.testbed_processes import HANG_LIMIT_S, Side, Witness, end_process
 from privcam_bringup.graph import free_domain
 from privcam_edge.link.omega_queue import FILE, queue_folder
 from privcam_link import cdr
@@ -184,9 +184,9 @@ class Rig:
     def wait_for_sent(self, seconds: float) -> None:
         """Wait until the feed has published so many more seconds of Ω."""
         until = time.time_ns() + int(seconds * 1e9)
-        self.feed.expect(lambda e: e.what == "sent" and e.stamp_ns >= until, "the feed", timeout_s=seconds + PATIENCE_S)
+        self.feed.expect(lambda e: e.what == "sent" and e.stamp_ns >= until, "the feed", timeout_s=seconds + HANG_LIMIT_S)
 
-    def wait_until_kept(self, cloud: str, stamp_ns: int, timeout_s: float = PATIENCE_S) -> None:
+    def wait_until_kept(self, cloud: str, stamp_ns: int, timeout_s: float = HANG_LIMIT_S) -> None:
         """Wait until the recorder of a cloud has everything up to this stamp."""
         self.watch.expect(
             lambda e: e.what == "kept" and e.space == cloud and e.stamp_ns >= stamp_ns,
@@ -208,7 +208,7 @@ class Rig:
             since=since,
         )
 
-    def finish(self, timeout_s: float = PATIENCE_S) -> None:
+    def finish(self, timeout_s: float = HANG_LIMIT_S) -> None:
         """Stop the feed, wait until every recorder has the last Ω and its report, and end the recorders."""
         self.feed.say("rest")
         last = self.sent()[-1].stamp_ns

@@ -15,7 +15,7 @@ import zenoh
 from cv_bridge import CvBridge
 from privcam_msgs.msg import FrameRef
 
-from harness.graph_probe import DOMAIN, PATIENCE_S, Spy, own_endpoint
+from harness.graph_probe import DOMAIN, HANG_LIMIT_S, Spy, own_endpoint
 from harness.leaks import Image, Mask, Torso, raw_frames, runs, same_share, torso
 from privcam_bringup.graph import Graph
 from privcam_core.images.environment import decode_environment
@@ -116,7 +116,7 @@ def _open(**settings: object) -> zenoh.Session:
 
 
 def _ask(session: zenoh.Session, selector: str, found: Recording) -> None:
-    for reply in session.get(selector, timeout=PATIENCE_S, consolidation=zenoh.ConsolidationMode.NONE):
+    for reply in session.get(selector, timeout=HANG_LIMIT_S, consolidation=zenoh.ConsolidationMode.NONE):
         if reply.ok is not None:
             found.answers.append(_parts(reply.ok))
         else:

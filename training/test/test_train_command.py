@@ -11,12 +11,13 @@ from privcam_cloud.recognition.temporal.temporal_network import TemporalNetwork
 from privcam_core.models.own_networks import WrongWeights
 from privcam_edge.embedding.encoder import BottleneckEncoder
 
-PATIENCE_S = 600.0
+# Against a test that hangs.
+HANG_LIMIT_S = 600.0
 
 
 def train(*arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "privcam_cli", "train", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANG_LIMIT_S, check=False)
 
 
 def test_quick_training_writes_weights_that_are_read_and_refused_once_they_are_changed(tmp_path: Path) -> None:

@@ -38,10 +38,10 @@ def test_peer_of_a_listening_socket_is_registered_before_its_first_message() -> 
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         threading.Thread(target=tracker.run, args=(listening_socket(port), started.set), daemon=True).start()
-        assert started.wait(30)
+        assert started.wait(300)
         with socket.create_connection(("127.0.0.1", port)) as client:
             host, own_port = client.getsockname()
-            assert seen.wait(30)
+            assert seen.wait(300)
             assert tracker.failed() == f"{host}:{own_port}"
             assert tracker.failed() == GONE
 

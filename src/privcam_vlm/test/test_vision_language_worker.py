@@ -18,7 +18,8 @@ from privcam_vlm import worker as worker_module
 from privcam_vlm.vlm_settings import Settings
 from privcam_vlm.worker import Worker
 
-PATIENCE_S = 60.0
+# Against a test that hangs.
+HANG_LIMIT_S = 300.0
 
 
 class Watched:
@@ -42,7 +43,7 @@ class Watched:
         self.worker.close()
 
     def until(self, condition: Callable[[], Any], what: str) -> None:
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + HANG_LIMIT_S
         while not condition():
             assert time.monotonic() < end, f"waited for {what}; {self.worker.facts()} {self.worker.trouble}"
             time.sleep(0.02)
@@ -56,7 +57,7 @@ def test_newest_frame_is_reported_with_its_key_the_models_name_and_the_time_that
     with ChatServer(says(text())) as server, Watched(at(server)) as watched:
         watched.worker.offer(omega(1))
         watched.worker.offer(omega(2))
-        report = watched.reports.get(timeout=PATIENCE_S)
+        report = watched.reports.get(timeout=HANG_LIMIT_S)
         assert report.key == omega(2).key
         assert report.model_id == "openai:tiny"
         assert report.caption == "One person stands in the room."
@@ -69,7 +70,7 @@ def test_newest_frame_is_reported_with_its_key_the_models_name_and_the_time_that
 def test_questions_keep_the_period_and_no_frame_is_asked_about_twice() -> None:
     with ChatServer(says(text())) as server, Watched(at(server, vlm_period_s=0.5)) as watched:
         watched.worker.offer(omega(1))
-        watched.reports.get(timeout=PATIENCE_S)
+        watched.reports.get(timeout=HANG_LIMIT_S)
         began, number = time.monotonic(), 1
         while time.monotonic() < began + 2.2:
             number += 1
@@ -92,11 +93,11 @@ def test_questions_keep_the_period_and_no_frame_is_asked_about_twice() -> None:
 def test_wrong_answer_is_counted_and_the_next_right_one_is_reported(said: str, reason: str) -> None:
     with ChatServer(in_turn(says(said), says(text()))) as server, Watched(at(server)) as watched:
         watched.worker.offer(omega(1))
-        assert reason in watched.complaints.get(timeout=PATIENCE_S)
+        assert reason in watched.complaints.get(timeout=HANG_LIMIT_S)
         assert watched.worker.facts()[f"vlm_{reason}"] == 1
         assert watched.worker.trouble.startswith(f"frame 1: {reason}")
         watched.worker.offer(omega(2))
-        assert watched.reports.get(timeout=PATIENCE_S).key == omega(2).key
+        assert watched.reports.get(timeout=HANG_LIMIT_S).key == omega(2).key
         watched.until(lambda: watched.worker.trouble == "", "the end of the trouble")
 
 
@@ -111,8 +112,8 @@ def test_nobody_waits_while_the_model_hangs_and_it_is_asked_again_after_the_budg
             watched.worker.offer(one)
             slowest = max(slowest, time.perf_counter() - began)
         assert slowest < 0.2
-        assert "timeout" in watched.complaints.get(timeout=PATIENCE_S)
-        assert watched.reports.get(timeout=PATIENCE_S).key == later[-1].key
+        assert "timeout" in watched.complaints.get(timeout=HANG_LIMIT_S)
+        assert watched.reports.get(timeout=HANG_LIMIT_S).key == later[-1].key
 
 
 def test_model_whose_process_hangs_is_killed_and_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +126,7 @@ def test_model_whose_process_hangs_is_killed_and_started_again(monkeypatch: pyte
         assert stopped.pid is not None
         os.kill(stopped.pid, signal.SIGSTOP)
         watched.worker.offer(omega(1))
-        assert "hung and was killed" in watched.complaints.get(timeout=PATIENCE_S)
+        assert "hung and was killed" in watched.complaints.get(timeout=HANG_LIMIT_S)
         watched.worker.offer(omega(2))
         watched.until(watched.reports.qsize, "a report of the new process")
         assert not stopped.alive
@@ -140,10 +141,10 @@ def test_model_whose_process_is_killed_is_started_again(monkeypatch: pytest.Monk
         assert model is not None
         assert model.pid is not None
         os.kill(model.pid, signal.SIGKILL)
-        assert "ended with exit code -9" in watched.complaints.get(timeout=PATIENCE_S)
+        assert "ended with exit code -9" in watched.complaints.get(timeout=HANG_LIMIT_S)
         assert watched.worker.facts()["vlm_crash"] == 1
         watched.worker.offer(omega(2))
-        assert watched.reports.get(timeout=PATIENCE_S).key == omega(2).key
+        assert watched.reports.get(timeout=HANG_LIMIT_S).key == omega(2).key
 
 
 def test_picture_that_cannot_be_opened_costs_one_question_and_no_more() -> None:
@@ -151,14 +152,14 @@ def test_picture_that_cannot_be_opened_costs_one_question_and_no_more() -> None:
         broken = omega(1)
         object.__setattr__(broken.environment, "png", b"no picture")
         watched.worker.offer(broken)
-        assert "ValueError" in watched.complaints.get(timeout=PATIENCE_S)
+        assert "ValueError" in watched.complaints.get(timeout=HANG_LIMIT_S)
         watched.worker.offer(omega(2))
-        assert watched.reports.get(timeout=PATIENCE_S).key == omega(2).key
+        assert watched.reports.get(timeout=HANG_LIMIT_S).key == omega(2).key
 
 
 def test_model_that_cannot_be_loaded_is_said_once_and_nothing_is_asked(tmp_path: Path) -> None:
     with Watched(Settings("transformers", str(tmp_path))) as watched:
-        assert "is no image-text-to-text model" in watched.unusable.get(timeout=PATIENCE_S)
+        assert "is no image-text-to-text model" in watched.unusable.get(timeout=HANG_LIMIT_S)
         watched.worker.offer(omega(1))
         assert watched.worker.facts() == {"vlm_loaded": 0}
 

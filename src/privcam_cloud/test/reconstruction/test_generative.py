@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generative_scenes import START_NS, event, draw_face, scene, standing
+from generative_scenes import START_NS, draw_face, event, scene, standing
 
 from privcam_cloud.reconstruction.generative.generation_pipeline import Studio, backend_of
 from privcam_cloud.reconstruction.generative.generative_backend import GenerativeBackend, NotShown, Reason
@@ -24,7 +24,8 @@ from privcam_core.types.omega import Embedding, Omega, PrivacyReport, Verdict
 torch = pytest.importorskip("torch", reason="needs requirements/generative.txt")
 tiny_diffusion = pytest.importorskip("tiny_diffusion", exc_type=ImportError, reason="needs requirements/generative.txt")
 
-PATIENCE_S = 60.0
+# Against a test that hangs.
+HANG_LIMIT_S = 300.0
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -167,7 +168,7 @@ def omega_of(now: Scene) -> Omega:
 
 def watched(screen: Screen, until: Callable[[Shown], bool]) -> Shown:
     """Look at the screen ten times a second until it shows what is waited for."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + HANG_LIMIT_S
     while True:
         shown = screen.picture(time.monotonic())
         assert shown is not None and time.monotonic() < end, shown and shown.fallback
@@ -187,7 +188,7 @@ def running() -> Iterator[list[GenerativeBackend]]:
 def test_screen_shows_the_contour_until_there_is_a_generated_picture(
     folder: Path, running: list[GenerativeBackend]
 ) -> None:
-    running.append(backend_of(GenerativeSettings(str(folder), steps=2, budget_s=PATIENCE_S)))
+    running.append(backend_of(GenerativeSettings(str(folder), steps=2, budget_s=HANG_LIMIT_S)))
     screen = Screen(generative=running[0])
     screen.player.take(omega_of(scene(standing())))
     first = screen.picture(time.monotonic())
@@ -206,7 +207,7 @@ def test_contour_goes_on_while_the_model_hangs(folder: Path, running: list[Gener
 
     def hang(*_arguments: object) -> None:
         hangs.set()
-        go_on.wait(PATIENCE_S)
+        go_on.wait(HANG_LIMIT_S)
 
     def make() -> Studio:
         studio = studio_of(folder)
@@ -219,7 +220,7 @@ def test_contour_goes_on_while_the_model_hangs(folder: Path, running: list[Gener
         screen.player.take(omega_of(scene(standing(u=100 + 20 * second), seconds=second / 5)))
         watched(screen, lambda shown: shown.backend == "contour")
     watched(screen, lambda shown: shown.fallback is Reason.OUT_OF_TIME)
-    assert hangs.wait(PATIENCE_S)
+    assert hangs.wait(HANG_LIMIT_S)
     before = screen.picture(time.monotonic())
     screen.player.take(omega_of(scene(standing(u=230), seconds=30)))
     after = screen.picture(time.monotonic())
@@ -243,12 +244,12 @@ def test_without_its_libraries_the_backend_says_what_to_install() -> None:
         "from privcam_cloud.reconstruction.generative.generative_settings import GenerativeSettings\n"
         "Studio(GenerativeSettings('owner/name'))"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=PATIENCE_S)
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=HANG_LIMIT_S)
     assert done.returncode == 1 and "install requirements/generative.txt" in done.stderr
 
 
 def test_shown_picture_is_the_newest_that_was_painted(folder: Path, running: list[GenerativeBackend]) -> None:
-    running.append(backend_of(GenerativeSettings(str(folder), steps=1, period_s=0.1, budget_s=PATIENCE_S)))
+    running.append(backend_of(GenerativeSettings(str(folder), steps=1, period_s=0.1, budget_s=HANG_LIMIT_S)))
     screen = Screen(generative=running[0])
     for second in range(2):
         now = scene(standing(), seconds=second)

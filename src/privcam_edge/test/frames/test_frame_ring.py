@@ -176,4 +176,4 @@ def guards_of(pid: int) -> list[int]:
 
 def wait_for_end(pid: int) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.Process(pid).wait(10)
+        psutil.Process(pid).wait(300)

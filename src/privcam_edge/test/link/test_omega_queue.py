@@ -140,6 +140,17 @@ def test_broken_file_is_put_aside_and_a_new_queue_is_begun(tmp_path: Path, damag
     assert aside.read_bytes() == broken
 
 
+def test_file_with_omegas_of_another_schema_is_put_aside_and_a_new_queue_is_begun(tmp_path: Path) -> None:
+    with opened(tmp_path / "q") as queue:
+        name = queue.name
+        queue.put(omega(1))
+    with closing(sqlite3.connect(tmp_path / "q" / FILE)) as base:
+        base.execute(f"PRAGMA user_version = {SCHEMA - 1}")
+    with opened(tmp_path / "q", clock=Clock()) as queue:
+        assert (queue.name != name, queue.newest, queue.last_key()) == (True, 0, None)
+    assert (tmp_path / "q" / f"omega.broken-{int(Clock.now)}").exists()
+
+
 def test_oldest_go_where_there_are_too_many_bytes_and_are_counted_as_lost(tmp_path: Path) -> None:
     with opened(tmp_path / "q", max_bytes=WHOLE + 40 * SIZE) as queue:
         for frame in range(1, 101):
@@ -332,7 +343,7 @@ def test_omegas_are_put_while_others_ask(queue: OmegaQueue) -> None:
     thread.start()
     for frame in range(1, 201):
         queue.put(omega(frame))
-    thread.join(timeout=60.0)
+    thread.join(timeout=300.0)
     assert (seen, queue.lost, queue.waiting) == (list(range(1, 201)), 0, 0)
 
 
