@@ -64,7 +64,7 @@ def test_folder_in_place_of_a_video_ends_the_camera_and_is_named(tmp_path: Path,
 
 def test_truncated_video_is_used_up_to_where_it_breaks_off_and_says_so(clip: Path, tmp_path: Path, log: Path) -> None:
     video = tmp_path / "torn.avi"
-    # Long enough that a listener is found on a busy machine before it breaks off.
+    # 15 s of video, so that a listener is found on a busy machine before it breaks off.
     video.write_bytes(clip.read_bytes()[:1_500_000])
     with spy_on_diagnostics(FRAMES) as spy:
         with started("privcam_edge", "camera_node", log, source=str(video)) as camera:
@@ -332,7 +332,7 @@ def test_second_cloud_on_the_same_endpoint_is_refused(log: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("executable", "parameters", "told"),
     [
-        ("eraser_node", {"mod": "paper"}, "/cam/eraser: unknown parameter mod; it takes: i_accept"),
+        ("eraser_node", {"mod": "mask_only"}, "/cam/eraser: unknown parameter mod; it takes: i_accept"),
         ("eraser_node", {"mode": "blur"}, "parameter mode is 'blur'; it must be one of adaptive, locked"),
         ("camera_node", {"source": "topic", "slots": 1000}, "parameter slots is 1000; it must be a int, in [2, 64]"),
         ("camera_node", {"source": "topic", "retention_s": "long"}, "parameter retention_s is 'long'; it must be a"),
@@ -407,10 +407,10 @@ def test_recorder_without_a_place_to_write_ends_and_names_it(tmp_path: Path, log
 # Modes that need a person's word first
 
 
-def test_mode_paper_does_not_start_without_the_word_that_leaks_are_accepted(log: Path) -> None:
-    with started("privcam_edge", "eraser_node", log, mode="paper") as eraser:
+def test_mode_mask_only_does_not_start_without_the_word_that_leaks_are_accepted(log: Path) -> None:
+    with started("privcam_edge", "eraser_node", log, mode="mask_only") as eraser:
         assert eraser.wait() == 1
-    assert "mode: paper leaks persons; set i_accept_leaks to true" in eraser.said
+    assert "mode: mask_only leaks persons; set i_accept_leaks to true" in eraser.said
 
 
 def test_mode_locked_does_not_start_without_an_approved_plate(log: Path) -> None:

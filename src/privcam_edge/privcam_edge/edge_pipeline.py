@@ -8,9 +8,9 @@ from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_edge.perception.pipeline import PerceptionPipeline
 from privcam_edge.perception.stage_timer import StageTimer
-from privcam_privacy.background.engine import EngineSettings
+from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.eraser import Eraser, Mode
-from privcam_privacy.plates.approved import CommissionedPlate
+from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.poses.anonymizer import PoseSettings
 
 
@@ -25,7 +25,7 @@ class EdgePipeline:
     mode: Mode = "adaptive"
     settings: EngineSettings | None = None
     pose_settings: PoseSettings | None = None
-    plate: CommissionedPlate | None = None
+    plate: ApprovedPlate | None = None
     fast: bool | None = None
     threads: int = 1
     encoder: BottleneckEncoder = field(default_factory=BottleneckEncoder)
@@ -47,7 +47,7 @@ class EdgePipeline:
         """Return Ω of one frame. image: (H, W, 3) uint8 BGR. Raises ValueError for another kind of picture."""
         detections, tracks, poses = self._perception.perceive(image, key.stamp_ns)
         with self.timer.measure("eraser"):
-            environment, report, anonymous_poses = self._eraser(key, image, detections, tracks, poses)
+            environment, report, anonymous_poses = self._eraser.erase(key, image, detections, tracks, poses)
         with self.timer.measure("composer"):
             anonymous = self._composer.compose(environment, anonymous_poses)
         with self.timer.measure("embedder"):

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from privcam_core.drawing.palette import color
 from privcam_core.images.environment import FILL
+from privcam_core.types.arrays import Image
 
 Random = np.random.Generator
-Image = npt.NDArray[np.uint8]
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp")
 # Shares: nothing is confirmed yet; and of the rest, a picture rather than a drawing, and all of it confirmed.

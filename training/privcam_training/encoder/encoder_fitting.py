@@ -14,7 +14,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as binary
 from torch.nn.functional import cross_entropy
 
 from privcam_core.drawing.palette import COLORS
-from privcam_training.encoder.backgrounds import Image
+from privcam_core.types.arrays import Image
 from privcam_training.encoder.encoder_network import (
     CLIP_NORM,
     DIMENSIONS,

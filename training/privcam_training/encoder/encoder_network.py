@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from privcam_core.drawing.palette import COLORS
-from privcam_edge.embedding.encoder import INPUT, MOST
+from privcam_edge.embedding.encoder import INPUT, MAX_COUNT
 from privcam_training.encoder.proxy_figures import KINDS
 from privcam_training.encoder.scenes import LAYOUT
 
@@ -131,7 +131,7 @@ class Bottleneck(nn.Module):
 
 @dataclass(frozen=True)
 class Answers:
-    """Logits of the tasks. count: (N, MOST + 1). kinds: (N, len(KINDS)). layout: (N, rows x columns)."""
+    """Logits of the tasks. count: (N, MAX_COUNT + 1). kinds: (N, len(KINDS)). layout: (N, rows x columns)."""
 
     count: torch.Tensor
     kinds: torch.Tensor
@@ -144,7 +144,7 @@ class Tasks(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.enter = nn.Sequential(nn.Linear(DIMENSIONS, 128), nn.ReLU())
-        self.count = nn.Linear(128, MOST + 1)
+        self.count = nn.Linear(128, MAX_COUNT + 1)
         self.kinds = nn.Linear(128, len(KINDS))
         self.layout = nn.Linear(128, LAYOUT[0] * LAYOUT[1])
 

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from privcam_core.drawing.proxy import overlay
 from privcam_core.images.environment import FILL
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Embedding, SubjectPose
-from privcam_edge.embedding.encoder import INPUT, shrunk
+from privcam_edge.embedding.encoder import INPUT, shrink
 from privcam_evaluation.audit.attacks.inversion_attack import InversionAttack
 from privcam_evaluation.audit.attacks.pose_sequences import PoseClip, anonymised, msr_action3d
 from privcam_evaluation.audit.attacks.reidentification import CHOSEN_ON, Score, majority, strongest
@@ -20,7 +21,6 @@ from privcam_privacy.poses.anonymizer import PoseSettings
 from privcam_training.encoder.recordings import Moment
 
 Array = npt.NDArray[np.float32]
-Image = npt.NDArray[np.uint8]
 # Of every clip so many frames are drawn, evenly over it. With more frames of a longer clip its noise would be another,
 # and attackers would name the length: of pure noise they named 35 % so, where chance is 20 %.
 FRAMES = 16
@@ -55,7 +55,7 @@ def naming(skeletons: Path, *, report: bool) -> Naming | None:
         for keypoints in poses[np.rint(np.linspace(0, len(poses) - 1, FRAMES)).astype(int)]:
             seen = keypoints[keypoints[:, 2] > 0, :2]
             (x0, y0), (x1, y1) = seen.min(axis=0).tolist(), seen.max(axis=0).tolist()
-            pictures.append(shrunk(overlay(room, [SubjectPose(1, (x0, y0, x1 + 1, y1 + 1), keypoints)])))
+            pictures.append(shrink(overlay(room, [SubjectPose(1, (x0, y0, x1 + 1, y1 + 1), keypoints)])))
     return Naming(clips, np.array(pictures, np.uint8).reshape(-1, *INPUT, 3))
 
 

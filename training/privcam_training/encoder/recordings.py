@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.drawing.proxy import render_subject
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Omega
 from privcam_edge.composition import Composer
-from privcam_edge.embedding.encoder import shrunk
+from privcam_edge.embedding.encoder import shrink
 from privcam_evaluation.recognition.labelled_clips import Clip, read_bag, read_clip
 from privcam_training.encoder.scenes import count_of, layout_of, middles, owners
-
-Image = npt.NDArray[np.uint8]
 
 # Every clip counts the same, however long it is.
 FRAMES_A_CLIP = 40
@@ -51,7 +50,7 @@ def _of_clip(clip: Clip, omegas: Sequence[Omega]) -> list[Moment]:
         if index in chosen:
             count, layout = _who(omega, raw.shape[:2])
             anonymous = composer.compose(omega.environment, omega.poses)
-            found.append(Moment(clip, raw, omega, shrunk(anonymous), count, layout))
+            found.append(Moment(clip, raw, omega, shrink(anonymous), count, layout))
     return found
 
 

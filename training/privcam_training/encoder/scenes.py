@@ -12,8 +12,9 @@ import numpy.typing as npt
 from privcam_core.drawing.geometry import SUBPIXEL_BITS, fixed_point
 from privcam_core.drawing.palette import COLORS, index
 from privcam_core.drawing.proxy import Shape, draw, render_subject
-from privcam_edge.embedding.encoder import INPUT, MOST, shrunk
-from privcam_training.encoder.backgrounds import Image, Random, background
+from privcam_core.types.arrays import Image
+from privcam_edge.embedding.encoder import INPUT, MAX_COUNT, shrink
+from privcam_training.encoder.backgrounds import Random, background
 from privcam_training.encoder.proxy_figures import KINDS, figures
 
 Array = npt.NDArray[np.float32]
@@ -42,7 +43,7 @@ class Proxies:
 
     shown: (N, *INPUT, 3) uint8, the colours times how much they cover. covers: (N, *INPUT) uint8, 255 where nothing of
     the room is seen. colors: (N, *INPUT) uint8, whose colour each pixel has: 0 the room, else its index + 1.
-    people: (N, MOST + 1, 4) float32, whoever can be seen as (X, Y, KIND, COLOR), then rows of NaN.
+    people: (N, MAX_COUNT + 1, 4) float32, whoever can be seen as (X, Y, KIND, COLOR), then rows of NaN.
     """
 
     shown: Image
@@ -91,8 +92,8 @@ def squeezed(proxies: Proxies, random: Random, share: float) -> Proxies:
 
 
 def count_of(people: Array) -> npt.NDArray[np.int64]:
-    """Return how many people there are, (N,), at most MOST; people: see `Proxies`."""
-    return np.minimum((~np.isnan(people[..., X])).sum(axis=1), MOST).astype(np.int64)
+    """Return how many people there are, (N,), at most MAX_COUNT; people: see `Proxies`."""
+    return np.minimum((~np.isnan(people[..., X])).sum(axis=1), MAX_COUNT).astype(np.int64)
 
 
 def kinds_of(people: Array) -> npt.NDArray[np.bool_]:
@@ -115,7 +116,7 @@ def layout_of(people: Array) -> npt.NDArray[np.bool_]:
 def rooms(pictures: Sequence[Image], count: int, seed: int, alike: float = 0.1) -> Image:
     """Return so many rooms, (N, *INPUT, 3) uint8; see `background`."""
     random = np.random.default_rng(seed)
-    return np.array([shrunk(background(random, pictures, DRAWN, alike)) for _ in range(count)])
+    return np.array([shrink(background(random, pictures, DRAWN, alike)) for _ in range(count)])
 
 
 def proxies(count: int, seed: int, *, processes: int = 1) -> Proxies:
@@ -141,7 +142,7 @@ def _batch(work: tuple[int, int]) -> Proxies:
 
 
 def _picture(random: Random) -> tuple[Image, Image, Colors, Array]:
-    many = 0 if random.random() < _NOBODY else min(1 + int(random.exponential(2.6)), MOST + 1)
+    many = 0 if random.random() < _NOBODY else min(1 + int(random.exponential(2.6)), MAX_COUNT + 1)
     people = figures(random, many, DRAWN)
     shapes = [render_subject(figure.pose) for figure in people]
     # On black a picture holds the colours times the cover, on white the rest of it too.
@@ -149,12 +150,12 @@ def _picture(random: Random) -> tuple[Image, Image, Colors, Array]:
     for shape in shapes:
         draw(black, shape)
         draw(white, shape)
-    black, white = shrunk(black), shrunk(white)
+    black, white = shrink(black), shrink(white)
     covers = 255 - (white.astype(np.int16) - black).max(axis=2).clip(0, 255).astype(np.uint8)
     owner = owners(shapes, DRAWN)
     tints = [index(figure.pose.subject_id) for figure in people]
     colors = np.array([0, *(tint + 1 for tint in tints)], np.uint8)[owner]
-    seen = np.full((MOST + 1, 4), np.nan, np.float32)
+    seen = np.full((MAX_COUNT + 1, 4), np.nan, np.float32)
     places = zip(people, tints, middles(owner, len(people)), strict=True)
     found = [(*middle, KINDS.index(one.kind), tint) for one, tint, middle in places if middle]
     seen[: len(found)] = np.array(found, np.float32).reshape(-1, 4)

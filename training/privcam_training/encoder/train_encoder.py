@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from privcam_core.types.arrays import Image
 from privcam_evaluation.recognition.labelled_clips import bags_of, read_annotations
 from privcam_training.encoder import sweep
-from privcam_training.encoder.backgrounds import Image, pictures_in
+from privcam_training.encoder.backgrounds import pictures_in
 from privcam_training.encoder.encoder_export import export
 from privcam_training.encoder.encoder_fitting import SEED, counted, fit_bottleneck, fit_map, views
 from privcam_training.encoder.encoder_network import Map

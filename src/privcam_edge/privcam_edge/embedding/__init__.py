@@ -1,1 +1,1 @@
-"""From the anonymous frame to the vector z."""
+"""Encodes the anonymous frame to the vector z."""

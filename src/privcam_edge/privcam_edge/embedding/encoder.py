@@ -1,4 +1,4 @@
-"""The information-bottleneck encoder: from Ĩ only what was asked for, and noise on the rest."""
+"""The information-bottleneck encoder: computes z of the anonymous frame Ĩ with calibrated noise."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,25 +6,25 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from privcam_core.images.environment import require_bgr8
+from privcam_core.images.png import require_bgr8
 from privcam_core.models.own_networks import described, session
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Embedding
 from privcam_edge.embedding.quantizer import NoisyQuantizer
 
-# What the network looks at, (height, width) px: a person as high as a tenth of the picture is 24 px.
+# Input of the network, (height, width) px: a person as high as a tenth of the picture is 24 px.
 INPUT = (240, 320)
-# It counts so far; more are "so many or more".
-MOST = 10
+# The network counts up to this many subjects; the last class means "this many or more".
+MAX_COUNT = 10
 WEIGHTS = Path(__file__).parent / "weights" / "ib.json"
 
 
 @dataclass(frozen=True)
 class BottleneckWeights:
-    """What stands beside the ONNX file.
+    """Description of the network, stored beside the ONNX file.
 
-    sha256: of the file, hex. beta: weight of the rate when it was trained. sigma: noise of the channel that it was
-    trained with. clip_norm: the L2 norm that z is clipped to. dimensions: of z.
+    file: name of the ONNX file. sha256: of the file, hex. beta: weight of the rate when it was trained. sigma: noise of
+    the channel that it was trained with. clip_norm: the L2 norm that z is clipped to. dimensions: of z.
     """
 
     encoder_id: str
@@ -37,21 +37,21 @@ class BottleneckWeights:
 
     @classmethod
     def read(cls, path: Path) -> "BottleneckWeights":
-        """Return what the file says. Raises WrongWeights."""
+        """Read a description. Raises WrongWeights."""
         return described(path, lambda said: cls(**said), "privcam_edge")
 
 
-def shrunk(image: Image) -> Image:
-    """Return a picture (H, W, 3) uint8 BGR in the size that the network looks at, (*INPUT, 3)."""
-    return cv2.resize(image, INPUT[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
+def shrink(image: Image) -> Image:
+    """Return a picture (H, W, 3) uint8 BGR in the input size of the network, (*INPUT, 3)."""
+    return np.asarray(cv2.resize(image, INPUT[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
 class BottleneckEncoder:
     """z = f(Ĩ) = μ(Ĩ) + σ(Ĩ)·ε, ε ~ N(0, I) (Eq. 5); then clipped, noise of the channel added, and rounded to int8.
 
-    Trained to tell how many are in the room, where, and upright, low or lying, and to tell nothing else: every bit more
-    costs β. sigma: standard deviation of the channel's noise; None takes what it was trained with. seed: None takes the
-    system's entropy. Raises WrongWeights.
+    It is trained to encode how many subjects are present, where, and whether each is upright, low or lying. Every bit
+    costs β in training, so z encodes little else. sigma: standard deviation of the channel's noise; None takes the
+    value of the training. seed: None takes the system's entropy. threads: processor cores. Raises WrongWeights.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class BottleneckEncoder:
     def encode(self, anonymous: Image) -> Embedding:
         """Return z of one anonymous frame, (H, W, 3) uint8 BGR."""
         require_bgr8(anonymous, "anonymous frame")
-        mean, log_variance = self._session.run(None, {"pictures": shrunk(anonymous)[None]})
+        mean, log_variance = self._session.run(None, {"pictures": shrink(anonymous)[None]})
         noise = self._random.standard_normal(self.weights.dimensions)
         z = (mean[0] + np.exp(0.5 * log_variance[0]) * noise).astype(np.float32)
         quantizer = self._quantizer

@@ -1,4 +1,4 @@
-"""What is sent is never a vector itself: it is clipped, noise is added, and it is rounded."""
+"""Quantizes a vector with noise: clips it, adds Gaussian noise and rounds it to int8."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ INT8_MAX = 127
 
 
 class NoisyQuantizer:
-    """Clips a vector to an L2 norm, adds Gaussian noise and rounds to int8: what is sent is never the vector itself.
+    """Clips a vector to an L2 norm, adds Gaussian noise and rounds it to int8, so that no exact vector leaves.
 
     sigma: standard deviation of the noise per coordinate, in units of the value. seed: None takes the system's entropy.
     """
@@ -20,7 +20,7 @@ class NoisyQuantizer:
     def __init__(self, dimensions: int, clip_norm: float, sigma: float, seed: int | None = None) -> None:
         self.clip_norm = clip_norm
         self.sigma = sigma
-        # Steps finer than the noise would carry nothing but noise, and cost bits.
+        # Steps finer than the noise would only encode noise, and cost bits.
         self.scale = max(self.HEADROOM * clip_norm / np.sqrt(dimensions) / INT8_MAX, sigma)
         self._random = np.random.default_rng(seed)
 
@@ -29,4 +29,5 @@ class NoisyQuantizer:
         norm = float(np.linalg.norm(vector))
         clipped = vector * min(1.0, self.clip_norm / max(norm, 1e-12))
         noisy = clipped + self._random.normal(0.0, self.sigma, vector.shape)
-        return np.clip(np.rint(noisy / self.scale), -INT8_MAX, INT8_MAX).astype(np.int8).tobytes()
+        rounded = np.clip(np.rint(noisy / self.scale), -INT8_MAX, INT8_MAX)
+        return bytes(rounded.astype(np.int8).tobytes())

@@ -1,4 +1,4 @@
-"""The guard of the frame memory: waits for the camera process to end, however it ends, and wipes what it left.
+"""Guard process of the frame memory: waits until the camera process has ended in any way, then wipes its rings.
 
 Run as a process of its own (standard library only, so that it is small): guard.py PID PREFIX
 """
@@ -33,7 +33,7 @@ def main(pid: int, prefix: str) -> None:
         waiting.register(os.pidfd_open(pid), select.POLLIN)
         waiting.poll()
     except ProcessLookupError:
-        pass  # it ended before we could look: all the more reason to wipe
+        pass  # it has ended already: wipe its rings at once
     for path in Path("/dev/shm").glob(f"{prefix}{pid:x}-*"):
         wipe(path)
 

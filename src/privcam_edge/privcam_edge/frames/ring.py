@@ -1,11 +1,11 @@
-"""The frame memory: a ring of raw frames in host shared memory that forgets.
+"""The frame memory: a ring of raw frames in shared memory of the host; every frame is overwritten in time.
 
-One writer (the camera), many readers. Nothing here ever touches a network or a disk: the ring is a file in /dev/shm
-with mode 0600. A slot is overwritten with zeros at most `retention_s` after its frame was captured, when the ring is
+One writer (the camera), many readers. The frame memory uses no network and no disk: the ring is a file in /dev/shm with
+mode 0600. A slot is overwritten with zeros at most `retention_s` after its frame was captured, when the ring is
 closed, and, after a crash, by the guard process (guard.py) and by the next start.
 
-Each slot carries a generation counter (a seqlock): odd while the content changes, even when it is steady. A reader
-compares it with the generation named in the frame reference before and after it copied the pixels.
+Each slot has a generation counter (a seqlock): odd while the content changes, even otherwise. A reader compares it with
+the generation named in the frame reference before and after it copied the pixels.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from privcam_core.images.environment import require_bgr8
+from privcam_core.images.png import require_bgr8
 from privcam_core.types.arrays import Image
 from privcam_core.types.time import NS_PER_S
 from privcam_edge.frames import guard
@@ -32,21 +32,21 @@ HEADER_BYTES = mmap.PAGESIZE
 SLOT_HEADER = struct.Struct("<QQII")  # generation, capture time (monotonic ns), height, width
 SLOT_HEADER_BYTES = 64
 RING_HEADER = struct.Struct("<8sII")  # magic, slots, bytes per slot without its header
-# The wiper looks this many times per retention, and wipes what would become too old before its next look.
-LOOKS_PER_RETENTION = 5
+# The wiper runs this many times per retention, and wipes frames that would become too old before its next run.
+WIPES_PER_RETENTION = 5
 
 
 class FrameGone(Exception):
-    """The slot no longer holds the frame that the reference names. It was overwritten, as it should be."""
+    """The slot no longer holds the frame that the reference names: it was overwritten in time."""
 
 
 class RingError(RuntimeError):
-    """The ring cannot be made or opened. The message says which and what to do."""
+    """The ring cannot be created or opened. The message names the ring and the remedy."""
 
 
 @dataclass(frozen=True)
 class FrameSlot:
-    """Where one frame lies: what a FrameRef says beside κ."""
+    """The place of one frame in the frame memory: the content of a FrameRef without κ."""
 
     ring: str
     slot: int
@@ -56,12 +56,12 @@ class FrameSlot:
 
 
 def prefix(camera_id: str) -> str:
-    """Start of the names of all rings of this user and camera."""
+    """Return the start of the names of all rings of this user and camera."""
     return f"privcam_{os.getuid()}_{camera_id}."
 
 
 def wipe_leftovers(camera_id: str) -> int:
-    """Wipe the rings that crashed writers of this camera left behind; return how many.
+    """Wipe the rings that crashed writers of this camera left behind, and return their number.
 
     Raises RingError if a live writer owns one: two cameras must not share an id.
     """
@@ -81,7 +81,7 @@ def wipe_leftovers(camera_id: str) -> int:
 
 
 class FrameRing:
-    """The writer's end. Owns the memory; wipes every slot in time from a thread of its own."""
+    """The writer's end. It owns the memory and wipes every slot in time, in a thread of its own."""
 
     def __init__(self, camera_id: str, height: int, width: int, *, slots: int = 8, retention_s: float = 1.0) -> None:
         self.name = f"{prefix(camera_id)}{os.getpid():x}-{time.monotonic_ns() & 0xFFFFFF:06x}"
@@ -102,7 +102,7 @@ class FrameRing:
             os.close(descriptor)
             self.path.unlink(missing_ok=True)
             raise RingError(
-                f"frame memory {self.path}: {size >> 20} MiB could not be had ({error.strerror}). "
+                f"frame memory {self.path}: {size >> 20} MiB could not be reserved ({error.strerror}). "
                 "Enlarge /dev/shm (Docker: --shm-size) or lower `slots`."
             ) from error
         self._descriptor = descriptor  # kept open: it holds the lock that says this ring has an owner
@@ -110,7 +110,7 @@ class FrameRing:
         self._pixels = np.frombuffer(self._memory, np.uint8)
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._wiper = threading.Thread(target=self._wipe_in_time, name="frame-wiper", daemon=True)
+        self._wiper = threading.Thread(target=self._wipe_periodically, name="frame-wiper", daemon=True)
         self._wiper.start()
 
     def write(self, image: Image, captured_ns: int | None = None) -> FrameSlot:
@@ -127,7 +127,7 @@ class FrameRing:
             base, generation = self._begin(slot)
             start = base + SLOT_HEADER_BYTES
             self._pixels[start : start + image.nbytes] = image.reshape(-1)
-            # What an earlier, larger frame left behind this one must not outlive its retention.
+            # The rest of an earlier, larger frame must not outlive its retention.
             self._pixels[start + image.nbytes : base + self._stride] = 0
             stamp = captured_ns or time.monotonic_ns()
             SLOT_HEADER.pack_into(self._memory, base, generation + 1, stamp, height, width)
@@ -156,9 +156,9 @@ class FrameRing:
                 wiped += 1
         return wiped
 
-    def _wipe_in_time(self) -> None:
-        period = self._retention_s / LOOKS_PER_RETENTION
-        # Two periods of margin: one for the wait until the next look, one for a busy machine.
+    def _wipe_periodically(self) -> None:
+        period = self._retention_s / WIPES_PER_RETENTION
+        # Two periods of margin: one for the wait until the next run, one for a busy machine.
         while not self._closing.wait(period):
             self.wipe(older_than_s=self._retention_s - 2 * period)
 

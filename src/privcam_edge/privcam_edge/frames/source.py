@@ -1,4 +1,4 @@
-"""Where frames come from: a V4L2 camera, a network stream, or a video file."""
+"""Reads frames from a V4L2 camera, a network stream or a video file."""
 
 import os
 import re
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import numpy as np
 
-from privcam_core.images.environment import require_bgr8
+from privcam_core.images.png import require_bgr8
 from privcam_core.types.arrays import Image
 
 DEFAULT_RATE_HZ = 25.0
@@ -119,7 +120,7 @@ class VideoSource:
             raise SourceEnded
         require_bgr8(image, f"frame {self.index} of {without_password(self.spec.target)}")
         self.index += 1
-        return image
+        return np.asarray(image, np.uint8)
 
     def skip(self) -> None:
         """Let one frame go by without decoding it."""

@@ -1,1 +1,1 @@
-"""The gate, and the way out."""
+"""The gate, and the link to the cloud behind it."""

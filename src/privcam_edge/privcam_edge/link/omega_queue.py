@@ -1,7 +1,7 @@
-"""What has passed the gate and is not known to be safe in the cloud: a bounded queue on disk, SQLite.
+"""Keeps the Ω that passed the gate on disk until the cloud has them: a bounded queue in SQLite.
 
-An Ω is written before it is sent, by digest alone; a picture is kept once, beside them. A process that is killed loses
-nothing that was written. Every Ω has a number, one more than the one before; a queue that had to be made anew has
+An Ω is written before it is sent, with the digest of its picture; each picture is stored once. A killed process loses
+no Ω that was written. Every Ω has a number, one more than the Ω before; a queue that had to be created again has
 another name, and its numbers begin again.
 """
 
@@ -16,28 +16,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from privcam_core.storage import private_folder
-from privcam_core.types.omega import Omega, SyncKey
+from privcam_core.types.omega import SCHEMA, Omega, SyncKey
 from privcam_link import cdr
 
 _log = logging.getLogger(__name__)
 
 FILE = "omega.sqlite3"
+# Default bounds of the queue.
 MAX_BYTES = 256 * 1024 * 1024
 MAX_AGE_S = 24 * 3600.0
-# A consumer that has not been heard of for MAX_AGE_S holds back nothing, and there are never more than these.
+# Most consumers that hold back Ω; a consumer that sent no query for MAX_AGE_S holds back none.
 MAX_CONSUMERS = 8
-# Pictures that are kept although no Ω in the queue names them: the newest, which somebody may still ask for.
+# The newest pictures are kept although no Ω in the queue names them, because a consumer may still query them.
 SPARE_PICTURES = 4
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS queue_state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS omega (
     n INTEGER PRIMARY KEY AUTOINCREMENT, stamp_ns INTEGER NOT NULL UNIQUE, kept_s REAL NOT NULL,
     digest BLOB NOT NULL, payload BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS omega_digest ON omega (digest);
 CREATE TABLE IF NOT EXISTS picture (number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, payload BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS consumer (
-    name TEXT PRIMARY KEY, stamp_ns INTEGER NOT NULL, heard_s REAL NOT NULL) WITHOUT ROWID;
+    name TEXT PRIMARY KEY, stamp_ns INTEGER NOT NULL, queried_s REAL NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -52,10 +53,11 @@ class Row:
 class OmegaQueue:
     """Keeps the Ω of one camera until every consumer has them, within bounds.
 
-    folder: of this camera's own, made with mode 0700. max_bytes: of payloads and pictures; max_age_s: seconds since an
-    Ω was put. What goes beyond goes oldest first, and is counted in `lost` if a consumer did not have it, or nobody
-    ever asked. clock: seconds since the epoch, for ages. A file that cannot be read is put aside and a new one begun.
-    May be used from several threads. Methods raise sqlite3.Error where the disk cannot be written.
+    folder: of this camera only, created with mode 0700. max_bytes: of payloads and pictures. max_age_s: seconds since
+    an Ω was put. Beyond these bounds the oldest Ω is dropped, and counted in `lost` if a consumer did not have it, or
+    if no consumer ever sent a query. clock: seconds since the epoch, for ages. A file that cannot be read is put aside,
+    and a new one is created; the same holds for a file with Ω of another schema. Several threads may use it. Methods
+    raise sqlite3.Error if the disk cannot be written.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class OmegaQueue:
         try:
             self._open()
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):  # locked, full or not writable: the file itself is good
+            if isinstance(error, sqlite3.OperationalError):  # locked, full or not writable: the file itself is intact
                 where = f"{self._path}: {error}; is another bridge of this camera running, or the disk full?"
                 raise sqlite3.OperationalError(where) from error
             aside = self._path.with_suffix(f".broken-{int(clock())}")
@@ -87,20 +89,21 @@ class OmegaQueue:
 
     def _open(self) -> None:
         self._path.touch(mode=0o600)
-        # One process at a time; another one that tries is told at once, not after it has mixed up the numbers.
+        # One process at a time; a second one fails here, before it can mix up the numbers.
         self._base = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, timeout=0.5)
         try:
-            # A kill loses nothing in this mode; a power cut at most the last seconds, and never the whole file.
+            # In this mode a kill loses nothing, and a power cut at most the last seconds, never the whole file.
             self._base.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA synchronous=NORMAL")
+            self._require_schema()
             self._base.executescript(_TABLES)
             with self._base:
                 self._base.execute("BEGIN IMMEDIATE")
-                self._base.execute("INSERT OR IGNORE INTO facts VALUES ('queue', ?)", (secrets.token_hex(8),))
-                self._base.execute("INSERT OR IGNORE INTO facts VALUES ('lost', '0')")
-            self.name = self._fact("queue")
-            self._lost = int(self._fact("lost"))
+                self._base.execute("INSERT OR IGNORE INTO queue_state VALUES ('queue', ?)", (secrets.token_hex(8),))
+                self._base.execute("INSERT OR IGNORE INTO queue_state VALUES ('lost', '0')")
+            self.name = self._state("queue")
+            self._lost = int(self._state("lost"))
             self._bytes = int(self._one("SELECT coalesce(sum(length(payload)), 0) FROM omega")) + int(
                 self._one("SELECT coalesce(sum(length(payload)), 0) FROM picture")
             )
@@ -108,21 +111,28 @@ class OmegaQueue:
             self._base.close()
             raise
 
+    def _require_schema(self) -> None:
+        """Mark a new file with the schema of Ω. Raises DatabaseError for a file with Ω of another schema."""
+        found = int(self._one("PRAGMA user_version"))
+        if found != SCHEMA and self._one("SELECT count(*) FROM sqlite_master"):
+            raise sqlite3.DatabaseError(f"it holds Ω of another schema than {SCHEMA}")
+        self._base.execute(f"PRAGMA user_version = {SCHEMA}")
+
     @property
     def lost(self) -> int:
-        """Number of Ω that this queue ever had to drop before its consumers had them."""
+        """Number of Ω that this queue dropped before its consumers had them, since it was created."""
         return self._lost
 
     @property
     def kept_bytes(self) -> int:
-        """Bytes of payloads and pictures now."""
+        """Bytes of payloads and pictures in the queue."""
         return self._bytes
 
     @property
     def waiting(self) -> int:
         """Number of Ω that some consumer does not have yet."""
         with self._lock:
-            return int(self._one("SELECT count(*) FROM omega WHERE stamp_ns > ?", self._had_by_all()))
+            return int(self._one("SELECT count(*) FROM omega WHERE stamp_ns > ?", self._acknowledged_by_all()))
 
     @property
     def newest(self) -> int:
@@ -143,25 +153,26 @@ class OmegaQueue:
         return cdr.decode(row[0]).key if row else None
 
     def put(self, omega: Omega) -> Row:
-        """Keep Ω, newer than all in the queue, and return its number and plain payload. Its picture is kept apart."""
-        bare = cdr.encode(replace(omega, environment=omega.environment.without_png()))
+        """Store Ω, newer than all in the queue, and return its number and payload. Its picture is stored apart."""
+        payload = cdr.encode(replace(omega, environment=omega.environment.without_png()))
         digest, now = omega.environment.digest, self._clock()
-        with self._changing():
+        with self._transaction():
             n = self._base.execute(
                 "INSERT INTO omega (stamp_ns, kept_s, digest, payload) VALUES (?, ?, ?, ?)",
-                (omega.key.stamp_ns, now, digest, bare),
+                (omega.key.stamp_ns, now, digest, payload),
             ).lastrowid
-            self._bytes += len(bare)
+            self._bytes += len(payload)
             if omega.environment.png and not self._one("SELECT count(*) FROM picture WHERE digest = ?", digest):
                 whole = cdr.encode(omega)
                 self._base.execute("INSERT INTO picture (digest, payload) VALUES (?, ?)", (digest, whole))
                 self._bytes += len(whole)
-            self._bound(now)
-        return Row(int(n or 0), bare)
+            self._drop_beyond_bounds(now)
+        return Row(int(n or 0), payload)
 
     def after(self, stamp_ns: int, *, max_bytes: int) -> list[Row]:
         """Return the oldest Ω with a later stamp, in order, at least one if there is any, up to `max_bytes`."""
-        rows, total = [], 0
+        rows: list[Row] = []
+        total = 0
         with self._lock:
             found = self._base.execute("SELECT n, payload FROM omega WHERE stamp_ns > ? ORDER BY n", (stamp_ns,))
             with closing(found):
@@ -173,7 +184,7 @@ class OmegaQueue:
         return rows
 
     def picture(self, digest: bytes) -> Row | None:
-        """Return an Ω with this picture in it and the number under which it stands, None if it is not kept."""
+        """Return an Ω that holds the picture with this digest, with its number; None if the picture is not kept."""
         with self._lock:
             found = self._base.execute(
                 "SELECT coalesce((SELECT max(n) FROM omega WHERE digest = ?1), 1), payload "
@@ -183,21 +194,21 @@ class OmegaQueue:
         return Row(*found) if found else None
 
     def acknowledge(self, consumer: str, stamp_ns: int) -> None:
-        """Take note that a consumer has everything up to this stamp; what all of them have is let go."""
+        """Note that a consumer has all Ω up to this stamp, and drop the Ω that all consumers have."""
         now = self._clock()
-        with self._changing():
+        with self._transaction():
             self._base.execute(
                 "INSERT INTO consumer VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE "
-                "SET stamp_ns = max(stamp_ns, ?2), heard_s = ?3",
+                "SET stamp_ns = max(stamp_ns, ?2), queried_s = ?3",
                 (consumer, stamp_ns, now),
             )
             self._base.execute(
-                "DELETE FROM consumer WHERE heard_s < ? OR name NOT IN "
-                "(SELECT name FROM consumer ORDER BY heard_s DESC LIMIT ?)",
+                "DELETE FROM consumer WHERE queried_s < ? OR name NOT IN "
+                "(SELECT name FROM consumer ORDER BY queried_s DESC LIMIT ?)",
                 (now - self._max_age_s, MAX_CONSUMERS),
             )
-            # The newest stays: after a restart the next one has to come after it.
-            self._drop("stamp_ns <= ? AND n < (SELECT max(n) FROM omega)", self._had_by_all())
+            # The newest Ω stays: after a restart the next one has to come after it.
+            self._drop("stamp_ns <= ? AND n < (SELECT max(n) FROM omega)", self._acknowledged_by_all())
             self._drop_pictures()
 
     def close(self) -> None:
@@ -205,8 +216,8 @@ class OmegaQueue:
         self._base.close()
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Hold the lock and a transaction; where it fails the counts are as before, like the file."""
+    def _transaction(self) -> Iterator[None]:
+        """Hold the lock and a transaction of the database; an error restores the counts and the file."""
         with self._lock:
             counts = self._bytes, self._lost
             try:
@@ -217,22 +228,22 @@ class OmegaQueue:
                 self._bytes, self._lost = counts
                 raise
 
-    def _had_by_all(self) -> int:
+    def _acknowledged_by_all(self) -> int:
         return int(self._one("SELECT coalesce(min(stamp_ns), 0) FROM consumer"))
 
-    def _bound(self, now: float) -> None:
-        """Drop what is too old, and the oldest until the rest fits; count what a consumer still wanted."""
-        before = int(self._one("SELECT count(*) FROM omega WHERE stamp_ns > ?", self._had_by_all()))
+    def _drop_beyond_bounds(self, now: float) -> None:
+        """Drop Ω that are too old, and the oldest until the rest fits; count those that a consumer did not have."""
+        before = int(self._one("SELECT count(*) FROM omega WHERE stamp_ns > ?", self._acknowledged_by_all()))
         self._drop("kept_s < ?", now - self._max_age_s)
         if self._bytes > self._max_bytes:
             self._drop_pictures()
         while self._bytes > self._max_bytes and self._one("SELECT count(*) FROM omega") > 1:
             self._drop("n IN (SELECT n FROM omega WHERE n < (SELECT max(n) FROM omega) ORDER BY n LIMIT ?)", 16)
             self._drop_pictures()
-        lost = before - int(self._one("SELECT count(*) FROM omega WHERE stamp_ns > ?", self._had_by_all()))
+        lost = before - int(self._one("SELECT count(*) FROM omega WHERE stamp_ns > ?", self._acknowledged_by_all()))
         if lost:
             self._lost += lost
-            self._base.execute("UPDATE facts SET value = ? WHERE name = 'lost'", (str(self._lost),))
+            self._base.execute("UPDATE queue_state SET value = ? WHERE name = 'lost'", (str(self._lost),))
 
     def _drop(self, which: str, value: float) -> None:
         self._bytes -= int(self._one(f"SELECT coalesce(sum(length(payload)), 0) FROM omega WHERE {which}", value))
@@ -248,13 +259,13 @@ class OmegaQueue:
         )
         self._base.execute(f"DELETE FROM picture WHERE {which}", (SPARE_PICTURES,))
 
-    def _fact(self, name: str) -> str:
-        return str(self._one("SELECT value FROM facts WHERE name = ?", name))
+    def _state(self, name: str) -> str:
+        return str(self._one("SELECT value FROM queue_state WHERE name = ?", name))
 
     def _one(self, query: str, *values: object) -> float:
         return self._base.execute(query, values).fetchone()[0]  # type: ignore[no-any-return]
 
 
 def queue_folder(state: Path, camera_id: str) -> Path:
-    """Return where the queue of a camera lies in the state folder."""
+    """Return the folder of the queue of a camera in the state folder."""
     return state / "queue" / camera_id

@@ -13,7 +13,7 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image as ImageMsg
 
-from privcam_core.images.environment import require_bgr8
+from privcam_core.images.png import require_bgr8
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.time import stamp_ns_of

@@ -1,8 +1,9 @@
-"""eraser_node: FrameRef and everything known of people in; environment, anonymous poses and privacy report out."""
+"""eraser_node: takes FrameRef, detections, tracks and raw poses; publishes environment, anonymous poses and report."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import cast, get_args
 
 from privcam_msgs.msg import DetectionArray, Environment, PrivacyReport, SubjectPoseArray, TrackArray
 
@@ -10,10 +11,10 @@ from privcam_core.storage import plates_folder, state_folder
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
-from privcam_privacy.eraser import Eraser
-from privcam_privacy.plates.approved import CommissionedPlate
-from privcam_privacy.poses.anonymizer import PoseSettings
-from privcam_privacy.state.background_state import PlateMemory
+from privcam_privacy.eraser import Eraser, Mode
+from privcam_privacy.plates.approved import ApprovedPlate
+from privcam_privacy.poses.anonymizer import PoseMode, PoseSettings
+from privcam_privacy.state.background_state import BackgroundStateStore
 from privcam_ros.conversions import from_msg, poses_to_msg, to_msg
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
@@ -24,63 +25,69 @@ class Parameters:
     """Parameters of the eraser node."""
 
     mode: str = param(
-        "adaptive", "adaptive: the clean plate; locked: the plate that was approved with `privcam commission`; paper: "
-        "frame minus mask, which leaks and is there to compare",
-        choices=("adaptive", "locked", "paper"),
-    )  # fmt: skip
-    i_accept_leaks: bool = param(False, "paper only: without it the node does not start in that mode")
+        "adaptive",
+        "adaptive: the clean plate; locked: the plate that was approved with `privcam commission`; mask_only: frame "
+        "minus mask, a baseline for comparison that leaks persons",
+        choices=get_args(Mode),
+    )
+    i_accept_leaks: bool = param(False, "mask_only only: without it the node does not start in that mode")
     pose_privacy: str = param(
-        "canonical", "canonical: a standard body in the same posture; raw: as estimated, people can be told apart",
-        choices=("canonical", "raw"),
-    )  # fmt: skip
-    remember: bool = param(True, "adaptive only: keep the picture of the room and the quarantine over a restart")
+        "canonical",
+        "canonical: a standard body in the same posture; raw: as estimated, subjects can be told apart",
+        choices=get_args(PoseMode),
+    )
+    persist_state: bool = param(True, "adaptive only: keep the background and the quarantine over a restart")
     threads: int = param(1, "CPU threads of each model", low=1, high=64)
 
 
 class EraserNode(FrameNode[Parameters]):
-    """The last node that sees raw pixels and raw poses. What it publishes holds nothing of them."""
+    """The last node that gets raw pixels and raw poses. Nothing of them is in the messages that it publishes."""
 
     def __init__(self) -> None:
         super().__init__("eraser", Parameters)
-        chosen, camera_id = self.parameters, self.get_namespace().strip("/")
-        if chosen.mode == "paper" and not chosen.i_accept_leaks:
-            raise ValueError("mode: paper leaks persons; set i_accept_leaks to true if that is what you want to see")
+        given, camera_id = self.parameters, self.get_namespace().strip("/")
+        if given.mode == "mask_only" and not given.i_accept_leaks:
+            raise ValueError("mode: mask_only leaks persons; set i_accept_leaks to true to use it all the same")
         self._executor = ThreadPoolExecutor(1, "inspection")
-        self._erase = Eraser(
-            chosen.mode,
-            poses=PoseSettings(mode=chosen.pose_privacy),
-            plate=CommissionedPlate.load(plates_folder(), camera_id) if chosen.mode == "locked" else None,
-            memory=PlateMemory(state_folder() / "rooms" / camera_id, self._executor) if chosen.remember else None,
+        self._eraser = Eraser(
+            cast(Mode, given.mode),
+            poses=PoseSettings(mode=cast(PoseMode, given.pose_privacy)),
+            plate=ApprovedPlate.load(plates_folder(), camera_id) if given.mode == "locked" else None,
+            state=BackgroundStateStore(state_folder() / "rooms" / camera_id, self._executor)
+            if given.persist_state
+            else None,
             executor=self._executor,
-            threads=chosen.threads,
+            threads=given.threads,
         )
         self._environments = self.create_publisher(Environment, "environment", STREAM)
         self._reports = self.create_publisher(PrivacyReport, "privacy", STREAM)
         self._poses = self.create_publisher(SubjectPoseArray, "poses", STREAM)
         parts = ("detections", DetectionArray), ("tracks", TrackArray), ("raw_poses", SubjectPoseArray)
-        self.on_frame(self._clean, *parts)
+        self.on_frame(self._erase, *parts)
 
-    def _clean(
+    def _erase(
         self,
         key: SyncKey,
         image: Image,
-        found: DetectionArray,
+        detections: DetectionArray,
         tracks: TrackArray,
         raw_poses: SubjectPoseArray,
     ) -> None:
-        environment, report, poses = self._erase(key, image, from_msg(found), from_msg(tracks), from_msg(raw_poses))
+        environment, report, poses = self._eraser.erase(
+            key, image, from_msg(detections), from_msg(tracks), from_msg(raw_poses)
+        )
         self.facts["confirmed_fraction"] = f"{environment.confirmed_fraction:.3f}"
         self.facts["epoch"] = environment.epoch
-        self.facts.update(self._erase.facts)
-        if self._erase.memory_error:
-            self.fail(self._erase.memory_error)
-            self._erase.memory_error = ""
+        self.facts.update(self._eraser.diagnostics)
+        if self._eraser.state_error:
+            self.fail(self._eraser.state_error)
+            self._eraser.state_error = ""
         self._reports.publish(to_msg(report, key))
         self._poses.publish(poses_to_msg(poses, key))
         self._environments.publish(to_msg(environment))
 
     def stop(self) -> None:
-        """Let a picture that is being inspected go."""
+        """End the inspection of pictures."""
         self._executor.shutdown(wait=True, cancel_futures=True)
         super().stop()
 

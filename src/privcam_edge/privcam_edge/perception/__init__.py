@@ -1,1 +1,1 @@
-"""From a raw frame to boxes, descriptors, keypoints and masks."""
+"""Perception on raw frames: person boxes, tracks, appearance descriptors, keypoints and head orientation."""

@@ -7,7 +7,7 @@ the memory of the tracker process, is never published or stored, and goes with t
 import cv2
 import numpy as np
 
-from privcam_core.images.environment import require_bgr8
+from privcam_core.images.png import require_bgr8
 from privcam_core.types.arrays import Float32Array, Float64Array, FloatArray, Image
 
 # A person is looked at in this size, small enough that a fold or a face is gone and the colours are left.

@@ -3,7 +3,7 @@
 import numpy as np
 
 from privcam_core.detection.crops import Square, require_boxes
-from privcam_core.images.environment import require_bgr8
+from privcam_core.images.png import require_bgr8
 from privcam_core.models import Session, load
 from privcam_core.types.arrays import Float32Array, FloatArray, Image
 from privcam_core.types.skeleton import KEYPOINT_COUNT

@@ -20,14 +20,14 @@ from privcam_core.types.omega import (
     SyncKey,
     Verdict,
 )
+from privcam_core.types.time import NS_PER_S
 from privcam_edge import link
 from privcam_edge.link.gate import KNOWN_PICTURES, Gate
 from privcam_link import cdr
 from privcam_link.patches import encode_patch
 from privcam_link.validation import MAX_AHEAD_NS, Reason, Rejected
 
-SECOND = 10**9
-START = 1_700_000_000 * SECOND
+START = 1_700_000_000 * NS_PER_S
 
 
 class Clock:
@@ -69,7 +69,7 @@ ROOM = decode_environment(PNG)
 
 def omega(frame: int = 1, png: bytes = PNG, **changes: object) -> Omega:
     """The Ω of one frame; `changes` go to the part that has a field of that name."""
-    key = SyncKey("room1", frame, START + frame * SECOND // 10)
+    key = SyncKey("room1", frame, START + frame * NS_PER_S // 10)
     parts = {
         "environment": Environment(key, png, digest(png), 24, 32, VALIDITY, 1),
         "embedding": Embedding("hog-1", (3,), 0.5, b"\x01\x02\x03", 0.25, 1.0),
@@ -181,7 +181,7 @@ def test_omega_that_is_not_newer_is_rejected(later: tuple[int, int]) -> None:
     gate = Gate("room1")
     gate.check(omega(3))
     frame, tenths = later
-    key = SyncKey("room1", frame, START + tenths * SECOND // 10)
+    key = SyncKey("room1", frame, START + tenths * NS_PER_S // 10)
     old = replace(
         omega(1), key=key, environment=replace(omega(1).environment, key=replace(key, stamp_ns=1, frame_id=1))
     )
@@ -211,7 +211,7 @@ def test_gate_of_a_restarted_process_goes_on_behind_the_last_that_passed() -> No
 
 def test_stamp_from_the_future_is_rejected_and_shuts_nobody_out() -> None:
     gate = Gate("room1", wall=lambda: START)
-    late, far = omega(MAX_AHEAD_NS // SECOND * 10), omega(MAX_AHEAD_NS // SECOND * 10 + 1)
+    late, far = omega(MAX_AHEAD_NS // NS_PER_S * 10), omega(MAX_AHEAD_NS // NS_PER_S * 10 + 1)
     with pytest.raises(Rejected, match=r"order: key.* from the future; set the clocks"):
         gate.check(far)
     assert gate.check(omega(1)).key.frame_id == 1

@@ -1,4 +1,4 @@
-"""What is put into the queue stays until everybody has it, through kills, restarts and broken files."""
+"""The queue keeps every Ω until all consumers have it, through kills, restarts and broken files."""
 
 import signal
 import sqlite3
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from privcam_core.images.environment import encode_environment, environment_of
-from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
+from privcam_core.types.omega import SCHEMA, Embedding, Omega, PrivacyReport, SyncKey, Verdict
 from privcam_edge.link.omega_queue import FILE, MAX_CONSUMERS, SPARE_PICTURES, OmegaQueue, Row, queue_folder
 from privcam_link import cdr
 
