@@ -74,7 +74,7 @@ def test_one_seed_makes_one_run() -> None:
         ("require_publishable", lambda _omega: None),
         ("follows", lambda _key, _last: True),
         ("require_not_future", lambda _key, _now: None),
-        ("canonical", lambda omega: omega),
+        ("canonicalize", lambda omega: omega),
         ("encode_environment", lambda plate, valid: encode_environment(plate ^ 1, valid)),
     ],
 )

@@ -184,7 +184,9 @@ class Rig:
     def wait_for_sent(self, seconds: float) -> None:
         """Wait until the feed has published so many more seconds of Ω."""
         until = time.time_ns() + int(seconds * 1e9)
-        self.feed.expect(lambda e: e.what == "sent" and e.stamp_ns >= until, "the feed", timeout_s=seconds + HANG_LIMIT_S)
+        self.feed.expect(
+            lambda e: e.what == "sent" and e.stamp_ns >= until, "the feed", timeout_s=seconds + HANG_LIMIT_S
+        )
 
     def wait_until_kept(self, cloud: str, stamp_ns: int, timeout_s: float = HANG_LIMIT_S) -> None:
         """Wait until the recorder of a cloud has everything up to this stamp."""

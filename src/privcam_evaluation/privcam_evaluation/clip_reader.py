@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from privcam_core.types.arrays import Image
 from privcam_edge.frames.source import SourceEnded, VideoSource, parse
 
-Image = npt.NDArray[np.uint8]
 # x0, y0, x1, y1 in px.
 Crop = tuple[int, int, int, int]
 

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from privcam_bringup.graph_observer import FrameSummary, Observations
 from privcam_core.images.environment import decode_environment
-
-Image = npt.NDArray[np.uint8]
+from privcam_core.types.arrays import Image
 
 GAP_PX = 12
 HEADING_PX = 34

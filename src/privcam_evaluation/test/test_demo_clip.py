@@ -49,7 +49,7 @@ def offer(monkeypatch: pytest.MonkeyPatch, archive: Path | None, reason: str = "
 
 
 def test_clip_is_taken_out_of_the_package_once(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    offer(monkeypatch, package(tmp_path, f"usr/share/doc/opencv-doc/{demo_clip.MEMBER}", CONTENT))
+    offer(monkeypatch, package(tmp_path, f"usr/share/doc/opencv-doc/{clip.MEMBER}", CONTENT))
     said: list[str] = []
     assert demo_clip(said.append) == cache
     assert cache.read_bytes() == CONTENT
@@ -62,13 +62,13 @@ def test_clip_is_taken_out_of_the_package_once(cache: Path, tmp_path: Path, monk
 def test_clip_with_a_wrong_hash_is_named_and_not_kept(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    offer(monkeypatch, package(tmp_path, f"usr/share/doc/opencv-doc/{demo_clip.MEMBER}", b"another film"))
+    offer(monkeypatch, package(tmp_path, f"usr/share/doc/opencv-doc/{clip.MEMBER}", b"another film"))
     with pytest.raises(ClipError) as raised:
         demo_clip(lambda _: None)
     text = str(raised.value)
-    assert demo_clip.MEMBER in text
+    assert clip.MEMBER in text
     assert f"has SHA-256 {hashlib.sha256(b'another film').hexdigest()}" in text
-    assert f"expected {demo_clip.SHA256}" in text
+    assert f"expected {clip.SHA256}" in text
     assert "--source FILE" in text
     assert not cache.exists()
 
@@ -76,7 +76,7 @@ def test_clip_with_a_wrong_hash_is_named_and_not_kept(
 def test_damaged_clip_in_the_cache_is_fetched_again(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    offer(monkeypatch, package(tmp_path, f"usr/share/doc/opencv-doc/{demo_clip.MEMBER}", CONTENT))
+    offer(monkeypatch, package(tmp_path, f"usr/share/doc/opencv-doc/{clip.MEMBER}", CONTENT))
     cache.parent.mkdir(parents=True)
     cache.write_bytes(CONTENT[:-1])
     demo_clip(lambda _: None)

@@ -3,13 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from privcam_core.types.arrays import BoolArray, Float32Array
 from privcam_evaluation.recognition.labelled_clips import Clip
 from privcam_training.temporal.temporal_fitting import temperature
-
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
 
 # Groups without a fall only cost time one by one; they share so many folds.
 CALM_FOLDS = 4
@@ -23,7 +20,7 @@ def folds(clips: Sequence[Clip]) -> list[set[str]]:
     return [*({group} for group in with_falls), *shared]
 
 
-def temperatures(logits: Mapping[int, tuple[FloatArray, BoolArray]]) -> dict[int, float]:
+def temperatures(logits: Mapping[int, tuple[Float32Array, BoolArray]]) -> dict[int, float]:
     """Return for each fold the temperature that is best for all the others. logits: fold to (logits, allowed)."""
     result = {}
     for fold in logits:

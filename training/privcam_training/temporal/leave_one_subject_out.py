@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from privcam_cloud.recognition.temporal.temporal_model import TemporalModel
+from privcam_core.types.arrays import BoolArray, Float32Array
 from privcam_evaluation.recognition.event_matching import Seen, watch
 from privcam_evaluation.recognition.labelled_clips import Clip, read_bag
 from privcam_training.temporal.examples import Examples, join
-from privcam_training.temporal.folds import BoolArray, FloatArray, folds, temperatures
+from privcam_training.temporal.folds import folds, temperatures
 from privcam_training.temporal.temporal_export import export
 from privcam_training.temporal.temporal_fitting import SEED, fit
 from privcam_training.temporal.trained_network import TemporalNetwork, predict
@@ -26,7 +27,7 @@ SEEDS = (SEED, SEED + 1)
 PROCESSES = 2
 
 # Fold to (logits, allowed) of the windows that were left out.
-Said = dict[int, tuple[FloatArray, BoolArray]]
+Said = dict[int, tuple[Float32Array, BoolArray]]
 
 
 def fit_folds(

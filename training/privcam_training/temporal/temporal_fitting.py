@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 
 from privcam_cloud.recognition.temporal.windows import SCALARS
+from privcam_core.types.arrays import Float32Array
 from privcam_core.types.skeleton import KEYPOINT_COUNT
 from privcam_training.temporal.examples import Examples
 from privcam_training.temporal.trained_network import TemporalNetwork, allowed_loss
@@ -14,7 +15,6 @@ from privcam_training.temporal.trained_network import TemporalNetwork, allowed_l
 SEED = 7
 BATCH = 256
 LEARNING_RATE, WEIGHT_DECAY = 2e-3, 1e-3
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def fit(examples: Examples, *, epochs: int, recorded_share: float = 0.3, seed: i
     return Fitted(network, losses)
 
 
-def varied(windows: FloatArray, random: np.random.Generator) -> FloatArray:
+def varied(windows: Float32Array, random: np.random.Generator) -> Float32Array:
     """Return windows as they could have been as well: seen in a mirror, a little larger, with poses that were lost."""
     windows = windows.copy()
     count, first = len(windows), len(SCALARS)
@@ -90,14 +90,14 @@ _LENGTHS = ("x", "top", "bottom", "width", "height", "lean_x", "lean_y", "hip_he
 _FROM_POSE = ("posed", "lean_x", "lean_y", "hip_height", "thigh_drop", "hand_left", "hand_right", "sure")
 
 
-def temperature(logits: FloatArray, allowed: npt.NDArray[np.bool_]) -> float:
+def temperature(logits: Float32Array, allowed: npt.NDArray[np.bool_]) -> float:
     """Return by what logits have to be divided so that the probability of what may be right is highest."""
     candidates = np.exp(np.linspace(np.log(0.3), np.log(5.0), 60))
     scores = [float(np.mean(np.log(np.maximum(share(logits / t, allowed), 1e-9)))) for t in candidates]
     return float(candidates[int(np.argmax(scores))])
 
 
-def share(logits: FloatArray, allowed: npt.NDArray[np.bool_]) -> FloatArray:
+def share(logits: Float32Array, allowed: npt.NDArray[np.bool_]) -> Float32Array:
     """Return the probability (N,) that is given to what may be right."""
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray((p * allowed).sum(axis=1) / p.sum(axis=1), np.float32)

@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import numpy as np
-import numpy.typing as npt
 
 from privcam_core.detection.inspection import EgressInspector
 from privcam_core.detection.person_masks import PersonMasks
-from privcam_core.types.arrays import Box
+from privcam_core.types.arrays import BoolArray, Box, Image
 from privcam_core.types.omega import PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.types.perception import Detections, Track
 from privcam_evaluation.audit.leakage.person_labels import Labels
@@ -19,8 +18,6 @@ from privcam_privacy.plates.approved import CommissionedPlate
 from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
 from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
 
-Image = npt.NDArray[np.uint8]
-BoolArray = npt.NDArray[np.bool_]
 Erase = Callable[[SyncKey, Image, Detections, Sequence[Track], Sequence[SubjectPose]], Published]
 
 SEED = 7

@@ -15,6 +15,7 @@ from privcam_bringup.bag_routes import OMEGA, UnusableBag
 from privcam_core.drawing.proxy import overlay
 from privcam_core.images.environment import FILL, decode_environment
 from privcam_core.types.omega import InvalidOmega, Omega, PrivacyReport, Verdict
+from privcam_core.types.time import NS_PER_S
 from privcam_evaluation.audit.attacks.detector_attack import DetectorAttack
 from privcam_evaluation.audit.audit_part import Part
 from privcam_evaluation.audit.clip_audit import DRAWN_TEXT, Audit, detector_part
@@ -23,7 +24,7 @@ from privcam_link import cdr
 
 PARTS = ("counts", "detector", "budget")
 # Anonymised frames are looked at this often; every environment is.
-_LOOKS_NS = 10**9 // 2
+_LOOKS_NS = NS_PER_S // 2
 # What takes raw frames, and so cannot be told from Ω.
 _NEEDS_RAW = {
     "leak": "needs the clip: what a raw pixel changes cannot be seen in Ω",

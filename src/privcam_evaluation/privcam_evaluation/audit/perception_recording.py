@@ -17,15 +17,16 @@ import numpy.typing as npt
 import privcam_edge
 from privcam_core.detection import crops, person_detector
 from privcam_core.models.manifest import load_manifest
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import HeadOrientation, SubjectPose, SyncKey
 from privcam_core.types.perception import Detections, Track, TrackState
+from privcam_core.types.time import NS_PER_S
 from privcam_edge.perception.pipeline import PerceptionPipeline
-from privcam_evaluation.clip_reader import Crop, Image, annotated_crop, frame_rate, read_frames
+from privcam_evaluation.clip_reader import Crop, annotated_crop, frame_rate, read_frames
 
 CAMERA_ID = "audit"
 # Every clip starts at this moment, so that nothing depends on when the audit runs.
-START_NS = 1_700_000_000 * 10**9
-_NS = 10**9
+START_NS = 1_700_000_000 * NS_PER_S
 # A file that says 15.01 frames/s is taken whole at 15.
 _RATE_SLACK = 0.05
 # What the findings depend on: a change in any of it makes them anew.
@@ -78,7 +79,7 @@ class Recording:
 
     def seconds(self, number: int) -> float:
         """Return the time of frame `number` (from 0) since the first one, in s."""
-        return (self.found[number].key.stamp_ns - self.found[0].key.stamp_ns) / _NS
+        return (self.found[number].key.stamp_ns - self.found[0].key.stamp_ns) / NS_PER_S
 
 
 def record(
@@ -143,7 +144,7 @@ def _perceive(pictures: Iterator[Image], rate_hz: float, threads: int) -> tuple[
     perception = PerceptionPipeline(threads=threads)
     shape, found = (0, 0), []
     for number, image in enumerate(pictures):
-        key = SyncKey(CAMERA_ID, number + 1, START_NS + round(number * _NS / rate_hz))
+        key = SyncKey(CAMERA_ID, number + 1, START_NS + round(number * NS_PER_S / rate_hz))
         found.append(Found(key, *perception.perceive(image, key.stamp_ns)))
         shape = (image.shape[0], image.shape[1])
     return shape, found

@@ -10,13 +10,15 @@ from typing import Any
 import av
 import numpy as np
 
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Omega, SyncKey
+from privcam_core.types.time import NS_PER_S
 from privcam_edge.edge_pipeline import EdgePipeline
 from privcam_edge.link.gate import Gate
 from privcam_edge.link.omega_queue import OmegaQueue
 from privcam_edge.link.packetizer import Packetizer
 from privcam_edge.link.picture_schedule import PictureSchedule
-from privcam_evaluation.clip_reader import Image, read_looped
+from privcam_evaluation.clip_reader import read_looped
 from privcam_link import cdr
 from privcam_link.wire import MAX_HAVE
 
@@ -33,7 +35,7 @@ def measure_bits(source: Path, seconds: float, say: Callable[[str], None]) -> di
     all the time; a picture in pieces counts as one.
     """
     pipeline, gate = EdgePipeline(), Gate(CAMERA_ID, max_rate_hz=240.0)
-    video, origin, people = Video(), time.time_ns() - int(seconds * 1e9), 0
+    video, origin, people = Video(), time.time_ns() - int(seconds * NS_PER_S), 0
     with tempfile.TemporaryDirectory(prefix="privcam_bits_") as folder:
         queue = OmegaQueue(Path(folder))
         packetizer, pictures = Packetizer(queue), PictureSchedule()
@@ -41,7 +43,7 @@ def measure_bits(source: Path, seconds: float, say: Callable[[str], None]) -> di
         omega_bytes = picture_bytes = count = sent_pictures = 0
         for index, image in enumerate(read_looped(source, seconds, RATE_HZ)):
             video.add(image)
-            key = SyncKey(CAMERA_ID, index + 1, origin + int(index / RATE_HZ * 1e9))
+            key = SyncKey(CAMERA_ID, index + 1, origin + int(index / RATE_HZ * NS_PER_S))
             omega: Omega = gate.check(cdr.encode(pipeline.process(key, image)))
             row = queue.put(omega)
             header, payload = packetizer.live(row)

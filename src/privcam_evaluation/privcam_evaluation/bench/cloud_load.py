@@ -19,6 +19,7 @@ from sensor_msgs.msg import Image
 
 from privcam_bringup.graph import START_TIMEOUT_S, Graph, free_domain, free_endpoint
 from privcam_bringup.graph_listener import Listener
+from privcam_core.types.time import NS_PER_S
 from privcam_evaluation.bench.omega_replay import CAMERA, RATE_HZ, Recorded
 from privcam_ros.node import STREAM
 
@@ -54,7 +55,7 @@ class _Audience(Listener):
     def _take_report(heard: _Heard) -> Callable[[SceneReport], None]:
         def take(report: SceneReport) -> None:
             now = time.time()
-            heard.reports.append((now, now - report.key.stamp.sec - report.key.stamp.nanosec / 1e9))
+            heard.reports.append((now, now - report.key.stamp.sec - report.key.stamp.nanosec / NS_PER_S))
 
         return take
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 
 from privcam_core.types.omega import Omega, SyncKey
+from privcam_core.types.time import NS_PER_S
 from privcam_edge.edge_pipeline import EdgePipeline
 from privcam_edge.link.gate import Gate
 from privcam_edge.link.omega_queue import OmegaQueue
@@ -38,10 +39,10 @@ class Recorded:
 def record(source: Path, seconds: float, path: Path, say: Callable[[str], None]) -> Recorded:
     """Run the edge over a clip in VGA and keep the Ω that pass the gate."""
     pipeline, gate = EdgePipeline(), Gate(CAMERA, max_rate_hz=240.0)
-    omegas, start_ns = [], time.time_ns() - int(seconds * 1e9)
+    omegas, start_ns = [], time.time_ns() - int(seconds * NS_PER_S)
     for index, image in enumerate(read_looped(source, seconds, RATE_HZ)):
         picture = cv2.resize(image, VGA, interpolation=cv2.INTER_AREA)
-        key = SyncKey(CAMERA, index + 1, start_ns + int(index / RATE_HZ * 1e9))
+        key = SyncKey(CAMERA, index + 1, start_ns + int(index / RATE_HZ * NS_PER_S))
         omegas.append(gate.check(pipeline.process(key, picture)))
     people = sum(len(omega.poses) for omega in omegas) / len(omegas)
     path.write_bytes(pickle.dumps(omegas))

@@ -23,6 +23,7 @@ from privcam_bringup.graph_listener import Listener
 from privcam_bringup.launcher_process import LauncherProcess
 from privcam_bringup.launching import graph_environment
 from privcam_bringup.launching.resources import resource
+from privcam_core.types.time import NS_PER_S
 from privcam_edge.frames.ring import SHM, prefix
 from privcam_ros.node import STREAM
 
@@ -61,7 +62,7 @@ class Arrivals(Listener):
             now = time.time()
             stamp = message.header.stamp if service == "contour" else message.key.stamp
             with self._changed:
-                self.arrived[service].append((stamp.sec + stamp.nanosec / 1e9, now))
+                self.arrived[service].append((stamp.sec + stamp.nanosec / NS_PER_S, now))
                 self._changed.notify_all()
 
         return take
@@ -85,7 +86,7 @@ def recorded_since(folder: Path, moment_s: float, timeout_s: float) -> float | N
     while time.monotonic() < end:
         newest = max(folder.iterdir(), key=lambda bag: bag.stat().st_mtime_ns)
         with suppress(Exception), AnyReader([newest]) as reader:  # a bag that is just being made is no bag yet
-            if reader.end_time > moment_s * 1e9:
+            if reader.end_time > moment_s * NS_PER_S:
                 return time.time()
         time.sleep(LOOK_FOR_BAG_S)
     return None

@@ -15,6 +15,7 @@ from privcam_bringup.graph_observer import Observations, Observer
 from privcam_bringup.launcher_process import node_name
 from privcam_core.detection.person_masks import PersonMasks
 from privcam_core.types.omega import SyncKey
+from privcam_core.types.time import NS_PER_S
 from privcam_edge.edge_pipeline import EdgePipeline
 from privcam_edge.link.gate import Gate
 from privcam_edge.perception.pipeline import PerceptionPipeline
@@ -66,14 +67,14 @@ def measure_loop(source: Path, frames: int) -> dict[str, Any]:
     """Run the edge as one plain loop, with gate and serialisation, decoding the video in between as the camera does."""
     pipeline, gate = EdgePipeline(), Gate(CAMERA_ID, max_rate_hz=240.0)
     rate = frame_rate(source)
-    origin, started, count = time.time_ns() - int(frames / rate * 1e9), 0.0, 0
+    origin, started, count = time.time_ns() - int(frames / rate * NS_PER_S), 0.0, 0
     gate_s = []
     picture = [0, 0]
     for index, image in enumerate(read_frames(source, limit=frames)):
         if index == WARM_UP_FRAMES:
             started = time.perf_counter()
         picture = [image.shape[1], image.shape[0]]
-        omega = pipeline.process(SyncKey(CAMERA_ID, index + 1, origin + int(index / rate * 1e9)), image)
+        omega = pipeline.process(SyncKey(CAMERA_ID, index + 1, origin + int(index / rate * NS_PER_S)), image)
         before = time.perf_counter()
         cdr.encode(gate.check(cdr.encode(omega)))
         gate_s.append(time.perf_counter() - before)
@@ -91,7 +92,7 @@ def measure_engine(source: Path, frames: int) -> dict[str, float]:
     seconds = []
     for index, frame in enumerate(read_frames(source, limit=frames)):
         image = np.asarray(cv2.resize(frame, VGA, interpolation=cv2.INTER_AREA), np.uint8)
-        stamp_ns = int((1 + index / rate) * 1e9)
+        stamp_ns = int((1 + index / rate) * NS_PER_S)
         detections, tracks, poses = perception.perceive(image, stamp_ns)
         mask = masks.of(image, poses)
         started = time.perf_counter()

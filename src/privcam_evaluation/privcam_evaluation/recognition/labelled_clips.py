@@ -12,15 +12,17 @@ import numpy as np
 from rosbags.rosbag2 import Reader
 
 from privcam_cloud.recording.bag_recorder import BagRecorder
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Omega, SyncKey
-from privcam_evaluation.clip_reader import Image, read_frames
+from privcam_core.types.time import NS_PER_S
+from privcam_evaluation.clip_reader import read_frames
 from privcam_link import cdr
 
 CAMERA_ID = "clip"
 # Clips of URFD come as one picture: depth on the left, colour on the right. Their note says so.
 _DEPTH_BESIDE = "depth (left half"
 # Capture times of a clip begin here, ns since the epoch.
-START_NS = 1_700_000_000 * 10**9
+START_NS = 1_700_000_000 * NS_PER_S
 
 
 class BadAnnotations(ValueError):
@@ -105,7 +107,7 @@ def make_bag(clip: Clip, bag: Path) -> int:
     recorder = BagRecorder(bag)
     try:
         for index, image in enumerate(read_clip(clip)):
-            key = SyncKey(CAMERA_ID, index + 1, START_NS + round(index / clip.rate * 1e9))
+            key = SyncKey(CAMERA_ID, index + 1, START_NS + round(index / clip.rate * NS_PER_S))
             omega = pipeline.process(key, image)
             same = omega.environment.digest == digest
             digest = omega.environment.digest
@@ -156,4 +158,4 @@ def faller(clip: Clip, omegas: Sequence[Omega]) -> int | None:
 
 def seconds_of(omega: Omega) -> float:
     """Return the time of an Ω of a clip since the clip began, s."""
-    return (omega.key.stamp_ns - START_NS) / 1e9
+    return (omega.key.stamp_ns - START_NS) / NS_PER_S

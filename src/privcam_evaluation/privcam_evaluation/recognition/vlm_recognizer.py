@@ -5,6 +5,7 @@ from collections import Counter
 
 from privcam_core.events.scene_report import SceneReport
 from privcam_core.types.omega import Omega
+from privcam_core.types.time import NS_PER_S
 from privcam_vlm.backends.model_process import ModelProcess
 from privcam_vlm.vlm_errors import NoAnswer
 from privcam_vlm.vlm_query import Interview
@@ -35,7 +36,7 @@ class AskedModel:
         nothing = SceneReport(omega.key, [], [], "", self.model_id)
         if omega.key.stamp_ns < self._next_ns:
             return nothing
-        self._next_ns = omega.key.stamp_ns + round(1e9 * self._settings.vlm_period_s)
+        self._next_ns = omega.key.stamp_ns + round(NS_PER_S * self._settings.vlm_period_s)
         try:
             return self._interview.ask(self._process, moment)
         except NoAnswer as error:

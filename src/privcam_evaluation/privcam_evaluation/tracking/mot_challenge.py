@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.types.arrays import FloatArray
 from privcam_core.types.perception import Detections
-
-FloatArray = npt.NDArray[np.floating]
 
 # Sequences without a seqinfo.ini (MOT15) that were checked here run at this rate.
 _DEFAULT_RATE = 25.0

@@ -19,6 +19,7 @@ from scipy.optimize import linear_sum_assignment
 
 from privcam_core.types.boxes import iou
 from privcam_core.types.perception import Detections, TrackState
+from privcam_core.types.time import NS_PER_S
 from privcam_edge.tracking.deepsort import DeepSort
 from privcam_edge.tracking.matching import FORBIDDEN
 from privcam_evaluation.tracking import mot_challenge
@@ -28,7 +29,6 @@ Seen = tuple[npt.NDArray[np.int64], npt.NDArray[np.floating]]
 # Makes a fresh tracker for a sequence of that many frames/s: (detections, stamp in ns) -> Seen.
 MakeTracker = Callable[[float], Callable[[Detections, int], Seen]]
 
-_NS_PER_S = 1e9
 _SAME = 0.5  # IoU from which a box counts as an ignored one, as in the MOT Challenge
 
 
@@ -108,7 +108,7 @@ def _follow(
     true_ids, followed_ids, overlaps, spent = [], [], [], []
     for index, (detections, truth) in enumerate(zip(sequence.detections, sequence.truth, strict=True)):
         began = time.perf_counter()
-        ids, boxes = step(detections, round(index / sequence.rate * _NS_PER_S))
+        ids, boxes = step(detections, round(index / sequence.rate * NS_PER_S))
         spent.append((time.perf_counter() - began) * 1e3)
         keep = ~_on_ignored(boxes, truth)
         true_ids.append(truth.ids)

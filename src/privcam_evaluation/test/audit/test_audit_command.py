@@ -13,13 +13,13 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 
 from privcam_core.images.environment import FILL, encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
+from privcam_core.types.time import NS_PER_S
 from privcam_evaluation.audit.audit_command import CLEAN, UNUSABLE, main
 from privcam_evaluation.demo_clip import demo_clip
 from privcam_link import cdr
 from privcam_link.wire import TYPE_HASH, TYPE_NAME
 
-SECOND = 10**9
-START_NS = 1_700_000_000 * SECOND
+START_NS = 1_700_000_000 * NS_PER_S
 HEIGHT, WIDTH = 96, 128
 CAMERA = "ward"
 
@@ -33,7 +33,7 @@ def omegas(count: int = 6) -> list[Omega]:
     pose, first = SubjectPose(3, (28, 18, 52, 82), keypoints), encode_environment(plate, valid)
     found = []
     for number in range(count):
-        key = SyncKey(CAMERA, number + 1, START_NS + number * SECOND)
+        key = SyncKey(CAMERA, number + 1, START_NS + number * NS_PER_S)
         environment = environment_of(key, first, 1)
         report = PrivacyReport(0.1, 0.5, 0.0, Verdict.PASS, epsilon=float(number), delta=1e-5)
         z = Embedding("test", (4,), 1.0, bytes(4), 0.0, 1.0)
@@ -46,7 +46,7 @@ def write_bag(path: Path, topic: str, msgtype: str, messages: list[bytes]) -> No
     with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
         connection = writer.add_connection(topic, msgtype, msgdef="uint8 unused", rihs01=TYPE_HASH)
         for number, message in enumerate(messages):
-            writer.write(connection, START_NS + number * SECOND, message)
+            writer.write(connection, START_NS + number * NS_PER_S, message)
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ def room(person: Image | None = None, at: tuple[int, int] = (20, 20)) -> Image:
 
 
 @pytest.fixture
-def attack(models: None) -> RecognitionAttack:  # noqa: ARG001  (the models have to be there first)
+def attack() -> RecognitionAttack:
     return RecognitionAttack()
 
 

@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.images.environment import encode_environment, environment_of
-from privcam_core.types.arrays import Box
+from privcam_core.types.arrays import Box, Float32Array
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN, Joint
+from privcam_core.types.time import NS_PER_S
 from privcam_edge.perception.head_orientation import head_orientation
 from privcam_evaluation.recognition.labelled_clips import CAMERA_ID, START_NS, Clip
 from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
 
-FloatArray = npt.NDArray[np.float32]
 # With fewer joints in a frame there is nobody.
 FEWEST_JOINTS = 4
 # From the outermost joints to where a detector's box ends, as a share of the longer side.
@@ -35,7 +35,7 @@ class Take:
     """
 
     clip: Clip
-    poses: FloatArray
+    poses: Float32Array
     shape: tuple[int, int]
 
 
@@ -44,7 +44,7 @@ def clip_of(name: str, label: str, group: str, rate: float, fall: tuple[int, int
     return Clip(Path(name), label, fall, group, "", rate, depth_beside=False)
 
 
-def poses_of(places: dict[Joint, int], points: npt.NDArray[np.float64], shape: tuple[int, int]) -> FloatArray:
+def poses_of(places: dict[Joint, int], points: npt.NDArray[np.float64], shape: tuple[int, int]) -> Float32Array:
     """Return (..., 17, 3) poses of published joints; one outside of the picture is not seen.
 
     places: where each of our joints stands there. points: (..., joints, 2) px. shape: (H, W).
@@ -78,16 +78,16 @@ def sent(frames: Iterable[tuple[float, Sequence[SubjectPose]]], shape: tuple[int
 
 
 def _stamp(seconds: float) -> int:
-    return START_NS + round(seconds * 1e9)
+    return START_NS + round(seconds * NS_PER_S)
 
 
-def _people(frame: FloatArray) -> Iterator[SubjectPose]:
+def _people(frame: Float32Array) -> Iterator[SubjectPose]:
     for number, keypoints in enumerate(frame, start=1):
         if (keypoints[:, 2] >= SEEN).sum() >= FEWEST_JOINTS:
             yield SubjectPose(number, _box(keypoints), keypoints, head_orientation(keypoints), number - 1)
 
 
-def _box(keypoints: FloatArray) -> Box:
+def _box(keypoints: Float32Array) -> Box:
     seen = keypoints[keypoints[:, 2] >= SEEN, :2]
     (x0, y0), (x1, y1) = seen.min(axis=0).tolist(), seen.max(axis=0).tolist()
     margin = 1.0 + _MARGIN * max(x1 - x0, y1 - y0)

@@ -16,8 +16,9 @@ from zipfile import ZipFile
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.types.arrays import Float32Array
 from privcam_core.types.skeleton import Joint
-from privcam_training.temporal.data.skeleton_clips import FloatArray, Take, clip_of, poses_of
+from privcam_training.temporal.data.skeleton_clips import Take, clip_of, poses_of
 
 # Where the sets of the whole folder of skeletons are: the poses, and when the falls are (OmniFall).
 POSES, TIMES = "upfall", "omnifall_labels/omnifall_up_fall.csv"
@@ -56,7 +57,7 @@ def read(folder: Path) -> list[Take]:
         points[numbers] = rows
         if _watched(points, start, end):
             clip = clip_of(f"upfall_{name}", "fall", f"upfall_S{found[1]}", RATE_HZ, (start, end))
-            poses: FloatArray = poses_of(JOINTS, points * SHAPE[::-1], SHAPE)[:, None]
+            poses: Float32Array = poses_of(JOINTS, points * SHAPE[::-1], SHAPE)[:, None]
             takes.append(Take(clip, poses, SHAPE))
     return takes
 

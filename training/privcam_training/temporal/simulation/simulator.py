@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.types.arrays import Float64Array
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.skeleton import KEYPOINT_COUNT, Joint
+from privcam_core.types.time import NS_PER_S
 from privcam_evaluation.recognition.event_matching import FALL_FOR_S
 from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
 from privcam_training.temporal.labels import Allowed, but, only
@@ -19,10 +21,8 @@ from privcam_training.temporal.simulation import stick_body
 from privcam_training.temporal.simulation.stick_body import Camera, Posture
 
 Random = np.random.Generator
-FloatArray = npt.NDArray[np.float64]
 
 PICTURE = (480, 640)
-_NS = 1e9
 # A fall is called one from just before the body is down, in s, until FALL_FOR_S after; later it lies.
 _BEFORE_DOWN_S = 0.2
 # On a low body the pose model mostly sees nothing, the tracker seldom; a body that moves fast is lost at times, and
@@ -50,7 +50,7 @@ class Phase:
 class Recording:
     """What the edge would have sent. poses: (seconds, pose or None). allowed: set of labels at each time, (N, L)."""
 
-    seconds: FloatArray
+    seconds: Float64Array
     poses: list[SubjectPose | None]
     allowed: npt.NDArray[np.bool_]
 
@@ -95,7 +95,7 @@ def _stride(posture: Posture, now: float) -> Posture:
     )  # fmt: skip
 
 
-def _seen(points: list[FloatArray], seconds: list[float], stature: float, random: Random) -> list[SubjectPose | None]:
+def _seen(points: list[Float64Array], seconds: list[float], stature: float, random: Random) -> list[SubjectPose | None]:
     """Return what an estimator and the anonymiser make of true joints, (17, 2) H each."""
     canonical = random.random() < 0.85
     anonymize = PoseAnonymizer(PoseSettings(mode="canonical" if canonical else "raw", seed=int(random.integers(2**31))))
@@ -138,7 +138,7 @@ def _seen(points: list[FloatArray], seconds: list[float], stature: float, random
         keypoints = np.concatenate((visible * stature + middle, rho[:, None]), axis=1).astype(np.float32)
         pixels = tuple(float(v) for v in np.tile(middle, 2) + box * stature)
         pose = SubjectPose(1, pixels, keypoints)  # type: ignore[arg-type]
-        result.append(anonymize([pose], PICTURE, start_ns + round(moment * _NS))[0])
+        result.append(anonymize([pose], PICTURE, start_ns + round(moment * NS_PER_S))[0])
     return result
 
 
@@ -155,7 +155,7 @@ def _hidden_joints(random: Random) -> list[int]:
     return []
 
 
-def _box(joints: FloatArray, random: Random) -> FloatArray:
+def _box(joints: Float64Array, random: Random) -> Float64Array:
     """Return a detector's box, (4,) H: a little larger than the body, and never quite the same."""
     low, high = joints.min(axis=0), joints.max(axis=0)
     margin = np.array([0.07, 0.05])

@@ -8,11 +8,9 @@ from dataclasses import dataclass, fields, replace
 from math import radians
 
 import numpy as np
-import numpy.typing as npt
 
+from privcam_core.types.arrays import Float64Array
 from privcam_core.types.skeleton import KEYPOINT_COUNT, Joint
-
-FloatArray = npt.NDArray[np.float64]
 
 TRUNK, UPPER_ARM, FOREARM, THIGH, SHIN = 0.288, 0.186, 0.146, 0.245, 0.246
 _SHOULDER_HALF, _HIP_HALF, _NECK_TO_NOSE = 0.11, 0.06, 0.11
@@ -76,7 +74,7 @@ def _values(posture: Posture) -> list[float]:
     return [getattr(posture, field.name) for field in fields(posture)]
 
 
-def joints(posture: Posture, heading: float, place: FloatArray) -> FloatArray:
+def joints(posture: Posture, heading: float, place: Float64Array) -> Float64Array:
     """Return the joints, (17, 3) H in the room: x right, y up, z away from the camera.
 
     heading: where the body faces, degrees, 0 is towards the camera. place: (2,) of the hips on the floor, x and z.
@@ -119,7 +117,7 @@ class Camera:
     tilt: float
     distance: float
 
-    def project(self, points: FloatArray) -> FloatArray:
+    def project(self, points: Float64Array) -> Float64Array:
         """Return (N, 2) picture coordinates in H at the middle of the room, y down."""
         tilt = radians(self.tilt)
         y, z = points[:, 1] - 0.5, points[:, 2]
@@ -129,27 +127,27 @@ class Camera:
         return np.stack((points[:, 0] * scale, down * scale), axis=1)
 
 
-def _along(posture: Posture, limb: str) -> FloatArray:
+def _along(posture: Posture, limb: str) -> Float64Array:
     return _forward(getattr(posture, limb))
 
 
-def _forward(degrees: float) -> FloatArray:
+def _forward(degrees: float) -> Float64Array:
     """Return the direction that hangs down at 0, points forward at 90 and up at 180."""
     angle = radians(degrees)
     return np.array([0.0, -np.cos(angle), np.sin(angle)])
 
 
-def _spread(direction: FloatArray, degrees: float) -> FloatArray:
+def _spread(direction: Float64Array, degrees: float) -> Float64Array:
     angle = radians(degrees)
     turned = direction * np.cos(angle) + np.array([np.sin(angle), 0.0, 0.0])
     return turned / np.linalg.norm(turned)
 
 
-def _about_z(degrees: float) -> FloatArray:
+def _about_z(degrees: float) -> Float64Array:
     c, s = np.cos(radians(degrees)), np.sin(radians(degrees))
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
 
-def _about_y(degrees: float) -> FloatArray:
+def _about_y(degrees: float) -> Float64Array:
     c, s = np.cos(radians(degrees)), np.sin(radians(degrees))
     return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])

@@ -16,13 +16,13 @@ from matplotlib import pyplot as plt
 from privcam_core.detection.face_detector import FaceDetector
 from privcam_core.detection.person_detector import Detector, best_of_each
 from privcam_core.detection.tiling import TileSearch, grid
+from privcam_core.types.arrays import Image
 from privcam_core.types.boxes import pixel_region
 from privcam_core.types.perception import Detections
 from privcam_evaluation.audit.audit_part import Part
 from privcam_evaluation.plotting import BLUE, GREY, ORANGE
 
-BgrArray = npt.NDArray[np.uint8]
-Finder = Callable[[BgrArray], Detections]
+Finder = Callable[[Image], Detections]
 
 # NanoDet at 0.25 finds 87 % of the people of COCO pictures. In tiles things are shown larger than it has learnt them,
 # and furniture looks like people more often, so more is asked for there.
@@ -44,7 +44,7 @@ _PERSONS = "NanoDet"
 class _Seen:
     """A picture and what each detector found in it."""
 
-    picture: BgrArray
+    picture: Image
     found: dict[str, Detections]
 
     @property
@@ -67,11 +67,9 @@ class DetectorAttack:
         self._last: dict[str, _Seen] = {}
         self._counts = {where: Counter[str]() for where in ("raw", "environment", "anonymous", "proxies", "empty")}
         self._frames = self._empty = self._pictures = 0
-        self._crops: list[tuple[str, BgrArray]] = []
+        self._crops: list[tuple[str, Image]] = []
 
-    def look(
-        self, raw: BgrArray, environment: BgrArray, anonymous: BgrArray, *, clip: str = "", empty: bool = False
-    ) -> None:
+    def look(self, raw: Image, environment: Image, anonymous: Image, *, clip: str = "", empty: bool = False) -> None:
         """Attack one frame. All pictures are (H, W, 3) uint8 BGR of one size.
 
         raw: what the camera saw. environment: Ī as it was sent, with the fill where it is withheld. anonymous: Ĩ, drawn
@@ -125,7 +123,7 @@ class DetectorAttack:
         places = dict.fromkeys(("raw", "environment", "anonymous", "proxies"), self._frames)
         return places | ({"empty": self._empty} if self._empty else {})
 
-    def _see(self, where: str, picture: BgrArray, *, people: bool) -> tuple[_Seen, bool]:
+    def _see(self, where: str, picture: Image, *, people: bool) -> tuple[_Seen, bool]:
         """Return what is in the picture, and whether it differs from the last one of this kind."""
         last = self._last.get(where)
         if last is not None and np.array_equal(last.picture, picture):
@@ -189,7 +187,7 @@ class DetectorAttack:
 def _person_finder(threads: int) -> Finder:
     search = TileSearch(Detector(_PERSON_SCORE, threads))
 
-    def find(picture: BgrArray) -> Detections:
+    def find(picture: Image) -> Detections:
         height, width = picture.shape[:2]
         whole = search(picture, grid(height, width, 1))
         tiled = search(picture, grid(height, width, _TILES_PER_SIDE))
@@ -204,7 +202,7 @@ def _face_finders(threads: int) -> dict[str, Finder]:
     def blaze(model: str, *grids: int) -> Finder:
         search = TileSearch(FaceDetector(model, _FACE_SCORE, threads))
 
-        def find(picture: BgrArray) -> Detections:
+        def find(picture: Image) -> Detections:
             height, width = picture.shape[:2]
             return _join([search(picture, grid(height, width, per_side)) for per_side in grids])
 
@@ -228,7 +226,7 @@ def _cascade(name: str) -> cv2.CascadeClassifier:
     return cv2.CascadeClassifier(str(path))
 
 
-def _haar(cascade: cv2.CascadeClassifier, picture: BgrArray, *, mirrored: bool = False) -> Detections:
+def _haar(cascade: cv2.CascadeClassifier, picture: Image, *, mirrored: bool = False) -> Detections:
     """Return the faces of a cascade, all with score 1, because it gives none. mirrored: look for the other profile."""
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     least = (_HAAR_LEAST_PX, _HAAR_LEAST_PX)
@@ -252,7 +250,7 @@ def _join(found: list[Detections]) -> Detections:
     return best_of_each(np.concatenate([d.boxes for d in found]), np.concatenate([d.scores for d in found]))
 
 
-def _save(picture: BgrArray, path: Path) -> Path:
+def _save(picture: Image, path: Path) -> Path:
     scale = _CROP_HEIGHT_PX / picture.shape[0]
     larger = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
     if not cv2.imwrite(str(path), larger):

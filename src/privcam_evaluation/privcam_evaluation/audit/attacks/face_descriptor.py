@@ -7,12 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.models import load
-from privcam_core.types.arrays import Box
+from privcam_core.types.arrays import Box, Float32Array, Image
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.skeleton import HEAD, seen
 
-FloatArray = npt.NDArray[np.float32]
-Image = npt.NDArray[np.uint8]
 # Centre x, y and side of a square, in px.
 Window = tuple[float, float, float]
 
@@ -35,7 +33,7 @@ class FaceDescriptor:
         self.crop = float(self._session.entry.decode["crop"])
         self.threshold = float(self._session.entry.decode["threshold"])
 
-    def __call__(self, image: Image, windows: Sequence[Window]) -> FloatArray:
+    def __call__(self, image: Image, windows: Sequence[Window]) -> Float32Array:
         """Return (N, D) unit vectors of those windows of a (H, W, 3) BGR picture that show anything, N at most theirs.
 
         Colours are left out: the threshold was measured on grey pictures, and the light of a room has its own colour.

@@ -20,13 +20,12 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from privcam_core.types.arrays import Box
+from privcam_core.types.arrays import Box, Image
 from privcam_core.types.omega import Omega, SubjectPose
 from privcam_evaluation.audit.audit_part import Part
 from privcam_evaluation.plotting import BLUE, GREEN, GREY, ORANGE, plt
 
 Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
 
 # Height and width in px of the pictures that are computed back.
 CROP = (64, 32)

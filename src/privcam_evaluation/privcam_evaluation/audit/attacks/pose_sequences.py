@@ -8,20 +8,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.types.arrays import Box
+from privcam_core.types.arrays import Box, Float64Array
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN, Joint
+from privcam_core.types.time import NS_PER_S
 from privcam_edge.perception.head_orientation import head_orientation
 from privcam_evaluation.audit.perception_recording import Recording
 from privcam_evaluation.clip_reader import annotation_of
 from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
 
-FloatArray = npt.NDArray[np.float64]
-
 # Without annotations a track is cut into so many segments, which stand for clips; each is at least so long.
 _SEGMENTS, _SEGMENT_S = 4, 2.0
 _FEWEST_FRAMES = 8
-_NS = 10**9
 
 _MSR_RATE_HZ = 15.0
 _MSR_SHAPE = (480, 640)
@@ -56,8 +54,8 @@ class PoseClip:
     subject: str
     take: str
     behaviour: str | None
-    times: FloatArray
-    poses: FloatArray
+    times: Float64Array
+    poses: Float64Array
     shape: tuple[int, int]
     action: str | None = None
 
@@ -67,7 +65,7 @@ def anonymised(clip: PoseClip, settings: PoseSettings) -> PoseClip:
     anonymize, out = PoseAnonymizer(settings), []
     for seconds, keypoints in zip(clip.times, clip.poses.astype(np.float32), strict=True):
         pose = SubjectPose(1, _box(keypoints), keypoints, head_orientation(keypoints))
-        (shown,) = anonymize([pose], clip.shape, _NS + round(seconds * _NS))
+        (shown,) = anonymize([pose], clip.shape, NS_PER_S + round(seconds * NS_PER_S))
         out.append(shown.keypoints)
     return PoseClip(
         clip.name, clip.source, clip.subject, clip.take, clip.behaviour, clip.times, np.array(out, np.float64),
@@ -125,7 +123,7 @@ def _msr_file(path: Path) -> Iterator[PoseClip]:
                 yield PoseClip(name, "msraction3d", subject, take, kind, times, poses, _MSR_SHAPE, action)
 
 
-def _projected(joints: FloatArray) -> FloatArray:
+def _projected(joints: Float64Array) -> Float64Array:
     """Return (T, 17, 3) picture coordinates of (T, 20, 4) Kinect joints."""
     poses = np.zeros((len(joints), KEYPOINT_COUNT, 3))
     for joint, index in _MSR_JOINTS.items():
@@ -137,7 +135,7 @@ def _projected(joints: FloatArray) -> FloatArray:
     return poses
 
 
-def _tracks(recording: Recording) -> dict[int, tuple[FloatArray, FloatArray]]:
+def _tracks(recording: Recording) -> dict[int, tuple[Float64Array, Float64Array]]:
     rows: dict[int, list[tuple[float, Any]]] = {}
     for number, found in enumerate(recording.found):
         for pose in found.poses:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from privcam_core.detection.face_detector import FaceDetector
 from privcam_core.detection.person_detector import best_of_each
 from privcam_core.detection.tiling import TileSearch, grid
+from privcam_core.types.arrays import Float32Array, Image
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.perception import Detections
 from privcam_evaluation.audit.attacks.face_descriptor import (
@@ -29,9 +30,6 @@ from privcam_evaluation.audit.attacks.face_descriptor import (
 )
 from privcam_evaluation.audit.audit_part import Part
 from privcam_evaluation.plotting import BLUE, GREY, ORANGE, plt
-
-FloatArray = npt.NDArray[np.float32]
-Image = npt.NDArray[np.uint8]
 
 # A raw face counts as a photo of a person from this score and width on: below, hair and knees are among them.
 PHOTO_SCORE, PHOTO_WIDTH_PX = 0.8, 14
@@ -55,22 +53,22 @@ class _Clip:
     """What was seen of one clip. photos, raw: (number of the look, unit vectors). leaves: unit vectors."""
 
     looks: int = 0
-    photos: list[tuple[int, FloatArray]] = field(default_factory=list)
-    raw: list[tuple[int, FloatArray]] = field(default_factory=list)
+    photos: list[tuple[int, Float32Array]] = field(default_factory=list)
+    raw: list[tuple[int, Float32Array]] = field(default_factory=list)
     leaves: list[npt.NDArray[np.float16]] = field(default_factory=list)
     seen: Image | None = None
 
-    def gallery(self, upto: float = 1.0) -> FloatArray:
+    def gallery(self, upto: float = 1.0) -> Float32Array:
         """Return (N, D) photos of the first part of the clip."""
         own = [vector for look, vector in self.photos if look <= upto * self.looks]
         chosen = np.unique(np.linspace(0, len(own) - 1, MOST_PHOTOS).round().astype(int)) if own else []
         return np.array([own[i] for i in chosen], np.float32).reshape(-1, DIMENSIONS)
 
-    def windows(self) -> FloatArray:
+    def windows(self) -> Float32Array:
         """Return (N, D) windows of all that left."""
         return np.concatenate(self.leaves).astype(np.float32) if self.leaves else np.empty((0, DIMENSIONS), np.float32)
 
-    def late_raw(self) -> FloatArray:
+    def late_raw(self) -> Float32Array:
         """Return (N, D) windows of the raw frames of the end of the clip."""
         late = [vectors for look, vectors in self.raw if look >= LATE * self.looks]
         return np.concatenate(late) if late else np.empty((0, DIMENSIONS), np.float32)
@@ -84,7 +82,7 @@ class _Search:
     matches: int = 0
     best: list[float] = field(default_factory=list)
 
-    def add(self, windows: FloatArray, gallery: FloatArray, threshold: float) -> None:
+    def add(self, windows: Float32Array, gallery: Float32Array, threshold: float) -> None:
         """Count the windows that match at least one face of the gallery."""
         if not len(windows) or not len(gallery):
             return
@@ -177,7 +175,7 @@ class RecognitionAttack:
         caption = "Likeness of the searched windows to the best fitting photo; right of the line counts as a match"
         return Part("Recognition of faces", {"recognition": values}, _text(values), [(path, caption)])
 
-    def _strangers(self, name: str, own: FloatArray) -> FloatArray:
+    def _strangers(self, name: str, own: Float32Array) -> Float32Array:
         """Return as many faces from other clips, without those that the descriptor takes for somebody of this clip."""
         others = [clip.gallery() for other, clip in self._clips.items() if other != name]
         if not len(own) or not others:

@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.types.arrays import BoolArray
 from privcam_evaluation.audit.attacks.pose_sequences import PoseClip, anonymised, msr_action3d
 from privcam_evaluation.audit.attacks.sequence_classifiers import crossed, features
 from privcam_evaluation.audit.audit_part import Part
@@ -18,8 +19,6 @@ from privcam_privacy.poses.anonymizer import PoseSettings
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
-
-BoolArray = npt.NDArray[np.bool_]
 
 TITLE = "Re-identification from poses"
 # The steps of the anonymiser were chosen on these subjects of MSR Action3D; what is reported is of the others.

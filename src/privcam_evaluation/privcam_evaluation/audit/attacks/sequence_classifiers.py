@@ -8,17 +8,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from privcam_core.types.arrays import BoolArray, Float64Array
 from privcam_core.types.skeleton import LIMBS, SEEN, Joint
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 # Fixed before anything was measured, the same for raw and for anonymised poses.
 _TREES = 300
@@ -45,7 +42,7 @@ _LEAST_FFT = 64
 _DECIMALS = 3
 
 
-def features(times: FloatArray, poses: FloatArray) -> FloatArray:
+def features(times: Float64Array, poses: Float64Array) -> Float64Array:
     """Return what is measured of a sequence, (F,): statistics, speeds, course and rhythm of joints, bones and angles.
 
     times: (T,) s, growing. poses: (T, 17, 3) u, v in px, ρ.
@@ -54,7 +51,7 @@ def features(times: FloatArray, poses: FloatArray) -> FloatArray:
     return statistics(times, series, rhythmic=series[: 2 * len(_POINTS)])
 
 
-def statistics(times: FloatArray, series: FloatArray, rhythmic: FloatArray) -> FloatArray:
+def statistics(times: Float64Array, series: Float64Array, rhythmic: Float64Array) -> Float64Array:
     """Return what is measured of numbers that change, (F,). series: (S, T); of `rhythmic` also course and rhythm."""
     step_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.1
     speed = np.gradient(series, axis=1) / step_s if series.shape[1] > 1 else np.zeros_like(series)
@@ -71,7 +68,9 @@ def statistics(times: FloatArray, series: FloatArray, rhythmic: FloatArray) -> F
     return np.round(np.concatenate(parts), _DECIMALS)
 
 
-def crossed(train: FloatArray, test: FloatArray, labels: Sequence[str], takes: Sequence[str]) -> dict[str, BoolArray]:
+def crossed(
+    train: Float64Array, test: Float64Array, labels: Sequence[str], takes: Sequence[str]
+) -> dict[str, BoolArray]:
     """Return for each attacker which of the clips it names rightly, each while its take was kept from the training.
 
     train, test: (N, F) features of the same clips, of the kind the attacker learns on and of the kind it is tried on.
@@ -89,7 +88,7 @@ def crossed(train: FloatArray, test: FloatArray, labels: Sequence[str], takes: S
     return right
 
 
-def _filled(poses: FloatArray) -> FloatArray:
+def _filled(poses: Float64Array) -> Float64Array:
     """Return (T, 17, 2) points; a gap is bridged evenly, a keypoint that is never seen is NaN."""
     points, seen, index = poses[:, :, :2].copy(), poses[:, :, 2] >= SEEN, np.arange(len(poses))
     for joint in range(poses.shape[1]):
@@ -100,7 +99,7 @@ def _filled(poses: FloatArray) -> FloatArray:
     return points
 
 
-def _series(points: FloatArray) -> FloatArray:
+def _series(points: Float64Array) -> Float64Array:
     """Return (S, T): joints from the hips, bone lengths and directions, joint angles, way over the ground."""
     hips, shoulders = points[:, _HIPS].mean(axis=1), points[:, _SHOULDERS].mean(axis=1)
     lengths = np.array([_length(points[:, a] - points[:, b]) for a, b in _BONES])
@@ -121,9 +120,9 @@ def _series(points: FloatArray) -> FloatArray:
     return np.round(np.nan_to_num(np.array(parts), nan=0.0, posinf=0.0, neginf=0.0), _DECIMALS)
 
 
-def _length(vectors: FloatArray) -> FloatArray:
+def _length(vectors: Float64Array) -> Float64Array:
     return np.hypot(vectors[:, 0], vectors[:, 1])
 
 
-def _angle(a: FloatArray, b: FloatArray) -> FloatArray:
+def _angle(a: Float64Array, b: Float64Array) -> Float64Array:
     return np.arctan2(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], (a * b).sum(axis=1))

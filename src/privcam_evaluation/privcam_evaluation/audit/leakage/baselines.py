@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Image = npt.NDArray[np.uint8]
+from privcam_core.types.arrays import Image
 
 # Shares of the picture's width: at 640 px a Gaussian with a standard deviation of 10 px, and tiles of 16 px.
 BLUR_SIGMA, TILE = 1 / 64, 1 / 40

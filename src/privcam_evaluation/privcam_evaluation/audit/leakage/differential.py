@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from privcam_core.drawing.proxy import overlay
 from privcam_core.images.environment import decode_environment
+from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import SubjectPose
 from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_evaluation.audit.audit_part import Part
@@ -28,8 +29,6 @@ from privcam_evaluation.audit.perception_recording import Frame, Recording
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-Image = npt.NDArray[np.uint8]
-BoolArray = npt.NDArray[np.bool_]
 # Takes κ, picture, detections, tracks and poses of a frame; returns the environment, the privacy report and, where it
 # changes them, the poses that leave.
 Eraser = Callable[..., Sequence[Any]]

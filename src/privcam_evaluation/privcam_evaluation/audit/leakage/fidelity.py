@@ -7,9 +7,9 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 
 from privcam_core.images.environment import decode_environment
+from privcam_core.types.arrays import BoolArray, Image
 from privcam_evaluation.audit.audit_part import Part
 from privcam_evaluation.audit.leakage.person_labels import Labels
 from privcam_evaluation.audit.leakage.true_background import background
@@ -18,8 +18,6 @@ from privcam_evaluation.audit.perception_recording import Recording
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-Image = npt.NDArray[np.uint8]
-BoolArray = npt.NDArray[np.bool_]
 Eraser = Callable[..., Sequence[Any]]
 
 # The first seconds of a clip, in which an environment may still be settling, are left out of the PSNR.

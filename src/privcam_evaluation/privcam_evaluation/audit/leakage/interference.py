@@ -10,10 +10,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from privcam_core.detection.inspection import EgressInspector
 from privcam_core.detection.person_masks import PersonMasks
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Omega, PrivacyReport, Verdict
 from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import BottleneckEncoder
@@ -41,8 +41,6 @@ What this does not show: that the region covers every person (the leak test meas
 region itself tells. Poses are what was found in the original, and are the same in all replays.
 """
 
-Image = npt.NDArray[np.uint8]
-BoolArray = npt.NDArray[np.bool_]
 # Makes a picture (H, W, 3) of what is put in place of people, from its shape and a source of chance.
 Paint = Callable[[tuple[int, int], np.random.Generator], Image]
 

@@ -12,18 +12,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from privcam_core.types.arrays import BoolArray, Float32Array, Image
 from privcam_core.types.perception import Detections
 from privcam_evaluation.audit.leakage.tiled_detection import looked
 from privcam_evaluation.audit.perception_recording import Found, Recording
 
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
-Image = npt.NDArray[np.uint8]
 # A box: its frame, and its place there.
 Node = tuple[int, int]
 Link = tuple[Node, Node]
@@ -57,7 +54,7 @@ _THUMB_WIDTH = 160
 class Labels:
     """People in every frame of a recording. boxes: for each frame (N, 4) px, whole people, without the margin."""
 
-    boxes: Sequence[FloatArray]
+    boxes: Sequence[Float32Array]
 
     def mask(self, number: int, shape: tuple[int, int]) -> BoolArray:
         """Return (H, W), True where a person is labelled in frame `number` (from 0): the boxes with their margin."""
@@ -108,7 +105,7 @@ def label(recording: Recording, *, cache: Path, threads: int = 1) -> Labels:
     people = _people(seen, recording)
     thumbs = _thumbs(recording)
     scale = thumbs[0].shape[1] / recording.shape[1]
-    boxes: list[list[FloatArray]] = [[] for _ in recording.found]
+    boxes: list[list[Float32Array]] = [[] for _ in recording.found]
     for at, index in people.nodes:
         boxes[at].append(seen[at].boxes[index])
     for (start, i), (end, j) in people.links:
@@ -185,7 +182,7 @@ def _is_person(chain: Sequence[Node], seen: Sequence[Detections], recording: Rec
     return chain[-1][0] - chain[0][0] >= _LASTS_S * recording.rate_hz and float(moved.max()) >= _MOVES
 
 
-def _has_joints(box: FloatArray, found: Found) -> bool:
+def _has_joints(box: Float32Array, found: Found) -> bool:
     """Return whether the edge found a body in `box` (4,) that is about as large as it."""
     bodies = [
         pose.box
@@ -215,12 +212,12 @@ def _links(seen: Sequence[Detections], gap: int, order: Sequence[int]) -> set[Li
     return links
 
 
-def _iou(a: FloatArray, b: FloatArray) -> FloatArray:
+def _iou(a: Float32Array, b: Float32Array) -> Float32Array:
     """Return the (N, M) intersection over union of boxes (N, 4) and (M, 4)."""
     a, b = a[:, None], b[None]
     common = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None).prod(axis=2)
     size_a, size_b = ((box[..., 2:] - box[..., :2]).prod(axis=2) for box in (a, b))
-    overlap: FloatArray = common / (size_a + size_b - common)
+    overlap: Float32Array = common / (size_a + size_b - common)
     return overlap
 
 
@@ -233,7 +230,7 @@ def _thumbs(recording: Recording) -> list[Image]:
     ]
 
 
-def _stays(thumbs: Sequence[Image], number: int, box: FloatArray, step: int) -> Iterator[int]:
+def _stays(thumbs: Sequence[Image], number: int, box: Float32Array, step: int) -> Iterator[int]:
     """Yield the frames after (step 1) or before (step -1) `number` in which the content of `box` is still the same.
 
     box: in px of the thumbs. Errs towards people: a place that looks the same once the person left stays labelled.
@@ -253,8 +250,8 @@ def _stays(thumbs: Sequence[Image], number: int, box: FloatArray, step: int) -> 
 
 
 def _comes(
-    thumbs: Sequence[Image], number: int, box: FloatArray, step: int, most: int
-) -> Iterator[tuple[int, FloatArray]]:
+    thumbs: Sequence[Image], number: int, box: Float32Array, step: int, most: int
+) -> Iterator[tuple[int, Float32Array]]:
     """Yield up to `most` frames after (step 1) or before (step -1) `number`, and the part of `box` that is a person's.
 
     box: in px of the thumbs, as is the part. Where the clip starts or ends too soon to tell, the part is the whole box.

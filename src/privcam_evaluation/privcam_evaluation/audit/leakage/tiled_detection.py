@@ -4,15 +4,11 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from privcam_core.detection.person_detector import Detector, best_of_each
+from privcam_core.types.arrays import BoolArray, Float32Array, Image
 from privcam_core.types.perception import Detections
 from privcam_evaluation.audit.perception_recording import Recording
-
-FloatArray = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
-Image = npt.NDArray[np.uint8]
 
 # The costly look is taken this often; people move little in between.
 _LOOKS_HZ = 5.0
@@ -44,7 +40,7 @@ def look(detect: Detector, image: Image) -> Detections:
     return best_of_each(np.concatenate(boxes), np.concatenate(scores))
 
 
-def _whole(boxes: FloatArray, size: tuple[int, int], beyond: tuple[int, int, int, int]) -> BoolArray:
+def _whole(boxes: Float32Array, size: tuple[int, int], beyond: tuple[int, int, int, int]) -> BoolArray:
     """Return which boxes of a tile of `size` (w, h) it does not cut off.
 
     beyond: px of the picture to the left of the tile, above, to the right and below.

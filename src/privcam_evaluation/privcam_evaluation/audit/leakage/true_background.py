@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from privcam_core.types.arrays import BoolArray, Image
 from privcam_evaluation.audit.leakage.person_labels import Labels
 from privcam_evaluation.audit.perception_recording import Recording
-
-Image = npt.NDArray[np.uint8]
-BoolArray = npt.NDArray[np.bool_]
 
 # The true background is the median of so many frames, where at least so many of them show it.
 _SAMPLES, _LEAST_SAMPLES = 40, 5
