@@ -5,6 +5,7 @@ from pathlib import Path
 import psutil
 from privcam_msgs.msg import Omega, SceneReport
 
+from harness.edge_parameters import write_edge_parameters
 from harness.graph_probe import DOMAIN, Spy, own_endpoint
 from privcam_bringup.graph import Graph
 
@@ -21,7 +22,13 @@ def _names(spy: Spy) -> set[str]:
 
 
 def test_both_sides_work_with_one_process_each(clip: Path, tmp_path: Path) -> None:
-    arguments = {"camera_id": "small", "source": str(clip), "endpoint": own_endpoint(), "composed": "true"}
+    arguments = {
+        "camera_id": "small",
+        "source": str(clip),
+        "endpoint": own_endpoint(),
+        "composed": "true",
+        "edge_params_file": str(write_edge_parameters(tmp_path)),
+    }
     graph = Graph("demo", arguments, log=tmp_path / "graph.log", domain_id=DOMAIN)
     with Spy({"/small/cloud/omega": Omega, "/small/cloud/report": SceneReport}) as spy, graph:
         spy.wait_for(

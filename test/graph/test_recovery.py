@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 from privcam_msgs.msg import Omega, SceneReport
 from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import CompressedImage
 
+from harness.edge_parameters import write_edge_parameters
 from harness.graph_probe import Spy, own_endpoint, wait_until
 from privcam_bringup.launcher_process import LauncherProcess
-from privcam_bringup.launching.resources import resource
 from privcam_edge.frames.ring import SHM, prefix
 from privcam_evaluation.bench.recovery import unreadable
 
@@ -25,6 +24,7 @@ EDGE = ["camera", "detector", "tracker", "pose", "eraser", "composer", "embedder
 OMEGA, REPORT, CONTOUR = (f"/{CAMERA_ID}/cloud/{name}" for name in ("omega", "report", "contour_image/compressed"))
 # Two cores that also run 13 starting nodes have enough to do with this.
 RATE_HZ = 5.0
+RETENTION_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,8 @@ def running(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
     folder = tmp_path_factory.mktemp("recovery")
     bags = folder / "bags"
     bags.mkdir()
-    parameters = yaml.safe_load(resource("config/edge.param.yaml").read_text(encoding="utf-8"))
-    parameters["/**/camera"]["ros__parameters"].update(loop=True, max_rate_hz=RATE_HZ)
-    file = folder / "edge.param.yaml"
-    file.write_text(yaml.safe_dump(parameters), encoding="utf-8")
+    # A frame that was in a killed node keeps its place until its retention is over, so this one is not the longest.
+    file = write_edge_parameters(folder, camera={"loop": True, "max_rate_hz": RATE_HZ, "retention_s": RETENTION_S})
     endpoint = own_endpoint()
     edge_arguments = {"source": str(clip), "params_file": str(file), "endpoint": endpoint, "camera_id": CAMERA_ID}
     cloud_arguments = {"listen": endpoint, "record": str(bags / "bag"), "camera_id": CAMERA_ID}

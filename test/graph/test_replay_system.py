@@ -11,14 +11,16 @@ from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
+from harness.edge_parameters import write_edge_parameters
 from harness.graph_probe import DOMAIN, HANG_LIMIT_S, Spy, own_endpoint
 from privcam_bringup.graph import Graph
 
 IMAGE = "sensor_msgs/msg/Image"
 STORE = get_typestore(Stores.ROS2_JAZZY)
 PERIOD_NS = 10**8
-# Long enough that some of it is left when the slowest node has loaded its model.
 PICTURES = 150
+# So slow that some of it is left when the slowest node has loaded its model, and that a slow machine keeps up.
+RATE = 0.2
 SIZE = (384, 288)
 BEGIN_S = 1_700_000_000
 
@@ -84,7 +86,14 @@ def write_pictures(clip: Path, bag: Path) -> None:
 
 def test_pictures_of_another_camera_become_omega(clip: Path, tmp_path: Path) -> None:
     write_pictures(clip, tmp_path / "bag")
-    arguments = {"bag": str(tmp_path / "bag"), "pictures": "true", "camera_id": "theirs", "endpoint": own_endpoint()}
+    arguments = {
+        "bag": str(tmp_path / "bag"),
+        "pictures": "true",
+        "camera_id": "theirs",
+        "endpoint": own_endpoint(),
+        "rate": str(RATE),
+        "edge_params_file": str(write_edge_parameters(tmp_path)),
+    }
     graph = Graph("replay", arguments, log=tmp_path / "graph.log", domain_id=DOMAIN)
     with Spy({"/theirs/cloud/omega": Omega}) as spy, graph:
         spy.wait_for(lambda s: s.counts["/theirs/cloud/omega"] >= 10 or not graph.running, "Ω of the pictures")

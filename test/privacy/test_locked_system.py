@@ -8,9 +8,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import yaml
 from privcam_msgs.msg import Environment
 
+from harness.edge_parameters import write_edge_parameters
 from harness.graph_probe import DOMAIN, Spy, own_endpoint
 from privcam_bringup.graph import Graph
 from privcam_core.images.environment import decode_environment
@@ -45,20 +45,24 @@ def commission(graph: Graph, *options: str) -> subprocess.CompletedProcess[str]:
     ]
     environment = {**os.environ, "PRIVCAM_STATE": str(graph.state)}
     return subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=HANG_LIMIT_S, check=False
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=HANG_LIMIT_S,
+        check=False,
     )
 
 
-def test_the_graph_sends_exactly_the_plate_that_was_approved(root: Path, tmp_path: Path) -> None:
-    parameters = yaml.safe_load((root / "config/edge.param.yaml").read_text(encoding="utf-8"))
-    parameters["/**/eraser"]["ros__parameters"]["mode"] = "locked"
-    (tmp_path / "locked.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
+def test_the_graph_sends_exactly_the_plate_that_was_approved(tmp_path: Path) -> None:
     room = film_of_an_empty_room(tmp_path / "room.avi")
     arguments = {
         "camera_id": "ward",
         "source": str(room),
         "endpoint": own_endpoint(),
-        "params_file": str(tmp_path / "locked.yaml"),
+        "params_file": str(write_edge_parameters(tmp_path, eraser={"mode": "locked"})),
+        "lossless": "true",
         "respawn": "false",
     }
     graph = Graph("edge", arguments, log=tmp_path / "graph.log", domain_id=DOMAIN)

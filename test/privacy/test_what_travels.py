@@ -15,6 +15,7 @@ import zenoh
 from cv_bridge import CvBridge
 from privcam_msgs.msg import FrameRef
 
+from harness.edge_parameters import write_edge_parameters
 from harness.graph_probe import DOMAIN, HANG_LIMIT_S, Spy, own_endpoint
 from harness.leaks import Image, Mask, Torso, raw_frames, runs, same_share, torso
 from privcam_bringup.graph import Graph
@@ -129,7 +130,14 @@ def recording(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     folder = tmp_path_factory.mktemp("travels")
     cloud_at, spy_at = own_endpoint(), own_endpoint()
     cloud = {"camera_id": "demo", "listen": cloud_at, "record": str(folder / "bag"), "respawn": "false"}
-    edge = {"camera_id": "demo", "source": str(clip), "endpoint": f"{cloud_at} {spy_at}", "respawn": "false"}
+    edge = {
+        "camera_id": "demo",
+        "source": str(clip),
+        "endpoint": f"{cloud_at} {spy_at}",
+        "respawn": "false",
+        "lossless": "true",
+        "params_file": str(write_edge_parameters(folder)),
+    }
     with ExitStack() as stack:
         spy = stack.enter_context(Spy())
         found = Recording(spy)

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -15,6 +15,7 @@ from privcam_msgs.msg import Reconstruction
 from privcam_bringup.graph import START_TIMEOUT_S, Graph, free_domain, free_endpoint
 from privcam_bringup.graph_observer import Observations, Observer
 from privcam_cloud.reconstruction.video_writer import VideoWriter
+from privcam_core.types.time import NS_PER_S
 from privcam_evaluation import run_summary
 from privcam_evaluation.demo_clip import ClipError, demo_clip
 from privcam_evaluation.still_picture import Album, environment_at, raw_frame, side_by_side
@@ -33,6 +34,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=40.0, help="how long to run, in s (default 40)")
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for the results (default out/demo)")
     parser.add_argument("--composed", action="store_true", help="one process per side instead of one per node")
+    parser.add_argument(
+        "--params-file", type=Path, help="parameters of the edge nodes (default config/edge.param.yaml)"
+    )
     parser.add_argument("--show-raw", action="store_true", help="put the raw frame into the still, on the left")
     options = parser.parse_args(argv)
     if options.seconds <= 0:
@@ -44,20 +48,21 @@ def main(argv: Sequence[str]) -> int:
         return 1
     if Path(source).exists():
         source = str(Path(source).absolute())
-    return run(source, options.seconds, options.out.absolute(), composed=options.composed, show_raw=options.show_raw)
+    arguments = {"camera_id": CAMERA_ID, "source": source, "composed": str(options.composed).lower()}
+    if options.params_file is not None:
+        arguments["edge_params_file"] = str(options.params_file.absolute())
+    return run(arguments, options.seconds, options.out.absolute(), show_raw=options.show_raw)
 
 
-def run(source: str, seconds: float, out: Path, *, composed: bool, show_raw: bool) -> int:
-    """Run edge and cloud on `source` for at most `seconds`, watch them, and leave the results in `out`."""
+def run(arguments: Mapping[str, str], seconds: float, out: Path, *, show_raw: bool) -> int:
+    """Run edge and cloud for at most `seconds`, observe them, and write the results into `out`.
+
+    arguments: of demo.launch.xml, without endpoint and record. Returns the exit code.
+    """
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    arguments = {
-        "camera_id": CAMERA_ID,
-        "source": source,
-        "endpoint": free_endpoint(),
-        "composed": str(composed).lower(),
-        "record": str(out / "bag"),
-    }
+    source = arguments["source"]
+    arguments = {**arguments, "endpoint": free_endpoint(), "record": str(out / "bag")}
     bridge, album = CvBridge(), Album()
     domain = free_domain()
     graph = Graph("demo", arguments, log=out / "graph.log", domain_id=domain)
@@ -68,7 +73,7 @@ def run(source: str, seconds: float, out: Path, *, composed: bool, show_raw: boo
 
         def take(reconstruction: Reconstruction) -> None:
             picture = bridge.imgmsg_to_cv2(reconstruction.image, "bgr8")
-            shown_s = reconstruction.display_stamp.sec + reconstruction.display_stamp.nanosec / 1e9
+            shown_s = reconstruction.display_stamp.sec + reconstruction.display_stamp.nanosec / NS_PER_S
             album.offer(shown_s, picture)
             # By the camera's clock: a busy machine shows fewer pictures, and the video must not run faster for it.
             video.write(picture, shown_s - album.pictures[0][0])
