@@ -16,12 +16,12 @@ DEMO_LIMIT_S = 600.0
 
 
 def pytest_configure() -> None:
-    """Give this process, and so everything it starts, the environment of a graph in a domain of its own."""
+    """Give this process and its children the environment of a graph in a domain of its own."""
     from privcam_bringup.graph import free_domain
     from privcam_bringup.launching import graph_environment
 
     os.environ.update(graph_environment(free_domain()))
-    # What a test remembers of a room is no business of the next one, or of the user's own cameras.
+    # The state that a test leaves must not reach the next test or the user's own cameras.
     os.environ["PRIVCAM_STATE"] = tempfile.mkdtemp(prefix="privcam_test_state_")
 
 
@@ -39,7 +39,7 @@ def clip() -> Path:
 
 @dataclass(frozen=True)
 class DemoRun:
-    """One run of the demo, as a user starts it. out: folder of its results. output: what it said."""
+    """One run of the demo, as a user starts it. out: folder of its results. output: stdout and stderr."""
 
     exit_code: int
     out: Path
@@ -56,12 +56,12 @@ def run_demo(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[.
         command = [sys.executable, "-m", "privcam_cli", "demo", "--out", str(out), *options]
         command += ["--params-file", str(parameters)]
         # Into a file: a pipe would be held open by whatever the demo started and left behind.
-        said = out.with_name("said.log")
-        with said.open("w") as log:
+        output = out.with_name("output.log")
+        with output.open("w") as log:
             done = subprocess.run(
                 command, cwd=root, stdout=log, stderr=subprocess.STDOUT, timeout=DEMO_LIMIT_S, check=False
             )
-        return DemoRun(done.returncode, out, said.read_text(encoding="utf-8"))
+        return DemoRun(done.returncode, out, output.read_text(encoding="utf-8"))
 
     return run
 

@@ -13,9 +13,9 @@ from privcam_msgs.msg import Omega, Reconstruction
 
 from harness.graph_probe import (
     HANG_LIMIT_S,
+    GraphProbe,
     Program,
-    Spy,
-    spy_on_diagnostics,
+    probe_diagnostics,
     started,
     values,
     wait_for_status,
@@ -32,9 +32,9 @@ PERIOD_S = 0.1
 
 
 @contextmanager
-def omegas(spy: Spy) -> Iterator[None]:
+def omegas(probe: GraphProbe) -> Iterator[None]:
     """Publish a room in which somebody stands, ten times a second, until the end of the block."""
-    out = spy.node.create_publisher(Omega, "/cam/omega", STREAM)
+    out = probe.node.create_publisher(Omega, "/cam/omega", STREAM)
     end = threading.Event()
 
     def publish() -> None:
@@ -64,9 +64,9 @@ def node(tmp_path: Path, **parameters: object) -> Iterator[Program]:
         yield program
 
 
-def shown(spy: Spy, backend: str) -> Any:
+def shown(probe: GraphProbe, backend: str) -> Any:
     """Wait for a picture of the backend and return the newest one."""
-    return spy.wait_for(
+    return probe.wait_for(
         lambda s: next((m for m in reversed(s.messages(CONTOUR)[-3:]) if m.backend == backend), None), backend
     )
 
@@ -76,47 +76,47 @@ def test_node_shows_the_contour_first_and_generated_people_when_they_are_there(t
     model = str(tiny_diffusion.write_tiny_pipeline(tmp_path / "tiny"))
     settings = {"generative_model": model, "generative_steps": 2, "generative_period_s": 0.5}
     with (
-        spy_on_diagnostics((CONTOUR, Reconstruction)) as spy,
+        probe_diagnostics((CONTOUR, Reconstruction)) as probe,
         node(tmp_path, generative_budget_s=HANG_LIMIT_S, **settings) as program,
-        omegas(spy),
+        omegas(probe),
     ):
-        first = shown(spy, "contour")
+        first = shown(probe, "contour")
         assert first.note == "the generative model is being loaded"
-        generated = shown(spy, "generative")
+        generated = shown(probe, "generative")
         assert generated.note == ""
         assert generated.display_stamp == generated.key.stamp
         image = np.frombuffer(bytes(generated.image.data), np.uint8).reshape(generated.image.height, 320, 3)
         assert (image[:40] == scene().environment[:40]).all()
-        status = wait_for_status(spy, NODE, lambda status: values(status).get("backend") == "generative", "generated")
+        status = wait_for_status(probe, NODE, lambda status: values(status).get("backend") == "generative", "generated")
         assert int(values(status)["generated"]) >= 1
-        assert program.interrupt() == 0, program.said
+        assert program.interrupt() == 0, program.output
 
 
 def test_node_whose_model_is_missing_shows_the_contour_and_says_why_once(tmp_path: Path) -> None:
     model = str(tmp_path / "nothing")
     with (
-        spy_on_diagnostics((CONTOUR, Reconstruction)) as spy,
+        probe_diagnostics((CONTOUR, Reconstruction)) as probe,
         node(tmp_path, generative_model=model) as program,
-        omegas(spy),
+        omegas(probe),
     ):
-        status = wait_for_status(spy, NODE, lambda status: "model is missing" in status.message, "the missing model")
+        status = wait_for_status(probe, NODE, lambda status: "model is missing" in status.message, "the missing model")
         assert values(status)["backend"] == "contour"
-        before = spy.counts[CONTOUR]
-        spy.wait_for(lambda s: s.counts[CONTOUR] > before + 10, "the contour that goes on")
-        assert "model is missing" in spy.messages(CONTOUR)[-1].note
+        before = probe.counts[CONTOUR]
+        probe.wait_for(lambda s: s.counts[CONTOUR] > before + 10, "the contour that goes on")
+        assert "model is missing" in probe.messages(CONTOUR)[-1].note
         # The libraries that load it are in requirements/generative.txt, and may be missing as well.
-        wait_until(lambda: "model is missing" in program.said, "the log")
-        assert program.said.count("the contour is shown") == 1
-        assert program.interrupt() == 0, program.said
+        wait_until(lambda: "model is missing" in program.output, "the log")
+        assert program.output.count("the contour is shown") == 1
+        assert program.interrupt() == 0, program.output
 
 
 def test_node_without_a_model_to_load_ends_and_says_what_to_give(tmp_path: Path) -> None:
     with node(tmp_path) as program:
         assert program.wait() == 1
-        assert "generative_model: is empty" in program.said and "docs/generative.md" in program.said
+        assert "generative_model: is empty" in program.output and "docs/generative.md" in program.output
 
 
 def test_node_does_not_take_another_backend(tmp_path: Path) -> None:
     with started("privcam_cloud", "reconstruction_node", tmp_path / "node.log", backend="magic") as program:
         assert program.wait() == 1
-        assert "contour, generative" in program.said
+        assert "contour, generative" in program.output

@@ -1,4 +1,4 @@
-"""What the nodes do with what they cannot use: they say what, where and what to do, and let nothing more out."""
+"""Input that a node cannot use: the node names the input and the remedy, and publishes nothing from it."""
 
 import errno
 import os
@@ -22,7 +22,15 @@ from privcam_msgs.msg import Omega as OmegaMsg
 from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import CompressedImage, Image
 
-from harness.graph_probe import Spy, own_endpoint, spy_on_diagnostics, started, values, wait_for_status, wait_until
+from harness.graph_probe import (
+    GraphProbe,
+    own_endpoint,
+    probe_diagnostics,
+    started,
+    values,
+    wait_for_status,
+    wait_until,
+)
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.models.cache import read_model
 from privcam_core.models.manifest import cache_folder, load_manifest
@@ -35,7 +43,7 @@ FRAMES = ("/cam/frames", FrameRef)
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    return tmp_path / "said.log"
+    return tmp_path / "output.log"
 
 
 # What the camera cannot open
@@ -45,7 +53,7 @@ def test_missing_video_ends_the_camera_and_is_named(tmp_path: Path, log: Path) -
     video = tmp_path / "nowhere.mp4"
     with started("privcam_edge", "camera_node", log, source=str(video)) as camera:
         assert camera.wait() == 1
-    assert f"source {video}: no such file" in camera.said
+    assert f"source {video}: no such file" in camera.output
 
 
 def test_text_that_is_called_a_video_ends_the_camera_and_is_named(tmp_path: Path, log: Path) -> None:
@@ -53,25 +61,25 @@ def test_text_that_is_called_a_video_ends_the_camera_and_is_named(tmp_path: Path
     video.write_text("Dear camera,\n" * 100)
     with started("privcam_edge", "camera_node", log, source=str(video)) as camera:
         assert camera.wait() == 1
-    assert f"source {video}: is not a video that FFmpeg can decode; check that it plays" in camera.said
+    assert f"source {video}: is not a video that FFmpeg can decode; check that it plays" in camera.output
 
 
 def test_folder_in_place_of_a_video_ends_the_camera_and_is_named(tmp_path: Path, log: Path) -> None:
     with started("privcam_edge", "camera_node", log, source=str(tmp_path)) as camera:
         assert camera.wait() == 1
-    assert f"source {tmp_path}: not a file that this user may read" in camera.said
+    assert f"source {tmp_path}: not a file that this user may read" in camera.output
 
 
 def test_truncated_video_is_used_up_to_where_it_breaks_off_and_says_so(clip: Path, tmp_path: Path, log: Path) -> None:
     video = tmp_path / "torn.avi"
     # 15 s of video, so that a listener is found on a busy machine before it breaks off.
     video.write_bytes(clip.read_bytes()[:1_500_000])
-    with spy_on_diagnostics(FRAMES) as spy:
+    with probe_diagnostics(FRAMES) as probe:
         with started("privcam_edge", "camera_node", log, source=str(video)) as camera:
             assert camera.wait() == 1
-        spy.wait_for(lambda s: s.counts["/cam/frames"] > 0, "the frames before the break")
-    assert f"source {video}: breaks off after" in camera.said
-    assert "Traceback" not in camera.said
+        probe.wait_for(lambda s: s.counts["/cam/frames"] > 0, "the frames before the break")
+    assert f"source {video}: breaks off after" in camera.output
+    assert "Traceback" not in camera.output
 
 
 def test_video_without_a_single_whole_frame_ends_the_camera_and_is_named(clip: Path, tmp_path: Path, log: Path) -> None:
@@ -79,23 +87,23 @@ def test_video_without_a_single_whole_frame_ends_the_camera_and_is_named(clip: P
     video.write_bytes(clip.read_bytes()[:4000])
     with started("privcam_edge", "camera_node", log, source=str(video)) as camera:
         assert camera.wait() == 1
-    assert f"source {video}: " in camera.said
+    assert f"source {video}: " in camera.output
 
 
 def test_camera_that_does_not_exist_is_tried_again_and_again(log: Path) -> None:
     with (
-        spy_on_diagnostics(FRAMES) as spy,
+        probe_diagnostics(FRAMES) as probe,
         started("privcam_edge", "camera_node", log, source="99") as camera,
     ):
         status = wait_for_status(
-            spy, "/cam/camera", lambda s: int(values(s).get("source_errors", 0)) >= 2, "a second attempt"
+            probe, "/cam/camera", lambda s: int(values(s).get("source_errors", 0)) >= 2, "a second attempt"
         )
         assert status.level == DiagnosticStatus.ERROR
         assert "source /dev/video99: no such camera; cameras here: " in status.message
         assert camera.running
         assert camera.interrupt() == 0
-    assert "next attempt in" in camera.said
-    assert spy.counts["/cam/frames"] == 0
+    assert "next attempt in" in camera.output
+    assert probe.counts["/cam/frames"] == 0
 
 
 # A camera in the network that goes away and comes back
@@ -143,22 +151,22 @@ def test_stream_that_goes_away_is_reported_and_taken_up_again(log: Path) -> None
     source = MjpegCamera()
     try:
         with (
-            spy_on_diagnostics(FRAMES) as spy,
+            probe_diagnostics(FRAMES) as probe,
             started("privcam_edge", "camera_node", log, source=f"http://me:secret@127.0.0.1:{source.port}/") as camera,
         ):
-            spy.wait_for(lambda s: s.counts["/cam/frames"] > 0, "frames of the stream")
+            probe.wait_for(lambda s: s.counts["/cam/frames"] > 0, "frames of the stream")
             source.switch_off()
-            lost = wait_for_status(spy, "/cam/camera", lambda s: s.message.startswith("lost: "), "the loss")
+            lost = wait_for_status(probe, "/cam/camera", lambda s: s.message.startswith("lost: "), "the loss")
             assert lost.level == DiagnosticStatus.ERROR
             assert f"127.0.0.1:{source.port}" in lost.message
-            before = spy.counts["/cam/frames"]
+            before = probe.counts["/cam/frames"]
             source = MjpegCamera(source.port)
-            spy.wait_for(lambda s: s.counts["/cam/frames"] > before, "frames after the return")
-            again = wait_for_status(spy, "/cam/camera", lambda s: s.message == "capturing", "the return")
+            probe.wait_for(lambda s: s.counts["/cam/frames"] > before, "frames after the return")
+            again = wait_for_status(probe, "/cam/camera", lambda s: s.message == "capturing", "the return")
             assert again.level == DiagnosticStatus.OK
             assert camera.interrupt() == 0
-        everything = camera.said + "".join(str(one.message()) for one in spy.everything())
-        assert "secret" not in everything
+        published = camera.output + "".join(str(one.message()) for one in probe.all_messages())
+        assert "secret" not in published
     finally:
         source.switch_off()
 
@@ -175,23 +183,23 @@ def picture(encoding: str, height: int, width: int, bytes_per_pixel: int, data: 
 
 
 @pytest.fixture(scope="module")
-def topic_camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Spy, Any]]:
-    """Return a spy and a publisher of pictures to a camera node that takes them from a topic."""
-    log = tmp_path_factory.mktemp("topic") / "said.log"
+def topic_camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[GraphProbe, Any]]:
+    """Return a probe and a publisher of pictures to a camera node that takes them from a topic."""
+    log = tmp_path_factory.mktemp("topic") / "output.log"
     with (
-        spy_on_diagnostics(("/topic/frames", FrameRef)) as spy,
+        probe_diagnostics(("/topic/frames", FrameRef)) as probe,
         started("privcam_edge", "camera_node", log, remap={"__ns": "/topic"}, source="topic") as camera,
     ):
-        publisher = spy.node.create_publisher(Image, "/topic/image_raw", STREAM)
+        publisher = probe.node.create_publisher(Image, "/topic/image_raw", STREAM)
         wait_until(lambda: publisher.get_subscription_count() > 0, "the camera node to listen")
-        spy.wait_for(lambda s: s.counts["/diagnostics"] > 0, "the camera node to report")
-        yield spy, publisher
+        probe.wait_for(lambda s: s.counts["/diagnostics"] > 0, "the camera node to report")
+        yield probe, publisher
         assert camera.running
         assert camera.interrupt() == 0
 
 
 @pytest.mark.parametrize(
-    ("bad", "told"),
+    ("bad", "expected_text"),
     [
         (picture("bgra8", 48, 64, 4), "encoding 'bgra8' is not one of bgr8, rgb8, mono8; convert it first"),
         (picture("8UC4", 48, 64, 4), "encoding '8UC4' is not one of"),
@@ -205,40 +213,43 @@ def topic_camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Spy
     ids=["bgra8", "8UC4", "mono16", "16UC3", "nameless", "empty", "no width", "torn"],
 )
 def test_picture_of_the_wrong_kind_is_dropped_counted_and_explained(
-    topic_camera: tuple[Spy, Any], bad: Image, told: str
+    topic_camera: tuple[GraphProbe, Any], bad: Image, expected_text: str
 ) -> None:
-    spy, publisher = topic_camera
-    frames = spy.counts["/topic/frames"]
-    reports = [status for one in spy.messages("/diagnostics") for status in one.status]
+    probe, publisher = topic_camera
+    frames = probe.counts["/topic/frames"]
+    reports = [status for one in probe.messages("/diagnostics") for status in one.status]
     errors = int(values(reports[-1]).get("errors", 0))
     publisher.publish(bad)
     status = wait_for_status(
-        spy, "/topic/camera", lambda s: int(values(s).get("errors", 0)) == errors + 1, f"the count of {bad.encoding!r}"
+        probe,
+        "/topic/camera",
+        lambda s: int(values(s).get("errors", 0)) == errors + 1,
+        f"the count of {bad.encoding!r}",
     )
     assert status.level == DiagnosticStatus.ERROR
     assert "image_raw: " in status.message
-    assert told in status.message
+    assert expected_text in status.message
     # A good one goes through, and it is the only one that did.
     publisher.publish(picture("bgr8", 48, 64, 3))
-    spy.wait_for(lambda s: s.counts["/topic/frames"] > frames, "the good picture")
-    last = spy.messages("/topic/frames")[-1]
-    assert spy.counts["/topic/frames"] == frames + 1
+    probe.wait_for(lambda s: s.counts["/topic/frames"] > frames, "the good picture")
+    last = probe.messages("/topic/frames")[-1]
+    assert probe.counts["/topic/frames"] == frames + 1
     assert (last.height, last.width, last.encoding) == (48, 64, "bgr8")
 
 
-def test_compressed_picture_is_taken_and_a_broken_one_is_dropped(topic_camera: tuple[Spy, Any]) -> None:
-    spy, _ = topic_camera
-    publisher = spy.node.create_publisher(CompressedImage, "/topic/image_raw/compressed", STREAM)
+def test_compressed_picture_is_taken_and_a_broken_one_is_dropped(topic_camera: tuple[GraphProbe, Any]) -> None:
+    probe, _ = topic_camera
+    publisher = probe.node.create_publisher(CompressedImage, "/topic/image_raw/compressed", STREAM)
     wait_until(lambda: publisher.get_subscription_count() > 0, "the camera node to listen")
-    frames = spy.counts["/topic/frames"]
+    frames = probe.counts["/topic/frames"]
     jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
     for data in (jpeg[:50], jpeg):
         message = CompressedImage(format="jpeg", data=data)
         message.header.stamp.sec = int(time.time())
         publisher.publish(message)
-    spy.wait_for(lambda s: s.counts["/topic/frames"] > frames, "the good picture")
-    last = spy.messages("/topic/frames")[-1]
-    assert spy.counts["/topic/frames"] == frames + 1
+    probe.wait_for(lambda s: s.counts["/topic/frames"] > frames, "the good picture")
+    last = probe.messages("/topic/frames")[-1]
+    assert probe.counts["/topic/frames"] == frames + 1
     assert (last.height, last.width) == (48, 64)
 
 
@@ -256,15 +267,15 @@ def test_model_with_a_wrong_hash_stops_the_detector(tmp_path: Path, log: Path) -
     (models / "nanodet.onnx").write_bytes(whole)
     expected = sha256((cache_folder() / "nanodet.onnx").read_bytes()).hexdigest()
     with (
-        spy_on_diagnostics(("/cam/detections", DetectionArray)) as spy,
+        probe_diagnostics(("/cam/detections", DetectionArray)) as probe,
         started("privcam_edge", "detector_node", log, environment={"PRIVCAM_MODELS": str(models)}) as detector,
     ):
         assert detector.wait() == 1
-    assert str(models / "nanodet.onnx") in detector.said
-    assert f"expected {expected}" in detector.said
-    assert f"found    {sha256(whole).hexdigest()}" in detector.said
-    assert "Run: ./privcam models nanodet" in detector.said
-    assert spy.counts["/cam/detections"] == 0
+    assert str(models / "nanodet.onnx") in detector.output
+    assert f"expected {expected}" in detector.output
+    assert f"found    {sha256(whole).hexdigest()}" in detector.output
+    assert "Run: ./privcam models nanodet" in detector.output
+    assert probe.counts["/cam/detections"] == 0
 
 
 # The link
@@ -286,15 +297,15 @@ def test_bridge_without_a_cloud_warns_and_goes_on(log: Path) -> None:
     # As many as a subscriber holds: they come in one go.
     count, endpoint = STREAM.depth, own_endpoint()
     with (
-        spy_on_diagnostics() as spy,
+        probe_diagnostics() as probe,
         started("privcam_edge", "bridge_node", log, camera_id="cam", endpoint=endpoint) as bridge,
     ):
-        publisher = spy.node.create_publisher(OmegaMsg, "/cam/omega", STREAM)
+        publisher = probe.node.create_publisher(OmegaMsg, "/cam/omega", STREAM)
         wait_until(lambda: publisher.get_subscription_count() > 0, "the bridge to listen")
         for frame_id in range(1, count + 1):
             publisher.publish(to_msg(omega(frame_id)))
-        # All of them were kept, although nobody took one: the bridge did not wait for the network.
-        status = wait_for_status(spy, "/cam/bridge", lambda s: values(s).get("queued") == str(count), "all Ω")
+        # All of them were queued although no cloud received one: the bridge did not wait for the network.
+        status = wait_for_status(probe, "/cam/bridge", lambda s: values(s).get("queued") == str(count), "all Ω")
         assert values(status)["passed"] == str(count)
         assert values(status)["sent"] == "0"
         assert status.level == DiagnosticStatus.WARN
@@ -310,19 +321,19 @@ def test_bridge_without_a_cloud_warns_and_goes_on(log: Path) -> None:
 def test_endpoint_that_others_could_reach_is_refused(package: str, parameter: str, endpoint: str, log: Path) -> None:
     with started(package, "bridge_node", log, **{parameter: endpoint}) as bridge:
         assert bridge.wait() == 1
-    assert repr(endpoint) in bridge.said
-    assert "is not a loopback address" in bridge.said
-    assert "make them with `privcam keys`" in bridge.said
+    assert repr(endpoint) in bridge.output
+    assert "is not a loopback address" in bridge.output
+    assert "make them with `privcam keys`" in bridge.output
 
 
 def test_second_cloud_on_the_same_endpoint_is_refused(log: Path, tmp_path: Path) -> None:
     endpoint = own_endpoint()
-    with spy_on_diagnostics() as spy, started("privcam_cloud", "bridge_node", log, listen=endpoint) as first:
-        spy.wait_for(lambda s: s.counts["/diagnostics"] > 0, "the first cloud")
+    with probe_diagnostics() as probe, started("privcam_cloud", "bridge_node", log, listen=endpoint) as first:
+        probe.wait_for(lambda s: s.counts["/diagnostics"] > 0, "the first cloud")
         with started("privcam_cloud", "bridge_node", tmp_path / "second.log", listen=endpoint) as second:
             assert second.wait() == 1
-        assert endpoint in second.said
-        assert "is another cloud running?" in second.said
+        assert endpoint in second.output
+        assert "is another cloud running?" in second.output
         assert first.running
 
 
@@ -330,7 +341,7 @@ def test_second_cloud_on_the_same_endpoint_is_refused(log: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("executable", "parameters", "told"),
+    ("executable", "parameters", "expected_text"),
     [
         ("eraser_node", {"mod": "mask_only"}, "/cam/eraser: unknown parameter mod; it takes: i_accept"),
         ("eraser_node", {"mode": "blur"}, "parameter mode is 'blur'; it must be one of adaptive, locked"),
@@ -341,11 +352,11 @@ def test_second_cloud_on_the_same_endpoint_is_refused(log: Path, tmp_path: Path)
     ids=["unknown name", "unknown choice", "too large", "wrong type", "negative"],
 )
 def test_wrong_parameter_stops_the_node_and_says_what_is_right(
-    executable: str, parameters: dict[str, object], told: str, log: Path
+    executable: str, parameters: dict[str, object], expected_text: str, log: Path
 ) -> None:
     with started("privcam_edge", executable, log, **parameters) as node:
         assert node.wait() == 1
-    assert told in node.said
+    assert expected_text in node.output
 
 
 # The recorder on a full disk
@@ -372,12 +383,12 @@ def test_recorder_on_a_full_disk_ends_and_leaves_what_it_has(small_disk: tuple[P
 
     random = np.random.default_rng(1)
     with (
-        spy_on_diagnostics() as spy,
+        probe_diagnostics() as probe,
         started("privcam_cloud", "recorder_node", log, path=str(bag), flush_s=0.1) as recorder,
     ):
         if not is_disk:
             resource.prlimit(recorder.pid, resource.RLIMIT_FSIZE, (SMALL_DISK_BYTES, SMALL_DISK_BYTES))
-        publisher = spy.node.create_publisher(CompressedImage, "/cam/contour_image/compressed", STREAM)
+        publisher = probe.node.create_publisher(CompressedImage, "/cam/contour_image/compressed", STREAM)
         wait_until(lambda: publisher.get_subscription_count() > 0, "the recorder to listen")
 
         def record_more() -> bool:
@@ -387,8 +398,8 @@ def test_recorder_on_a_full_disk_ends_and_leaves_what_it_has(small_disk: tuple[P
         wait_until(record_more, "the recorder to end")
         assert recorder.wait() == 1
     reason = os.strerror(errno.ENOSPC if is_disk else errno.EFBIG)
-    assert f"the recording at {bag} ends: {reason}; " in recorder.said
-    assert "make room and start the recorder again" in recorder.said
+    assert f"the recording at {bag} ends: {reason}; " in recorder.output
+    assert "make room and start the recorder again" in recorder.output
     with AnyReader([bag]) as reader:
         pictures = [reader.deserialize(data, c.msgtype) for c, _, data in reader.messages()]
     assert pictures
@@ -400,8 +411,8 @@ def test_recorder_without_a_place_to_write_ends_and_names_it(tmp_path: Path, log
     path = tmp_path / "file" / "bag"
     with started("privcam_cloud", "recorder_node", log, path=str(path)) as recorder:
         assert recorder.wait() == 1
-    assert f"no bag can be made at {path}: " in recorder.said
-    assert "give another path" in recorder.said
+    assert f"no bag can be made at {path}: " in recorder.output
+    assert "give another path" in recorder.output
 
 
 # Modes that need a person's word first
@@ -410,11 +421,11 @@ def test_recorder_without_a_place_to_write_ends_and_names_it(tmp_path: Path, log
 def test_mode_mask_only_does_not_start_without_the_word_that_leaks_are_accepted(log: Path) -> None:
     with started("privcam_edge", "eraser_node", log, mode="mask_only") as eraser:
         assert eraser.wait() == 1
-    assert "mode: mask_only leaks persons; set i_accept_leaks to true" in eraser.said
+    assert "mode: mask_only leaks persons; set i_accept_leaks to true" in eraser.output
 
 
 def test_mode_locked_does_not_start_without_an_approved_plate(log: Path) -> None:
     with started("privcam_edge", "eraser_node", log, mode="locked") as eraser:
         assert eraser.wait() == 1
-    assert "commission" in eraser.said
-    assert "Traceback" not in eraser.said
+    assert "commission" in eraser.output
+    assert "Traceback" not in eraser.output

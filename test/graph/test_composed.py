@@ -6,7 +6,7 @@ import psutil
 from privcam_msgs.msg import Omega, SceneReport
 
 from harness.edge_parameters import write_edge_parameters
-from harness.graph_probe import DOMAIN, Spy, own_endpoint
+from harness.graph_probe import DOMAIN, GraphProbe, own_endpoint
 from privcam_bringup.graph import Graph
 
 FRAMES = 5
@@ -16,9 +16,9 @@ NODES = {
 }
 
 
-def _names(spy: Spy) -> set[str]:
-    found = spy.node.get_node_names_and_namespaces()
-    return {f"{space.removeprefix('/small').strip('/')}/{name}".strip("/") for name, space in found} - {"spy"}
+def _names(probe: GraphProbe) -> set[str]:
+    found = probe.node.get_node_names_and_namespaces()
+    return {f"{space.removeprefix('/small').strip('/')}/{name}".strip("/") for name, space in found} - {"graph_probe"}
 
 
 def test_both_sides_work_with_one_process_each(clip: Path, tmp_path: Path) -> None:
@@ -30,17 +30,17 @@ def test_both_sides_work_with_one_process_each(clip: Path, tmp_path: Path) -> No
         "edge_params_file": str(write_edge_parameters(tmp_path)),
     }
     graph = Graph("demo", arguments, log=tmp_path / "graph.log", domain_id=DOMAIN)
-    with Spy({"/small/cloud/omega": Omega, "/small/cloud/report": SceneReport}) as spy, graph:
-        spy.wait_for(
+    with GraphProbe({"/small/cloud/omega": Omega, "/small/cloud/report": SceneReport}) as probe, graph:
+        probe.wait_for(
             lambda s: s.counts["/small/cloud/report"] >= FRAMES or not graph.running, "reports from the composed graph"
         )
         assert graph.running, graph.errors()
-        # Names of nodes travel on their own, so the last ones may be heard of after the first report.
-        spy.wait_for(lambda s: _names(s) == NODES, "exactly the names of all nodes")
+        # Names of nodes travel on their own, so the last ones may arrive after the first report.
+        probe.wait_for(lambda s: _names(s) == NODES, "exactly the names of all nodes")
         commands = [" ".join(child.cmdline()) for child in psutil.Process().children()]
         assert sum("edge_composed" in command for command in commands) == 1
         assert sum("cloud_composed" in command for command in commands) == 1
         assert not any("_node " in command for command in commands)
-        keys = [message.key.frame_id for message in spy.messages("/small/cloud/omega")]
+        keys = [message.key.frame_id for message in probe.messages("/small/cloud/omega")]
         assert keys == sorted(set(keys))
     assert graph.exit_code == 0, graph.errors()

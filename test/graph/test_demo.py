@@ -1,4 +1,4 @@
-"""`./privcam demo`, as its user runs it: what it leaves, and that others can read it."""
+"""`./privcam demo` as a user runs it: its results are complete, and other tools can read them."""
 
 import json
 from collections.abc import Callable
@@ -82,19 +82,19 @@ def test_bag_is_read_by_another_library_and_explains_itself(demo: Any) -> None:
     assert any(len(omega.poses.poses) for omega in omegas)
 
 
-def test_summary_has_the_figures_in_both_forms(demo: Any) -> None:
-    figures = json.loads((demo.out / "summary.json").read_text())
-    assert set(figures) >= KEYS
-    assert figures["frames"] > 10
-    assert figures["people"]["subjects"] >= 3
-    assert figures["latency_ms"]["p95"] >= figures["latency_ms"]["p50"] > 0
-    assert 0 < figures["omega_bytes_per_s"] < 10_000_000
+def test_summary_has_its_numbers_in_both_forms(demo: Any) -> None:
+    summary = json.loads((demo.out / "summary.json").read_text())
+    assert set(summary) >= KEYS
+    assert summary["frames"] > 10
+    assert summary["people"]["subjects"] >= 3
+    assert summary["latency_ms"]["p95"] >= summary["latency_ms"]["p50"] > 0
+    assert 0 < summary["omega_bytes_per_s"] < 10_000_000
     # A room is confirmed over frames, not seconds: busy cores may have confirmed nothing of it by then.
-    assert figures["withheld_share"]["last"] == pytest.approx(1 - figures["confirmed_share"]["last"], abs=1e-3)
-    assert 0 < figures["withheld_share"]["mean"] <= 1
-    assert figures["gate_rejected"] == figures["cloud_rejected"] == 0
+    assert summary["withheld_share"]["last"] == pytest.approx(1 - summary["confirmed_share"]["last"], abs=1e-3)
+    assert 0 < summary["withheld_share"]["mean"] <= 1
+    assert summary["gate_rejected"] == summary["cloud_rejected"] == 0
     text = (demo.out / "summary.md").read_text()
-    assert f"| frames | {figures['frames']} |" in text
+    assert f"| frames | {summary['frames']} |" in text
 
 
 def test_still_shows_the_environment_and_no_person(demo: Any) -> None:
@@ -102,25 +102,25 @@ def test_still_shows_the_environment_and_no_person(demo: Any) -> None:
 
 
 def test_still_shows_the_raw_frame_only_when_asked(run_demo: Callable[..., Any], clip: Path) -> None:
-    shown = run_demo("--seconds", "2", "--composed", "--show-raw")
-    assert shown.exit_code == 0, shown.output
+    run = run_demo("--seconds", "2", "--composed", "--show-raw")
+    assert run.exit_code == 0, run.output
     capture = cv2.VideoCapture(str(clip))
     frames = (capture.read()[1] for _ in range(int(capture.get(cv2.CAP_PROP_FRAME_COUNT))))
-    assert any(stands_on_the_left(shown.out / "still.png", frame) for frame in frames)
+    assert any(stands_on_the_left(run.out / "still.png", frame) for frame in frames)
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "expected_text"),
     [
         (["--seconds", "0"], "--seconds 0: needs to be above 0"),
         (["--seconds", "soon"], "--seconds"),
         (["--sauce", "0"], "--sauce"),
     ],
 )
-def test_wrong_option_is_explained(run_demo: Callable[..., Any], options: list[str], told: str) -> None:
+def test_wrong_option_is_explained(run_demo: Callable[..., Any], options: list[str], expected_text: str) -> None:
     refused = run_demo(*options)
     assert refused.exit_code == 2
-    assert told in refused.output
+    assert expected_text in refused.output
     assert not refused.out.exists()
 
 

@@ -1,4 +1,4 @@
-"""What is left of the service when something is killed with SIGKILL: all of it, after a while.
+"""After a process is killed with SIGKILL, the whole service comes back.
 
 How soon it is back is measured by `./privcam bench --only recovery`, and not asserted here.
 """
@@ -14,7 +14,7 @@ from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import CompressedImage
 
 from harness.edge_parameters import write_edge_parameters
-from harness.graph_probe import Spy, own_endpoint, wait_until
+from harness.graph_probe import GraphProbe, own_endpoint, wait_until
 from privcam_bringup.launcher_process import LauncherProcess
 from privcam_edge.frames.ring import SHM, prefix
 from privcam_evaluation.bench.recovery import unreadable
@@ -29,24 +29,24 @@ RETENTION_S = 4.0
 
 @dataclass(frozen=True)
 class Running:
-    """Both sides, each below a launcher of its own, a spy in the cloud, and the folder in which bags are made."""
+    """Both sides, each below a launcher of its own, a probe in the cloud, and the folder in which bags are made."""
 
     edge: LauncherProcess
     cloud: LauncherProcess
-    spy: Spy
+    probe: GraphProbe
     bags: Path
 
     def wait_for_fresh(self, topic: str, moment_s: float) -> None:
         """Wait for a message that tells of something captured after this moment: nothing that was on its way."""
 
-        def fresh(spy: Spy) -> bool:
-            if not spy.heard[topic]:
+        def fresh(probe: GraphProbe) -> bool:
+            if not probe.received[topic]:
                 return False
-            newest = spy.heard[topic][-1].message()
+            newest = probe.received[topic][-1].message()
             stamp = newest.header.stamp if topic == CONTOUR else newest.key.stamp
             return bool(stamp.sec + stamp.nanosec / 1e9 > moment_s)
 
-        self.spy.wait_for(fresh, f"{topic} of something captured after the kill")
+        self.probe.wait_for(fresh, f"{topic} of something captured after the kill")
 
     def kill(self, side: LauncherProcess, node: str) -> float:
         """Kill the process of a node; return when."""
@@ -66,8 +66,8 @@ def running(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
     cloud_arguments = {"listen": endpoint, "record": str(bags / "bag"), "camera_id": CAMERA_ID}
     edge = LauncherProcess("edge", edge_arguments, environment={}, log=folder / "edge.log")
     cloud = LauncherProcess("cloud", cloud_arguments, environment={}, log=folder / "cloud.log")
-    with Spy({OMEGA: Omega, REPORT: SceneReport, CONTOUR: CompressedImage}) as spy, cloud, edge:
-        run = Running(edge, cloud, spy, bags)
+    with GraphProbe({OMEGA: Omega, REPORT: SceneReport, CONTOUR: CompressedImage}) as probe, cloud, edge:
+        run = Running(edge, cloud, probe, bags)
         run.wait_for_fresh(REPORT, 0.0)
         yield run
 
@@ -82,7 +82,7 @@ def test_killed_node_of_the_edge_is_started_again_and_omega_comes(running: Runni
     killed_s = running.kill(running.edge, node)
     running.wait_for_fresh(OMEGA, killed_s)
     after = running.edge.nodes()
-    # What belongs to nobody else stays up: only the killed one is another process.
+    # The other nodes stay up: only the killed one is another process.
     assert {name for name in EDGE if before[name].pid != after[name].pid} == {node}
 
 
@@ -142,11 +142,11 @@ def recorded(bags: Path) -> int:
 def recorded_after(bags: Path, moment_s: float) -> Callable[[], bool]:
     """Return a function that says whether a bag holds something recorded after this moment."""
 
-    def look() -> bool:
+    def is_recorded() -> bool:
         newest = max(bags.iterdir(), key=lambda bag: bag.stat().st_ctime_ns)
         if unreadable(newest.parent):
             return False  # it is just being made
         with AnyReader([newest]) as reader:
             return bool(reader.message_count and reader.end_time > moment_s * 1e9)
 
-    return look
+    return is_recorded

@@ -12,7 +12,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from harness.edge_parameters import write_edge_parameters
-from harness.graph_probe import DOMAIN, HANG_LIMIT_S, Spy, own_endpoint
+from harness.graph_probe import DOMAIN, HANG_LIMIT_S, GraphProbe, own_endpoint
 from privcam_bringup.graph import Graph
 
 IMAGE = "sensor_msgs/msg/Image"
@@ -37,15 +37,15 @@ def test_recorded_omega_is_understood_again_by_a_cloud_without_a_bridge(demo: An
     recorded = recorded_frame_ids(bag)
     graph = Graph("replay", {"bag": str(bag), "camera_id": "again"}, log=tmp_path / "graph.log", domain_id=DOMAIN)
     topics = {"/again/cloud/report": SceneReport, "/again/cloud/contour": Reconstruction}
-    with Spy(topics) as spy, graph:
+    with GraphProbe(topics) as probe, graph:
         assert graph.wait(HANG_LIMIT_S), "the replay did not end by itself"
-        spy.wait_for(lambda s: s.counts["/again/cloud/report"] >= len(recorded) // 2, "reports on the recording")
+        probe.wait_for(lambda s: s.counts["/again/cloud/report"] >= len(recorded) // 2, "reports on the recording")
     assert graph.exit_code == 0, graph.errors()
-    reported = [report.key.frame_id for report in spy.messages("/again/cloud/report")]
+    reported = [report.key.frame_id for report in probe.messages("/again/cloud/report")]
     assert set(reported) <= set(recorded)
     assert reported[-1] == recorded[-1]
-    assert spy.counts["/again/cloud/contour"] > 0
-    assert any(report.events for report in spy.messages("/again/cloud/report"))
+    assert probe.counts["/again/cloud/contour"] > 0
+    assert any(report.events for report in probe.messages("/again/cloud/report"))
 
 
 def test_bag_without_the_needed_topics_is_refused_and_its_topics_are_named(tmp_path: Path) -> None:
@@ -95,9 +95,9 @@ def test_pictures_of_another_camera_become_omega(clip: Path, tmp_path: Path) -> 
         "edge_params_file": str(write_edge_parameters(tmp_path)),
     }
     graph = Graph("replay", arguments, log=tmp_path / "graph.log", domain_id=DOMAIN)
-    with Spy({"/theirs/cloud/omega": Omega}) as spy, graph:
-        spy.wait_for(lambda s: s.counts["/theirs/cloud/omega"] >= 10 or not graph.running, "Ω of the pictures")
-        omegas: list[Any] = spy.messages("/theirs/cloud/omega")
+    with GraphProbe({"/theirs/cloud/omega": Omega}) as probe, graph:
+        probe.wait_for(lambda s: s.counts["/theirs/cloud/omega"] >= 10 or not graph.running, "Ω of the pictures")
+        omegas: list[Any] = probe.messages("/theirs/cloud/omega")
     assert len(omegas) >= 10, graph.errors()
     for omega in omegas:  # the time of the picture is kept, so that Ω can be set beside what others recorded
         stamp = omega.key.stamp

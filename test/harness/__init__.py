@@ -1,1 +1,1 @@
-"""What system tests share."""
+"""Helpers that several system tests use."""

@@ -1,4 +1,4 @@
-"""What the system tests watch a running graph with: every topic of it, and single nodes as processes."""
+"""Observes a running graph: a probe that subscribes to every topic, and single nodes as processes."""
 
 import json
 import os
@@ -28,9 +28,9 @@ T = TypeVar("T")
 DOMAIN = free_domain()
 # Against a test that hangs: what has not happened by then will not happen, on the slowest machine either.
 HANG_LIMIT_S = 300.0
-LOOK_FOR_TOPICS_S = 0.2
-LOOK_AGAIN_S = 0.5
-# The spy keeps what came first and what came last of each topic: pictures are large.
+DISCOVERY_PERIOD_S = 0.2
+POLL_S = 0.5
+# The probe keeps the first and the last messages of each topic: pictures are large.
 KEPT_BYTES = 64 << 20
 
 _endpoints = count(20000 + os.getpid() % 20000)
@@ -42,7 +42,7 @@ def own_endpoint() -> str:
 
 
 @dataclass(frozen=True)
-class Heard:
+class ReceivedMessage:
     """One message as it came."""
 
     topic: str
@@ -60,27 +60,27 @@ def message_class(type_name: str) -> type:
     return getattr(import_module(f"{package}.msg"), name)  # type: ignore[no-any-return]
 
 
-class Spy(Listener):
-    """Hears everything in a ROS domain: subscribes, raw, to every topic as soon as it exists.
+class GraphProbe(Listener):
+    """Receives everything in a ROS domain: subscribes, raw, to every topic as soon as it exists.
 
     With `topics`, only to those. `nodes` are the names of all nodes that were ever seen.
     """
 
     def __init__(self, topics: Mapping[str, type] | None = None, domain_id: int = DOMAIN) -> None:
-        super().__init__("spy", domain_id, enable_rosout=False, start_parameter_services=False)
-        self.heard: dict[str, list[Heard]] = defaultdict(list)
+        super().__init__("graph_probe", domain_id, enable_rosout=False, start_parameter_services=False)
+        self.received: dict[str, list[ReceivedMessage]] = defaultdict(list)
         self.counts: Counter[str] = Counter()  # also those that were not kept
         self._bytes: Counter[str] = Counter()
         self.types: dict[str, set[str]] = defaultdict(set)
         self.nodes: set[str] = set()
         if topics is None:
-            self.node.create_timer(LOOK_FOR_TOPICS_S, self._look)
+            self.node.create_timer(DISCOVERY_PERIOD_S, self._discover_topics)
         for topic, kind in (topics or {}).items():
             parts = kind.__module__.split(".")
             self._subscribe(topic, f"{parts[0]}/msg/{kind.__name__}")
 
-    def wait_for(self, condition: Callable[["Spy"], T], what: str, timeout_s: float = HANG_LIMIT_S) -> T:
-        """Wait until `condition` of this spy is true; return its value. Fails, naming `what`, when it never is."""
+    def wait_for(self, condition: Callable[["GraphProbe"], T], what: str, timeout_s: float = HANG_LIMIT_S) -> T:
+        """Wait until `condition` of this probe is true; return its value. Fails, naming `what`, when it never is."""
         end = time.monotonic() + timeout_s
         with self._changed:
             while True:
@@ -89,24 +89,24 @@ class Spy(Listener):
                 result = condition(self)
                 if result:
                     return result
-                assert time.monotonic() < end, f"waited {timeout_s:g} s for {what}; heard {dict(self.counts)}"
+                assert time.monotonic() < end, f"waited {timeout_s:g} s for {what}; received {dict(self.counts)}"
                 # A condition may also ask whether a process still runs, and the end of one is no message.
-                self._changed.wait(LOOK_AGAIN_S)
+                self._changed.wait(POLL_S)
 
     def messages(self, topic: str) -> list[Any]:
         """Return all messages of one topic that were kept."""
         with self._changed:
-            heard = list(self.heard[topic])
-        return [one.message() for one in heard]
+            received = list(self.received[topic])
+        return [one.message() for one in received]
 
-    def everything(self) -> Iterator[Heard]:
+    def all_messages(self) -> Iterator[ReceivedMessage]:
         """Return all messages of all topics that were kept."""
         with self._changed:
-            topics = [list(heard) for heard in self.heard.values()]
-        for heard in topics:
-            yield from heard
+            topics = [list(received) for received in self.received.values()]
+        for received in topics:
+            yield from received
 
-    def _look(self) -> None:
+    def _discover_topics(self) -> None:
         for topic, types in self.node.get_topic_names_and_types():
             for type_name in types:
                 if type_name not in self.types[topic]:
@@ -121,12 +121,12 @@ class Spy(Listener):
 
         def take(data: bytes) -> None:
             with self._changed:
-                heard = self.heard[topic]
-                heard.append(Heard(topic, type_name, data))
+                received = self.received[topic]
+                received.append(ReceivedMessage(topic, type_name, data))
                 self.counts[topic] += 1
                 self._bytes[topic] += len(data)
                 while self._bytes[topic] > KEPT_BYTES:
-                    self._bytes[topic] -= len(heard.pop(len(heard) // 2).data)
+                    self._bytes[topic] -= len(received.pop(len(received) // 2).data)
                 self._changed.notify_all()
 
         self.node.create_subscription(message_class(type_name), topic, take, _everything_of(self.node, topic), raw=True)
@@ -145,23 +145,25 @@ def _everything_of(node: Node, topic: str) -> QoSProfile:
     )
 
 
-def diagnostics(spy: Spy, node: str) -> list[DiagnosticStatus]:
-    """Return what a node said about itself so far, oldest first."""
-    return [status for report in spy.messages("/diagnostics") for status in report.status if status.name == node]
+def diagnostics(probe: GraphProbe, node: str) -> list[DiagnosticStatus]:
+    """Return the diagnostics of a node so far, oldest first."""
+    return [status for report in probe.messages("/diagnostics") for status in report.status if status.name == node]
 
 
-def wait_for_status(spy: Spy, node: str, condition: Callable[[DiagnosticStatus], bool], what: str) -> DiagnosticStatus:
+def wait_for_status(
+    probe: GraphProbe, node: str, condition: Callable[[DiagnosticStatus], bool], what: str
+) -> DiagnosticStatus:
     """Wait for a diagnostics report of a node that satisfies `condition`. It may have come already."""
     seen = 0
 
-    def look(spy: Spy) -> DiagnosticStatus | None:
+    def find(probe: GraphProbe) -> DiagnosticStatus | None:
         nonlocal seen
-        heard = spy.heard["/diagnostics"]
-        fresh, seen = heard[seen:], len(heard)
+        received = probe.received["/diagnostics"]
+        fresh, seen = received[seen:], len(received)
         statuses = [status for one in fresh for status in one.message().status if status.name == node]
         return next((status for status in statuses if condition(status)), None)
 
-    found = spy.wait_for(look, f"diagnostics of {node}: {what}")
+    found = probe.wait_for(find, f"diagnostics of {node}: {what}")
     assert found is not None  # for the type checker
     return found
 
@@ -171,13 +173,13 @@ def values(status: DiagnosticStatus) -> dict[str, str]:
     return {item.key: item.value for item in status.values}
 
 
-def spy_on_diagnostics(*more: tuple[str, type]) -> Spy:
-    """Return a spy on /diagnostics and a few more topics."""
-    return Spy({"/diagnostics": DiagnosticArray, **dict(more)})
+def probe_diagnostics(*more: tuple[str, type]) -> GraphProbe:
+    """Return a probe on /diagnostics and a few more topics."""
+    return GraphProbe({"/diagnostics": DiagnosticArray, **dict(more)})
 
 
 class Program:
-    """One node as a process of its own, with everything that it says."""
+    """One node as a process of its own, with its output."""
 
     def __init__(self, process: "subprocess.Popen[str]", log: Path) -> None:
         self._process = process
@@ -185,7 +187,7 @@ class Program:
         self._log = log
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """Everything on stdout and stderr so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 

@@ -13,18 +13,18 @@ import numpy as np
 import numpy.typing as npt
 from privcam_msgs.msg import SubjectPose
 
+from privcam_core.types.arrays import Image
 from privcam_core.types.skeleton import TORSO
 
-Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
-SURE_RHO = 0.5
+MIN_RHO = 0.5
 # Coding and scaling change a pixel by a few grey levels; a pixel that differs by more was made from something else.
 SAME_LEVELS = 8
-LEAST_PIXELS = 40
+MIN_PIXELS = 40
 # A run of raw bytes this long, of a patch that is not flat, does not come about by chance.
 RUN_PX = 10
-LEAST_CONTRAST = 12
+MIN_CONTRAST = 12
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class Torso:
 def torso(pose: SubjectPose, frame_id: int, height: int, width: int) -> Torso | None:
     """Return the torso of a subject, None where the pose model is not sure of it."""
     corners = [pose.keypoints[joint] for joint in TORSO]
-    if min(corner.rho for corner in corners) < SURE_RHO:
+    if min(corner.rho for corner in corners) < MIN_RHO:
         return None
     mask = np.zeros((height, width), np.uint8)
     cv2.fillConvexPoly(mask, cv2.convexHull(np.array([(c.u, c.v) for c in corners], np.int32)), 1)
     mask = cv2.erode(mask, np.ones((3, 3), np.uint8))
-    return Torso(frame_id, pose.subject_id, mask.astype(bool)) if mask.sum() >= LEAST_PIXELS else None
+    return Torso(frame_id, pose.subject_id, mask.astype(bool)) if mask.sum() >= MIN_PIXELS else None
 
 
-def same_share(picture: Image, raw: Image, where: Mask, shown: Mask | None = None) -> float:
+def same_fraction(picture: Image, raw: Image, where: Mask, shown: Mask | None = None) -> float:
     """Return the share of the pixels of `where` that a picture shows as the raw frame has them.
 
     picture, raw: (H, W, 3) uint8 BGR. shown: (H, W), False where the picture shows nothing.
@@ -64,7 +64,7 @@ def runs(raw: Image, where: Mask) -> list[bytes]:
     for row in np.flatnonzero(where.any(axis=1)):
         columns = np.flatnonzero(where[row])
         run = raw[row, columns[0] : columns[0] + RUN_PX]
-        if len(columns) >= RUN_PX and np.ptp(run, axis=0).max() >= LEAST_CONTRAST:
+        if len(columns) >= RUN_PX and np.ptp(run, axis=0).max() >= MIN_CONTRAST:
             found.append(run.tobytes())
     return found
 

@@ -11,7 +11,7 @@ import numpy as np
 from privcam_msgs.msg import Environment
 
 from harness.edge_parameters import write_edge_parameters
-from harness.graph_probe import DOMAIN, Spy, own_endpoint
+from harness.graph_probe import DOMAIN, GraphProbe, own_endpoint
 from privcam_bringup.graph import Graph
 from privcam_core.images.environment import decode_environment
 
@@ -77,9 +77,9 @@ def test_the_graph_sends_exactly_the_plate_that_was_approved(tmp_path: Path) -> 
     png = (graph.state / "plates/ward/plate.png").read_bytes()
     assert decode_environment(png)[1].mean() > 0.9
 
-    with Spy({"/ward/environment": Environment}) as spy, graph:
-        spy.wait_for(lambda s: s.counts["/ward/environment"] >= 20 or not graph.running, "environments")
-        assert spy.counts["/ward/environment"] >= 20, graph.errors()
-        environments = spy.messages("/ward/environment")
+    with GraphProbe({"/ward/environment": Environment}) as probe, graph:
+        probe.wait_for(lambda s: s.counts["/ward/environment"] >= 20 or not graph.running, "environments")
+        assert probe.counts["/ward/environment"] >= 20, graph.errors()
+        environments = probe.messages("/ward/environment")
     assert {bytes(one.sha256).hex() for one in environments} == {digest[1]}
     assert bytes(environments[0].png.data) == png

@@ -1,4 +1,4 @@
-"""What leaves the camera process, and what leaves the edge: everything that can be heard in a running graph."""
+"""Receives everything that a running graph publishes, and searches it for pixels of persons."""
 
 import json
 from collections import defaultdict
@@ -16,8 +16,8 @@ from cv_bridge import CvBridge
 from privcam_msgs.msg import FrameRef
 
 from harness.edge_parameters import write_edge_parameters
-from harness.graph_probe import DOMAIN, HANG_LIMIT_S, Spy, own_endpoint
-from harness.leaks import Image, Mask, Torso, raw_frames, runs, same_share, torso
+from harness.graph_probe import DOMAIN, HANG_LIMIT_S, GraphProbe, own_endpoint
+from harness.leaks import Image, Mask, Torso, raw_frames, runs, same_fraction, torso
 from privcam_bringup.graph import Graph
 from privcam_core.images.environment import decode_environment
 from privcam_core.types.omega import Omega
@@ -91,9 +91,9 @@ DDS_PORTS = range(7400 + 250 * DOMAIN, 7400 + 250 * (DOMAIN + 1))
 
 @dataclass
 class Recording:
-    """Everything that could be heard of one run of the demo graph."""
+    """Everything that could be received of one run of the demo graph."""
 
-    spy: Spy
+    probe: GraphProbe
     processes: set[str] = field(default_factory=set)
     # addresses at which DDS can be reached: (address, port) of sockets within the ports of the ROS domain
     reachable: set[tuple[str, int]] = field(default_factory=set)
@@ -126,7 +126,7 @@ def _ask(session: zenoh.Session, selector: str, found: Recording) -> None:
 
 @pytest.fixture(scope="module")
 def recording(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recording]:
-    """Run edge and cloud, and beside the cloud somebody without any rules, to whom the edge is told to connect too."""
+    """Run edge and cloud, and beside the cloud a listener without any rules, to which the edge connects too."""
     folder = tmp_path_factory.mktemp("travels")
     cloud_at, spy_at = own_endpoint(), own_endpoint()
     cloud = {"camera_id": "demo", "listen": cloud_at, "record": str(folder / "bag"), "respawn": "false"}
@@ -139,28 +139,34 @@ def recording(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "params_file": str(write_edge_parameters(folder)),
     }
     with ExitStack() as stack:
-        spy = stack.enter_context(Spy())
-        found = Recording(spy)
+        probe = stack.enter_context(GraphProbe())
+        found = Recording(probe)
         session = stack.enter_context(_open(mode="peer", **{"listen/endpoints": [spy_at]}))
         session.declare_subscriber("privcam/*/omega", lambda sample: found.samples.append(_parts(sample)))
         # Refused by the edge, which is the point: whoever asks for more hears no more. A part that begins with @ is not
         # reached by `**`.
-        for everything in ("**", "**/@adv/**"):
-            session.declare_subscriber(everything, lambda sample: found.samples_of_all.append(_parts(sample)))
+        for selector in ("**", "**/@adv/**"):
+            session.declare_subscriber(selector, lambda sample: found.samples_of_all.append(_parts(sample)))
         graphs = [
             stack.enter_context(Graph(name, arguments, log=folder / f"{name}.log", domain_id=DOMAIN))
             for name, arguments in (("cloud", cloud), ("edge", edge))
         ]
         running = lambda: all(graph.running for graph in graphs)  # noqa: E731
-        spy.wait_for(lambda s: s.counts["/demo/cloud/omega"] or not running(), "the first Ω")
+        probe.wait_for(lambda s: s.counts["/demo/cloud/omega"] or not running(), "the first Ω")
         assert running(), "".join(graph.errors() for graph in graphs)
-        spy.wait_for(lambda s: _validity(s) > CONFIRMED, "an environment")
-        enough = spy.counts["/demo/cloud/report"] + FRAMES_AFTER
-        spy.wait_for(lambda s: s.counts["/demo/cloud/report"] >= enough, "more frames")
-        spy.wait_for(lambda s: s.counts["/demo/cloud/contour_image/compressed"] > 0, "recorded pictures")
-        spy.wait_for(lambda _: any(key == KEY for key, _, _ in found.samples), "Ω at the other listener")
-        digest = spy.messages("/demo/omega_out")[-1].environment.sha256.tobytes().hex()
-        for selector in (f"{KEY}?digest={digest}", f"{KEY}/backlog?consumer=spy;ack=0;after=0", KEY, "**", "**?_anyke"):
+        probe.wait_for(lambda s: _validity(s) > CONFIRMED, "an environment")
+        enough = probe.counts["/demo/cloud/report"] + FRAMES_AFTER
+        probe.wait_for(lambda s: s.counts["/demo/cloud/report"] >= enough, "more frames")
+        probe.wait_for(lambda s: s.counts["/demo/cloud/contour_image/compressed"] > 0, "recorded pictures")
+        probe.wait_for(lambda _: any(key == KEY for key, _, _ in found.samples), "Ω at the other listener")
+        digest = probe.messages("/demo/omega_out")[-1].environment.sha256.tobytes().hex()
+        for selector in (
+            f"{KEY}?digest={digest}",
+            f"{KEY}/backlog?consumer=probe;ack=0;after=0",
+            KEY,
+            "**",
+            "**?_anyke",
+        ):
             _ask(session, selector, found)
         for process in psutil.Process().children(recursive=True):
             found.processes.update(Path(word).name for word in process.cmdline()[:3] if word.endswith("_node"))
@@ -169,17 +175,17 @@ def recording(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield found
 
 
-def _validity(spy: Spy) -> float:
-    heard = spy.heard["/demo/environment"]
-    return float(heard[-1].message().confirmed_fraction) if heard else 0.0
+def _validity(probe: GraphProbe) -> float:
+    received = probe.received["/demo/environment"]
+    return float(received[-1].message().confirmed_fraction) if received else 0.0
 
 
 @pytest.fixture(scope="module")
 def torsos(recording: Recording) -> dict[int, list[Torso]]:
     """Return the torsos of the confirmed subjects by frame_id."""
-    reference: FrameRef = recording.spy.messages("/demo/frames")[0]
+    reference: FrameRef = recording.probe.messages("/demo/frames")[0]
     found: dict[int, list[Torso]] = defaultdict(list)
-    for message in recording.spy.messages("/demo/raw_poses"):
+    for message in recording.probe.messages("/demo/raw_poses"):
         for pose in message.poses:
             one = torso(pose, message.key.frame_id, reference.height, reference.width)
             if one is not None:
@@ -203,10 +209,10 @@ class Picture:
     shown: Mask | None = None
 
 
-def _pictures(spy: Spy) -> Iterator[Picture]:
+def _pictures(probe: GraphProbe) -> Iterator[Picture]:
     """Return every picture of every topic, each with the frame that it was made from or holds for."""
     bridge = CvBridge()
-    frame_at = {(m.key.stamp.sec, m.key.stamp.nanosec): m.key.frame_id for m in spy.messages("/demo/frames")}
+    frame_at = {(m.key.stamp.sec, m.key.stamp.nanosec): m.key.frame_id for m in probe.messages("/demo/frames")}
     environments: dict[bytes, tuple[Image, Mask]] = {}
     for topic in (
         "/demo/environment",
@@ -215,7 +221,7 @@ def _pictures(spy: Spy) -> Iterator[Picture]:
         "/demo/cloud/omega",
         "/demo/cloud/record/omega",
     ):
-        for message in spy.messages(topic):
+        for message in probe.messages(topic):
             environment = message if topic == "/demo/environment" else message.environment
             digest = environment.sha256.tobytes()
             if environment.png.data:
@@ -223,11 +229,11 @@ def _pictures(spy: Spy) -> Iterator[Picture]:
             if digest in environments:
                 yield Picture(topic, message.key.frame_id, *environments[digest])
     for topic in ("/demo/proxy", "/demo/cloud/contour"):
-        for message in spy.messages(topic):
+        for message in probe.messages(topic):
             yield Picture(topic, message.key.frame_id, bridge.imgmsg_to_cv2(message.image, "bgr8"))
     newest = sorted(frame_at.items())
     for topic in ("/demo/proxy_image", "/demo/cloud/contour_image", "/demo/cloud/contour_image/compressed"):
-        for message in spy.messages(topic):
+        for message in probe.messages(topic):
             moment = (message.header.stamp.sec, message.header.stamp.nanosec)
             known = [frame_id for stamp, frame_id in newest if stamp <= moment]
             image = bridge.imgmsg_to_cv2(message, "bgr8") if topic[-1] == "e" else None
@@ -238,15 +244,15 @@ def _pictures(spy: Spy) -> Iterator[Picture]:
 
 
 def test_every_topic_of_the_graph_is_on_the_list(recording: Recording) -> None:
-    found = {(topic, kind) for topic, kinds in recording.spy.types.items() for kind in kinds}
+    found = {(topic, kind) for topic, kinds in recording.probe.types.items() for kind in kinds}
     assert found <= set(ALLOWED.items())
     assert found >= set(ALLOWED.items()) - set(OF_ROS.items())  # and nothing of the list was out of hearing
 
 
 def test_only_frame_references_name_the_frame_memory(recording: Recording) -> None:
-    rings = {message.ring.encode() for message in recording.spy.messages("/demo/frames")}
+    rings = {message.ring.encode() for message in recording.probe.messages("/demo/frames")}
     assert rings
-    naming = {one.type_name for one in recording.spy.everything() if any(ring in one.data for ring in rings)}
+    naming = {one.type_name for one in recording.probe.all_messages() if any(ring in one.data for ring in rings)}
     assert naming == {"privcam_msgs/msg/FrameRef"}
 
 
@@ -254,11 +260,11 @@ def test_no_published_picture_shows_a_person(
     recording: Recording, torsos: dict[int, list[Torso]], raw: dict[int, Image]
 ) -> None:
     compared: dict[str, int] = defaultdict(int)
-    for picture in _pictures(recording.spy):
+    for picture in _pictures(recording.probe):
         for one in torsos.get(picture.frame_id, []):
             frame = raw[picture.frame_id]
             image = picture.image[: frame.shape[0]]  # a contour picture has a line of text below
-            share = same_share(image, frame, one.mask, picture.shown)
+            share = same_fraction(image, frame, one.mask, picture.shown)
             assert share < SHOWN, f"{picture.topic} shows subject {one.subject_id} of frame {picture.frame_id}"
             compared[picture.topic] += 1
     assert set(compared) == PICTURES
@@ -273,8 +279,8 @@ def test_no_message_holds_pixels_of_a_person(
     }
     assert sum(map(len, traces.values())) > 100
     everyone = [run for found in traces.values() for run in found[::4]]
-    for one in recording.spy.everything():
-        if one.topic in PICTURES:  # too large to look for everybody: only for who was in that frame
+    for one in recording.probe.all_messages():
+        if one.topic in PICTURES:  # too large to search for all subjects: only for those of that frame
             key = getattr(one.message(), "key", None)
             wanted = traces.get(key.frame_id, []) if key is not None else []
         else:
@@ -293,7 +299,7 @@ def test_checks_of_this_file_see_a_person_in_a_raw_picture(
         copies = [frame, cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.add(frame, 3)]
         message = bridge.cv2_to_imgmsg(frame, "bgr8")
         for one in found:
-            assert all(same_share(copy, frame, one.mask) >= SHOWN for copy in copies)
+            assert all(same_fraction(copy, frame, one.mask) >= SHOWN for copy in copies)
             assert all(run in bytes(message.data) for run in runs(frame, one.mask))
 
 
@@ -313,13 +319,13 @@ def test_zenoh_carries_nothing_but_omega(recording: Recording) -> None:
 
 
 def _omegas(recording: Recording) -> Iterator[Omega]:
-    """Return everything that Zenoh carried as Ω; a packed one is one once it is unpacked."""
+    """Return everything that Zenoh carried as Ω; a compressed one is decompressed first."""
     payloads: dict[int, bytes] = {}
     for _, payload, attachment in [*recording.samples, *recording.answers]:
         header = header_of(attachment)
         if header.ref:
             if header.ref not in payloads:
-                continue  # whoever has not heard the first one cannot read on; the next plain one comes soon
+                continue  # the reference was published before we subscribed; the next plain one comes soon
             payload = decompress(payload, payloads[header.ref])  # noqa: PLW2901
         omega = cdr.decode(payload)
         if not omega.environment.png:
@@ -328,7 +334,7 @@ def _omegas(recording: Recording) -> Iterator[Omega]:
 
 
 def test_zenoh_carries_far_less_than_the_camera_saw(recording: Recording) -> None:
-    reference: FrameRef = recording.spy.messages("/demo/frames")[0]
+    reference: FrameRef = recording.probe.messages("/demo/frames")[0]
     seen = [omega.key.frame_id for omega in _omegas(recording)]
     raw_bytes = (max(seen) - min(seen) + 1) * reference.height * reference.width * 3
     assert sum(len(payload) for _, payload, _ in recording.samples) < raw_bytes / 10
@@ -336,7 +342,7 @@ def test_zenoh_carries_far_less_than_the_camera_saw(recording: Recording) -> Non
 
 def test_nodes_are_separate_processes(recording: Recording) -> None:
     names = {f"/demo/{name}" for name in EDGE_NODES | CLOUD_NODES}
-    assert recording.spy.nodes - {"/spy"} == names
+    assert recording.probe.nodes - {"/graph_probe"} == names
     programs = {f"{name}_node" for name in EDGE_NODES} | {"inference_node", "reconstruction_node", "recorder_node"}
     assert recording.processes == programs
 
@@ -347,9 +353,9 @@ def test_dds_can_be_reached_from_this_host_alone(recording: Recording) -> None:
 
 
 def test_poses_that_leave_are_not_those_that_were_estimated(recording: Recording) -> None:
-    raw = {m.key.frame_id: m for m in recording.spy.messages("/demo/raw_poses")}
+    raw = {m.key.frame_id: m for m in recording.probe.messages("/demo/raw_poses")}
     compared = 0
-    for message in recording.spy.messages("/demo/poses"):
+    for message in recording.probe.messages("/demo/poses"):
         if message.key.frame_id not in raw:  # whoever listens finds one topic a little before the other
             continue
         estimated = {pose.subject_id: pose for pose in raw[message.key.frame_id].poses}
