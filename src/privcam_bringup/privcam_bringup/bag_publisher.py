@@ -17,6 +17,7 @@ from rclpy.utilities import try_shutdown
 from rosbags.rosbag2 import Reader
 
 from privcam_bringup.bag_routes import IMAGE_TOPICS, Route, UnusableBag
+from privcam_core.types.time import NS_PER_S
 
 # Only against waiting for ever: nodes that load models on busy cores need a minute; after this, none was started.
 SUBSCRIBER_TIMEOUT_S = 180.0
@@ -42,7 +43,7 @@ def schedule(messages: Iterable[tuple[int, Item]], rate: float) -> Iterator[tupl
     due = 0.0
     for stamp_ns, message in messages:
         first = stamp_ns if first is None else first
-        due = max(due, (stamp_ns - first) / 1e9 / rate)
+        due = max(due, (stamp_ns - first) / NS_PER_S / rate)
         yield due, message
 
 
@@ -85,7 +86,7 @@ def publish_bag(
         connections = [route.connection for route in routes]
         while not interrupted.is_set():
             start = time.monotonic()
-            progress = _Progress(reader.duration / 1e9 / rate)
+            progress = _Progress(reader.duration / NS_PER_S / rate)
 
             def wait_until(due: float, start: float = start) -> bool:
                 return not interrupted.wait(max(0.0, start + due - time.monotonic()))

@@ -11,6 +11,7 @@ from privcam_msgs.msg import Event, Omega, Reconstruction, SceneReport, SubjectP
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 
 from privcam_bringup.graph_listener import Listener
+from privcam_core.types.time import NS_PER_S
 
 # A condition may depend on something that sends no message, such as the end of a process.
 POLL_S = 0.5
@@ -94,7 +95,7 @@ class Observer(Listener):
         self.seen.frames.append(
             FrameSummary(
                 frame_id=key.frame_id,
-                stamp_s=key.stamp.sec + key.stamp.nanosec / 1e9,
+                stamp_s=key.stamp.sec + key.stamp.nanosec / NS_PER_S,
                 arrived_s=time.time(),
                 people=len(omega.poses.poses),
                 confirmed_fraction=omega.environment.confirmed_fraction,

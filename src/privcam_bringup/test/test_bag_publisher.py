@@ -15,10 +15,10 @@ from rosbags.typesys import Stores, get_typestore
 from privcam_bringup.bag_publisher import publish_when_due, schedule
 from privcam_bringup.bag_routes import OMEGA, UnusableBag, plan
 from privcam_bringup.replay_command import main
+from privcam_core.types.time import NS_PER_S
 
 # Against a test that hangs.
 HANG_LIMIT_S = 300.0
-SECOND = 10**9
 IMAGE = "sensor_msgs/msg/Image"
 STORE = get_typestore(Stores.ROS2_JAZZY)
 
@@ -33,7 +33,7 @@ def routes(*connections: Connection, camera_id: str | None = None, image_topic: 
 
 
 def test_messages_are_due_as_they_were_recorded() -> None:
-    recorded = [(5 * SECOND, "a"), (5 * SECOND + SECOND // 2, "b"), (8 * SECOND, "c")]
+    recorded = [(5 * NS_PER_S, "a"), (5 * NS_PER_S + NS_PER_S // 2, "b"), (8 * NS_PER_S, "c")]
     assert list(schedule(recorded, 1.0)) == [(0.0, "a"), (0.5, "b"), (3.0, "c")]
     assert list(schedule(recorded, 2.0)) == [(0.0, "a"), (0.25, "b"), (1.5, "c")]
     assert list(schedule(recorded, 0.5)) == [(0.0, "a"), (1.0, "b"), (6.0, "c")]
@@ -41,7 +41,7 @@ def test_messages_are_due_as_they_were_recorded() -> None:
 
 
 def test_order_of_the_bag_is_kept_where_its_times_go_back() -> None:
-    recorded = [(5 * SECOND, "a"), (7 * SECOND, "b"), (6 * SECOND, "c"), (4 * SECOND, "d"), (8 * SECOND, "e")]
+    recorded = [(5 * NS_PER_S, "a"), (7 * NS_PER_S, "b"), (6 * NS_PER_S, "c"), (4 * NS_PER_S, "d"), (8 * NS_PER_S, "e")]
     assert list(schedule(recorded, 1.0)) == [(0.0, "a"), (2.0, "b"), (2.0, "c"), (2.0, "d"), (3.0, "e")]
 
 
@@ -62,7 +62,7 @@ def test_schedule_reads_a_bag_no_faster_than_it_is_played() -> None:
     def bag() -> Iterator[tuple[int, int]]:
         for number in range(100):
             read.append(number)
-            yield number * SECOND, number
+            yield number * NS_PER_S, number
 
     publish_when_due(schedule(bag(), 1.0), lambda _: None, lambda due: due < 3.0)
     assert read == [0, 1, 2, 3]
@@ -106,7 +106,7 @@ def write_bag(path: Path, msgtype: str, messages: list[object], plugin: StorageP
     with Writer(path, version=9, storage_plugin=plugin) as writer:
         connection = writer.add_connection("/their/topic", msgtype, typestore=STORE)
         for number, message in enumerate(messages):
-            writer.write(connection, SECOND + number * SECOND // 20, STORE.serialize_cdr(message, msgtype))
+            writer.write(connection, NS_PER_S + number * NS_PER_S // 20, STORE.serialize_cdr(message, msgtype))
 
 
 def test_bag_without_a_usable_topic_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

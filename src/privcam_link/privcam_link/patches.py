@@ -8,13 +8,15 @@ pixels and the confirmed mask only, and an unchanged pixel cannot hold data.
 import cv2
 import numpy as np
 
-from privcam_core.images.environment import FILL, BgrArray, BoolArray, pack, unpack
+from privcam_core.images.environment import FILL
+from privcam_core.images.png import decode_png, encode_png
+from privcam_core.types.arrays import BoolArray, Image
 
 # Alpha of an unchanged pixel. A whole picture has alpha 0 and 255 only.
 KEPT = 127
 
 # (plate, confirmed): (H, W, 3) uint8 BGR, (H, W) bool.
-Picture = tuple[BgrArray, BoolArray]
+Picture = tuple[Image, BoolArray]
 
 
 def changed_pixels(new: Picture, base: Picture) -> BoolArray:
@@ -38,7 +40,7 @@ def encode_patch(new: Picture, base: Picture) -> bytes:
     bgra[gained, :3] = plate[gained]
     bgra[gained, 3] = 255
     bgra[lost] = (FILL, FILL, FILL, 0)
-    return pack(bgra)
+    return encode_png(bgra)
 
 
 def apply_patch(png: bytes, base: Picture) -> Picture:
@@ -47,7 +49,7 @@ def apply_patch(png: bytes, base: Picture) -> Picture:
     Raises ValueError for anything but an 8-bit RGBA picture of the size of `base` with alpha 0, KEPT or 255, FILL below
     alpha 0 and black below KEPT, and no other content.
     """
-    bgra = unpack(png)
+    bgra = decode_png(png)
     if bgra.shape[:2] != base[1].shape:
         raise ValueError(f"patch: {bgra.shape[:2]} is not the size of its base, {base[1].shape}")
     alpha, colours = bgra[..., 3], bgra[..., :3]

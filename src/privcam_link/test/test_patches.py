@@ -9,16 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from privcam_core.images.environment import (
-    FILL,
-    BgrArray,
-    decode_environment,
-    encode_environment,
-    environment_of,
-    pack,
-    picture_digest,
-    unpack,
-)
+from privcam_core.images.environment import FILL, decode_environment, encode_environment, environment_of, picture_digest
+from privcam_core.images.png import decode_png, encode_png
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_link.patches import KEPT, Picture, apply_patch, changed_pixels, encode_patch
 
@@ -61,7 +54,7 @@ def test_only_pixels_that_differ_in_what_they_show_are_changed(pictures: tuple[P
     new, base = shown(pictures[0]), shown(pictures[1])
     differ = (new[0] != base[0]).any(axis=2) | (new[1] != base[1])
     np.testing.assert_array_equal(changed_pixels(new, base), differ)
-    alpha = unpack(encode_patch(new, base))[..., 3]
+    alpha = decode_png(encode_patch(new, base))[..., 3]
     np.testing.assert_array_equal(alpha != KEPT, differ)
 
 
@@ -85,7 +78,7 @@ def test_patch_of_another_size_is_refused() -> None:
         apply_patch(encode_patch(room(), room(91)), small)
 
 
-def with_pixel(*bgra: int) -> BgrArray:
+def with_pixel(*bgra: int) -> Image:
     made = np.zeros((24, 32, 4), np.uint8)
     made[..., 3] = KEPT
     made[3, 4] = bgra
@@ -106,12 +99,12 @@ def with_pixel(*bgra: int) -> BgrArray:
 )
 def test_patch_that_hides_something_is_refused(pixel: tuple[int, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        apply_patch(pack(with_pixel(*pixel)), room())
+        apply_patch(encode_png(with_pixel(*pixel)), room())
 
 
 @pytest.mark.parametrize("pixel", [(1, 2, 3, 255), (FILL, FILL, FILL, 0)])
 def test_patch_that_shows_or_hides_one_pixel_changes_that_pixel_alone(pixel: tuple[int, ...]) -> None:
-    plate, confirmed = apply_patch(pack(with_pixel(*pixel)), room())
+    plate, confirmed = apply_patch(encode_png(with_pixel(*pixel)), room())
     assert (tuple(plate[3, 4]), bool(confirmed[3, 4])) == (pixel[:3], pixel[3] == 255)
     plate[3, 4], confirmed[3, 4] = 90, True
     np.testing.assert_array_equal(plate, room()[0])

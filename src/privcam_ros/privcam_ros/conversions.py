@@ -18,18 +18,18 @@ from privcam_core.types.arrays import Box
 from privcam_core.types.omega import InvalidOmega, SyncKey
 from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_core.types.skeleton import KEYPOINT_COUNT
-
-NS = 10**9
+from privcam_core.types.time import NS_PER_S, stamp_ns_of
 
 
 def stamp_to_msg(stamp_ns: int) -> Time:
     """Return a time in ns since the epoch as a message."""
-    return Time(sec=stamp_ns // NS, nanosec=stamp_ns % NS)
+    seconds, nanoseconds = divmod(stamp_ns, NS_PER_S)
+    return Time(sec=seconds, nanosec=nanoseconds)
 
 
 def stamp_from_msg(stamp: Time) -> int:
     """Return a message's time in ns since the epoch."""
-    return int(stamp.sec) * NS + int(stamp.nanosec)
+    return stamp_ns_of(stamp.sec, stamp.nanosec)
 
 
 def key_to_msg(key: SyncKey) -> msg.SyncKey:

@@ -7,9 +7,11 @@ from math import atan2, degrees
 
 import numpy as np
 
-from privcam_core.images.environment import FILL, BgrArray, decode_environment
+from privcam_core.images.environment import FILL, decode_environment
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Omega, SubjectPose
 from privcam_core.types.skeleton import Joint, midpoint
+from privcam_core.types.time import NS_PER_S
 
 # One picture shows no motion. The way of each trunk over these last seconds tells a fall from somebody who lies there.
 MEMORY_S, STEP_S = 3.0, 0.3
@@ -47,10 +49,10 @@ class Scene:
         environment, stamp_ns = omega.environment, omega.key.stamp_ns
         if environment.png:
             self._picture = environment.digest, environment.png
-        while self._trunks and stamp_ns - self._trunks[0][0].stamp_ns > MEMORY_S * 1e9:
+        while self._trunks and stamp_ns - self._trunks[0][0].stamp_ns > MEMORY_S * NS_PER_S:
             self._trunks.popleft()
         before = [trunk for step in self._trunks for trunk in step]
-        if stamp_ns - self._kept_ns >= STEP_S * 1e9:
+        if stamp_ns - self._kept_ns >= STEP_S * NS_PER_S:
             self._kept_ns = stamp_ns
             seen = [trunk for pose in omega.poses if (trunk := trunk_of(pose, stamp_ns)) is not None]
             if seen:
@@ -75,9 +77,9 @@ class Room:
     """Opens the picture of the room once for as long as it is the same."""
 
     def __init__(self) -> None:
-        self._shown: tuple[bytes, BgrArray] | None = None
+        self._shown: tuple[bytes, Image] | None = None
 
-    def plate(self, moment: Moment) -> BgrArray:
+    def plate(self, moment: Moment) -> Image:
         """Return (H, W, 3) uint8 BGR: the picture of the room, the fill where it is not confirmed or not there."""
         environment = moment.omega.environment
         if not moment.png:

@@ -14,7 +14,7 @@ from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Embedding, SubjectPose
 from privcam_edge.embedding.encoder import INPUT, shrink
 from privcam_evaluation.audit.attacks.inversion_attack import InversionAttack
-from privcam_evaluation.audit.attacks.pose_sequences import PoseClip, anonymised, msr_action3d
+from privcam_evaluation.audit.attacks.pose_sequences import PoseClip, anonymise, msr_action3d
 from privcam_evaluation.audit.attacks.reidentification import CHOSEN_ON, Score, majority, strongest
 from privcam_evaluation.audit.attacks.sequence_classifiers import crossed, statistics
 from privcam_privacy.poses.anonymizer import PoseSettings
@@ -51,7 +51,7 @@ def naming(skeletons: Path, *, report: bool) -> Naming | None:
     for clip in clips:
         settings = PoseSettings(mode="canonical", seed=crc32(clip.name.encode()))
         room = np.full((*clip.shape, 3), FILL, np.uint8)
-        poses = _centred(anonymised(clip, settings).poses, clip.shape)
+        poses = _centred(anonymise(clip, settings).poses, clip.shape)
         for keypoints in poses[np.rint(np.linspace(0, len(poses) - 1, FRAMES)).astype(int)]:
             seen = keypoints[keypoints[:, 2] > 0, :2]
             (x0, y0), (x1, y1) = seen.min(axis=0).tolist(), seen.max(axis=0).tolist()

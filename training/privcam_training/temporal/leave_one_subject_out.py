@@ -14,7 +14,7 @@ import torch
 
 from privcam_cloud.recognition.temporal.temporal_model import TemporalModel
 from privcam_core.types.arrays import BoolArray, Float32Array
-from privcam_evaluation.recognition.event_matching import Seen, watch
+from privcam_evaluation.recognition.event_matching import ClipResult, match_events
 from privcam_evaluation.recognition.labelled_clips import Clip, read_bag
 from privcam_training.temporal.examples import Examples, join
 from privcam_training.temporal.folds import folds, temperatures
@@ -48,10 +48,10 @@ def fit_folds(
     return [export(networks[n], out / f"{n}.json", temperature=found[n]) for n in range(len(parts))], said
 
 
-def judged(clips: Sequence[Clip], bags: dict[str, Path], weights: Sequence[Path]) -> list[Seen]:
+def judged(clips: Sequence[Clip], bags: dict[str, Path], weights: Sequence[Path]) -> list[ClipResult]:
     """Return what is said of each clip by the network that was trained without it. weights: of each fold."""
     return [
-        watch(clip, read_bag(bags[clip.name]), TemporalModel(weights=of_fold))
+        match_events(clip, read_bag(bags[clip.name]), TemporalModel(weights=of_fold))
         for groups, of_fold in zip(folds(clips), weights, strict=True)
         for clip in clips
         if clip.group in groups

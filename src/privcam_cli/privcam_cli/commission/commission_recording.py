@@ -5,9 +5,9 @@ from collections.abc import Callable
 from contextlib import closing
 
 from privcam_core.detection.person_masks import PersonMasks
+from privcam_core.types.time import NS_PER_S
 from privcam_edge.frames.source import SourceEnded, SourceTorn, Spec, VideoSource
 from privcam_edge.perception.pipeline import PerceptionPipeline
-from privcam_core.types.time import NS_PER_S
 from privcam_privacy.plates.commissioning import Commissioning
 
 # An empty room needs no more frames a second than this.

@@ -5,10 +5,9 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.images.environment import decode_environment
+from privcam_core.types.arrays import Image
 from privcam_privacy.plates.pending import Candidate
 from privcam_privacy.plates.plate_records import Region
-
-Image = npt.NDArray[np.uint8]
 
 LEAST_WIDTH_PX = 960
 LINE_PX, MARGIN_PX, BADGE_PX = 30, 16, 13

@@ -13,7 +13,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from privcam_core.types.arrays import Box
-from privcam_core.types.skeleton import SEEN, FloatArray, Joint
+from privcam_core.types.arrays import FloatArray
+from privcam_core.types.skeleton import SEEN, Joint
 
 # Length of body segments over body height: shoulders to hips, hip to knee, knee to ankle (Winter, Biomechanics).
 TORSO_SHARE, THIGH_SHARE, SHIN_SHARE = 0.288, 0.245, 0.246

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from privcam_core.drawing.contour import NOT_SHOWN, NOT_SHOWN_LINE
 from privcam_core.drawing.palette import Bgr, color
-from privcam_core.images.environment import BgrArray
-from privcam_core.types.arrays import Box
+from privcam_core.types.arrays import Box, Image
 from privcam_core.types.omega import SubjectPose
 
 # The left top corners of plates, (N, 2) px.
@@ -106,7 +105,7 @@ def place_captions(
 
 
 def draw_captions(
-    picture: BgrArray, captions: Sequence[Caption], poses: Sequence[SubjectPose], scale: float = 1.0
+    picture: Image, captions: Sequence[Caption], poses: Sequence[SubjectPose], scale: float = 1.0
 ) -> None:
     """Draw the captions beside their subjects, in place.
 
@@ -126,7 +125,7 @@ def draw_captions(
             _write(area, line, (stripe + round(_PAD * letter), baseline), letter, _TEXT)
 
 
-def with_status(picture: BgrArray, status: Status) -> BgrArray:
+def with_status(picture: Image, status: Status) -> Image:
     """Return the picture with the status bar below it. picture: (H, W, 3) uint8 BGR; the result is higher.
 
     The bar lies below and not on the picture: somebody may lie at the lower border.
@@ -237,11 +236,11 @@ def _text_width(text: str, letter: int) -> int:
     return int(cv2.getTextSize(text, _FONT, _font_scale(letter), _stroke(letter))[0][0])
 
 
-def _write(area: BgrArray, text: str, baseline: tuple[int, int], letter: int, paint: Bgr) -> None:
+def _write(area: Image, text: str, baseline: tuple[int, int], letter: int, paint: Bgr) -> None:
     cv2.putText(area, text, baseline, _FONT, _font_scale(letter), paint, _stroke(letter), cv2.LINE_AA)
 
 
-def _swatch(bar: BgrArray, left: int, top: int, side: int) -> None:
+def _swatch(bar: Image, left: int, top: int, side: int) -> None:
     """Draw a small square of the "not shown" surface, the legend of the hatching."""
     tile = bar[top : top + side, left : left + side]
     tile[:] = NOT_SHOWN

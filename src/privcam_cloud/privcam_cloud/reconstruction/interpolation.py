@@ -11,6 +11,7 @@ import numpy as np
 
 from privcam_core.types.omega import HeadOrientation, SubjectPose
 from privcam_core.types.skeleton import SEEN
+from privcam_core.types.time import NS_PER_S
 
 # Until two frames have come, this is taken as the time between frames: a camera at 10 frames/s.
 _FIRST_INTERVAL_NS = 100_000_000
@@ -34,8 +35,8 @@ class Interpolator:
     def __init__(self, *, memory_s: float = 2.0, longest_gap_s: float = 0.5) -> None:
         if memory_s <= 0 or longest_gap_s <= 0:
             raise ValueError(f"memory_s {memory_s} and longest_gap_s {longest_gap_s} must be more than 0 s")
-        self._memory_ns = round(memory_s * 1e9)
-        self._longest_gap_ns = round(longest_gap_s * 1e9)
+        self._memory_ns = round(memory_s * NS_PER_S)
+        self._longest_gap_ns = round(longest_gap_s * NS_PER_S)
         self._samples: deque[_Sample] = deque()
         self._steps: deque[int] = deque(maxlen=_STEPS)
 

@@ -9,8 +9,10 @@ from privcam_cloud.reconstruction.contour_view import ContourView
 from privcam_cloud.reconstruction.interpolation import Interpolator
 from privcam_cloud.reconstruction.scene import ALARMS, Scene
 from privcam_core.events.scene_report import Event, Phase, SceneReport
-from privcam_core.images.environment import FILL, BgrArray, BoolArray, decode_environment
+from privcam_core.images.environment import FILL, decode_environment
+from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import Omega
+from privcam_core.types.time import NS_PER_S
 
 # The screen is this many frame intervals behind the newest frame, so that the next one is there to move towards.
 DELAY_INTERVALS = 1.5
@@ -29,7 +31,7 @@ class Player:
         self._view = ContourView(scale=scale)
         self._interpolator = Interpolator(longest_gap_s=LONGEST_GAP_S)
         self._room = b"", False  # digest of what is shown, and whether its picture came
-        self._plate: tuple[BgrArray, BoolArray] | None = None  # the room that is shown, once its picture came
+        self._plate: tuple[Image, BoolArray] | None = None  # the room that is shown, once its picture came
         self._validity = 0.0
         self._events: Sequence[Event] = ()
         self._moment_ns = 0.0
@@ -61,7 +63,7 @@ class Player:
         """Take what is recognised."""
         self._events = report.events
 
-    def picture(self, now_s: float) -> tuple[int, BgrArray] | None:
+    def picture(self, now_s: float) -> tuple[int, Image] | None:
         """Return the moment shown (camera time, ns) and its picture, uint8 BGR; None before the first environment."""
         if self.newest is None or not self._view.ready:
             return None
@@ -82,9 +84,9 @@ class Player:
         wanted_ns = newest_ns - DELAY_INTERVALS * self._interpolator.interval_ns
         passed_s = 0.0 if self._asked_s is None else now_s - self._asked_s
         self._asked_s = now_s
-        moment_ns = self._moment_ns + passed_s * 1e9
+        moment_ns = self._moment_ns + passed_s * NS_PER_S
         distance_ns = wanted_ns - moment_ns
-        if abs(distance_ns) > JUMP_S * 1e9:
+        if abs(distance_ns) > JUMP_S * NS_PER_S:
             moment_ns = wanted_ns
         else:
             moment_ns += distance_ns * min(1.0, CATCH_UP_PER_S * passed_s)

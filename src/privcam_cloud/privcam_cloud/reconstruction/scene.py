@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privcam_core.events.scene_report import Event, Phase
-from privcam_core.images.environment import BgrArray, BoolArray
+from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import SubjectPose, SyncKey
 
 # Behaviours that a person has to look at.
@@ -16,7 +16,7 @@ class Scene:
     """What the newest Ω and report say. environment: (H, W, 3) uint8 BGR. validity: (H, W) bool."""
 
     key: SyncKey
-    environment: BgrArray
+    environment: Image
     validity: BoolArray
     poses: Sequence[SubjectPose]
     events: Sequence[Event] = ()

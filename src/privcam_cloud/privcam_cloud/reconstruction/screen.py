@@ -10,8 +10,9 @@ from privcam_cloud.reconstruction.generative.generative_backend import Generativ
 from privcam_cloud.reconstruction.playout_buffer import Player, captions_of
 from privcam_cloud.reconstruction.scene import Scene
 from privcam_core.drawing.contour import hatch
-from privcam_core.images.environment import BgrArray
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
+from privcam_core.types.time import NS_PER_S
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class Shown:
 
     key: SyncKey
     moment_ns: int
-    image: BgrArray
+    image: Image
     backend: str
     fallback: Reason | None = None
 
@@ -36,7 +37,7 @@ class Screen:
         self.player = Player(scale=scale)
         self._scale = scale
         self._generative = generative
-        self._drawn: tuple[Picture, BgrArray] | None = None
+        self._drawn: tuple[Picture, Image] | None = None
 
     def picture(self, now_s: float) -> Shown | None:
         """Return what is to be shown at `now_s` (monotonic seconds); None before the first environment."""
@@ -54,12 +55,12 @@ class Screen:
             return None
         return Shown(self.player.newest.key, *contour, "contour", fallback)
 
-    def _draw(self, picture: Picture, now: Scene) -> BgrArray:
+    def _draw(self, picture: Picture, now: Scene) -> Image:
         """Return the generated picture with what is recognised now, and how old it is."""
         made = picture.scene
         if self._drawn is None or self._drawn[0] is not picture:
             self._drawn = picture, _room_of(picture, self._scale)
-        age_s = (now.key.stamp_ns - made.key.stamp_ns) / 1e9
+        age_s = (now.key.stamp_ns - made.key.stamp_ns) / NS_PER_S
         note = f"generated {age_s:.0f} s ago"
         validity = float(made.validity.mean())
         image = with_status(self._drawn[1], Status(made.key.camera_id, made.key.stamp_ns, validity, note))
@@ -67,7 +68,7 @@ class Screen:
         return image
 
 
-def _room_of(picture: Picture, scale: float) -> BgrArray:
+def _room_of(picture: Picture, scale: float) -> Image:
     """Return Î at that scale, hatched where the room is not known and nobody was painted."""
     room = hatch(picture.image, picture.scene.validity | picture.painted, scale)
     height, width = room.shape[:2]

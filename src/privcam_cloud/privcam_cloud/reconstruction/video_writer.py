@@ -10,7 +10,8 @@ import numpy as np
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from privcam_core.images.environment import BgrArray, require_bgr8
+from privcam_core.images.png import require_bgr8
+from privcam_core.types.arrays import Image
 
 # x264: 23 is its default and looks clean; contour pictures have large calm areas and stay small.
 _QUALITY = "23"
@@ -42,7 +43,7 @@ class VideoWriter:
         self._next = 0  # first period that is free, counted from the start of the video
         self._closed = False
 
-    def write(self, picture: BgrArray, at_s: float | None = None) -> None:
+    def write(self, picture: Image, at_s: float | None = None) -> None:
         """Append one picture, (H, W, 3) uint8 BGR. Odd sizes get one more row or column, a copy of the last one.
 
         at_s: when it is shown, in s from the start of the video; a picture before it stays until then. None: one

@@ -8,12 +8,13 @@ from rosbags.highlevel import AnyReaderError
 from rosbags.rosbag2 import Reader, ReaderError
 
 from privcam_core.types.omega import InvalidOmega
+from privcam_core.types.time import NS_PER_S
 from privcam_link import cdr
 
 LOGGER = logging.getLogger(__name__)
 
 # The last message of a topic is looked for in the last minute first; a bag may end with a pause of others.
-_LAST_NS = 60 * 10**9
+_LAST_NS = 60 * NS_PER_S
 
 
 def newest_stamp(bags: Sequence[Path], topic: str, *, schema: bool) -> int:

@@ -11,7 +11,8 @@ from privcam_cloud.recognition.features import (
     recent,
     vertical_speed,
 )
-from privcam_core.types.skeleton import FloatArray, Joint
+from privcam_core.types.arrays import FloatArray
+from privcam_core.types.skeleton import Joint
 
 BOX = (0.0, 0.0, 100.0, 200.0)
 # A standing body of 200 px, seen from the front.

@@ -15,12 +15,12 @@ from rosbags.highlevel import AnyReader
 
 from privcam_cloud.recording.bag_recorder import BagRecorder, RecordingStopped
 from privcam_cloud.recording.message_definitions import Definitions, UnknownMessage
+from privcam_core.types.time import NS_PER_S
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 OMEGA = "privcam_msgs/msg/Omega"
 REPORT = "privcam_msgs/msg/SceneReport"
 KEY = "privcam_msgs/msg/SyncKey"
-SECOND = 10**9
 
 
 def shares(package: str) -> Path:
@@ -81,14 +81,14 @@ def frames(path: Path) -> list[int]:
 def test_recorded_messages_are_read_back_by_another_tool_without_our_packages(tmp_path: Path) -> None:
     recorder = BagRecorder(tmp_path / "bag", shares=shares)
     report = serialize(REPORT, blank(REPORT, caption="two people walk"))
-    recorder.write("/room1/cloud/omega", OMEGA, omega(1), SECOND)
-    recorder.write("/room1/cloud/report", REPORT, report, SECOND + 1)
-    recorder.write("/room1/cloud/omega", OMEGA, omega(2), 2 * SECOND)
+    recorder.write("/room1/cloud/omega", OMEGA, omega(1), NS_PER_S)
+    recorder.write("/room1/cloud/report", REPORT, report, NS_PER_S + 1)
+    recorder.write("/room1/cloud/omega", OMEGA, omega(2), 2 * NS_PER_S)
     recorder.close()
     assert read(tmp_path / "bag") == [
-        ("/room1/cloud/omega", SECOND, omega(1)),
-        ("/room1/cloud/report", SECOND + 1, report),
-        ("/room1/cloud/omega", 2 * SECOND, omega(2)),
+        ("/room1/cloud/omega", NS_PER_S, omega(1)),
+        ("/room1/cloud/report", NS_PER_S + 1, report),
+        ("/room1/cloud/omega", 2 * NS_PER_S, omega(2)),
     ]
     with AnyReader([tmp_path / "bag"]) as reader:  # it has only the definitions in the bag
         messages = [reader.deserialize(data, c.msgtype) for c, _, data in reader.messages()]
@@ -99,11 +99,11 @@ def test_recorded_messages_are_read_back_by_another_tool_without_our_packages(tm
 def test_metadata_is_that_of_a_rosbag2_bag_of_version_9(tmp_path: Path) -> None:
     recorder = BagRecorder(tmp_path / "bag", shares=shares)
     for frame in range(3):
-        recorder.write("/o", OMEGA, omega(frame + 1), (frame + 1) * SECOND)
+        recorder.write("/o", OMEGA, omega(frame + 1), (frame + 1) * NS_PER_S)
     recorder.close()
     information = yaml.safe_load((tmp_path / "bag" / "metadata.yaml").read_text())["rosbag2_bagfile_information"]
     assert (information["version"], information["storage_identifier"]) == (9, "mcap")
-    assert (information["message_count"], information["duration"]["nanoseconds"]) == (3, 2 * SECOND)
+    assert (information["message_count"], information["duration"]["nanoseconds"]) == (3, 2 * NS_PER_S)
     (topic,) = information["topics_with_message_count"]
     assert topic["topic_metadata"]["type_description_hash"].startswith("RIHS01_")
     assert topic["topic_metadata"]["offered_qos_profiles"][0]["reliability"] == "reliable"
@@ -116,7 +116,7 @@ def test_bag_is_readable_after_every_flush_while_it_is_written(tmp_path: Path) -
     assert frames(tmp_path / "bag") == []
     for frame in range(1, 6):
         clock.now = 0.6 * frame
-        recorder.write("/o", OMEGA, omega(frame), frame * SECOND)
+        recorder.write("/o", OMEGA, omega(frame), frame * NS_PER_S)
     assert frames(tmp_path / "bag") == [1, 2, 3, 4]
     recorder.flush()
     assert frames(tmp_path / "bag") == [1, 2, 3, 4, 5]
@@ -149,7 +149,7 @@ input()"""
 def test_recording_goes_on_in_a_new_bag_beside_the_old_one(tmp_path: Path) -> None:
     for frame in (1, 2, 3):
         recorder = BagRecorder(tmp_path / "bag", shares=shares)
-        recorder.write("/o", OMEGA, omega(frame), SECOND)
+        recorder.write("/o", OMEGA, omega(frame), NS_PER_S)
         recorder.close()
         assert recorder.earlier == [tmp_path / name for name in ("bag", "bag_1", "bag_2")[: frame - 1]]
     assert [frames(tmp_path / name) for name in ("bag", "bag_1", "bag_2")] == [[1], [2], [3]]
@@ -160,7 +160,7 @@ def test_long_recording_is_split_without_a_gap(tmp_path: Path) -> None:
     recorder = BagRecorder(tmp_path / "bag", shares=shares, clock=clock, bag_s=10.0)
     for frame in range(1, 8):
         clock.now += 3.0
-        recorder.write("/o", OMEGA, omega(frame), frame * SECOND)
+        recorder.write("/o", OMEGA, omega(frame), frame * NS_PER_S)
     recorder.close()
     assert [frames(tmp_path / name) for name in ("bag", "bag_1")] == [[1, 2, 3, 4], [5, 6, 7]]
 
@@ -175,11 +175,11 @@ def fill(path: Path) -> tuple[int, RecordingStopped]:
     taken = 0
     with pytest.raises(RecordingStopped) as raised:
         for frame in range(10_000):
-            recorder.write("/o", OMEGA, large, (frame + 1) * SECOND)
+            recorder.write("/o", OMEGA, large, (frame + 1) * NS_PER_S)
             taken += 1
     recorder.close()
     with pytest.raises(RecordingStopped, match="is closed"):
-        recorder.write("/o", OMEGA, large, SECOND)
+        recorder.write("/o", OMEGA, large, NS_PER_S)
     return taken, raised.value
 
 
@@ -226,7 +226,7 @@ def test_bag_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
 def test_bytes_that_are_no_message_are_refused(tmp_path: Path, payload: bytes) -> None:
     recorder = BagRecorder(tmp_path / "bag", shares=shares)
     with pytest.raises(ValueError, match="/o"):
-        recorder.write("/o", OMEGA, payload, SECOND)
+        recorder.write("/o", OMEGA, payload, NS_PER_S)
     recorder.close()
 
 
@@ -237,13 +237,13 @@ def test_bytes_that_are_no_message_are_refused(tmp_path: Path, payload: bytes) -
 def test_message_without_a_definition_is_refused(tmp_path: Path, msgtype: str, complaint: str) -> None:
     recorder = BagRecorder(tmp_path / "bag", shares=shares)
     with pytest.raises(UnknownMessage, match=complaint):
-        recorder.write("/o", msgtype, omega(1), SECOND)
+        recorder.write("/o", msgtype, omega(1), NS_PER_S)
     recorder.close()
 
 
 def test_messages_of_ros_itself_need_no_installed_package(tmp_path: Path) -> None:
     recorder = BagRecorder(tmp_path / "bag", shares=shares)
     stamp = STORE.types["builtin_interfaces/msg/Time"](sec=3, nanosec=4)
-    recorder.write("/t", "builtin_interfaces/msg/Time", serialize("builtin_interfaces/msg/Time", stamp), SECOND)
+    recorder.write("/t", "builtin_interfaces/msg/Time", serialize("builtin_interfaces/msg/Time", stamp), NS_PER_S)
     recorder.close()
     assert [topic for topic, _, _ in read(tmp_path / "bag")] == ["/t"]

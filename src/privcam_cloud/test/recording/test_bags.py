@@ -13,10 +13,10 @@ from rosbags.typesys import Stores, get_typestore
 from privcam_cloud.recording.bag_recorder import BagRecorder
 from privcam_cloud.recording.checkpointed_mcap import CheckpointedMcap
 from privcam_cloud.recording.mcap_repair import NotMcap, repair
+from privcam_core.types.time import NS_PER_S
 
 TEXT = "std_msgs/msg/String"
 STORE = get_typestore(Stores.ROS2_JAZZY)
-SECOND = 10**9
 
 
 def record(path: Path, checkpoints: int) -> list[bytes]:
@@ -29,7 +29,7 @@ def record(path: Path, checkpoints: int) -> list[bytes]:
         for part in range(3):
             text = f"{number}.{part} " + noise.integers(0, 10**9, 40).astype(str).tobytes().hex()
             data = STORE.serialize_cdr(STORE.types[TEXT](data=text), TEXT)
-            bag.write(connection, (3 * number + part) * SECOND, data)
+            bag.write(connection, (3 * number + part) * NS_PER_S, data)
         bag.checkpoint()
         states.append((path / f"{path.name}.mcap").read_bytes())
     bag.finish()

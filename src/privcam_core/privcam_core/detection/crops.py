@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating]
-BgrArray = npt.NDArray[np.uint8]
+from privcam_core.types.arrays import FloatArray, Image
 
 # A box thinner than this still gets a cut-out that has an area.
 _SMALLEST_SIDE = 2.0
@@ -32,7 +31,7 @@ class Square:
         side = max(x1 - x0, y1 - y0, _SMALLEST_SIDE) * factor
         return cls((x0 + x1 - side) / 2, (y0 + y1 - side) / 2, side)
 
-    def cut(self, image: BgrArray, size: int, border: int = cv2.BORDER_CONSTANT) -> BgrArray:
+    def cut(self, image: Image, size: int, border: int = cv2.BORDER_CONSTANT) -> Image:
         """Return the region as (size, size, 3) uint8. border: of OpenCV, for what lies outside of the picture."""
         scale = self.side / size
         return self._warp(image, (size, size), scale, self.left, self.top, border).astype(np.uint8, copy=False)

@@ -4,11 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.detection.person_detector import best_of_each, letterbox
-from privcam_core.images.environment import require_bgr8
+from privcam_core.images.png import require_bgr8
 from privcam_core.models import load
+from privcam_core.types.arrays import Float32Array
 from privcam_core.types.perception import Detections
-
-FloatArray = npt.NDArray[np.float32]
 
 # Grids of anchors of each model, as (stride in px of the network input, anchors in each cell).
 _GRIDS = {"face_short": ((8, 2), (16, 6)), "face_full": ((4, 1),)}
@@ -48,7 +47,7 @@ class FaceDetector:
         return best_of_each(boxes / np.float32(scale), scores)
 
 
-def anchors(side: int, grids: tuple[tuple[int, int], ...]) -> FloatArray:
+def anchors(side: int, grids: tuple[tuple[int, int], ...]) -> Float32Array:
     """Return the (N, 2) centres x, y of all anchors in px, in the order of the network's outputs.
 
     side: of the square network input in px. grids: (stride, anchors in each cell), rows first within a grid.
@@ -61,7 +60,9 @@ def anchors(side: int, grids: tuple[tuple[int, int], ...]) -> FloatArray:
     return np.concatenate(centres)
 
 
-def decode(values: FloatArray, logits: FloatArray, centres: FloatArray, score: float) -> tuple[FloatArray, FloatArray]:
+def decode(
+    values: Float32Array, logits: Float32Array, centres: Float32Array, score: float
+) -> tuple[Float32Array, Float32Array]:
     """Return the boxes (N, 4) in px of the network input and their scores (N,) in [0, 1].
 
     values: (A, 4 or more), the offset of the box centre from the anchor, then width and height, in px of the input

@@ -8,19 +8,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from privcam_core.detection.face_detector import FaceDetector
 from privcam_core.detection.person_detector import Detector, best_of_each, input_size
 from privcam_core.detection.tiling import Region, TileSearch, grid
 from privcam_core.images.environment import decode_environment
-from privcam_core.types.arrays import Box
+from privcam_core.types.arrays import BoolArray, Box, Image
 from privcam_core.types.boxes import iou, pixel_region
 from privcam_core.types.perception import Detections
 
 Kind = Literal["person", "face"]
-BgrArray = npt.NDArray[np.uint8]
-BoolArray = npt.NDArray[np.bool_]
 
 # Side of the input of the face network that sees tiles, in px.
 _FACE_INPUT = 192
@@ -76,7 +73,7 @@ class EgressInspector:
         self._faces = TileSearch(FaceDetector("face_full", chosen.face_score, threads))
         self._near_faces = TileSearch(FaceDetector("face_short", chosen.face_score, threads))
 
-    def __call__(self, png: bytes) -> list[Finding]:
+    def inspect(self, png: bytes) -> list[Finding]:
         """Return what is found in the exact bytes of an environment PNG: persons, then faces, best first.
 
         Blanking what was found makes another picture, which needs another look, as more may be found in it. A finding
@@ -85,12 +82,12 @@ class EgressInspector:
         """
         return self.look(*decode_environment(png))
 
-    def look(self, plate: BgrArray, confirmed: BoolArray) -> list[Finding]:
+    def look(self, plate: Image, confirmed: BoolArray) -> list[Finding]:
         """Return what is found in an environment. plate: (H, W, 3) uint8 BGR. confirmed: (H, W) bool."""
         persons = _findings("person", self._find_persons(plate, confirmed), confirmed)
         return persons + _findings("face", self._find_faces(plate, confirmed), confirmed)
 
-    def _find_persons(self, plate: BgrArray, confirmed: BoolArray) -> Detections:
+    def _find_persons(self, plate: Image, confirmed: BoolArray) -> Detections:
         chosen = self._settings
         found = [self._persons(plate, _shown(1, confirmed)).at_least(chosen.person_score)]
         for per_side in chosen.person_grids:
@@ -99,7 +96,7 @@ class EgressInspector:
                 found.append(self._persons(plate, tiles).at_least(chosen.tile_score))
         return _join(found)
 
-    def _find_faces(self, plate: BgrArray, confirmed: BoolArray) -> Detections:
+    def _find_faces(self, plate: Image, confirmed: BoolArray) -> Detections:
         chosen = self._settings
         whole = _shown(1, confirmed)
         found = [self._faces(plate, whole), self._near_faces(plate, whole)]

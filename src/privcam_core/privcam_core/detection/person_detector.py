@@ -6,12 +6,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.images.environment import require_bgr8
+from privcam_core.images.png import require_bgr8
 from privcam_core.models import load
+from privcam_core.types.arrays import Float32Array, Image
 from privcam_core.types.perception import Detections
-
-FloatArray = npt.NDArray[np.float32]
-BgrArray = npt.NDArray[np.uint8]
 
 # The network halves its picture five times.
 _MULTIPLE = 32
@@ -43,7 +41,7 @@ class Detector:
         self._score = score
         self._session = load(model, threads=threads)
 
-    def __call__(self, image: BgrArray) -> Detections:
+    def __call__(self, image: Image) -> Detections:
         """Return the people in a (H, W, 3) uint8 BGR picture, best first, boxes in px of that picture.
 
         Raises: ValueError for another kind of picture.
@@ -74,7 +72,7 @@ def input_size(height: int, width: int) -> tuple[int, int]:
     return max(choices)[2]
 
 
-def letterbox(image: BgrArray, size: tuple[int, int]) -> tuple[BgrArray, float]:
+def letterbox(image: Image, size: tuple[int, int]) -> tuple[Image, float]:
     """Return the picture scaled into the top left of a grey (height, width, 3) canvas, and canvas px per picture px."""
     height, width = image.shape[:2]
     scale = min(size[0] / height, size[1] / width)
@@ -91,7 +89,7 @@ def decode(
     strides: Sequence[int],
     bins: int,
     person: int,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Float32Array, Float32Array]:
     """Return the boxes (N, 4) in px of the network input and their scores (N,).
 
     outputs: for each stride the class scores (1, cells, classes), then for each stride the logits (1, cells, 4 · bins)
@@ -118,7 +116,7 @@ def _expected(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return expected
 
 
-def best_of_each(boxes: FloatArray, scores: FloatArray) -> Detections:
+def best_of_each(boxes: Float32Array, scores: Float32Array) -> Detections:
     """Return the best of the boxes that show one person, best first (non-maximum suppression). Drops empty boxes."""
     sides = boxes[:, 2:] - boxes[:, :2]
     real = np.flatnonzero((sides >= _SMALLEST_SIDE_PX).all(axis=1))

@@ -10,14 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.detection.crops import Square, require_boxes
-from privcam_core.images.environment import require_bgr8
+from privcam_core.images.png import require_bgr8
 from privcam_core.models import Session, load
+from privcam_core.types.arrays import BoolArray, Mask
 from privcam_core.types.boxes import pixel_region
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.skeleton import HEAD, KEYPOINT_COUNT, LIMBS, TORSO, Joint, seen
-
-BoolArray = npt.NDArray[np.bool_]
-MaskArray = npt.NDArray[np.uint8]
 
 # Low on purpose: a pixel too much costs background, a pixel too little costs privacy.
 _PERSON = 0.2
@@ -80,7 +78,7 @@ class PersonMasks:
 
 
 def add_segment(
-    union: MaskArray, image: npt.NDArray[np.uint8], box: npt.NDArray[np.floating], session: Session, dilation: int
+    union: Mask, image: npt.NDArray[np.uint8], box: npt.NDArray[np.floating], session: Session, dilation: int
 ) -> None:
     """Set the pixels of the person in the box to 1: as segmented and grown by `dilation` px, or the whole box.
 
@@ -114,7 +112,7 @@ def capsules(shape: tuple[int, int], keypoints: npt.NDArray[np.floating]) -> Boo
     return mask.view(np.bool_)
 
 
-def draw_capsules(mask: MaskArray, keypoints: npt.NDArray[np.floating]) -> None:
+def draw_capsules(mask: Mask, keypoints: npt.NDArray[np.floating]) -> None:
     """Set the pixels of one body around its skeleton to 1. keypoints: (17, 3) px and ρ."""
     visible = seen(keypoints)
     scale = body_scale(keypoints)
@@ -147,7 +145,7 @@ def body_scale(keypoints: npt.NDArray[np.floating]) -> float:
     return max(measures)
 
 
-def dilate(mask: MaskArray, pixels: int) -> MaskArray:
+def dilate(mask: Mask, pixels: int) -> Mask:
     """Return the 0/1 mask grown by `pixels` in all directions."""
     if pixels == 0 or not mask.any():
         return mask
@@ -159,10 +157,10 @@ def _fixed(point: npt.NDArray[np.floating]) -> tuple[int, int]:
     return round(float(point[0]) * 2**_SUBPIXEL_BITS), round(float(point[1]) * 2**_SUBPIXEL_BITS)
 
 
-def _thick_line(mask: MaskArray, start: npt.NDArray[np.floating], end: npt.NDArray[np.floating], radius: float) -> None:
+def _thick_line(mask: Mask, start: npt.NDArray[np.floating], end: npt.NDArray[np.floating], radius: float) -> None:
     # OpenCV gives thick lines round ends.
     cv2.line(mask, _fixed(start), _fixed(end), 1, max(1, round(2 * radius)), shift=_SUBPIXEL_BITS)
 
 
-def _disc(mask: MaskArray, centre: npt.NDArray[np.floating], radius: float) -> None:
+def _disc(mask: Mask, centre: npt.NDArray[np.floating], radius: float) -> None:
     cv2.circle(mask, _fixed(centre), round(radius * 2**_SUBPIXEL_BITS), 1, cv2.FILLED, shift=_SUBPIXEL_BITS)

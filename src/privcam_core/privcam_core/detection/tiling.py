@@ -5,12 +5,10 @@ from hashlib import blake2b
 from math import ceil
 
 import numpy as np
-import numpy.typing as npt
 
+from privcam_core.types.arrays import Float32Array, Image
 from privcam_core.types.perception import Detections
 
-BgrArray = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float32]
 # x0, y0, x1, y1 in whole px.
 Region = tuple[int, int, int, int]
 
@@ -40,22 +38,22 @@ def _starts(rest: int, count: int) -> list[int]:
 class TileSearch:
     """Runs a detector on tiles of the pictures of one camera. A tile that did not change is not searched again."""
 
-    def __init__(self, detect: Callable[[BgrArray], Detections]) -> None:
+    def __init__(self, detect: Callable[[Image], Detections]) -> None:
         """detect: takes a (H, W, 3) uint8 BGR picture, always with the same result for the same bytes."""
         self._detect = detect
         self._known: dict[Region, tuple[bytes, Detections]] = {}
 
-    def __call__(self, image: BgrArray, tiles: Iterable[Region]) -> Detections:
+    def __call__(self, image: Image, tiles: Iterable[Region]) -> Detections:
         """Return all that is found in the tiles of a (H, W, 3) picture, in px of the picture, unmerged."""
-        boxes: list[FloatArray] = [np.empty((0, 4), np.float32)]
-        scores: list[FloatArray] = [np.empty(0, np.float32)]
+        boxes: list[Float32Array] = [np.empty((0, 4), np.float32)]
+        scores: list[Float32Array] = [np.empty(0, np.float32)]
         for tile in tiles:
             found = self._search(image, tile)
             boxes.append(found.boxes + np.array([*tile[:2], *tile[:2]], np.float32))
             scores.append(found.scores)
         return Detections(np.concatenate(boxes), np.concatenate(scores))
 
-    def _search(self, image: BgrArray, tile: Region) -> Detections:
+    def _search(self, image: Image, tile: Region) -> Detections:
         x0, y0, x1, y1 = tile
         part = np.ascontiguousarray(image[y0:y1, x0:x1])
         digest = blake2b(part.data, digest_size=16).digest()

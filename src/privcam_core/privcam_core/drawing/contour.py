@@ -16,11 +16,9 @@ import numpy.typing as npt
 from privcam_core.drawing.body import Body, Kind, Part, build_body
 from privcam_core.drawing.geometry import SUBPIXEL_BITS, Points, Polygon, crop, fixed_point, fixed_points, outlines
 from privcam_core.drawing.palette import Bgr, color, mix
-from privcam_core.images.environment import BgrArray, BoolArray, require_bgr8
-from privcam_core.types.arrays import Box
+from privcam_core.images.png import require_bgr8
+from privcam_core.types.arrays import BoolArray, Box, Image
 from privcam_core.types.omega import SubjectPose
-
-GrayArray = npt.NDArray[np.uint8]
 
 NOT_SHOWN: Bgr = (74, 68, 62)
 NOT_SHOWN_LINE: Bgr = (92, 86, 80)
@@ -52,9 +50,7 @@ _DASHES = 28
 _LEAST_AREA = 0.0008
 
 
-def render_contour(
-    environment: BgrArray, confirmed: BoolArray, poses: Sequence[SubjectPose], scale: float = 1.0
-) -> BgrArray:
+def render_contour(environment: Image, confirmed: BoolArray, poses: Sequence[SubjectPose], scale: float = 1.0) -> Image:
     """Return the environment with the contour of every subject on it: A' = Ψ(P, π) of Eq. 9, laid on Ī.
 
     environment: (H, W, 3) uint8 BGR. confirmed: (H, W) bool, False where the environment is not confirmed. scale: size
@@ -66,7 +62,7 @@ def render_contour(
     return picture
 
 
-def render_room(environment: BgrArray, confirmed: BoolArray, scale: float = 1.0) -> BgrArray:
+def render_room(environment: Image, confirmed: BoolArray, scale: float = 1.0) -> Image:
     """Return the environment without anybody, calmed down, and hatched where it is not confirmed.
 
     Arguments, result and errors as for `render_contour`. The room changes rarely: keep the result while it holds.
@@ -77,7 +73,7 @@ def render_room(environment: BgrArray, confirmed: BoolArray, scale: float = 1.0)
     return hatch(np.asarray(calm, np.uint8), confirmed, scale)
 
 
-def hatch(environment: BgrArray, confirmed: BoolArray, scale: float = 1.0) -> BgrArray:
+def hatch(environment: Image, confirmed: BoolArray, scale: float = 1.0) -> Image:
     """Return the environment as it is, but hatched where it is not confirmed and a few px around that.
 
     Arguments, result and errors as for `render_contour`.
@@ -98,7 +94,7 @@ def hatch(environment: BgrArray, confirmed: BoolArray, scale: float = 1.0) -> Bg
     return _hatch(np.asarray(picture, np.uint8), np.asarray(hidden, np.uint8))
 
 
-def draw_contours(picture: BgrArray, poses: Sequence[SubjectPose], scale: float = 1.0) -> None:
+def draw_contours(picture: Image, poses: Sequence[SubjectPose], scale: float = 1.0) -> None:
     """Draw the contour of every subject into the picture, whose pixels are `scale` times finer than those of the poses.
 
     picture: (H, W, 3) uint8 BGR, changed in place.
@@ -108,7 +104,7 @@ def draw_contours(picture: BgrArray, poses: Sequence[SubjectPose], scale: float 
         _draw_subject(picture, taken, pose, scale)
 
 
-def _hatch(room: BgrArray, hidden: GrayArray) -> BgrArray:
+def _hatch(room: Image, hidden: Image) -> Image:
     """Lay the "not shown" texture over the room where `hidden` is 255, with a smooth border."""
     if not hidden.any():
         return room
@@ -125,7 +121,7 @@ def _hatch(room: BgrArray, hidden: GrayArray) -> BgrArray:
 
 
 @lru_cache(maxsize=4)
-def _texture(height: int, width: int) -> BgrArray:
+def _texture(height: int, width: int) -> Image:
     """Return the "not shown" surface: flat, with thin diagonal lines."""
     picture = np.full((height, width, 3), NOT_SHOWN, np.uint8)
     for start in range(-height, width, _HATCH_PITCH):
@@ -134,7 +130,7 @@ def _texture(height: int, width: int) -> BgrArray:
     return picture
 
 
-def _draw_subject(picture: BgrArray, taken: GrayArray, pose: SubjectPose, scale: float) -> None:
+def _draw_subject(picture: Image, taken: Image, pose: SubjectPose, scale: float) -> None:
     """Draw one subject where `taken` is 0, then take its body and the gap around it."""
     body = build_body(pose).scaled(scale)
     height, width = taken.shape
@@ -197,9 +193,7 @@ def _weights(reach: int) -> Points:
     return np.asarray((weights / weights.sum())[:, None], np.float32)
 
 
-def _volume(
-    body: Body, polygons: list[Polygon], size: float, origin: tuple[int, int], shape: tuple[int, ...]
-) -> GrayArray:
+def _volume(body: Body, polygons: list[Polygon], size: float, origin: tuple[int, int], shape: tuple[int, ...]) -> Image:
     """Return the opacity of the fill, 0 to 255: denser on the near side, with a soft crease around each limb."""
     if body.is_marker:
         return np.full(shape, round(255 * _MARKER_FILL), np.uint8)
@@ -224,13 +218,13 @@ def _density(part: Part) -> float:
     return _FILL[part.depth if part.kind is Kind.ARM else min(part.depth, 0)]
 
 
-def _filled(shape: tuple[int, ...], curves: list[Points]) -> GrayArray:
+def _filled(shape: tuple[int, ...], curves: list[Points]) -> Image:
     canvas = np.zeros(shape, np.uint8)
     cv2.fillPoly(canvas, [fixed_point(curve) for curve in curves], 255, cv2.LINE_AA, SUBPIXEL_BITS)
     return canvas
 
 
-def _stroke(shape: tuple[int, ...], curves: list[Points], width: float, *, closed: bool = True) -> GrayArray:
+def _stroke(shape: tuple[int, ...], curves: list[Points], width: float, *, closed: bool = True) -> Image:
     canvas = np.zeros(shape, np.uint8)
     points = [fixed_point(curve) for curve in curves]
     cv2.polylines(canvas, points, closed, 255, max(round(width), 1), cv2.LINE_AA, SUBPIXEL_BITS)
@@ -242,19 +236,19 @@ def _dashed(curves: list[Points]) -> list[Points]:
     return [piece for curve in curves for piece in np.array_split(curve, 2 * _DASHES)[::2] if len(piece) > 1]
 
 
-def _soften(mask: GrayArray, sigma: float) -> GrayArray:
+def _soften(mask: Image, sigma: float) -> Image:
     """Return the mask blurred by two box filters, which together come near a Gaussian of `sigma` px, but faster."""
     # Two boxes of width n have the variance (n² - 1) / 6.
     size = max(round(sqrt(6 * sigma**2 + 1)) // 2 * 2 + 1, 3)
     return np.asarray(cv2.blur(cv2.blur(mask, (size, size)), (size, size)), np.uint8)
 
 
-def _times(a: GrayArray, b: GrayArray, share: float = 1.0) -> GrayArray:
+def _times(a: Image, b: Image, share: float = 1.0) -> Image:
     """Return a * b * share, where 255 counts as 1."""
     return np.asarray(cv2.multiply(a, b, scale=share / 255), np.uint8)
 
 
-def _blend(region: BgrArray, shadow: GrayArray, ramp: BgrArray, tone: GrayArray, cover: GrayArray) -> None:
+def _blend(region: Image, shadow: Image, ramp: Image, tone: Image, cover: Image) -> None:
     """Take the share shadow / 255 of the light out of the region, then mix ramp[tone] into it, in place.
 
     cover: share of the mix, 255 is all. ramp: (256, 1, 3) colours.
@@ -265,17 +259,17 @@ def _blend(region: BgrArray, shadow: GrayArray, ramp: BgrArray, tone: GrayArray,
     cv2.add(region, light, dst=region)
 
 
-def _inverse(share: GrayArray) -> GrayArray:
+def _inverse(share: Image) -> Image:
     return np.asarray(cv2.bitwise_not(share), np.uint8)
 
 
-def _colours(share: GrayArray) -> BgrArray:
+def _colours(share: Image) -> Image:
     """Return the (H, W) share for each of the three colours."""
     return np.asarray(cv2.merge((share, share, share)), np.uint8)
 
 
 @lru_cache(maxsize=64)
-def _ramp(base: Bgr) -> BgrArray:
+def _ramp(base: Bgr) -> Image:
     """Return the (256, 1, 3) colours from a subject's fill to its outline."""
     line = mix(base, _WHITE, _LINE_LIGHT)
     return np.array([[mix(base, line, step / 255)] for step in range(256)], np.uint8)

@@ -11,7 +11,8 @@ import cv2
 from privcam_core.drawing.body import Kind, Part, build_body
 from privcam_core.drawing.geometry import SUBPIXEL_BITS, Points, fixed_point
 from privcam_core.drawing.palette import Bgr, color, mix
-from privcam_core.images.environment import BgrArray, require_bgr8
+from privcam_core.images.png import require_bgr8
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SubjectPose
 
 _INK: Bgr = (38, 32, 28)
@@ -57,7 +58,7 @@ def render_subject(pose: SubjectPose) -> list[Shape]:
     return shapes
 
 
-def overlay(background: BgrArray, poses: Sequence[SubjectPose]) -> BgrArray:
+def overlay(background: Image, poses: Sequence[SubjectPose]) -> Image:
     """Return a copy of the background with the proxies of all subjects over it, in the order π of their layers.
 
     background: (H, W, 3) uint8 BGR, not changed. Layer 0 is drawn first. What reaches over the border is cut.
@@ -70,7 +71,7 @@ def overlay(background: BgrArray, poses: Sequence[SubjectPose]) -> BgrArray:
     return picture
 
 
-def draw(picture: BgrArray, shapes: Sequence[Shape]) -> None:
+def draw(picture: Image, shapes: Sequence[Shape]) -> None:
     """Draw shapes into a picture (H, W, 3) uint8 BGR, the first one is drawn first."""
     for shape in shapes:
         cv2.fillConvexPoly(picture, fixed_point(shape.outline), shape.fill, cv2.LINE_AA, SUBPIXEL_BITS)

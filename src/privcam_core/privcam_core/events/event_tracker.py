@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from privcam_core.events.scene_report import Event, Phase
+from privcam_core.types.time import NS_PER_S
 
 # A track that breaks again and again must not make the list of its ids grow for ever.
 MAX_IDS = 8
@@ -82,7 +83,7 @@ class EventTracker:
 
     def _report(self, numbered: _Numbered, phase: Phase, seconds: float) -> Event:
         active = numbered.active
-        start_ns = self._origin_ns + round(active.started * 1e9)
+        start_ns = self._origin_ns + round(active.started * NS_PER_S)
         return Event(
             label=active.label,
             confidence=active.confidence,
@@ -90,6 +91,6 @@ class EventTracker:
             event_id=numbered.event_id,
             phase=phase,
             start_ns=start_ns,
-            end_ns=max(start_ns, self._origin_ns + round(seconds * 1e9)),
+            end_ns=max(start_ns, self._origin_ns + round(seconds * NS_PER_S)),
             evidence=active.evidence,
         )

@@ -12,7 +12,7 @@ HAIR, SKIN, SHIRT, JEANS = (40, 50, 70), (150, 180, 225), (60, 60, 160), (110, 7
 
 
 @pytest.fixture(scope="module")
-def inspect() -> EgressInspector:
+def inspector() -> EgressInspector:
     return EgressInspector()
 
 
@@ -64,68 +64,68 @@ def covered(findings: list[Finding], kind: str, box: tuple[int, int, int, int]) 
     return float(mask[y0:y1, x0:x1].mean())
 
 
-def test_empty_room_passes(inspect: EgressInspector) -> None:
-    assert inspect(encode_environment(room(), everything())) == []
+def test_empty_room_passes(inspector: EgressInspector) -> None:
+    assert inspector.inspect(encode_environment(room(), everything())) == []
 
 
 @pytest.mark.parametrize(("x", "top", "height"), [(320, 60, 360), (90, 250, 120), (560, 330, 50), (402, 270, 36)])
-def test_person_is_found_at_every_size(inspect: EgressInspector, x: int, top: int, height: int) -> None:
+def test_person_is_found_at_every_size(inspector: EgressInspector, x: int, top: int, height: int) -> None:
     image = room()
     box = draw_person(image, x, top, height)
-    findings = inspect(encode_environment(image, everything()))
+    findings = inspector.inspect(encode_environment(image, everything()))
     assert covered(findings, "person", box) > 0.8
     assert all(finding.valid_share == 1 and 0 < finding.score <= 1 for finding in findings)
 
 
-def test_face_is_found_when_the_body_is_withheld(inspect: EgressInspector) -> None:
+def test_face_is_found_when_the_body_is_withheld(inspector: EgressInspector) -> None:
     image = room()
     x0, top, x1, bottom = draw_person(image, 320, 60, 400)
     confirmed = everything()
     confirmed[top + 62 : bottom, x0:x1] = False
-    findings = inspect(encode_environment(image, confirmed))
+    findings = inspector.inspect(encode_environment(image, confirmed))
     assert covered(findings, "face", (310, 80, 330, 105)) == 1
 
 
-def test_upper_half_of_a_person_is_found(inspect: EgressInspector) -> None:
+def test_upper_half_of_a_person_is_found(inspector: EgressInspector) -> None:
     image = room()
     x0, top, x1, bottom = draw_person(image, 200, 120, 300)
     confirmed = everything()
     confirmed[top + 150 : bottom, x0:x1] = False
-    findings = inspect(encode_environment(image, confirmed))
+    findings = inspector.inspect(encode_environment(image, confirmed))
     assert covered(findings, "person", (x0 + 10, top, x1 - 10, top + 150)) > 0.8
     assert any(finding.kind == "person" and 0 < finding.valid_share < 1 for finding in findings)
 
 
-def test_person_that_is_withheld_is_not_found(inspect: EgressInspector) -> None:
+def test_person_that_is_withheld_is_not_found(inspector: EgressInspector) -> None:
     image = room()
     x0, top, x1, bottom = draw_person(image, 200, 120, 300)
     confirmed = everything()
     confirmed[top:bottom, x0:x1] = False
-    assert inspect(encode_environment(image, confirmed)) == []
+    assert inspector.inspect(encode_environment(image, confirmed)) == []
 
 
-def test_findings_stay_inside_the_picture(inspect: EgressInspector) -> None:
+def test_findings_stay_inside_the_picture(inspector: EgressInspector) -> None:
     image = room()
     draw_person(image, 10, 200, 320)
-    findings = inspect(encode_environment(image, everything()))
+    findings = inspector.inspect(encode_environment(image, everything()))
     assert findings
     for x0, y0, x1, y1 in (finding.box for finding in findings):
         assert 0 <= x0 < x1 <= WIDTH and 0 <= y0 < y1 <= HEIGHT
 
 
-def test_picture_of_nothing_but_fill_passes(inspect: EgressInspector) -> None:
+def test_picture_of_nothing_but_fill_passes(inspector: EgressInspector) -> None:
     fill = np.full((HEIGHT, WIDTH, 3), FILL, np.uint8)
-    assert inspect(encode_environment(fill, np.zeros((HEIGHT, WIDTH), bool))) == []
+    assert inspector.inspect(encode_environment(fill, np.zeros((HEIGHT, WIDTH), bool))) == []
 
 
-def test_second_look_finds_the_same_as_a_first_one(inspect: EgressInspector) -> None:
+def test_second_look_finds_the_same_as_a_first_one(inspector: EgressInspector) -> None:
     image = room()
     draw_person(image, 320, 60, 360)
     png = encode_environment(image, everything())
-    inspect(encode_environment(room(), everything()))
-    assert inspect(png) == inspect(png) == EgressInspector()(png)
+    inspector.inspect(encode_environment(room(), everything()))
+    assert inspector.inspect(png) == inspector.inspect(png) == EgressInspector().inspect(png)
 
 
-def test_bytes_that_are_no_environment_are_refused(inspect: EgressInspector) -> None:
+def test_bytes_that_are_no_environment_are_refused(inspector: EgressInspector) -> None:
     with pytest.raises(ValueError, match="PNG: does not start with the PNG signature"):
-        inspect(b"GIF89a")
+        inspector.inspect(b"GIF89a")

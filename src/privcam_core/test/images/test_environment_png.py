@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from privcam_core.images.environment import FILL, chunks, decode_environment, encode_environment, require_bgr8
+from privcam_core.images.environment import FILL, decode_environment, encode_environment
+from privcam_core.images.png import chunks, require_bgr8
 from privcam_core.types.omega import MAX_PNG_BYTES
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

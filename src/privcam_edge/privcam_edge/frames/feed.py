@@ -12,12 +12,12 @@ from privcam_edge.frames import guard
 from privcam_edge.frames.ring import FrameRing, FrameSlot, prefix, wipe_leftovers
 from privcam_edge.frames.source import Backoff, SourceEnded, Spec, VideoSource
 
-# How often a lossless feed that waits for credit looks whether it is to end.
+# How often a lossless feed that waits for credit checks whether it has to end.
 _CREDIT_POLL_S = 0.2
 
 
 class FrameStore:
-    """Gives each captured frame its κ and a slot of the frame memory. Makes a new ring when the frame size grows."""
+    """Gives each captured frame its κ and a slot of the frame memory. Creates a new ring when the frame size grows."""
 
     def __init__(self, camera_id: str, *, slots: int, retention_s: float) -> None:
         self.camera_id = camera_id
@@ -162,7 +162,8 @@ class Feed:
                     return
                 self._reopen()
             except Exception as error:
-                # A lost stream, a frame of the wrong kind, a full /dev/shm: none of them may end the thread unseen.
+                # A lost stream, a frame of the wrong kind, a full /dev/shm: none of them may end the thread without a
+                # report.
                 self._handle_error(error, backoff)
 
     def _handle_error(self, error: Exception, backoff: Backoff) -> None:

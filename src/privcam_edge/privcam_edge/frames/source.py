@@ -13,14 +13,14 @@ from privcam_core.images.png import require_bgr8
 from privcam_core.types.arrays import Image
 
 DEFAULT_RATE_HZ = 25.0
-# Some files tell nonsense as their rate; a camera outside of this range does not exist.
+# Some files have a nonsensical rate; no camera is outside of this range.
 RATE_RANGE_HZ = (0.5, 240.0)
-# Frame counts in file headers are estimates in some containers: only a file that lacks more than this is torn.
-WHOLE_SHARE = 0.9
+# Frame counts in file headers are estimates in some containers: only a file with less than this fraction is truncated.
+COMPLETE_FRACTION = 0.9
 
 
 class SourceError(RuntimeError):
-    """The source cannot be opened. The message says what was tried and what to do."""
+    """The source cannot be opened. The message names the source and the remedy."""
 
 
 class SourceEnded(Exception):
@@ -28,23 +28,23 @@ class SourceEnded(Exception):
 
 
 class SourceTorn(Exception):
-    """The video file breaks off before its end."""
+    """The video file breaks off before its end: it is truncated or damaged."""
 
 
 class SourceLost(Exception):
-    """A camera or stream that worked gives no frames any more."""
+    """A camera or stream gives no frames any more."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What kind of source a text names: `camera` (index), `stream` (URL) or `file`."""
+    """A parsed source. kind: `camera`, `stream` or `file`. target: the index, URL or path."""
 
     kind: str
     target: str
 
     @property
     def live(self) -> bool:
-        """Whether frames are lost when they are not taken."""
+        """Whether frames that are not read are lost."""
         return self.kind != "file"
 
 
@@ -73,20 +73,20 @@ class VideoSource:
         self.spec = spec
         self.index = 0
         self._capture = self._open()
-        # How many frames a file says it has; some containers do not know and say 0 or less.
+        # Number of frames in the header of a file; 0 or less where the container does not have it.
         self._announced = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate_hz = rate if RATE_RANGE_HZ[0] <= rate <= RATE_RANGE_HZ[1] else DEFAULT_RATE_HZ
 
     def _open(self) -> cv2.VideoCapture:
         kind, target = self.spec.kind, self.spec.target
-        shown = without_password(target)
+        name = without_password(target)
         if kind == "file":
             path = Path(target)
             if not path.exists():
-                raise SourceError(f"source {shown}: no such file")
+                raise SourceError(f"source {name}: no such file")
             if not path.is_file() or not os.access(path, os.R_OK):
-                raise SourceError(f"source {shown}: not a file that this user may read")
+                raise SourceError(f"source {name}: not a file that this user may read")
             capture = cv2.VideoCapture(target, cv2.CAP_FFMPEG)
             problem = "is not a video that FFmpeg can decode; check that it plays, or convert it to MP4"
         elif kind == "camera":
@@ -101,7 +101,7 @@ class VideoSource:
             capture = cv2.VideoCapture(target, cv2.CAP_FFMPEG, limits)
             problem = "gave no stream within 5 s; check address, user and password, and that the camera is on"
         if not capture.isOpened():
-            raise SourceError(f"source {shown}: {problem}")
+            raise SourceError(f"source {name}: {problem}")
         return capture
 
     def read(self) -> Image:
@@ -112,7 +112,7 @@ class VideoSource:
                 raise SourceLost(f"source {without_password(self.spec.target)}: gives no frames any more")
             if self.index == 0:
                 raise SourceError(f"source {self.spec.target}: holds no frame that can be decoded")
-            if self.index < WHOLE_SHARE * self._announced:
+            if self.index < COMPLETE_FRACTION * self._announced:
                 raise SourceTorn(
                     f"source {self.spec.target}: breaks off after {self.index} of {self._announced} frames; "
                     "the file is damaged or not complete, copy it again"
@@ -123,22 +123,22 @@ class VideoSource:
         return np.asarray(image, np.uint8)
 
     def skip(self) -> None:
-        """Let one frame go by without decoding it."""
+        """Skip one frame without decoding it."""
         if not self._capture.grab():
-            self.read()  # raises what is the matter
+            self.read()  # raises the error
         self.index += 1
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Release the device."""
         self._capture.release()
 
 
 class Backoff:
-    """Waiting times between attempts to reconnect: doubling from `first_s` up to `longest_s`."""
+    """Waiting times between attempts to reconnect, which double from `first_s` up to `max_s`."""
 
-    def __init__(self, first_s: float = 0.5, longest_s: float = 10.0) -> None:
+    def __init__(self, first_s: float = 0.5, max_s: float = 10.0) -> None:
         self._first_s = first_s
-        self._longest_s = longest_s
+        self._max_s = max_s
         self._wait_s = first_s
         self._next = 0.0
 
@@ -147,12 +147,12 @@ class Backoff:
         return time.monotonic() >= self._next
 
     def failed(self) -> float:
-        """Note a failed attempt; return the seconds until the next."""
+        """Note a failed attempt and return the seconds until the next one."""
         wait = self._wait_s
         self._next = time.monotonic() + wait
-        self._wait_s = min(2 * wait, self._longest_s)
+        self._wait_s = min(2 * wait, self._max_s)
         return wait
 
     def succeeded(self) -> None:
-        """Start over."""
+        """Start again with `first_s`."""
         self._wait_s = self._first_s

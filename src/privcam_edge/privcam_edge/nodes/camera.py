@@ -27,7 +27,7 @@ from privcam_ros.parameters import param
 
 # CvBridge converts these encodings correctly; it fails on 16-bit and alpha pictures.
 ENCODINGS = ("bgr8", "rgb8", "mono8")
-# How often a lossless camera looks whether the rest of the graph is there.
+# How often a lossless camera checks whether the rest of the graph is running.
 READY_PERIOD_S = 0.1
 # After this long a lossless camera starts without the rest of the graph.
 READY_TIMEOUT_S = 30.0

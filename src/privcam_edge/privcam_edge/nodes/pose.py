@@ -18,7 +18,7 @@ from privcam_ros.parameters import param
 class Parameters:
     """Parameters of the pose node."""
 
-    fast: bool = param(False, "always use the lighter model (else only with more than three people)")
+    fast: bool = param(False, "true: always the lighter model; false: only with more than three persons")
     threads: int = param(1, "CPU threads of the model", low=1, high=64)
 
 

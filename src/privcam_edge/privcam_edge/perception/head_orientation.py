@@ -1,4 +1,4 @@
-"""Where a head looks, from its keypoints: a rigid head of average proportions, seen from far away."""
+"""Estimates the orientation of a head from its keypoints, with a rigid head of average proportions far away."""
 
 from math import asin, atan2
 
@@ -17,30 +17,31 @@ _POINTS = {
     Joint.LEFT_EAR: (1.0, 0.0, 0.0),
     Joint.RIGHT_EAR: (-1.0, 0.0, 0.0),
 }
-# The nose and three of the other points fix left and forward; with fewer, noise decides.
-_ENOUGH = 4
-# On a head smaller than this an error of one pixel turns it by more than a quarter of a right angle.
-_SMALLEST_HALF_WIDTH_PX = 2.0
-_ROUNDS = 3
+# The nose and three other points determine left and forward; with fewer points, noise would.
+_MIN_POINTS = 4
+# On a smaller head, an error of one pixel turns the orientation by more than a quarter of a right angle.
+_MIN_HALF_WIDTH_PX = 2.0
+# Iterations of the correction for the heights on the head.
+_ITERATIONS = 3
 
 
 def head_orientation(keypoints: FloatArray) -> HeadOrientation | None:
-    """Return the orientation of a head that is turned to the camera's side, None where not enough of it is seen.
+    """Return the orientation of a head that faces the camera's side, None if too few of its points are visible.
 
-    keypoints: (17, 3) u, v in px and ρ. Yaw is found within ±90°: the nose of a head that looks away is not seen.
+    keypoints: (17, 3) u, v in px and ρ. Yaw is within ±90°: beyond that the nose is not visible.
     """
     used = [joint for joint in HEAD if seen(keypoints)[joint]]
-    if Joint.NOSE not in used or len(used) < _ENOUGH:
+    if Joint.NOSE not in used or len(used) < _MIN_POINTS:
         return None
     model = np.array([_POINTS[joint] for joint in used])
-    # Here y is up and z is to the camera, so that an upright head that looks into the camera is not turned at all.
+    # Here y is up and z is towards the camera, so that an upright head that faces the camera has no rotation.
     picture = keypoints[used, :2].astype(np.float64) * (1.0, -1.0)
     height_offset = np.zeros_like(picture)
-    # The heights on the head are small, so their part is first left out and then corrected.
-    for _ in range(_ROUNDS):
+    # The heights on the head are small: they are ignored at first and then corrected.
+    for _ in range(_ITERATIONS):
         left, forward = _fit(model[:, [0, 2]], picture - height_offset)
         scale, axes = _lift(left, forward)
-        if scale < _SMALLEST_HALF_WIDTH_PX:
+        if scale < _MIN_HALF_WIDTH_PX:
             return None
         height_offset = scale * np.outer(model[:, 1], axes[:2, 1])
     return HeadOrientation(
@@ -51,7 +52,7 @@ def head_orientation(keypoints: FloatArray) -> HeadOrientation | None:
 
 
 def _fit(coordinates: Float64Array, picture: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Return how one unit to the left and one unit forward of the head look in the picture (least squares)."""
+    """Return the pictures (2,) of one unit to the left and one unit forward of the head, by least squares."""
     system = np.column_stack([coordinates, np.ones(len(coordinates))])
     solution = np.linalg.lstsq(system, picture, rcond=None)[0]
     return solution[0], solution[1]

@@ -27,7 +27,7 @@ class PerceptionPipeline:
     """Detector, tracker and pose estimator of one camera, as the nodes of the graph use them.
 
     fast: True for the lighter pose model always, False for the more accurate one always, None for the lighter one in
-    frames with more than three people. threads: processor cores of each model. timer: collects the times of the stages
+    frames with more than three persons. threads: processor cores of each model. timer: collects the times of the stages
     `detector`, `tracker` and `pose`.
     """
 

@@ -8,12 +8,12 @@ from privcam_core.models import Session, load
 from privcam_core.types.arrays import Float32Array, FloatArray, Image
 from privcam_core.types.skeleton import KEYPOINT_COUNT
 
-# Beyond this many people the lighter model keeps the time of a frame in bounds (it takes about a quarter).
-_MANY_PEOPLE = 3
+# With more persons than this the lighter model bounds the time of a frame (it takes about a quarter of the time).
+_MAX_ACCURATE = 3
 
 
 class PoseEstimator:
-    """The pose of each person: K = 17 keypoints (u, v, ρ) for every box of a frame (Eq. 1)."""
+    """Estimates the pose of each person: K = 17 keypoints (u, v, ρ) for every box of a frame (Eq. 1)."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class PoseEstimator:
         """Load the models.
 
         fast: True for the lighter model always, False for the more accurate one always, None for the lighter one in
-        frames with more than three people. threads: processor cores. *_model: MoveNets of the manifest.
+        frames with more than three persons. threads: processor cores. *_model: MoveNets of the manifest.
 
         Raises: ModelError where a model is missing.
         """
@@ -40,7 +40,7 @@ class PoseEstimator:
         """
         require_bgr8(image)
         require_boxes(boxes)
-        session = self._many if len(boxes) > _MANY_PEOPLE else self._accurate
+        session = self._many if len(boxes) > _MAX_ACCURATE else self._accurate
         poses = np.empty((len(boxes), KEYPOINT_COUNT, 3), np.float32)
         for pose, box in zip(poses, boxes, strict=True):
             pose[:] = _estimate(session, image, Square.around(box, session.entry.decode["crop"]))
@@ -53,7 +53,7 @@ def _estimate(session: Session, image: Image, square: Square) -> Float32Array:
 
 
 def to_picture(found: Float32Array, square: Square) -> Float32Array:
-    """Return (17, 3) u, v, ρ in picture px from MoveNet's (17, 3) y, x, score, y and x as shares of the square."""
+    """Return (17, 3) u, v, ρ in picture px from MoveNet's (17, 3) y, x, score, y and x as fractions of the square."""
     u = square.left + found[:, 1] * square.side
     v = square.top + found[:, 0] * square.side
     return np.column_stack([u, v, np.clip(found[:, 2], 0, 1)]).astype(np.float32)

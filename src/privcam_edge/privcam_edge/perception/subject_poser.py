@@ -1,4 +1,4 @@
-"""From tracks to the poses of subjects: keypoints, head orientation and place in the drawing order."""
+"""Estimates the poses of tracked subjects: keypoints, head orientation and layer in the drawing order."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from privcam_edge.tracking.layers import LayerOrder
 
 
 class SubjectPoser:
-    """Poses of all subjects that are confirmed and seen in this frame."""
+    """Estimates the poses of all subjects whose track is confirmed in a frame. fast, threads: as `PoseEstimator`."""
 
     def __init__(self, *, fast: bool | None = None, threads: int = 1) -> None:
         self._estimator = PoseEstimator(fast=fast, threads=threads)
@@ -22,15 +22,18 @@ class SubjectPoser:
     def estimate(self, image: Image, tracks: Sequence[Track], stamp_ns: int) -> list[SubjectPose]:
         """Return the poses, farthest subject first.
 
-        image: (H, W, 3) uint8 BGR. tracks: all live ones. stamp_ns: capture time.
+        image: (H, W, 3) uint8 BGR. tracks: all live ones. stamp_ns: capture time. Raises ValueError for a stamp that
+        is not later than the last one.
         """
         layers = self._layers.update(tracks, stamp_ns, picture_height=image.shape[0])
-        # The layers of the subjects that are shown, closed up: a lost one in between has no pose.
-        shown = sorted(
+        # The layers of the confirmed subjects are numbered without gaps: a lost subject in between has no pose.
+        confirmed = sorted(
             (track for track in tracks if track.state == TrackState.CONFIRMED), key=lambda t: layers[t.subject_id]
         )[:MAX_SUBJECTS]
-        boxes = np.array([track.box for track in shown], np.float32).reshape(-1, 4)
+        boxes = np.array([track.box for track in confirmed], np.float32).reshape(-1, 4)
         return [
             SubjectPose(track.subject_id, track.box, keypoints, head_orientation(keypoints), layer)
-            for layer, (track, keypoints) in enumerate(zip(shown, self._estimator.estimate(image, boxes), strict=True))
+            for layer, (track, keypoints) in enumerate(
+                zip(confirmed, self._estimator.estimate(image, boxes), strict=True)
+            )
         ]

@@ -34,7 +34,7 @@ def run(recording: Recording, erase: Erase) -> list[Published]:
     return [erase(f.key, f.image, f.detections, f.tracks, f.poses) for f in recording.frames()]
 
 
-def replayed(left: Sequence[Published]) -> Erase:
+def replay(left: Sequence[Published]) -> Erase:
     """Return an edge that gives again what left in an earlier run, in the order of its frames."""
     rest = iter(left)
 
@@ -47,7 +47,7 @@ def replayed(left: Sequence[Published]) -> Erase:
     return erase
 
 
-class ShowsNothing:
+class WithholdingEdge:
     """What mode `locked` comes to without a plate: poses on a picture in which nothing is shown."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
@@ -74,7 +74,7 @@ def commission(recording: Recording, labels: Labels, threads: int) -> Commission
     Only frames in which nobody is labelled are used; in these the twin of a clip is the clip itself, so both runs of
     the leak test get this plate. No region is approved that looked like a person. Nothing is written to disk.
     """
-    commissioning = Commissioning(recording.found[0].key.camera_id, CommissionSettings(seconds=np.inf))
+    commissioning = Commissioning(recording.perceptions[0].key.camera_id, CommissionSettings(seconds=np.inf))
     masks, seen = PersonMasks(threads=threads), 0
     for number, frame in enumerate(recording.frames()):
         if labels.empty(number) and not commissioning.done:

@@ -17,7 +17,7 @@ from privcam_core.images.environment import FILL, decode_environment
 from privcam_core.types.omega import InvalidOmega, Omega, PrivacyReport, Verdict
 from privcam_core.types.time import NS_PER_S
 from privcam_evaluation.audit.attacks.detector_attack import DetectorAttack
-from privcam_evaluation.audit.audit_part import Part
+from privcam_evaluation.audit.audit_part import AuditPart
 from privcam_evaluation.audit.clip_audit import DRAWN_TEXT, Audit, detector_part
 from privcam_evaluation.audit.privacy_budget import budget
 from privcam_link import cdr
@@ -127,7 +127,7 @@ def _look(attack: DetectorAttack, omega: Omega, camera: _Camera) -> None:
     attack.look(blank, camera.plate, overlay(camera.plate, omega.poses), clip=omega.key.camera_id)
 
 
-def _counted(cameras: dict[str, _Camera], counts: Counter[str], most: int) -> Part:
+def _counted(cameras: dict[str, _Camera], counts: Counter[str], most: int) -> AuditPart:
     reports = [report for camera in cameras.values() for report in camera.reports]
     found: dict[str, Any] = {
         "frames": counts["frames"],
@@ -135,10 +135,10 @@ def _counted(cameras: dict[str, _Camera], counts: Counter[str], most: int) -> Pa
         "withheld_frames": counts["withheld"],
         "cameras": len(cameras),
         "subjects": sum(len(camera.subjects) for camera in cameras.values()),
-        "most_subjects": most,
+        "max_subjects": most,
         "environments": sum(len(camera.digests) for camera in cameras.values()),
         "frames_without_picture": counts["unknown"],
-        "picture_shown": float(np.mean([1 - report.withheld_fraction for report in reports])),
+        "confirmed_fraction": float(np.mean([1 - report.withheld_fraction for report in reports])),
     }
     text = _COUNTS.format(
         frames=found["frames"],
@@ -150,12 +150,12 @@ def _counted(cameras: dict[str, _Camera], counts: Counter[str], most: int) -> Pa
         pictures=found["environments"],
         unknown=found["frames_without_picture"],
         withheld=found["withheld_frames"],
-        shown=100 * found["picture_shown"],
+        shown=100 * found["confirmed_fraction"],
     )
-    return Part("What was read", {"counts": found}, text)
+    return AuditPart("What was read", {"counts": found}, text)
 
 
-def _without_raw(part: Part) -> Part:
+def _without_raw(part: AuditPart) -> AuditPart:
     """Return the detector attack without what it would say of raw frames: there were none."""
     part = detector_part(part)
     found = dict(part.values["detector"])

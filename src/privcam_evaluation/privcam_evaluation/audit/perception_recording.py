@@ -45,7 +45,7 @@ class Frame(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class FramePerception:
     """What was found in one frame."""
 
     key: SyncKey
@@ -66,7 +66,7 @@ class Recording:
     digest: str
     shape: tuple[int, int]
     rate_hz: float
-    found: Sequence[Found]
+    found: Sequence[FramePerception]
     read: Callable[[], Iterator[Image]]
 
     def __len__(self) -> int:
@@ -140,17 +140,17 @@ def _uses() -> dict[str, list[str]]:
     }
 
 
-def _perceive(pictures: Iterator[Image], rate_hz: float, threads: int) -> tuple[tuple[int, int], list[Found]]:
+def _perceive(pictures: Iterator[Image], rate_hz: float, threads: int) -> tuple[tuple[int, int], list[FramePerception]]:
     perception = PerceptionPipeline(threads=threads)
     shape, found = (0, 0), []
     for number, image in enumerate(pictures):
         key = SyncKey(CAMERA_ID, number + 1, START_NS + round(number * NS_PER_S / rate_hz))
-        found.append(Found(key, *perception.perceive(image, key.stamp_ns)))
+        found.append(FramePerception(key, *perception.perceive(image, key.stamp_ns)))
         shape = (image.shape[0], image.shape[1])
     return shape, found
 
 
-def pack(shape: tuple[int, int], found: Sequence[Found]) -> dict[str, npt.NDArray[Any]]:
+def pack(shape: tuple[int, int], found: Sequence[FramePerception]) -> dict[str, npt.NDArray[Any]]:
     """Return the findings as flat arrays; rows of one frame follow each other."""
     tracks = [
         (t.subject_id, *t.box, *t.velocity, t.score, t.state, t.hits, t.age, t.lost_frames)
@@ -174,7 +174,7 @@ def pack(shape: tuple[int, int], found: Sequence[Found]) -> dict[str, npt.NDArra
     }
 
 
-def unpack(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[tuple[int, int], list[Found]]:
+def unpack(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[tuple[int, int], list[FramePerception]]:
     """Return (H, W) and the findings from what `pack` made."""
     boxes, scores, keypoints = arrays["boxes"], arrays["scores"], arrays["keypoints"]
     tracks, poses = arrays["tracks"].tolist(), arrays["poses"].tolist()
@@ -183,7 +183,7 @@ def unpack(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[tuple[int, int], lis
     for number, (stamp, counts) in enumerate(zip(arrays["stamps"].tolist(), arrays["counts"].tolist(), strict=True)):
         d1, t1, p1 = d + counts[0], t + counts[1], p + counts[2]
         found.append(
-            Found(
+            FramePerception(
                 SyncKey(CAMERA_ID, number + 1, stamp),
                 Detections(boxes[d:d1], scores[d:d1]),
                 [_track(row) for row in tracks[t:t1]],

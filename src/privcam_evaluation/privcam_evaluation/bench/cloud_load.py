@@ -26,7 +26,7 @@ from privcam_ros.node import STREAM
 # One run of this many seconds decides; the first ones, in which everything starts, do not count.
 SETTLE_S, MEASURE_S = 5.0, 15.0
 # A cloud keeps up if it reports on nearly every Ω, in time, and draws nearly every picture that was to be drawn.
-KEPT_UP_SHARE, KEPT_UP_P95_S = 0.97, 1.0
+KEPT_UP_FRACTION, KEPT_UP_P95_S = 0.97, 1.0
 STEPS = (1, 2, 4, 6, 8, 10, 12, 16, 20, 24)
 
 
@@ -75,7 +75,7 @@ def measure_cameras(most: int, recorded: Recorded, out: Path, say: Callable[[str
         step = _run(count, recorded, out)
         steps.append(step)
         say(
-            f"  {count} cameras: {step['reports_share']:.0%} of the reports, p95 {step['latency_p95_ms']:.0f} ms, "
+            f"  {count} cameras: {step['reports_fraction']:.0%} of the reports, p95 {step['latency_p95_ms']:.0f} ms, "
             f"{step['pictures_per_s_and_camera']:.1f} pictures/s each, {step['cpu']:.2f} of one core"
         )
         if not step["keeps_up"]:
@@ -142,21 +142,21 @@ def _await_all(audience: _Audience, graph: Graph) -> None:
 
 
 def _judge(audience: _Audience, count: int, begun: float, ended: float, used_s: float) -> dict[str, Any]:
-    ages, pictures, shares = [], [], []
+    ages, pictures, fractions = [], [], []
     for heard in audience.heard.values():
         within = [age for arrived, age in heard.reports if begun <= arrived < ended]
         ages += within
-        shares.append(len(within) / (RATE_HZ * (ended - begun)))
+        fractions.append(len(within) / (RATE_HZ * (ended - begun)))
         pictures.append(sum(begun <= at < ended for at in heard.pictures) / (ended - begun))
     p95 = float(np.percentile(ages, 95)) if ages else float("inf")
     return {
         "cameras": count,
-        "reports_share": round(min(shares), 3),
+        "reports_fraction": round(min(fractions), 3),
         "latency_p50_ms": round(1e3 * float(np.median(ages)), 1) if ages else None,
         "latency_p95_ms": round(1e3 * p95, 1),
         "pictures_per_s_and_camera": round(min(pictures), 2),
         "cpu": round(used_s / (ended - begun), 3),
         "keeps_up": bool(
-            min(shares) >= KEPT_UP_SHARE and p95 <= KEPT_UP_P95_S and min(pictures) >= KEPT_UP_SHARE * RATE_HZ
+            min(fractions) >= KEPT_UP_FRACTION and p95 <= KEPT_UP_P95_S and min(pictures) >= KEPT_UP_FRACTION * RATE_HZ
         ),
     }

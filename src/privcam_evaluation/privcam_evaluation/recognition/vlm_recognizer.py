@@ -13,7 +13,7 @@ from privcam_vlm.vlm_scene import Scene
 from privcam_vlm.vlm_settings import Settings
 
 
-class AskedModel:
+class VlmRecognizer:
     """Answers for one clip; `process` may answer for many, one after the other.
 
     Asked once in `vlm_period_s` of camera time, whatever time an answer takes within its budget. Where there is none,

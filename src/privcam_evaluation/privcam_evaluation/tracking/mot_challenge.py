@@ -18,7 +18,7 @@ _PEDESTRIAN = 1
 _IGNORED = (2, 7, 8, 12)
 _COLUMNS_WITH_CLASS = 9
 # Detectors with scores outside [0, 1] (DPM: a signed margin) go through the logistic function whose value is closest
-# to the share of true boxes at that score: 0.43 at 0, 0.68 at 0.4, 0.9 at 0.9 on MOT17-02 and -09.
+# to the fraction of true boxes at that score: 0.43 at 0, 0.68 at 0.4, 0.9 at 0.9 on MOT17-02 and -09.
 _LOGIT_SLOPE, _LOGIT_OFFSET = 2.7, -0.3
 
 

@@ -89,7 +89,7 @@ def test_clip_of_people_gives_a_report_and_keeps_no_picture(tmp_path: Path) -> N
     assert "was commissioned" in (tmp_path / "report.md").read_text()
     assert "commission a plate" in found["reasons"]["leak.locked"]
     assert min(found["leak"][mode] for mode in ("paper", "blur", "pixelate")) > 0.01
-    assert found["interference"]["share"] == 1.0
+    assert found["interference"]["fraction"] == 1.0
     assert found["detector"]["faces"] is None
     assert "--only" in found["reasons"]["detector.faces"]
     assert found["environment"]["confirmed_s"] is None

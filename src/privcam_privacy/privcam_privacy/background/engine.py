@@ -1,83 +1,49 @@
-"""The privacy engine: raw frames go in, a picture of the room without people comes out.
+"""The privacy engine: computes, from raw frames, a picture of the room without people.
 
-Two halves, and one record between them. `compute_unsafe` may look at every pixel and says only where a person may be.
-`absorb` learns from the rest of the frame and says what may be shown. A recorded sequence of `Unsafe` can be replayed
-into `absorb` with any pixels whatever inside the regions: not one byte of what comes out changes.
+The engine has two halves, and one record between them. `compute_exclusion` may read every pixel, and returns only where
+a person may be. `absorb` learns from the rest of the frame, and returns what may be published. A recorded sequence of
+`ExclusionMasks` can be replayed into `absorb` with any pixels inside the masks: not one byte of the result changes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
-from privcam_core.images.environment import require_bgr8
-from privcam_core.types.arrays import Box
+from privcam_core.images.png import require_bgr8
+from privcam_core.types.arrays import BoolArray, Box, Image
 from privcam_core.types.perception import Detections, Track
-from privcam_privacy.background.clean_plate import CleanPlate, PlateTimes
-from privcam_privacy.background.exclusion_masks import (
-    GRID,
-    BoolArray,
-    Margins,
-    Mask,
-    PersonRegions,
-    Unsafe,
+from privcam_core.types.time import seconds_from_ns
+from privcam_privacy.background.clean_plate import CleanPlate
+from privcam_privacy.background.engine_settings import EngineSettings
+from privcam_privacy.background.exclusion_masks import ExclusionMasks
+from privcam_privacy.background.grid import (
     any_to_grid,
-    cells,
+    box_cells,
+    component_boxes,
+    fraction,
     from_grid,
-    minus,
-    share,
+    subtract,
+    union,
 )
 from privcam_privacy.background.motion import MotionDetector
+from privcam_privacy.background.person_regions import PersonRegions
 from privcam_privacy.background.quarantine import Quarantine
-from privcam_privacy.background.snapshot import NS, Snapshot
-from privcam_privacy.state.restoration import Recall, Remembered
-
-
-@dataclass(frozen=True)
-class EngineSettings:
-    """Settings of the adaptive mode.
-
-    blocking_score: a detection scoring at least this blocks its region. weak_score: one between this and
-    blocking_score blocks it over a person, and elsewhere doubts it: longer evidence, and anything that moves in it
-    blocks all of it. At 0.25 the detector finds 87 of 100 persons, at 0.35 only 77 (COCO, above 8 % of the
-    picture's height): ten persons in a hundred weigh more than a sofa that is not shown.
-    person_hold_s, motion_hold_s: a region stays unsafe this long after its last evidence. In any 3 s
-    each of 24 tracks of people (followed from boxes above 0.40) had a box of 0.40 or more, and three rooms while empty
-    had none above 0.35; a person who never scores as much is left to the weak boxes, motion and masks.
-    step_s: the environment is renewed at most this often; taken back it is at once.
-    """
-
-    blocking_score: float = 0.25
-    weak_score: float = 0.05
-    person_hold_s: float = 3.0
-    motion_hold_s: float = 1.0
-    step_s: float = 2.0
-    times: PlateTimes = field(default_factory=PlateTimes)
-    margins: Margins = field(default_factory=Margins)
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.weak_score <= self.blocking_score <= 1:
-            raise ValueError(
-                f"EngineSettings: needs 0 <= weak_score <= blocking_score <= 1, "
-                f"got {self.weak_score} and {self.blocking_score}"
-            )
-        if min(self.person_hold_s, self.motion_hold_s, self.step_s) <= 0:
-            raise ValueError("EngineSettings: person_hold_s, motion_hold_s and step_s must be above 0 s")
+from privcam_privacy.background.snapshot import Snapshot
+from privcam_privacy.state.restoration import BackgroundState, Restoration
 
 
 @dataclass(frozen=True, eq=False)
 class EngineResult:
     """What may be published of one frame.
 
-    environment_plate: (H, W, 3) uint8, FILL where not valid. validity: (H, W) bool. changed: other than the last one.
-    epoch: counts the changes, from 1. Areas are shares of the picture: where people may be, what is not shown, and
-    what is quarantined.
+    environment_plate: (H, W, 3) uint8, FILL where not confirmed. confirmed: (H, W) bool. changed: the picture is
+    another one than the last. epoch: counts the changes, from 1. The fractions are of the picture: where people may be,
+    what is withheld, and what is quarantined.
     """
 
-    environment_plate: npt.NDArray[np.uint8]
-    validity: BoolArray
+    environment_plate: Image
+    confirmed: BoolArray
     changed: bool
     epoch: int
     excluded_fraction: float
@@ -85,7 +51,7 @@ class EngineResult:
     quarantined_fraction: float
 
 
-class _Room:
+class _Scene:
     """All state that belongs to pictures of one size."""
 
     def __init__(self, shape: tuple[int, int], settings: EngineSettings, epoch: int) -> None:
@@ -93,7 +59,7 @@ class _Room:
         self.plate = CleanPlate(shape, settings.times)
         self.persons = PersonRegions(
             shape,
-            blocking_score=settings.blocking_score,
+            blocking_threshold=settings.blocking_threshold,
             hold_s=settings.person_hold_s,
             margins=settings.margins,
         )
@@ -105,141 +71,126 @@ class _Room:
 
 
 class PrivacyEngine:
-    """Makes the environment from frames and from what is known of people in them, in mode `adaptive`."""
+    """Computes the environment of mode `adaptive` from frames, and from the people that were found in them."""
 
     def __init__(self, settings: EngineSettings | None = None) -> None:
         self._settings = settings or EngineSettings()
-        self._room: _Room | None = None
-        self._memory: Remembered | None = None
+        self._scene: _Scene | None = None
+        self._state: BackgroundState | None = None
 
     def update(
-        self,
-        image: npt.NDArray[np.uint8],
-        detections: Detections,
-        tracks: Sequence[Track],
-        person_mask: BoolArray,
-        stamp_ns: int,
+        self, image: Image, detections: Detections, tracks: Sequence[Track], person_mask: BoolArray, stamp_ns: int
     ) -> EngineResult:
-        """Take in one frame and return what may be published.
+        """Process one frame and return what may be published of it.
 
-        image: (H, W, 3) uint8. detections: down to weak_score or lower. tracks: of every state, also lost.
-        person_mask: (H, W) bool. stamp_ns: capture time; one not later than the last adds no evidence.
-        A picture of another size than the last makes everything unknown. Raises ValueError on wrong shapes.
+        image: (H, W, 3) uint8. detections: down to low_confidence_threshold or lower. tracks: of every state, also
+        lost. person_mask: (H, W) bool. stamp_ns: capture time; a stamp that is not later than the last adds no
+        evidence. A picture of another size than the last makes everything unknown. Raises ValueError on wrong shapes.
         """
         require_bgr8(image)
         if person_mask.shape != image.shape[:2] or person_mask.dtype != np.bool_:
             raise ValueError(
                 f"person_mask: is {person_mask.dtype} {person_mask.shape}, needs bool {image.shape[:2]} like the image"
             )
-        unsafe = self.compute_unsafe(image, detections, tracks, person_mask, stamp_ns)
-        return self.absorb(image, unsafe, tracks, stamp_ns)
+        exclusion = self.compute_exclusion(image, detections, tracks, person_mask, stamp_ns)
+        return self.absorb(image, exclusion, tracks, stamp_ns)
 
-    def compute_unsafe(
-        self,
-        image: npt.NDArray[np.uint8],
-        detections: Detections,
-        tracks: Sequence[Track],
-        person_mask: BoolArray,
-        stamp_ns: int,
-    ) -> Unsafe:
+    def compute_exclusion(
+        self, image: Image, detections: Detections, tracks: Sequence[Track], person_mask: BoolArray, stamp_ns: int
+    ) -> ExclusionMasks:
         """Return where a person may be. Arguments as for `update`."""
-        room = self._room_for(image.shape[:2])
-        dt = _seconds(room.seen_ns, stamp_ns)
-        room.seen_ns = stamp_ns
-        persons, followed = room.persons.update(detections, tracks, person_mask, dt)
-        weak = self._weak_boxes(detections, room.shape[0])
-        plate = room.plate
-        suspects = [*weak, *_parts(plate.changed)]
-        motion = room.motion.update(image, plate.small, plate.known, persons, suspects, dt)
-        doubted = np.zeros_like(persons)
-        for box in weak:
-            doubted[cells(box, doubted.shape)] = 255
-        mask = cv2.bitwise_or(persons, motion.moving)
-        return Unsafe(mask, persons, followed, motion.disagrees, motion.changed, doubted)
+        scene = self._scene_for(image.shape)
+        dt = _elapsed_s(scene.seen_ns, stamp_ns)
+        scene.seen_ns = stamp_ns
+        persons, tracked = scene.persons.update(detections, tracks, person_mask, dt)
+        low_confidence_boxes = self._low_confidence_boxes(detections, scene.shape[0])
+        plate = scene.plate
+        suspects = [*low_confidence_boxes, *component_boxes(plate.changed)]
+        motion = scene.motion.update(image, plate.small, plate.known, persons, suspects, dt)
+        low_confidence = np.zeros_like(persons)
+        for box in low_confidence_boxes:
+            low_confidence[box_cells(box, low_confidence.shape)] = 255
+        mask = union(persons, motion.moving)
+        return ExclusionMasks(mask, persons, tracked, motion.differing, motion.changed, low_confidence)
 
-    def absorb(
-        self, image: npt.NDArray[np.uint8], unsafe: Unsafe, tracks: Sequence[Track], stamp_ns: int
-    ) -> EngineResult:
-        """Learn from one frame outside of `unsafe` and return the environment Ī of Eq. 3.
+    def absorb(self, image: Image, exclusion: ExclusionMasks, tracks: Sequence[Track], stamp_ns: int) -> EngineResult:
+        """Learn from one frame outside of `exclusion.mask` and return the environment Ī of Eq. 3.
 
-        Ī is the background estimate where it is confirmed, and FILL elsewhere. It is no function of this frame's
-        pixels inside `unsafe.mask`, nor of those of any frame before.
+        Ī is the background estimate where it is confirmed, and FILL elsewhere. Ī does not depend on the pixels of this
+        frame inside `exclusion.mask`, nor on those of any earlier frame inside its mask.
         """
-        room = self._room_for(image.shape[:2])
-        dt = _seconds(room.absorbed_ns, stamp_ns)
-        room.absorbed_ns = stamp_ns
-        plate, quarantine = room.plate, room.quarantine
+        scene = self._scene_for(image.shape)
+        dt = _elapsed_s(scene.absorbed_ns, stamp_ns)
+        scene.absorbed_ns = stamp_ns
+        plate, quarantine = scene.plate, scene.quarantine
         quarantine.update(tracks, dt)
-        kept = plate.absorb(image, unsafe, quarantine.blocked, dt)
-        quarantine.release(kept, unsafe, plate, tracks, dt)
-        confirmed = from_grid(minus(plate.proven, quarantine.withheld), room.shape)
-        changed = room.snapshot.update(plate.picture, confirmed, stamp_ns)
+        kept = plate.absorb(image, exclusion, quarantine.blocked, dt)
+        quarantine.release(kept, exclusion, plate, tracks, dt)
+        publishable = from_grid(subtract(plate.confirmed, quarantine.withheld), scene.shape)
+        changed = scene.snapshot.update(plate.picture, publishable, stamp_ns)
         return EngineResult(
-            environment_plate=room.snapshot.picture.copy(),
-            validity=room.snapshot.valid.astype(bool),
+            environment_plate=scene.snapshot.picture.copy(),
+            confirmed=scene.snapshot.confirmed.astype(bool),
             changed=changed,
-            epoch=room.snapshot.epoch,
-            excluded_fraction=share(unsafe.persons),
-            withheld_fraction=1.0 - share(room.snapshot.valid),
-            quarantined_fraction=share(quarantine.blocked),
+            epoch=scene.snapshot.epoch,
+            excluded_fraction=fraction(exclusion.persons),
+            withheld_fraction=1.0 - fraction(scene.snapshot.confirmed),
+            quarantined_fraction=fraction(quarantine.blocked),
         )
 
-    def remember(self, memory: Remembered) -> None:
-        """Take what was known before a restart. It is used for pictures of its size, once one shows the same view.
+    def restore(self, state: BackgroundState) -> None:
+        """Take the background state from before a restart. It is used for pictures of its size.
 
-        The quarantine holds at once, and also when the view is another: nobody knows whether those people left.
+        The background is published once a frame shows the same view. The quarantine holds at once, also when the view
+        is another one: nobody knows whether those people left.
         """
-        self._memory = memory
+        self._state = state
 
-    def suspect(self, boxes: Sequence[Box]) -> None:
-        """Forget and quarantine what lies in `boxes` (px): the inspection found somebody there in a picture."""
-        if self._room is None:
-            raise ValueError("suspect: there was no frame yet")
-        where = np.zeros_like(self._room.plate.proven)
+    def quarantine_boxes(self, boxes: Sequence[Box]) -> None:
+        """Forget and quarantine the regions in `boxes` (px): the inspection found a person there in a picture."""
+        if self._scene is None:
+            raise ValueError("quarantine_boxes: there was no frame yet")
+        where = np.zeros_like(self._scene.plate.confirmed)
         for box in boxes:
-            where[cells(self._settings.margins.widen(box, self._room.shape[0]), where.shape)] = 255
-        self._room.plate.unlearn(where)
-        self._room.quarantine.add(where)
+            where[box_cells(self._settings.margins.widen(box, self._scene.shape[0]), where.shape)] = 255
+        self._scene.plate.unlearn(where)
+        self._scene.quarantine.add(where)
 
     @property
     def quarantined(self) -> BoolArray:
-        """Where somebody may still be who was lost from sight, (H, W) of the newest picture."""
-        if self._room is None:
+        """Where a person who was lost from sight may still be, (H, W) of the newest picture."""
+        if self._scene is None:
             return np.zeros((1, 1), np.bool_)
-        return from_grid(self._room.quarantine.blocked, self._room.shape) > 0
+        return from_grid(self._scene.quarantine.blocked, self._scene.shape) > 0
 
     def approve(self, where: BoolArray) -> None:
-        """Open quarantined pixels in `where` (H, W) that an operator has looked at and found free of people."""
-        if self._room is None or where.shape != self._room.shape:
+        """Open the quarantined pixels in `where` (H, W): an operator found them free of people."""
+        if self._scene is None or where.shape != self._scene.shape:
             raise ValueError(f"approve: a mask of shape {where.shape} does not fit the pictures seen so far")
         mask = any_to_grid(where)
-        self._room.quarantine.approve(mask)
-        self._room.plate.trust(mask)
+        self._scene.quarantine.approve(mask)
+        self._scene.plate.accept_ordinary_evidence(mask)
 
-    def _room_for(self, shape: tuple[int, ...]) -> _Room:
-        if self._room is None or self._room.shape != shape[:2]:
-            # An epoch is never used twice, so that no receiver takes a new room for an old one.
-            epoch = self._room.snapshot.epoch + 1 if self._room else 1
-            self._room = _Room((shape[0], shape[1]), self._settings, epoch)
-            memory, self._memory = self._memory, None
-            if memory is not None and memory.validity.shape == self._room.shape:
-                self._room.quarantine.add(any_to_grid(memory.quarantined))
-                self._room.plate.remember(Recall(memory))
-        return self._room
+    def _scene_for(self, shape: tuple[int, ...]) -> _Scene:
+        """Return the state for pictures of `shape`. Another shape than the last one starts anew."""
+        if self._scene is None or self._scene.shape != shape[:2]:
+            # An epoch is never used twice, so that no receiver takes a new scene for an old one.
+            epoch = self._scene.snapshot.epoch + 1 if self._scene else 1
+            self._scene = _Scene((shape[0], shape[1]), self._settings, epoch)
+            state, self._state = self._state, None
+            if state is not None and state.confirmed.shape == self._scene.shape:
+                self._scene.quarantine.add(any_to_grid(state.quarantined))
+                self._scene.plate.restore(Restoration(state))
+        return self._scene
 
-    def _weak_boxes(self, detections: Detections, height: int) -> list[Box]:
-        chosen = (detections.scores >= self._settings.weak_score) & (detections.scores < self._settings.blocking_score)
+    def _low_confidence_boxes(self, detections: Detections, height: int) -> list[Box]:
+        low, high = self._settings.low_confidence_threshold, self._settings.blocking_threshold
+        chosen = (detections.scores >= low) & (detections.scores < high)
         return [
             self._settings.margins.widen((x0, y0, x1, y1), height)
             for x0, y0, x1, y1 in detections.boxes[chosen].tolist()
         ]
 
 
-def _seconds(before_ns: int | None, now_ns: int) -> float:
-    return 0.0 if before_ns is None else max(0, now_ns - before_ns) / NS
-
-
-def _parts(mask: Mask) -> list[Box]:
-    """Return the boxes, in px, of the connected parts of a grid mask."""
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    return [(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h in (GRID * stats[1:count, :4]).tolist()]
+def _elapsed_s(before_ns: int | None, now_ns: int) -> float:
+    return 0.0 if before_ns is None else seconds_from_ns(max(0, now_ns - before_ns))

@@ -137,7 +137,7 @@ class MotionDetector:
 
 
 def _above_threshold(gap: Image, threshold: Float32Array, picture: Image) -> Mask:
-    """Return where `gap` (h, w) is above `threshold` (h, w), in levels. The limit rises with the texture of `picture`."""
+    """Return where `gap` (h, w) is above `threshold` (h, w), in levels. Texture of `picture` raises the threshold."""
     ranges = cv2.split(cv2.morphologyEx(picture, cv2.MORPH_GRADIENT, np.ones(_BLUR, np.uint8)))
     texture = cv2.max(cv2.max(ranges[0], ranges[1]), ranges[2])
     limit: Image = cv2.addWeighted(texture, _TEXTURE_FACTOR, threshold, 1.0, 0.0, dtype=cv2.CV_8U)

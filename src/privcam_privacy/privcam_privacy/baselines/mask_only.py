@@ -1,24 +1,24 @@
-"""The erasure as the report writes it: this frame without the masks. For comparison only: what a mask misses leaves."""
+"""The baseline of mode `mask_only`: the frame minus the person masks, Eq. 3 of the report taken literally.
+
+For comparison only: every pixel of a person that the masks miss is published.
+"""
 
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from privcam_core.images.environment import FILL
+from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.perception import Detections, Track
 from privcam_privacy.background.engine import EngineResult
-from privcam_privacy.background.exclusion_masks import BoolArray
 
 
-def erase(image: npt.NDArray[np.uint8], person_mask: BoolArray) -> npt.NDArray[np.uint8]:
+def fill_mask(image: Image, person_mask: BoolArray) -> Image:
     """Return a copy of `image` (H, W, 3) with FILL where `person_mask` (H, W) is set."""
-    erased = image.copy()
-    erased[person_mask] = FILL
-    return erased
+    filled = image.copy()
+    filled[person_mask] = FILL
+    return filled
 
 
-class PaperEngine:
+class MaskOnlyEngine:
     """As `PrivacyEngine`, with the frame minus the masks."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class PaperEngine:
 
     def update(
         self,
-        image: npt.NDArray[np.uint8],
+        image: Image,
         _detections: Detections,
         _tracks: Sequence[Track],
         person_mask: BoolArray,
@@ -35,4 +35,4 @@ class PaperEngine:
         """Return one frame without its masks. Arguments as for `PrivacyEngine.update`."""
         self._epoch += 1
         masked = float(person_mask.mean())
-        return EngineResult(erase(image, person_mask), ~person_mask, True, self._epoch, masked, masked, 0.0)
+        return EngineResult(fill_mask(image, person_mask), ~person_mask, True, self._epoch, masked, masked, 0.0)

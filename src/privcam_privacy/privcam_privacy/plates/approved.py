@@ -6,14 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from privcam_core.images.environment import decode_environment, picture_digest
 from privcam_core.storage import private_folder, write_private
+from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.identifiers import camera_id_error, is_camera_id, require_camera_id
 from privcam_core.types.omega import MAX_PNG_BYTES
-from privcam_privacy.background.exclusion_masks import BoolArray
 from privcam_privacy.plates.plate_records import (
     PlateRejected,
     Region,
@@ -23,8 +20,9 @@ from privcam_privacy.plates.plate_records import (
     write_record,
 )
 
-PICTURE, RECORD = "plate.png", "plate.json"
-# Of a name that stands in reports; long enough for a name and a department.
+PICTURE = "plate.png"
+RECORD = "plate.json"
+# Maximum length of the operator's name, which appears in reports: enough for a name and a department.
 MAX_NAME = 128
 _KEYS: dict[str, type] = {
     "camera_id": str,
@@ -41,12 +39,12 @@ _KEYS: dict[str, type] = {
 
 
 @dataclass(frozen=True, eq=False)
-class CommissionedPlate:
-    """An approved plate. It exists only whole, approved and of one camera: every constructor checks that.
+class ApprovedPlate:
+    """An approved plate. It exists only complete, approved and of one camera: every constructor checks that.
 
     png: exactly the bytes that were approved, an environment PNG; the picture is read from them and nowhere else.
-    taken_ns, approved_ns: ns since the epoch, UTC. settings: how it was taken. regions: what the operator was asked.
-    software: which version took it.
+    taken_ns, approved_ns: ns since the epoch, UTC. settings: how it was taken. regions: the regions that the operator
+    reviewed. software: the version that took it.
     """
 
     png: bytes
@@ -65,42 +63,43 @@ class CommissionedPlate:
             raise ValueError(f"approved_by: {name[:80]!r} is not a name of 1 to {MAX_NAME} printable characters")
         if not 0 < self.taken_ns <= self.approved_ns:
             raise ValueError(f"approved_ns: {self.approved_ns} is before the plate was taken, {self.taken_ns}")
-        open_questions = [str(region.number) for region in self.regions if region.needs_decision]
-        if open_questions:
-            raise ValueError(f"regions: nobody decided about region {', '.join(open_questions)}")
-        if not self.validity.any():
+        undecided = [str(region.number) for region in self.regions if region.needs_decision]
+        if undecided:
+            raise ValueError(f"regions: nobody decided about region {', '.join(undecided)}")
+        if not self.confirmed.any():
             raise ValueError("png: shows nothing at all")
 
     @cached_property
-    def _planes(self) -> tuple[npt.NDArray[np.uint8], BoolArray]:
-        picture, validity = decode_environment(self.png)
-        picture.flags.writeable = validity.flags.writeable = False
-        return picture, validity
+    def _planes(self) -> tuple[Image, BoolArray]:
+        picture, confirmed = decode_environment(self.png)
+        picture.flags.writeable = confirmed.flags.writeable = False
+        return picture, confirmed
 
     @property
-    def picture(self) -> npt.NDArray[np.uint8]:
-        """(H, W, 3) uint8 BGR, FILL where not valid. Read-only."""
+    def picture(self) -> Image:
+        """(H, W, 3) uint8 BGR, FILL where not confirmed. Read-only."""
         return self._planes[0]
 
     @property
-    def validity(self) -> BoolArray:
-        """(H, W), True where the plate shows the room. Read-only."""
+    def confirmed(self) -> BoolArray:
+        """(H, W), True where the plate has background. Read-only."""
         return self._planes[1]
 
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width."""
-        return self.validity.shape[0], self.validity.shape[1]
+        return self.confirmed.shape[0], self.confirmed.shape[1]
 
     @property
     def digest(self) -> str:
-        """Digest of what the plate shows, in hexadecimal digits: the one that every Ω names in mode locked."""
+        """Digest of the picture, in hexadecimal digits: every Ω of mode `locked` carries it."""
         return picture_digest(*self._planes).hex()
 
     def save(self, folder: Path) -> Path:
         """Store the plate as <folder>/<camera_id>/plate.png and plate.json, and return that folder.
 
-        The two files replace the old ones one after the other; between them the digest does not fit and `load` refuses.
+        The two files replace the old ones one after the other. In between, the digest does not match and `load` refuses
+        the plate.
         """
         own = private_folder(folder / self.camera_id)
         record = {
@@ -120,13 +119,13 @@ class CommissionedPlate:
         return own
 
     @classmethod
-    def load(cls, folder: Path, camera_id: str) -> "CommissionedPlate":
+    def load(cls, folder: Path, camera_id: str) -> "ApprovedPlate":
         """Read the plate of a camera.
 
-        Raises PlateRejected where there is none, or one that is changed, not approved, or of another camera.
+        Raises PlateRejected where there is none, or where it was changed, is not approved, or is of another camera.
         """
         if not is_camera_id(camera_id):
-            raise PlateRejected(f"camera_id: {camera_id_error(camera_id)}; correct the setting")
+            raise PlateRejected(f"camera_id {camera_id_error(camera_id)}; correct the setting")
         advice = f"Run `./privcam commission --camera-id {camera_id} --source SOURCE` on this machine."
         own = folder / camera_id
         if not (own / RECORD).exists():

@@ -1,49 +1,50 @@
-"""Mode `locked`: the environment is the approved plate, whatever the camera sees.
+"""The engine of mode `locked`: the environment is the approved plate, whatever the camera sees.
 
-No byte of it depends on a frame. So a camera that was moved shows the old view with poses that do not fit, which is
-wrong but shows nobody; the plate is kept and the diagnostics say so.
+No byte of the environment depends on a frame. So a camera that was moved gives the old view with poses that do not fit:
+this is wrong, but shows nobody. The plate is kept, and the diagnostics report it.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from privcam_core.images.environment import FILL, require_bgr8
+from privcam_core.images.environment import FILL
+from privcam_core.images.png import require_bgr8
+from privcam_core.types.arrays import BoolArray, Image
+from privcam_core.types.boxes import pixel_slices
 from privcam_core.types.perception import Detections, Track, TrackState
+from privcam_core.types.time import ns_from_seconds
 from privcam_privacy.background.engine import EngineResult
-from privcam_privacy.background.exclusion_masks import BoolArray
-from privcam_privacy.background.snapshot import NS
-from privcam_privacy.plates.approved import CommissionedPlate
+from privcam_privacy.background.engine_settings import BLOCKING_THRESHOLD
+from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.view_check import ViewCheck
 
-# The view is compared this often, and the answer changes when it was the same this many times: a person who walks by
-# close to the camera is not a camera that was moved.
-_CHECK_S = 1.0
-_SAME_ANSWERS = 5
-# A box scoring at least this is left out of the comparison.
-_PERSON_SCORE = 0.25
+# The view is compared this often.
+_CHECK_PERIOD_S = 1.0
+# The result changes when it was the same this many times: a person who walks by close to the camera is not a camera
+# that was moved.
+_SAME_RESULTS = 5
 
 
 class LockedEngine:
     """As `PrivacyEngine`, with an approved plate.
 
-    matches: whether the camera still looks at what the plate shows; None while that is not known. note: a sentence
-    for the diagnostics when something is not as it should be, else "". Neither changes what is sent.
+    matches: whether the camera still sees the view of the plate; None while that is not known. note: a sentence for the
+    diagnostics when something is wrong, else "". Neither changes the published picture.
     """
 
-    def __init__(self, plate: CommissionedPlate) -> None:
+    def __init__(self, plate: ApprovedPlate) -> None:
         self._plate = plate
-        self._check = ViewCheck(plate.picture, plate.validity)
+        self._view = ViewCheck(plate.picture, plate.confirmed)
         self._checked_ns: int | None = None
-        self._answers: list[bool] = []
+        self._results: list[bool] = []
         self._shape: tuple[int, int] | None = None
         self._epoch = 0
         self.matches: bool | None = None
 
     def update(
         self,
-        image: npt.NDArray[np.uint8],
+        image: Image,
         detections: Detections,
         tracks: Sequence[Track],
         person_mask: BoolArray,
@@ -51,8 +52,8 @@ class LockedEngine:
     ) -> EngineResult:
         """Return the plate for one frame. Arguments as for `PrivacyEngine.update`.
 
-        A frame of another size than the plate gets a picture of that size in which everything is withheld. Raises
-        ValueError on wrong shapes.
+        For a frame of another size than the plate, the result is a picture of that size in which everything is
+        withheld. Raises ValueError on wrong shapes.
         """
         require_bgr8(image)
         shape = (image.shape[0], image.shape[1])
@@ -62,26 +63,25 @@ class LockedEngine:
         if changed:
             # An epoch is never used twice, so that no receiver takes one picture for another.
             self._shape, self._epoch = shape, self._epoch + 1
-        fits = shape == self._plate.shape
-        if fits:
-            self._look(image, detections, tracks, person_mask, stamp_ns)
-            picture, validity = self._plate.picture.copy(), self._plate.validity.copy()
+        if shape == self._plate.shape:
+            self._check_view(image, detections, tracks, person_mask, stamp_ns)
+            picture, confirmed = self._plate.picture.copy(), self._plate.confirmed.copy()
         else:
             self.matches = False
-            picture, validity = np.full((*shape, 3), FILL, np.uint8), np.zeros(shape, np.bool_)
+            picture, confirmed = np.full((*shape, 3), FILL, np.uint8), np.zeros(shape, np.bool_)
         return EngineResult(
             environment_plate=picture,
-            validity=validity,
+            confirmed=confirmed,
             changed=changed,
             epoch=self._epoch,
             excluded_fraction=float(person_mask.mean()),
-            withheld_fraction=1.0 - float(validity.mean()),
+            withheld_fraction=1.0 - float(confirmed.mean()),
             quarantined_fraction=0.0,
         )
 
     @property
     def note(self) -> str:
-        """What an operator should know, or ""."""
+        """A note for the operator, or ""."""
         if self._shape is not None and self._shape != self._plate.shape:
             (height, width), (rows, columns) = self._shape, self._plate.shape
             return (
@@ -95,26 +95,29 @@ class LockedEngine:
             )
         return ""
 
-    def _look(
+    def _check_view(
         self,
-        image: npt.NDArray[np.uint8],
+        image: Image,
         detections: Detections,
         tracks: Sequence[Track],
         person_mask: BoolArray,
         stamp_ns: int,
     ) -> None:
-        if self._checked_ns is not None and 0 <= stamp_ns - self._checked_ns < _CHECK_S * NS:
+        """Update `matches`, at most once per _CHECK_PERIOD_S."""
+        if self._checked_ns is not None and 0 <= stamp_ns - self._checked_ns < ns_from_seconds(_CHECK_PERIOD_S):
             return
         self._checked_ns = stamp_ns
         people = person_mask.copy()
-        for x0, y0, x1, y1 in [
-            *detections.at_least(_PERSON_SCORE).boxes.tolist(),
+        height, width = people.shape
+        boxes = [
+            *detections.at_least(BLOCKING_THRESHOLD).boxes.tolist(),
             *(track.box for track in tracks if track.state != TrackState.LOST),
-        ]:
-            people[max(int(y0), 0) : max(int(y1), 0), max(int(x0), 0) : max(int(x1), 0)] = True
-        answer = self._check(image, people)
-        if answer is None:
+        ]
+        for box in boxes:
+            people[pixel_slices(box, height, width)] = True
+        result = self._view.check(image, people)
+        if result is None:
             return
-        self._answers = [*self._answers, answer][-_SAME_ANSWERS:]
-        if len(self._answers) == _SAME_ANSWERS and len(set(self._answers)) == 1:
-            self.matches = answer
+        self._results = [*self._results, result][-_SAME_RESULTS:]
+        if len(self._results) == _SAME_RESULTS and len(set(self._results)) == 1:
+            self.matches = result

@@ -1,7 +1,7 @@
-"""A plate that waits for the operator: what would be shown of the room, and what commissioning is not sure of.
+"""A pending plate waits for the operator: the picture that would be sent, and the regions to review.
 
-It holds no pixel of a region that looked like a person: such pixels are written down only after the operator has said
-that this region is nobody.
+A pending plate contains no pixel of a region that looked like a person. Such pixels are stored only after the operator
+has said that the region is no person.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,12 +12,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from privcam_core.images.environment import decode_environment, picture_digest
 from privcam_core.storage import private_folder, write_private
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import MAX_PNG_BYTES
-from privcam_privacy.plates.approved import CommissionedPlate
+from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.plate_records import (
     PlateRejected,
     Region,
@@ -27,7 +27,10 @@ from privcam_privacy.plates.plate_records import (
     write_record,
 )
 
-FOLDER, PICTURE, LABELS, RECORD = "candidate", "plate.png", "regions.png", "candidate.json"
+FOLDER = "candidate"
+PICTURE = "plate.png"
+LABELS = "regions.png"
+RECORD = "candidate.json"
 _KEYS: dict[str, type] = {
     "camera_id": str,
     "digest": str,
@@ -40,11 +43,11 @@ _KEYS: dict[str, type] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
+class PendingPlate:
     """png: the environment PNG that would be approved. labels: (H, W) uint8, the number of the region, or 0."""
 
     png: bytes
-    labels: npt.NDArray[np.uint8]
+    labels: Image
     regions: Sequence[Region]
     camera_id: str
     taken_ns: int
@@ -53,14 +56,14 @@ class Candidate:
 
     @property
     def digest(self) -> str:
-        """Digest of what the plate shows, in hexadecimal digits: the one that an operator approves."""
+        """Digest of the picture, in hexadecimal digits: the operator approves this digest."""
         return picture_digest(*decode_environment(self.png)).hex()
 
     def undecided(self, blank: Collection[int] = ()) -> list[Region]:
-        """Return the regions that an operator has to decide about, if those in `blank` are to stay blank."""
+        """Return the regions that an operator has to decide about, if the regions in `blank` are to stay blank."""
         return [region for region in self.regions if region.needs_decision and region.number not in blank]
 
-    def approve(self, operator: str, now_ns: int, blank: Collection[int] = ()) -> CommissionedPlate:
+    def approve(self, operator: str, now_ns: int, blank: Collection[int] = ()) -> ApprovedPlate:
         """Return the approved plate. blank: regions that the operator wants to stay blank.
 
         Raises ValueError for a region that does not exist, that is not blank, or that still needs a decision.
@@ -69,10 +72,10 @@ class Candidate:
         for number in blank:
             if number not in regions:
                 raise ValueError(f"region {number}: there is none; there are {', '.join(map(str, regions)) or 'none'}")
-            if regions[number].shown:
+            if regions[number].confirmed_fraction:
                 raise ValueError(f"region {number}: is shown in this plate, so it cannot stay blank; reject the plate")
             regions[number] = replace(regions[number], decision="blank")
-        return CommissionedPlate(
+        return ApprovedPlate(
             self.png,
             self.camera_id,
             self.taken_ns,
@@ -84,7 +87,7 @@ class Candidate:
         )
 
     def save(self, folder: Path) -> Path:
-        """Store the candidate in <folder>/<camera_id>/candidate, and return that folder. `load` reads it again."""
+        """Store the plate in <folder>/<camera_id>/candidate, and return that folder. `load` reads it again."""
         private_folder(folder / self.camera_id)
         own = private_folder(folder / self.camera_id / FOLDER)
         labels = bytes(cv2.imencode(".png", self.labels)[1])
@@ -103,8 +106,8 @@ class Candidate:
         return own
 
     @classmethod
-    def load(cls, folder: Path, camera_id: str) -> "Candidate":
-        """Read the candidate of a camera. Raises PlateRejected where there is none, or one that was changed."""
+    def load(cls, folder: Path, camera_id: str) -> "PendingPlate":
+        """Read the pending plate of a camera. Raises PlateRejected where there is none, or where it was changed."""
         own = folder / camera_id / FOLDER
         advice = f"Run `./privcam commission --camera-id {camera_id} --source SOURCE` first."
         values = read_record(own / RECORD, _KEYS, advice)
@@ -113,17 +116,17 @@ class Candidate:
         regions = read_regions(own / RECORD, values.pop("regions"), advice)
         numbers = cv2.imdecode(np.frombuffer(labels, np.uint8), cv2.IMREAD_UNCHANGED)
         try:
-            plate, validity = decode_environment(png)
+            plate, confirmed = decode_environment(png)
         except ValueError as error:
             raise PlateRejected(f"{own / PICTURE}: was changed after it was made: {error}. {advice}") from error
-        found = picture_digest(plate, validity).hex(), sha256(labels).hexdigest()
+        found = picture_digest(plate, confirmed).hex(), sha256(labels).hexdigest()
         if found != digests or values["camera_id"] != camera_id:
             raise PlateRejected(f"{own}: was changed after it was made. {advice}")
-        if numbers is None or numbers.shape != validity.shape or numbers.dtype != np.uint8:
+        if numbers is None or numbers.shape != confirmed.shape or numbers.dtype != np.uint8:
             raise PlateRejected(f"{own / LABELS}: does not go with the plate. {advice}")
         return cls(png, numbers.astype(np.uint8, copy=False), regions, **values)
 
     def remove(self, folder: Path) -> None:
-        """Delete the stored candidate."""
+        """Delete the stored plate."""
         for name in (PICTURE, LABELS, RECORD):
             (folder / self.camera_id / FOLDER / name).unlink(missing_ok=True)

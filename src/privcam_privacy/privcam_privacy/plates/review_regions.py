@@ -1,21 +1,22 @@
-"""Which parts of a new plate an operator should look at, numbered as on the sheet."""
+"""Finds the regions of a new plate that an operator has to review, and numbers them as on the sheet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from privcam_privacy.background.exclusion_masks import BoolArray, Mask
+from privcam_core.types.arrays import BoolArray, Image
+from privcam_privacy.background.grid import dilate
 from privcam_privacy.plates.plate_records import Reason, Region
 
-# More than this nobody reads. What is left over, the least grave, shares the last number.
-MOST_REGIONS = 20
-# Parts of one reason closer than this share of the picture's height are one region.
-_GAP_SHARE = 0.02
-# Smaller than this share of the picture is no region of its own, except where a person was followed or declared none.
-_LEAST_SHARE = 0.002
+# An operator does not read more regions. The remaining ones, the least serious, have the last number together.
+MAX_REGIONS = 20
+# Parts with one reason that are closer than this fraction of the picture's height are one region.
+_GAP_FRACTION = 0.02
+# A smaller part, as a fraction of the picture, is no region of its own ...
+_MIN_FRACTION = 0.002
+# ... except with one of these reasons.
 _ALWAYS = (Reason.PERSON, Reason.DECLARED)
 
 
@@ -25,46 +26,39 @@ class _Part:
     mask: BoolArray
 
 
-def number_regions(
-    evidence: Sequence[tuple[Reason, BoolArray]], validity: BoolArray
-) -> tuple[npt.NDArray[np.uint8], list[Region]]:
-    """Return the labels (H, W), 0 where there is nothing to ask, and the regions by number.
+def number_regions(evidence: Sequence[tuple[Reason, BoolArray]], confirmed: BoolArray) -> tuple[Image, list[Region]]:
+    """Return the labels (H, W), 0 where there is nothing to review, and the regions by number.
 
-    evidence: masks (H, W), the gravest reason first; a pixel belongs to the first reason that it has.
-    validity: (H, W), what the plate shows.
+    evidence: masks (H, W), the most serious reason first; a pixel belongs to the first reason that it has.
+    confirmed: (H, W), the pixels that are in the plate.
     """
-    free = np.ones(validity.shape, np.bool_)
+    free = np.ones(confirmed.shape, np.bool_)
     parts: list[_Part] = []
     for reason, mask in evidence:
-        found = [_Part(reason, part) for part in _connected(mask & free)]
-        parts += [p for p in _largest_first(found) if reason in _ALWAYS or p.mask.mean() >= _LEAST_SHARE]
+        found = [_Part(reason, part) for part in _components(mask & free)]
+        parts += [p for p in _largest_first(found) if reason in _ALWAYS or p.mask.mean() >= _MIN_FRACTION]
         free &= ~mask
-    labels = np.zeros(validity.shape, np.uint8)
+    labels = np.zeros(confirmed.shape, np.uint8)
     for index, part in enumerate(parts):
-        labels[part.mask] = min(index + 1, MOST_REGIONS)
-    return labels, [describe(number, part.reason, labels, validity) for number, part in _numbered(parts)]
+        labels[part.mask] = min(index + 1, MAX_REGIONS)
+    numbered = enumerate(parts[:MAX_REGIONS], start=1)
+    return labels, [describe_region(number, part.reason, labels, confirmed) for number, part in numbered]
 
 
-def describe(
-    number: int, reason: Reason, labels: npt.NDArray[np.uint8], validity: BoolArray, decision: str = ""
-) -> Region:
-    """Return what is to be said of the region `number` in `labels`."""
+def describe_region(number: int, reason: Reason, labels: Image, confirmed: BoolArray, decision: str = "") -> Region:
+    """Return the region `number` of `labels` (H, W), with its measures."""
     where = labels == number
     x, y, width, height = cv2.boundingRect(where.astype(np.uint8))
-    shown = float(validity[where].mean())
-    return Region(number, reason, (x, y, x + width, y + height), float(where.mean()), shown, decision)
-
-
-def _numbered(parts: Sequence[_Part]) -> list[tuple[int, _Part]]:
-    return list(enumerate(parts[:MOST_REGIONS], start=1))
+    box = (x, y, x + width, y + height)
+    return Region(number, reason, box, float(where.mean()), float(confirmed[where].mean()), decision)
 
 
 def _largest_first(parts: list[_Part]) -> list[_Part]:
     return sorted(parts, key=lambda part: -np.count_nonzero(part.mask))
 
 
-def _connected(mask: BoolArray) -> list[BoolArray]:
-    gap = max(1, round(_GAP_SHARE * mask.shape[0] / 2))
-    joined: Mask = cv2.dilate(mask.view(np.uint8), np.ones((2 * gap + 1, 2 * gap + 1), np.uint8))
-    count, numbers = cv2.connectedComponents(joined)
+def _components(mask: BoolArray) -> list[BoolArray]:
+    """Return the connected components of `mask` (H, W), those with small gaps between them as one."""
+    gap = max(1, round(_GAP_FRACTION * mask.shape[0] / 2))
+    count, numbers = cv2.connectedComponents(dilate(mask.view(np.uint8), gap))
     return [part for number in range(1, count) if (part := (numbers == number) & mask).any()]

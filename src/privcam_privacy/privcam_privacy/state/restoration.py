@@ -1,62 +1,82 @@
-"""What was known of the room before a restart, and whether the camera still sees it.
+"""Decides whether the background from before a restart is still valid, by comparing the view of the camera.
 
-Nothing that is remembered is shown before the view was compared. What is compared is the part of the picture where
-nobody may be.
+No restored background is published before the view was compared. Only the part of the picture in which nobody may be is
+compared.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-import cv2
-import numpy as np
-import numpy.typing as npt
-
-from privcam_privacy.background.exclusion_masks import BoolArray, Mask, any_to_grid, from_grid, minus, share, to_grid
-from privcam_privacy.background.illumination import difference, light_change
+from privcam_core.types.arrays import BoolArray, Image, Mask
+from privcam_privacy.background.grid import (
+    above,
+    any_to_grid,
+    complement,
+    fraction,
+    from_grid,
+    intersect,
+    subtract,
+    to_grid,
+)
+from privcam_privacy.background.illumination import difference, estimate_illumination_change
 from privcam_privacy.plates.view_check import ViewCheck
 
-# The view must match for this long before the memory counts, and is forgotten when it did not for that long.
-_MATCH_S, _GIVE_UP_S = 1.0, 10.0
-# With less of the remembered background in sight than this share of the picture nothing is decided.
-_SIGHT_SHARE = 0.2
-# A cell still shows what it did when it is within this many levels of it, after the change of light.
-_LEVELS = 20.0
+# The state is used when the view has matched for this long ...
+_MATCH_S = 1.0
+# ... and dropped when the view has not matched for this long.
+_GIVE_UP_S = 10.0
+# With less of the stored background in sight than this fraction of the picture, nothing is decided.
+_MIN_SIGHT_FRACTION = 0.2
+# A cell shows the same as before when it is within this many levels of it, after the change of illumination.
+_SAME_LEVELS = 20.0
 
 
 @dataclass(frozen=True, eq=False)
-class Remembered:
-    """picture: (H, W, 3) uint8, valid where validity (H, W) is set. quarantined: (H, W), where somebody was lost."""
+class BackgroundState:
+    """What is stored of one camera.
 
-    picture: npt.NDArray[np.uint8]
-    validity: BoolArray
+    picture: (H, W, 3) uint8, the last published background, with meaning where `confirmed` (H, W) is set.
+    quarantined: (H, W), where a person was lost from sight.
+    """
+
+    picture: Image
+    confirmed: BoolArray
     quarantined: BoolArray
 
 
-class Recall:
-    """Compares what is remembered with what is seen, until that is decided.
+class RestoredBackground(NamedTuple):
+    """The stored picture, (H, W, 3), in the illumination of now, and the grid mask of the cells where it holds."""
 
-    `decided` is set then. All masks are grid masks.
+    picture: Image
+    cells: Mask
+
+
+class Restoration:
+    """Compares the stored background with the frames, until the comparison is decided; then `decided` is set.
+
+    All masks are grid masks.
     """
 
-    def __init__(self, memory: Remembered) -> None:
-        self._memory = memory
-        self._small = to_grid(memory.picture)
-        # A cell counts as known where all of it is.
-        self._known: Mask = cv2.bitwise_not(any_to_grid(~memory.validity))
-        self._check = ViewCheck(memory.picture, memory.validity)
+    def __init__(self, state: BackgroundState) -> None:
+        self._state = state
+        self._small = to_grid(state.picture)
+        # A cell counts as known where all of its pixels are.
+        self._known: Mask = complement(any_to_grid(~state.confirmed))
+        self._view = ViewCheck(state.picture, state.confirmed)
         self._matched_s = 0.0
         self._missed_s = 0.0
         self.decided = not self._known.any()
 
-    def update(self, frame: npt.NDArray[np.uint8], safe: Mask, dt: float) -> tuple[npt.NDArray[np.uint8], Mask] | None:
-        """Return the remembered picture in today's light and where it holds, once the view has matched for long enough.
+    def update(self, frame: Image, safe: Mask, dt: float) -> RestoredBackground | None:
+        """Return the restored background once the view has matched for long enough, else None.
 
-        frame: (H, W, 3), overwritten wherever somebody may be. safe: the cells of it that are not. dt: s since the
-        last frame. Where people stand now, what was proven before they came holds too.
+        frame: (H, W, 3), overwritten wherever a person may be. safe: the cells that are not overwritten. dt: s since
+        the last frame. Where people stand now, the stored background holds too: it was confirmed before they came.
         """
-        in_sight = cv2.bitwise_and(safe, self._known)
-        if share(in_sight) < _SIGHT_SHARE:
+        in_sight = intersect(safe, self._known)
+        if fraction(in_sight) < _MIN_SIGHT_FRACTION:
             return None
-        same = self._check(frame, from_grid(cv2.bitwise_not(safe), frame.shape[:2]) > 0)
+        same = self._view.check(frame, from_grid(complement(safe), frame.shape[:2]) > 0)
         if same is None:
             return None
         self._matched_s = self._matched_s + dt if same else 0.0
@@ -65,6 +85,7 @@ class Recall:
         if self._matched_s < _MATCH_S:
             return None
         small = to_grid(frame)
-        change = light_change(small, self._small, in_sight)
-        wrong = cv2.compare(difference(small, change.apply(self._small)), _LEVELS, cv2.CMP_GT)
-        return change.apply(self._memory.picture), minus(self._known, cv2.bitwise_and(wrong, in_sight))
+        change = estimate_illumination_change(small, self._small, in_sight)
+        wrong = above(difference(small, change.apply(self._small)), _SAME_LEVELS)
+        cells = subtract(self._known, intersect(wrong, in_sight))
+        return RestoredBackground(change.apply(self._state.picture), cells)

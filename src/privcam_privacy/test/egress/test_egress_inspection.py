@@ -5,11 +5,11 @@ import pytest
 
 from privcam_core.detection.inspection import Finding
 from privcam_core.images.environment import FILL, decode_environment
+from privcam_core.types.time import NS_PER_S
 from privcam_privacy.background.engine import EngineResult
 from privcam_privacy.egress.inspection import PATIENCE_S, AtOnce, Egress
 
 SHAPE = (48, 64)
-NS = 10**9
 ROOM = np.random.default_rng(2).integers(0, 256, (*SHAPE, 3)).astype(np.uint8)
 PERSON = Finding("person", (8.0, 8.0, 24.0, 40.0), 0.9, 1.0)
 OUTLINE = Finding("person", (8.0, 8.0, 24.0, 40.0), 0.9, 0.0)
@@ -118,14 +118,14 @@ def test_background_that_is_no_longer_sure_is_not_repeated_and_soon_not_named():
     less[:, :32] = True
     before, _ = egress(result(1), 0)
     assert not egress.stale
-    held, _ = egress(result(2, less), NS)
+    held, _ = egress(result(2, less), NS_PER_S)
     assert held is before
     assert egress.stale
-    late, _ = egress(result(2, less), NS + int(PATIENCE_S * NS))
+    late, _ = egress(result(2, less), NS_PER_S + int(PATIENCE_S * NS_PER_S))
     assert not late.validity.any()
     assert late.epoch > before.epoch
     executor.work()
-    after, _ = egress(result(2, less), 20 * NS)
+    after, _ = egress(result(2, less), 20 * NS_PER_S)
     np.testing.assert_array_equal(after.validity, less)
     assert not egress.stale
 

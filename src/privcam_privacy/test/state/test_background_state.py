@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from privcam_core.images.environment import encode_environment
+from privcam_core.types.time import NS_PER_S
 from privcam_privacy.egress.inspection import AtOnce
 from privcam_privacy.state.background_state import WRITE_S, MemoryRejected, PlateMemory
 
 SHAPE = (24, 32)
-NS = 10**9
 
 
 def picture(seed=1):
@@ -22,7 +22,7 @@ def picture(seed=1):
 def kept(folder, seed=1):
     plate, validity = picture(seed)
     quarantined = np.eye(*SHAPE, dtype=np.bool_)
-    PlateMemory(folder, AtOnce()).keep(encode_environment(plate, validity), quarantined, NS)
+    PlateMemory(folder, AtOnce()).keep(encode_environment(plate, validity), quarantined, NS_PER_S)
     return plate, validity, quarantined
 
 
@@ -61,10 +61,10 @@ def test_a_picture_that_changes_in_every_frame_is_not_written_in_every_frame(tmp
     memory = PlateMemory(tmp_path, AtOnce())
     nobody = np.zeros(SHAPE, np.bool_)
     first, second = (encode_environment(*picture(seed)) for seed in (1, 2))
-    memory.keep(first, nobody, NS)
-    memory.keep(second, nobody, 2 * NS)
+    memory.keep(first, nobody, NS_PER_S)
+    memory.keep(second, nobody, 2 * NS_PER_S)
     assert (tmp_path / "picture.png").read_bytes() == first
-    memory.keep(second, nobody, NS + int(WRITE_S * NS))
+    memory.keep(second, nobody, NS_PER_S + int(WRITE_S * NS_PER_S))
     assert (tmp_path / "picture.png").read_bytes() == second
 
 
@@ -72,6 +72,6 @@ def test_a_disk_that_takes_nothing_is_reported(tmp_path):
     (tmp_path / "cam").write_text("a file where a folder should be", encoding="utf-8")
     memory = PlateMemory(tmp_path / "cam", AtOnce())
     nobody = np.zeros(SHAPE, np.bool_)
-    memory.keep(b"png", nobody, NS)
+    memory.keep(b"png", nobody, NS_PER_S)
     with pytest.raises(OSError, match="cam"):
-        memory.keep(b"png", nobody, 2 * NS)
+        memory.keep(b"png", nobody, 2 * NS_PER_S)

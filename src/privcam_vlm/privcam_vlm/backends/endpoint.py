@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import openai
 
-from privcam_core.images.environment import BgrArray
+from privcam_core.types.arrays import Image
 from privcam_vlm.protocol.answer_schema import answer_schema
 from privcam_vlm.protocol.prompt import Question
 from privcam_vlm.protocol.text import said
@@ -114,7 +114,7 @@ def _content(body: bytes) -> str:
     return content
 
 
-def _data_url(picture: BgrArray) -> str:
+def _data_url(picture: Image) -> str:
     good, jpeg = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
     if not good:
         raise ValueError(f"picture: OpenCV could not encode {picture.shape[1]}x{picture.shape[0]} px as JPEG")

@@ -11,7 +11,8 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.utils import logging
 
-from privcam_core.images.environment import FILL, BgrArray
+from privcam_core.images.environment import FILL
+from privcam_core.types import arrays
 from privcam_core.types.omega import Embedding
 from privcam_vlm.backends.adapter import Adapter
 from privcam_vlm.backends.constrained_decoding import Done, Guide, answer_pattern
@@ -79,7 +80,7 @@ class LocalBackend:
             )
         return guide.text(written)
 
-    def inputs(self, picture: BgrArray, text: str) -> dict[str, Any]:
+    def inputs(self, picture: arrays.Image, text: str) -> dict[str, Any]:
         """Return what the model takes for this picture, (H, W, 3) uint8 BGR, and text."""
         image = Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
         content = [{"type": "image", "image": image}, {"type": "text", "text": text}]

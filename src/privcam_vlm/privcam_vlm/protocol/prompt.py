@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 
 from privcam_core.drawing.proxy import overlay
-from privcam_core.images.environment import BgrArray
+from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Embedding, SubjectPose
 from privcam_core.types.skeleton import SEEN, Joint
+from privcam_core.types.time import NS_PER_S
 from privcam_vlm.protocol.answer_schema import GRID, LABELS, answer_schema
 from privcam_vlm.vlm_scene import Moment, Trunk
 
@@ -29,13 +30,13 @@ Coordinates are whole numbers from 0 to {GRID}: x of the picture's width from th
 class Question:
     """What a model is asked about one Ω. picture: (H, W, 3) uint8 BGR, Ī with the proxies. embedding: z."""
 
-    picture: BgrArray
+    picture: Image
     text: str
     subject_ids: tuple[int, ...]
     embedding: Embedding
 
 
-def make_question(moment: Moment, plate: BgrArray) -> Question:
+def make_question(moment: Moment, plate: Image) -> Question:
     """Return the question about a moment. plate: the room, (H, W, 3) uint8 BGR, in the size that Ω states."""
     omega = moment.omega
     ids = tuple(sorted(pose.subject_id for pose in omega.poses))
@@ -70,7 +71,7 @@ def _before(trunks: Iterable[Trunk], now_ns: int, ids: set[int], size: tuple[int
     ways = defaultdict(list)
     for trunk in trunks:
         if trunk.subject_id in ids:
-            age = (now_ns - trunk.stamp_ns) / 1e9
+            age = (now_ns - trunk.stamp_ns) / NS_PER_S
             ways[trunk.subject_id].append(f"{age:.1f} s ago {_point(trunk.hips, size)} tilt {trunk.tilt:.0f}")
     lines = [f"subject {subject_id}: {', '.join(way)}" for subject_id, way in sorted(ways.items())]
     return ["Before, the hips, and the trunk's tilt in degrees from upright:", *lines] if lines else []
@@ -80,7 +81,7 @@ def _point(point: Iterable[float], size: tuple[int, int]) -> str:
     return " ".join(f"{round(GRID * float(value) / side)}" for value, side in zip(point, size, strict=True))
 
 
-def _shrunk(picture: BgrArray) -> BgrArray:
+def _shrunk(picture: Image) -> Image:
     height, width = picture.shape[:2]
     share = MAX_SIDE / max(height, width)
     if share >= 1:

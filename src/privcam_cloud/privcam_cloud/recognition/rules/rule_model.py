@@ -24,9 +24,10 @@ from privcam_cloud.recognition.rules.posture_rules import (
 )
 from privcam_cloud.recognition.rules.rule_settings import DEFAULT, Settings
 from privcam_cloud.recognition.subject_history import People, Person
-from privcam_core.events.event_tracker import Claim, EventLog
+from privcam_core.events.event_tracker import ActiveEvent, EventTracker
 from privcam_core.events.scene_report import Event, RecognizedObject, SceneReport
 from privcam_core.types.omega import Omega, SubjectPose, SyncKey
+from privcam_core.types.time import NS_PER_S
 
 MODEL_ID = "privcam-rules/1"
 
@@ -38,7 +39,7 @@ class Watch:
         self.hysteresis = Hysteresis(settings)
         self.fall: Fall | None = None
         self.last_landing = -inf
-        self.claims: Sequence[Claim] = ()
+        self.claims: Sequence[ActiveEvent] = ()
 
 
 class RuleModel:
@@ -53,7 +54,7 @@ class RuleModel:
         self._watches: WeakKeyDictionary[Person, Watch] = WeakKeyDictionary()
         self._first: SyncKey | None = None
         self._last: SyncKey | None = None
-        self._events = EventLog(0)
+        self._events = EventTracker(0)
 
     @property
     def model_id(self) -> str:
@@ -91,7 +92,7 @@ class RuleModel:
         """Check the order of κ and return camera time in s since the first frame."""
         if self._first is None or self._last is None:
             self._first = key
-            self._events = EventLog(key.stamp_ns)
+            self._events = EventTracker(key.stamp_ns)
         elif key.camera_id != self._first.camera_id:
             raise ValueError(
                 f"key.camera_id: {key.camera_id} given to the model of {self._first.camera_id}; use one each"
@@ -101,9 +102,9 @@ class RuleModel:
                 f"key.stamp: {key.stamp_ns} ns is not after {self._last.stamp_ns} ns; give frames in order"
             )
         self._last = key
-        return (key.stamp_ns - self._first.stamp_ns) / 1e9
+        return (key.stamp_ns - self._first.stamp_ns) / NS_PER_S
 
-    def _claims(self, person: Person, seconds: float) -> Sequence[Claim]:
+    def _claims(self, person: Person, seconds: float) -> Sequence[ActiveEvent]:
         """Return what holds for a person; what held last goes on for one out of sight, until it is forgotten."""
         watch = self._watches.setdefault(person, Watch(self._settings))
         moments = person.moments
@@ -116,7 +117,7 @@ class RuleModel:
 
     def _posture(
         self, _person: Person, watch: Watch, ids: tuple[int, ...], moments: Sequence[Moment]
-    ) -> Sequence[Claim]:
+    ) -> Sequence[ActiveEvent]:
         now = moments[-1]
         scores = label_scores(moments, self._settings)
         held = watch.hysteresis.update(now.seconds, scores)
@@ -125,11 +126,11 @@ class RuleModel:
         label, since = held
         speed = travel_speed(moments, self._settings) if label == "walking" else None
         evidence = posture_evidence(now.measures, label, speed, now.seconds - since)
-        return [Claim(label, ids, scores[label], since, evidence)]
+        return [ActiveEvent(label, ids, scores[label], since, evidence)]
 
     def _fall(
         self, _person: Person, watch: Watch, ids: tuple[int, ...], moments: Sequence[Moment], seconds: float
-    ) -> Sequence[Claim]:
+    ) -> Sequence[ActiveEvent]:
         if watch.fall is None:
             found = find_fall(moments, seconds, self._settings)
             # Who lies down again has not fallen again, unless it came down since.
@@ -144,13 +145,13 @@ class RuleModel:
         if watch.fall is None:
             return []
         evidence = fall_evidence(watch.fall, moments[-1].measures.torso_angle, seconds)
-        return [Claim("fall", ids, watch.fall.confidence, watch.fall.started, evidence)]
+        return [ActiveEvent("fall", ids, watch.fall.confidence, watch.fall.started, evidence)]
 
-    def _rise(self, ids: tuple[int, ...], moments: Sequence[Moment], seconds: float) -> Sequence[Claim]:
+    def _rise(self, ids: tuple[int, ...], moments: Sequence[Moment], seconds: float) -> Sequence[ActiveEvent]:
         rise = find_rise(moments, self._settings)
         if rise is None:
             return []
-        return [Claim("getting_up", ids, rise.confidence, rise.started, rise_evidence(rise, seconds))]
+        return [ActiveEvent("getting_up", ids, rise.confidence, rise.started, rise_evidence(rise, seconds))]
 
     def _state(self, person: Person, seconds: float) -> tuple[str, float]:
         """Return the one thing to say about a person, the most serious first, and for how long (s) it has been so."""

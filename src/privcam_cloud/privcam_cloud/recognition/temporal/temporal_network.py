@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from privcam_cloud.recognition.temporal.windows import FEATURES, STEPS
 from privcam_core.models.own_networks import WrongWeights, described, session
-
-FloatArray = npt.NDArray[np.float32]
+from privcam_core.types.arrays import Float32Array
 
 SUBJECT_WEIGHTS = Path(__file__).parent / "weights" / "temporal.json"
 
@@ -50,7 +48,7 @@ class TemporalNetwork:
         self._session = session(path.parent / self.weights.file, self.weights.sha256, threads=threads)
         self._input = self._session.get_inputs()[0].name
 
-    def __call__(self, windows: FloatArray) -> FloatArray:
+    def __call__(self, windows: Float32Array) -> Float32Array:
         """Return the probability of each label, (N, len(labels)). windows: (N, STEPS, FEATURES)."""
         if not len(windows):
             return np.zeros((0, len(self.weights.labels)), np.float32)

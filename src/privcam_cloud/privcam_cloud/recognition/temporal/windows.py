@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.types.arrays import Box
+from privcam_core.types.arrays import Box, Float32Array
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN, Joint
-
-FloatArray = npt.NDArray[np.float32]
 
 # A window: so many steps of so many s. A fall from standing takes about 1 s, and what was before and comes after says
 # whether it was one.
@@ -59,15 +57,15 @@ class Track:
     """What was seen of one subject. times: (N,) s, growing. boxes: (N, 4) px. keypoints: (N, 17, 3) px, px, ρ."""
 
     times: npt.NDArray[np.float64]
-    boxes: FloatArray
-    keypoints: FloatArray
+    boxes: Float32Array
+    keypoints: Float32Array
 
 
 class TrackMemory:
     """The newest SPAN_S of one subject, at any frame rate. Bounded by `most` poses."""
 
     def __init__(self, most: int = 512) -> None:
-        self._seen: deque[tuple[float, Box, FloatArray]] = deque(maxlen=most)
+        self._seen: deque[tuple[float, Box, Float32Array]] = deque(maxlen=most)
 
     def add(self, seconds: float, pose: SubjectPose) -> None:
         """Take in a pose. seconds: camera time, newer than the last."""
@@ -76,7 +74,7 @@ class TrackMemory:
             self._seen.popleft()
 
     @property
-    def newest(self) -> FloatArray:
+    def newest(self) -> Float32Array:
         """Keypoints of the newest pose, (17, 3) px, px, ρ. Raises IndexError before the first."""
         _, _, keypoints = self._seen[-1]
         return keypoints
@@ -91,7 +89,7 @@ class TrackMemory:
         near = min(self._seen, key=lambda seen: abs(seen[0] - seconds), default=None)
         return None if near is None or abs(near[0] - seconds) > FRESH_S else near[1]
 
-    def earlier(self, least_s: float, most_s: float) -> tuple[float, FloatArray] | None:
+    def earlier(self, least_s: float, most_s: float) -> tuple[float, Float32Array] | None:
         """Return age (s, against the newest) and keypoints of the newest pose that much older; None: there is none."""
         for seconds, _, keypoints in reversed(self._seen):
             age = self._seen[-1][0] - seconds
@@ -114,7 +112,7 @@ class TrackMemory:
         return Track(np.array(times), np.array(boxes, np.float32), np.array(keypoints, np.float32))
 
 
-def window(track: Track, height_px: float, now: float) -> FloatArray:
+def window(track: Track, height_px: float, now: float) -> Float32Array:
     """Return the window that ends `now` (camera time, s), (STEPS, FEATURES) float32. height_px: H of the subject.
 
     Before the subject was first seen everything is 0; while it is out of sight its last box is held, and `age` grows.
@@ -169,8 +167,8 @@ def window(track: Track, height_px: float, now: float) -> FloatArray:
 
 
 def _middle(
-    points: FloatArray, known: npt.NDArray[np.bool_], joints: list[Joint]
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    points: Float32Array, known: npt.NDArray[np.bool_], joints: list[Joint]
+) -> tuple[Float32Array, npt.NDArray[np.bool_]]:
     """Return the mean (T, 2) of those joints that are known, and where any is (T,)."""
     weights = known[:, joints].astype(np.float32)
     total = weights.sum(axis=1)

@@ -11,7 +11,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from diffusers import ControlNetModel, StableDiffusionControlNetInpaintPipeline
 from diffusers.utils import logging as progress
@@ -20,10 +19,9 @@ from PIL import Image
 from privcam_cloud.reconstruction.generative.generative_backend import NotShown, Reason
 from privcam_cloud.reconstruction.generative.generative_settings import is_folder
 from privcam_cloud.reconstruction.generative.pose_conditioning import NEGATIVE_PROMPT, Figure
-from privcam_core.images.environment import BgrArray, BoolArray
 from privcam_core.models import ModelError
-
-FloatArray = npt.NDArray[np.float32]
+from privcam_core.types import arrays
+from privcam_core.types.arrays import BoolArray, Float32Array
 
 # The longer side of the picture that is generated, px: what Stable Diffusion 1.5 and 2.1 are good at. More takes
 # longer by its square. Sides are multiples of 64: the autoencoder halves three times, the network three times more.
@@ -43,9 +41,9 @@ class Task:
     control: (h, w, 3) uint8 BGR of `generated_size`, the skeletons on black. figures: each with its seed.
     """
 
-    environment: BgrArray
+    environment: arrays.Image
     paintable: BoolArray
-    control: BgrArray
+    control: arrays.Image
     figures: Sequence[Figure]
     prompt: str
 
@@ -76,7 +74,7 @@ class ControlNetPainter:
         # Without a graphics card the model would take all cores: one is for the contour.
         torch.set_num_threads(max((os.cpu_count() or 2) - 1, 1))
 
-    def __call__(self, task: Task, check: Callable[[], None]) -> FloatArray:
+    def __call__(self, task: Task, check: Callable[[], None]) -> Float32Array:
         """Return what the model paints, (h, w, 3) float32 BGR, [0, 1] unless the model failed. It fills the picture.
 
         check: called after each step; what it raises stops the work. Raises: MemoryError. NotShown where the
@@ -156,7 +154,7 @@ def _normal(shape: tuple[int, ...], seed: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def _picture(bgr: BgrArray, size: tuple[int, int]) -> Image.Image:
+def _picture(bgr: arrays.Image, size: tuple[int, int]) -> Image.Image:
     resized = cv2.resize(bgr, size[::-1], interpolation=cv2.INTER_AREA)
     return Image.fromarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB))
 

@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from privcam_cloud.reconstruction.generative.pose_conditioning import Figure, cover_heads
 from privcam_cloud.reconstruction.scene import Scene
-from privcam_core.images.environment import BgrArray, BoolArray
+from privcam_core.types.arrays import BoolArray, Image
+from privcam_core.types.time import NS_PER_S
 
 # The painter gets what the contour and the other nodes leave of the processor. Linux counts niceness by thread.
 _NICENESS = 15
@@ -72,7 +73,7 @@ class Picture:
     """A generated picture of a scene that may be shown: Î, (H, W, 3) uint8 BGR. painted: (H, W) bool, by the model."""
 
     scene: Scene
-    image: BgrArray
+    image: Image
     painted: BoolArray
 
 
@@ -87,9 +88,7 @@ class Generator(Protocol):
         ...
 
 
-def compose(
-    scene: Scene, painted: npt.NDArray[np.floating], paintable: BoolArray, figures: Sequence[Figure]
-) -> BgrArray:
+def compose(scene: Scene, painted: npt.NDArray[np.floating], paintable: BoolArray, figures: Sequence[Figure]) -> Image:
     """Return Î, (H, W, 3) uint8 BGR: what the model painted where it may paint, with plain heads; Ī everywhere else.
 
     painted: (h, w, 3) BGR, [0, 1]. Raises: NotShown where that holds a number that is not finite.
@@ -108,7 +107,7 @@ def misfit(picture: Picture, now: Scene, fresh_s: float) -> Reason | None:
 
     Privacy: what the edge has withdrawn from the room since then is not shown again.
     """
-    age_s = (now.key.stamp_ns - picture.scene.key.stamp_ns) / 1e9
+    age_s = (now.key.stamp_ns - picture.scene.key.stamp_ns) / NS_PER_S
     if not 0 <= age_s <= fresh_s:
         return Reason.OLD
     known = picture.scene.validity

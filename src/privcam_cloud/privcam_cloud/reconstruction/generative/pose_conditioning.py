@@ -15,7 +15,7 @@ from privcam_core.drawing.body import Body, Kind, build_body
 from privcam_core.drawing.geometry import SUBPIXEL_BITS, Points, fixed_point, outlines
 from privcam_core.drawing.palette import Bgr, color
 from privcam_core.events.scene_report import Event, Phase
-from privcam_core.images.environment import BgrArray, BoolArray
+from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.skeleton import Joint, midpoint, seen
 
@@ -75,9 +75,7 @@ class Figure:
     seed: int
 
 
-def figures_of(
-    poses: Sequence[SubjectPose], events: Sequence[Event], height: int, width: int
-) -> list[Figure] | None:
+def figures_of(poses: Sequence[SubjectPose], events: Sequence[Event], height: int, width: int) -> list[Figure] | None:
     """Return a figure for each subject of which something is in the picture, nearest first.
 
     None where so little of a subject is known that its posture would be invented.
@@ -111,7 +109,7 @@ def paintable(figures: Sequence[Figure], validity: BoolArray) -> BoolArray:
     return body | (around & validity)
 
 
-def cover_heads(picture: BgrArray, figures: Iterable[Figure]) -> None:
+def cover_heads(picture: Image, figures: Iterable[Figure]) -> None:
     """Paint every head over, flat and in the colour of its subject, in place. picture: (H, W, 3) uint8 BGR.
 
     A generated face is the face of somebody else, and would be taken for that of the person.
@@ -127,7 +125,7 @@ def prompt_of(figures: Sequence[Figure], events: Sequence[Event]) -> str:
     return ", ".join([_PROMPT, *(phrase for label, phrase in PHRASES.items() if label in labels)])
 
 
-def draw_skeletons(figures: Sequence[Figure], size: tuple[int, int], scale: tuple[float, float]) -> BgrArray:
+def draw_skeletons(figures: Sequence[Figure], size: tuple[int, int], scale: tuple[float, float]) -> Image:
     """Return the control picture, (*size, 3) uint8 BGR: the skeletons, farthest first, on black.
 
     size: height and width in px. scale: px of that picture per px of the poses, across and down.

@@ -17,8 +17,7 @@ import numpy as np
 
 from privcam_cloud.reconstruction.generative.pose_conditioning import Figure
 from privcam_core.detection.inspection import EgressInspector
-from privcam_core.images.environment import BgrArray, BoolArray
-from privcam_core.types.arrays import Box
+from privcam_core.types.arrays import BoolArray, Box, Image
 from privcam_core.types.boxes import pixel_region
 
 # A found face is a plain head if this share of its box is. Of a face no less than half would be hidden by it.
@@ -39,8 +38,8 @@ class Review:
 
     def __call__(
         self,
-        picture: BgrArray,
-        environment: BgrArray,
+        picture: Image,
+        environment: Image,
         validity: BoolArray,
         paintable: BoolArray,
         figures: Sequence[Figure],

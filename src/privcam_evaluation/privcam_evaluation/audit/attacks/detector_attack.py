@@ -19,7 +19,7 @@ from privcam_core.detection.tiling import TileSearch, grid
 from privcam_core.types.arrays import Image
 from privcam_core.types.boxes import pixel_region
 from privcam_core.types.perception import Detections
-from privcam_evaluation.audit.audit_part import Part
+from privcam_evaluation.audit.audit_part import AuditPart
 from privcam_evaluation.plotting import BLUE, GREY, ORANGE
 
 Finder = Callable[[Image], Detections]
@@ -32,11 +32,11 @@ _FACE_SCORE = 0.5
 # Four tiles, each 57 % of the picture wide and high.
 _TILES_PER_SIDE = 2
 # How many windows of a Haar cascade agree on a face: 3 to 6 are usual.
-_HAAR_AGREE, _HAAR_STEP, _HAAR_LEAST_PX = 5, 1.1, 20
+_HAAR_AGREE, _HAAR_STEP, _HAAR_MIN_PX = 5, 1.1, 20
 _FRONT, _PROFILE = "haarcascade_frontalface_alt2.xml", "haarcascade_profileface.xml"
-# A face found in Ĩ is that of a proxy if the edge drew at least this share of its box.
-_DRAWN_SHARE = 0.5
-_MOST_CROPS, _CROP_MARGIN, _CROP_HEIGHT_PX = 40, 0.3, 160
+# A face found in Ĩ is that of a proxy if the edge drew at least this fraction of its box.
+_DRAWN_FRACTION = 0.5
+_MAX_CROPS, _CROP_MARGIN, _CROP_HEIGHT_PX = 40, 0.3, 160
 _PERSONS = "NanoDet"
 
 
@@ -94,7 +94,7 @@ class DetectorAttack:
         self._counts["anonymous"] += elsewhere.count()
         self._counts["proxies"] += seen.count() - elsewhere.count()
 
-    def part(self, out: Path) -> Part:
+    def part(self, out: Path) -> AuditPart:
         """Return figures and text. Writes a diagram, and cut-outs of what was found in environments, into `out`."""
         if not self._frames:
             raise ValueError("detector attack: no frame was looked at")
@@ -116,7 +116,7 @@ class DetectorAttack:
         }
         figures = [(_diagram(table, out / "detectors.png"), "Found by detectors per 1000 frames")]
         figures += [(_save(picture, out / f"found_{i:02}.png"), name) for i, (name, picture) in enumerate(self._crops)]
-        return Part("Detectors of persons and faces", {"detector": values}, self._text(table), figures)
+        return AuditPart("Detectors of persons and faces", {"detector": values}, self._text(table), figures)
 
     def _places(self) -> dict[str, int]:
         """Return where was looked, and in how many frames."""
@@ -141,7 +141,7 @@ class DetectorAttack:
             for box, score in zip(found.boxes, found.scores, strict=True):
                 margin = _CROP_MARGIN * (box[2:] - box[:2])
                 x0, y0, x1, y1 = pixel_region([*(box[:2] - margin), *(box[2:] + margin)], height, width)
-                if len(self._crops) < _MOST_CROPS and x1 > x0 and y1 > y0:
+                if len(self._crops) < _MAX_CROPS and x1 > x0 and y1 > y0:
                     of_clip = f" of {clip}" if clip else ""
                     title = f"{name}, score {score:.2f}, at {x0},{y0} in an environment{of_clip}"
                     self._crops.append((title, seen.picture[y0:y1, x0:x1].copy()))
@@ -229,7 +229,7 @@ def _cascade(name: str) -> cv2.CascadeClassifier:
 def _haar(cascade: cv2.CascadeClassifier, picture: Image, *, mirrored: bool = False) -> Detections:
     """Return the faces of a cascade, all with score 1, because it gives none. mirrored: look for the other profile."""
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    least = (_HAAR_LEAST_PX, _HAAR_LEAST_PX)
+    least = (_HAAR_MIN_PX, _HAAR_MIN_PX)
     found = cascade.detectMultiScale(cv2.flip(grey, 1) if mirrored else grey, _HAAR_STEP, _HAAR_AGREE, minSize=least)
     boxes = np.array([(x, y, x + w, y + h) for x, y, w, h in found], np.float32).reshape(-1, 4)
     if mirrored:
@@ -240,7 +240,7 @@ def _haar(cascade: cv2.CascadeClassifier, picture: Image, *, mirrored: bool = Fa
 def _outside(found: Detections, drawn: npt.NDArray[np.bool_]) -> Detections:
     """Return the findings that lie mostly on pixels that were not drawn. drawn: (H, W)."""
     regions = [pixel_region(box, *drawn.shape) for box in found.boxes]
-    keep = [x1 <= x0 or y1 <= y0 or drawn[y0:y1, x0:x1].mean() < _DRAWN_SHARE for x0, y0, x1, y1 in regions]
+    keep = [x1 <= x0 or y1 <= y0 or drawn[y0:y1, x0:x1].mean() < _DRAWN_FRACTION for x0, y0, x1, y1 in regions]
     chosen = np.array(keep, np.bool_)
     return Detections(found.boxes[chosen], found.scores[chosen])
 

@@ -17,11 +17,11 @@ Window = tuple[float, float, float]
 # A window with less spread than this (standard deviation of grey levels) is a wall or the fill: no face is in it.
 FLAT = 2.0
 DIMENSIONS = 1024
-# Sides of the windows around a head, as shares of the longer side of the person's box.
-_HEAD_SHARES = (0.15, 0.25, 0.4)
-# Sides of the sliding windows, as shares of the height of the picture, and the least one in px.
-_GRID_SHARES = (1 / 11, 1 / 7, 1 / 4)
-_LEAST_SIDE = 20.0
+# Sides of the windows around a head, as fractions of the longer side of the person's box.
+_HEAD_FRACTIONS = (0.15, 0.25, 0.4)
+# Sides of the sliding windows, as fractions of the height of the picture, and the least one in px.
+_GRID_FRACTIONS = (1 / 11, 1 / 7, 1 / 4)
+_MIN_SIDE = 20.0
 
 
 class FaceDescriptor:
@@ -67,14 +67,14 @@ def head_windows(subjects: Sequence[SubjectPose]) -> list[Window]:
         x0, y0, x1, y1 = subject.box
         visible = [int(joint) for joint in HEAD if seen(subject.keypoints)[joint]]
         x, y = subject.keypoints[visible, :2].mean(0) if visible else ((x0 + x1) / 2, y0 + 0.1 * (y1 - y0))
-        windows += [(float(x), float(y), share * max(x1 - x0, y1 - y0)) for share in _HEAD_SHARES]
+        windows += [(float(x), float(y), fraction * max(x1 - x0, y1 - y0)) for fraction in _HEAD_FRACTIONS]
     return windows
 
 
 def grid_windows(height: int, width: int) -> list[Window]:
     """Return windows of several sizes that slide over a picture by half of their side."""
     windows: list[Window] = []
-    for side in sorted({max(share * height, _LEAST_SIDE) for share in _GRID_SHARES}):
+    for side in sorted({max(fraction * height, _MIN_SIDE) for fraction in _GRID_FRACTIONS}):
         rows = np.arange(side / 2, height - side / 2 + 1, side / 2)
         columns = np.arange(side / 2, width - side / 2 + 1, side / 2)
         windows += [(float(x), float(y), side) for y in rows for x in columns]

@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from privcam_core.types.arrays import Box, Image
 from privcam_core.types.omega import Omega, SubjectPose
-from privcam_evaluation.audit.audit_part import Part
+from privcam_evaluation.audit.audit_part import AuditPart
 from privcam_evaluation.plotting import BLUE, GREEN, GREY, ORANGE, plt
 
 Array = npt.NDArray[np.float64]
@@ -32,10 +32,10 @@ CROP = (64, 32)
 # The decoders answer with so many numbers, the weights of the main components of all person pictures seen in training.
 COMPONENTS = 48
 HIDDEN = 128
-# With one clip, what lies between these shares of its time is left out, so that no two neighbours part.
+# With one clip, what lies between these fractions of its time is left out, so that no two neighbours part.
 EARLY, LATE = 0.45, 0.55
 ONE_CLIP = "first and second half of the one clip, with a gap"
-LEAST_CROPS = 20
+MIN_CROPS = 20
 _RIDGE_PENALTIES = np.logspace(1, 7, 13)
 _NETWORK_PENALTIES = (1.0, 10.0, 100.0)
 _PASSES = 60
@@ -80,16 +80,16 @@ class InversionAttack:
                 pose = _numbers(left[subject.subject_id], raw.shape[:2])
                 self._samples.append(_Sample(clip, at, crop, z, pose))
 
-    def part(self, out: Path) -> Part:
+    def part(self, out: Path) -> AuditPart:
         """Train, measure and return the part. Writes a figure into `out`; it shows bars, never a picture of a person.
 
         Raises: ValueError where there are too few persons to train on.
         """
         train, test, split = _split(self._samples)
-        if min(len(train), len(test)) < LEAST_CROPS:
+        if min(len(train), len(test)) < MIN_CROPS:
             raise ValueError(
                 f"inversion: {len(train)} persons to train on and {len(test)} to test on are too few;"
-                f" needs {LEAST_CROPS} each. Give more or longer clips."
+                f" needs {MIN_CROPS} each. Give more or longer clips."
             )
         scores = {name: _measure(test, pictures) for name, pictures in _decode(train, test).items()}
         best, best_z = (max(names, key=lambda name: scores[name][0].mean()) for names in (_FROM_BOTH, _FROM_Z))
@@ -102,7 +102,7 @@ class InversionAttack:
             "ssim": round(float(scores[best][1].mean()), 4),
             "mean_picture_ssim": round(float(scores["mean picture"][1].mean()), 4),
             "room_ssim": round(float(scores["room only"][1].mean()), 4),
-            "gain_db_interval": _interval(test, scores[best][0] - scores["mean picture"][0]),
+            "improvement_db_interval": _interval(test, scores[best][0] - scores["mean picture"][0]),
             "z_psnr_db": round(float(scores[best_z][0].mean()), 2),
             "z_ssim": round(float(scores[best_z][1].mean()), 4),
             "decoder": best,
@@ -113,7 +113,7 @@ class InversionAttack:
             "split": split,
         }
         caption = "How close decoders come to the raw picture of a person (bars: mean over all test pictures)"
-        return Part("Inversion of z and P", {"inversion": values}, _text(values), [(path, caption)])
+        return AuditPart("Inversion of z and P", {"inversion": values}, _text(values), [(path, caption)])
 
 
 def _crop(raw: Image, box: Box) -> Image | None:
@@ -127,7 +127,7 @@ def _crop(raw: Image, box: Box) -> Image | None:
 
 
 def _numbers(pose: SubjectPose, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """Return P as numbers: keypoints in shares of the box, confidences, and the box in shares of the picture."""
+    """Return P as numbers: keypoints in fractions of the box, confidences, and the box in fractions of the picture."""
     x0, y0, x1, y1 = pose.box
     points = (pose.keypoints[:, :2] - (x0, y0)) / (x1 - x0, y1 - y0)
     place = np.array([(x0 + x1) / shape[1], (y0 + y1) / shape[0], (x1 - x0) / shape[1], (y1 - y0) / shape[0]])
@@ -162,7 +162,7 @@ def _decode(train: Sequence[_Sample], test: Sequence[_Sample]) -> dict[str, Arra
     count = min(COMPONENTS, len(train) - 1)
     _, spread, components = np.linalg.svd(pixels - mean, full_matrices=False)
     components = components[:count]
-    # One scale for all: a component counts by its share in the pictures.
+    # One scale for all: a component counts by its fraction in the pictures.
     scale = spread[0] / np.sqrt(len(train)) or 1.0
     targets = (pixels - mean) @ components.T / scale
     parts = (train, test)
@@ -228,18 +228,18 @@ def _ssim(one: Array, other: Array) -> float:
     a, b = blurred(one), blurred(other)
     var_a, var_b = blurred(one * one) - a * a, blurred(other * other) - b * b
     covariance = blurred(one * other) - a * b
-    share = (2 * a * b + _C1) * (2 * covariance + _C2) / ((a * a + b * b + _C1) * (var_a + var_b + _C2))
-    return float(share.mean())
+    fraction = (2 * a * b + _C1) * (2 * covariance + _C2) / ((a * a + b * b + _C1) * (var_a + var_b + _C2))
+    return float(fraction.mean())
 
 
-def _interval(samples: Sequence[_Sample], gains: Array) -> list[float] | None:
+def _interval(samples: Sequence[_Sample], improvements: Array) -> list[float] | None:
     """Return the 95 % interval of the mean gain in dB, drawn over clips; None for fewer than three clips."""
     clips = np.array([sample.clip for sample in samples])
     names = np.unique(clips)
     if len(names) < 3:
         return None
     random = np.random.default_rng(_SEED)
-    by_clip = [gains[clips == name] for name in names]
+    by_clip = [improvements[clips == name] for name in names]
     means = [
         np.concatenate([by_clip[i] for i in random.integers(len(names), size=len(names))]).mean() for _ in range(1000)
     ]
@@ -247,7 +247,7 @@ def _interval(samples: Sequence[_Sample], gains: Array) -> list[float] | None:
 
 
 def _text(values: dict[str, Any]) -> str:
-    interval = values["gain_db_interval"]
+    interval = values["improvement_db_interval"]
     alike = (
         "Training and test pictures show the same persons in the same room, which helps the attacker."
         if values["split"] == ONE_CLIP

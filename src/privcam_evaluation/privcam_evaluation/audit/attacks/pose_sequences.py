@@ -19,7 +19,7 @@ from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
 
 # Without annotations a track is cut into so many segments, which stand for clips; each is at least so long.
 _SEGMENTS, _SEGMENT_S = 4, 2.0
-_FEWEST_FRAMES = 8
+_MIN_FRAMES = 8
 
 _MSR_RATE_HZ = 15.0
 _MSR_SHAPE = (480, 640)
@@ -60,7 +60,7 @@ class PoseClip:
     action: str | None = None
 
 
-def anonymised(clip: PoseClip, settings: PoseSettings) -> PoseClip:
+def anonymise(clip: PoseClip, settings: PoseSettings) -> PoseClip:
     """Return the clip as it leaves the edge. Boxes and heads are those that the keypoints give."""
     anonymize, out = PoseAnonymizer(settings), []
     for seconds, keypoints in zip(clip.times, clip.poses.astype(np.float32), strict=True):
@@ -118,7 +118,7 @@ def _msr_file(path: Path) -> Iterator[PoseClip]:
             action, subject, take = name.split("_")
             kind = next(kind for kind, actions in _MSR_KINDS.items() if int(action[1:]) in actions)
             poses = _projected(joints[joints[:, :, 2].min(axis=1) > 0.5])
-            if len(poses) >= _FEWEST_FRAMES:
+            if len(poses) >= _MIN_FRAMES:
                 times = np.arange(len(poses)) / _MSR_RATE_HZ
                 yield PoseClip(name, "msraction3d", subject, take, kind, times, poses, _MSR_SHAPE, action)
 
@@ -137,13 +137,13 @@ def _projected(joints: Float64Array) -> Float64Array:
 
 def _tracks(recording: Recording) -> dict[int, tuple[Float64Array, Float64Array]]:
     rows: dict[int, list[tuple[float, Any]]] = {}
-    for number, found in enumerate(recording.found):
+    for number, found in enumerate(recording.perceptions):
         for pose in found.poses:
             rows.setdefault(pose.subject_id, []).append((recording.seconds(number), pose.keypoints))
     return {
         subject_id: (np.array([t for t, _ in track]), np.array([k for _, k in track], np.float64))
         for subject_id, track in rows.items()
-        if len(track) >= _FEWEST_FRAMES
+        if len(track) >= _MIN_FRAMES
     }
 
 

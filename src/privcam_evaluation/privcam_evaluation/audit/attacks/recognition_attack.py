@@ -28,20 +28,20 @@ from privcam_evaluation.audit.attacks.face_descriptor import (
     head_windows,
     touched,
 )
-from privcam_evaluation.audit.audit_part import Part
+from privcam_evaluation.audit.audit_part import AuditPart
 from privcam_evaluation.plotting import BLUE, GREY, ORANGE, plt
 
 # A raw face counts as a photo of a person from this score and width on: below, hair and knees are among them.
 PHOTO_SCORE, PHOTO_WIDTH_PX = 0.8, 14
 # Windows are put on everything in what leaves that scores this as a face, and on so many of them at most.
-LOW_SCORE, MOST_FACES = 0.1, 8
+LOW_SCORE, MAX_FACES = 0.1, 8
 # Environments are searched with all sliding windows wherever they are new. The proxies in Ĩ move all the time: of the
 # windows that touch them so many are drawn in each frame.
-MOST_SLIDING = 60
+MAX_SLIDING = 60
 # A pixel is new if it differs by more than this in a channel, the same limit as that of the leak test.
 _TOLERANCE = 8
 # Photos a clip, spread over it. As many of strangers.
-MOST_PHOTOS = 16
+MAX_PHOTOS = 16
 # The same attack on raw frames takes photos from the start of the clip and searches its end.
 EARLY, LATE = 0.45, 0.55
 _TILES_PER_SIDE = 3
@@ -61,7 +61,7 @@ class _Clip:
     def gallery(self, upto: float = 1.0) -> Float32Array:
         """Return (N, D) photos of the first part of the clip."""
         own = [vector for look, vector in self.photos if look <= upto * self.looks]
-        chosen = np.unique(np.linspace(0, len(own) - 1, MOST_PHOTOS).round().astype(int)) if own else []
+        chosen = np.unique(np.linspace(0, len(own) - 1, MAX_PHOTOS).round().astype(int)) if own else []
         return np.array([own[i] for i in chosen], np.float32).reshape(-1, DIMENSIONS)
 
     def windows(self) -> Float32Array:
@@ -121,7 +121,7 @@ class RecognitionAttack:
         fresh = np.full(raw.shape[:2], True) if state.seen is None else _differs(environment, before)
         self._search(state, environment, fresh, heads)
         # The rest of Ĩ is the environment, which is searched above.
-        self._search(state, anonymous, _differs(anonymous, environment), heads, MOST_SLIDING)
+        self._search(state, anonymous, _differs(anonymous, environment), heads, MAX_SLIDING)
         state.seen = np.where(fresh[..., None], environment, before)
 
     def _search(
@@ -137,7 +137,7 @@ class RecognitionAttack:
         state.leaves.append(self._describe(picture, [*aimed, *sliding]).astype(np.float16))
 
     def _suspects(self, found: Detections) -> list[Window]:
-        return [self._describe.around(box) for box in found.boxes[:MOST_FACES]]
+        return [self._describe.around(box) for box in found.boxes[:MAX_FACES]]
 
     def _faces(self, picture: Image) -> Detections:
         """Return faces at a low score in the whole picture and in tiles of it, best first."""
@@ -146,7 +146,7 @@ class RecognitionAttack:
         found = TileSearch(self._find)(picture, tiles)
         return best_of_each(found.boxes, found.scores)
 
-    def part(self, out: Path) -> Part:
+    def part(self, out: Path) -> AuditPart:
         """Return what was found. Writes a figure into `out`; no face is in it."""
         leaves, control, later = _Search(), _Search(), _Search()
         threshold = self._describe.threshold
@@ -173,7 +173,7 @@ class RecognitionAttack:
             "threshold": threshold,
         }
         caption = "Likeness of the searched windows to the best fitting photo; right of the line counts as a match"
-        return Part("Recognition of faces", {"recognition": values}, _text(values), [(path, caption)])
+        return AuditPart("Recognition of faces", {"recognition": values}, _text(values), [(path, caption)])
 
     def _strangers(self, name: str, own: Float32Array) -> Float32Array:
         """Return as many faces from other clips, without those that the descriptor takes for somebody of this clip."""
@@ -216,7 +216,7 @@ def _text(values: dict[str, Any]) -> str:
         f"The attacker has photos of the people, cut out of the raw frames ({values['clips_with_a_face']} of"
         f" {values['clips']} clips show a clear face), and looks for them in environments and in anonymous frames: on"
         " everything that resembles a face, where the heads were, and in sliding windows of three sizes (all of them in"
-        f" environments; up to {MOST_SLIDING} a frame, drawn at random, on the figures of anonymous frames).\n\n"
+        f" environments; up to {MAX_SLIDING} a frame, drawn at random, on the figures of anonymous frames).\n\n"
         "| searched | windows | matches | per 1000 |\n|---|---|---|---|\n"
         f"{table}\n\n{control} It does not show what a better descriptor, or a person who knows the room, can do."
     )
@@ -227,9 +227,9 @@ def _figure(searches: dict[str, _Search], threshold: float, path: Path) -> None:
     bins = np.linspace(0, 1, 51)
     for (name, search), color in zip(searches.items(), (BLUE, GREY, ORANGE), strict=True):
         if search.best:
-            shares = np.full(len(search.best), 100 / len(search.best))
+            fractions = np.full(len(search.best), 100 / len(search.best))
             label = f"{name}: {search.matches} of {len(search.best)} match"
-            axes.hist(search.best, bins, weights=shares, histtype="step", linewidth=2, color=color, label=label)
+            axes.hist(search.best, bins, weights=fractions, histtype="step", linewidth=2, color=color, label=label)
     axes.axvline(threshold, color="black", linestyle=":", label="counts as a match from here on")
     axes.set(title="the best fitting photo of each window", xlabel="cosine of the descriptors", ylabel="% of windows")
     axes.legend()

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.types.arrays import BoolArray
-from privcam_evaluation.audit.attacks.pose_sequences import PoseClip, anonymised, msr_action3d
-from privcam_evaluation.audit.attacks.sequence_classifiers import crossed, features
-from privcam_evaluation.audit.audit_part import Part
+from privcam_evaluation.audit.attacks.pose_sequences import PoseClip, anonymise, msr_action3d
+from privcam_evaluation.audit.attacks.sequence_classifiers import cross_validate, features
+from privcam_evaluation.audit.audit_part import AuditPart
 from privcam_privacy.poses.anonymizer import PoseSettings
 
 mpl.use("Agg")
@@ -23,7 +23,7 @@ from matplotlib import pyplot as plt
 TITLE = "Re-identification from poses"
 # The steps of the anonymiser were chosen on these subjects of MSR Action3D; what is reported is of the others.
 CHOSEN_ON = ("s01", "s02", "s03", "s04", "s05")
-_LEAST_SUBJECTS, _LEAST_CLIPS = 2, 2
+_MIN_SUBJECTS, _MIN_CLIPS = 2, 2
 # Actions are left out in so many groups.
 _ACTION_GROUPS = 5
 _Z = 1.96  # of a 95 % interval
@@ -32,9 +32,9 @@ _FIGURE = "reidentification.png"
 
 @dataclass(frozen=True)
 class Score:
-    """A share of clips named rightly by the best attacker, with its 95 % interval (Wilson). best: its name."""
+    """A fraction of clips named rightly by the best attacker, with its 95 % interval (Wilson). best: its name."""
 
-    share: float
+    fraction: float
     low: float
     high: float
     clips: int
@@ -42,10 +42,10 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ReidentificationResult:
     """What came out for one source of clips.
 
-    chance: share of the subject with most clips. transferred: trained on raw, tried on canonical poses.
+    chance: fraction of the subject with most clips. transferred: trained on raw, tried on canonical poses.
     other_actions: raw and canonical, tried on actions that the attacker never saw anybody do. behaviour and
     action: chance, raw, canonical; None where they are not known.
     """
@@ -62,7 +62,7 @@ class Finding:
     action: tuple[float, Score, Score] | None
 
 
-def reidentification(clips: Sequence[PoseClip], out: Path, skeletons: Path | None, settings: PoseSettings) -> Part:
+def reidentification(clips: Sequence[PoseClip], out: Path, skeletons: Path | None, settings: PoseSettings) -> AuditPart:
     """Attack the identity of the subjects of clips, and of MSR Action3D where the folder `skeletons` has it.
 
     out: folder for the figure. settings: of the anonymiser; the noise of each clip has its own seed, from its name.
@@ -79,28 +79,28 @@ def reidentification(clips: Sequence[PoseClip], out: Path, skeletons: Path | Non
     if not found:
         nothing = {"raw": None, "canonical": None, "chance": None, "interval": None, "behaviour": None, "datasets": {}}
         text = (
-            f"Not measured: no source has {_LEAST_SUBJECTS} subjects with {_LEAST_CLIPS} clips each. Give clips beside "
+            f"Not measured: no source has {_MIN_SUBJECTS} subjects with {_MIN_CLIPS} clips each. Give clips beside "
             "an `annotations.json` with a `subject` each, or longer clips with two people."
         )
-        return Part(TITLE, {"reid": nothing}, text)
+        return AuditPart(TITLE, {"reid": nothing}, text)
     # The largest source is the one with the narrowest interval; all of them are in the table.
     main = max(found, key=lambda finding: finding.clips)
     figure = out / _FIGURE
     _draw(found, figure)
     caption = "Clips whose subject, and whose behaviour, the best attacker names rightly, with 95 % intervals."
-    return Part(TITLE, {"reid": _values(main, found)}, _text(main, found, left_out), [(figure, caption)])
+    return AuditPart(TITLE, {"reid": _values(main, found)}, _text(main, found, left_out), [(figure, caption)])
 
 
-def attack(source: str, clips: Sequence[PoseClip], settings: PoseSettings) -> Finding:
+def attack(source: str, clips: Sequence[PoseClip], settings: PoseSettings) -> ReidentificationResult:
     """Return what attackers find in the clips of one source, as they are and anonymised."""
     canonical = replace(settings, mode="canonical")
-    hidden = [anonymised(clip, replace(canonical, seed=crc32(clip.name.encode()))) for clip in clips]
+    hidden = [anonymise(clip, replace(canonical, seed=crc32(clip.name.encode()))) for clip in clips]
     raw_features = np.array([features(clip.times, clip.poses) for clip in clips])
     features_hidden = np.array([features(clip.times, clip.poses) for clip in hidden])
     takes, subjects = [clip.take for clip in clips], [clip.subject for clip in clips]
 
     def best(train: npt.NDArray[np.float64], test: npt.NDArray[np.float64], labels: Sequence[str]) -> Score:
-        return strongest(crossed(train, test, labels, takes))
+        return strongest(cross_validate(train, test, labels, takes))
 
     def elsewhere() -> tuple[Score, Score] | None:
         actions = sorted({clip.action for clip in clips if clip.action is not None})
@@ -108,7 +108,7 @@ def attack(source: str, clips: Sequence[PoseClip], settings: PoseSettings) -> Fi
             return None
         groups = [str(actions.index(clip.action) % _ACTION_GROUPS) for clip in clips if clip.action is not None]
         kinds = raw_features, features_hidden
-        raw, canonical = (strongest(crossed(kind, kind, subjects, groups)) for kind in kinds)
+        raw, canonical = (strongest(cross_validate(kind, kind, subjects, groups)) for kind in kinds)
         return raw, canonical
 
     def both(labels: Sequence[str | None]) -> tuple[float, Score, Score] | None:
@@ -121,7 +121,7 @@ def attack(source: str, clips: Sequence[PoseClip], settings: PoseSettings) -> Fi
             best(features_hidden, features_hidden, named),
         )
 
-    return Finding(
+    return ReidentificationResult(
         source=source,
         subjects=len(set(subjects)),
         clips=len(clips),
@@ -136,15 +136,15 @@ def attack(source: str, clips: Sequence[PoseClip], settings: PoseSettings) -> Fi
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval (Wilson) of a share of `right` out of `count`."""
-    share, z2 = right / count, _Z**2
-    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = _Z * sqrt(share * (1 - share) / count + z2 / (4 * count**2)) / (1 + z2 / count)
+    """Return the 95 % interval (Wilson) of a fraction of `right` out of `count`."""
+    fraction, z2 = right / count, _Z**2
+    middle = (fraction + z2 / (2 * count)) / (1 + z2 / count)
+    half = _Z * sqrt(fraction * (1 - fraction) / count + z2 / (4 * count**2)) / (1 + z2 / count)
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def strongest(right: dict[str, BoolArray]) -> Score:
-    """Return how good the best attacker is; right: see `crossed`."""
+    """Return how good the best attacker is; right: see `cross_validate`."""
     name = max(right, key=lambda attacker: int(right[attacker].sum()))
     hits, count = int(right[name].sum()), len(right[name])
     return Score(hits / count, *wilson(hits, count), count, name)
@@ -155,32 +155,32 @@ def _enough(clips: Sequence[PoseClip]) -> list[PoseClip]:
     takes: dict[str, set[str]] = {}
     for clip in clips:
         takes.setdefault(clip.subject, set()).add(clip.take)
-    kept = [clip for clip in clips if len(takes[clip.subject]) >= _LEAST_CLIPS]
-    return kept if len({clip.subject for clip in kept}) >= _LEAST_SUBJECTS else []
+    kept = [clip for clip in clips if len(takes[clip.subject]) >= _MIN_CLIPS]
+    return kept if len({clip.subject for clip in kept}) >= _MIN_SUBJECTS else []
 
 
 def majority(labels: Sequence[str]) -> float:
-    """Return the share of the commonest label: what always saying the same gets right."""
+    """Return the fraction of the commonest label: what always saying the same gets right."""
     return max(labels.count(label) for label in set(labels)) / len(labels)
 
 
-def _values(main: Finding, found: Sequence[Finding]) -> dict[str, Any]:
+def _values(main: ReidentificationResult, found: Sequence[ReidentificationResult]) -> dict[str, Any]:
     def pair(scores: tuple[float, Score, Score] | None) -> dict[str, Any] | None:
         if scores is None:
             return None
         chance, raw, canonical = scores
-        return {"raw": raw.share, "canonical": canonical.share, "chance": chance}
+        return {"raw": raw.fraction, "canonical": canonical.fraction, "chance": chance}
 
-    def entry(finding: Finding) -> dict[str, Any]:
+    def entry(finding: ReidentificationResult) -> dict[str, Any]:
         scores = {"raw": finding.raw, "canonical": finding.canonical, "transferred": finding.transferred}
         return {
-            **{name: score.share for name, score in scores.items()},
+            **{name: score.fraction for name, score in scores.items()},
             "chance": finding.chance,
             "interval": {name: [score.low, score.high] for name, score in scores.items()},
             "behaviour": pair(finding.behaviour),
             "action": pair(finding.action),
             "other_actions": finding.other_actions
-            and {"raw": finding.other_actions[0].share, "canonical": finding.other_actions[1].share},
+            and {"raw": finding.other_actions[0].fraction, "canonical": finding.other_actions[1].fraction},
             "subjects": finding.subjects,
             "clips": finding.clips,
         }
@@ -190,7 +190,7 @@ def _values(main: Finding, found: Sequence[Finding]) -> dict[str, Any]:
     return {**{key: values[key] for key in kept}, "datasets": {finding.source: entry(finding) for finding in found}}
 
 
-def _text(main: Finding, found: Sequence[Finding], left_out: Sequence[str]) -> str:
+def _text(main: ReidentificationResult, found: Sequence[ReidentificationResult], left_out: Sequence[str]) -> str:
     lines = [
         "Attackers (extra trees, SVM, logistic regression; settings fixed in advance, the best one "
         "counts) learn subjects from some clips and name those of the clips kept apart. They see a body relative to "
@@ -205,16 +205,16 @@ def _text(main: Finding, found: Sequence[Finding], left_out: Sequence[str]) -> s
         if one.behaviour is not None:
             behaviour = f"{_percent(one.behaviour[1])}, {_percent(one.behaviour[2])} (chance {one.behaviour[0]:.0%})"
         if one.action is not None:
-            behaviour += f"; finer actions {one.action[1].share:.0%}, {one.action[2].share:.0%}"
+            behaviour += f"; finer actions {one.action[1].fraction:.0%}, {one.action[2].fraction:.0%}"
         lines.append(
             f"| {one.source} | {one.subjects}, {one.clips} | {one.chance:.0%} | {_percent(one.raw)} "
             f"| {_percent(one.canonical)} | {_percent(one.transferred)} | {behaviour} |"
         )
-    above = main.canonical.share - main.chance
+    above = main.canonical.fraction - main.chance
     lines += [
         "",
         f"On {main.source} canonical poses are named {100 * above:.0f} points above chance. What is left is how "
-        "somebody moves, and how they stood to the camera in that session, which the takes share. The best of three "
+        "somebody moves, and how they stood to the camera in that session, which the takes fraction. The best of three "
         "attackers is slightly above chance by luck alone. The settings were chosen on subjects "
         f"{CHOSEN_ON[0]} to {CHOSEN_ON[-1]} of MSR Action3D; those are not in the table.",
     ]
@@ -226,15 +226,15 @@ def _text(main: Finding, found: Sequence[Finding], left_out: Sequence[str]) -> s
         )
     if left_out:
         names = ", ".join(left_out)
-        lines.append(f"Too few subjects with {_LEAST_CLIPS} clips each to measure: {names}.")
+        lines.append(f"Too few subjects with {_MIN_CLIPS} clips each to measure: {names}.")
     return "\n".join(lines)
 
 
 def _percent(score: Score) -> str:
-    return f"{score.share:.0%} ({score.low:.0%} to {score.high:.0%})"
+    return f"{score.fraction:.0%} ({score.low:.0%} to {score.high:.0%})"
 
 
-def _draw(found: Sequence[Finding], path: Path) -> None:
+def _draw(found: Sequence[ReidentificationResult], path: Path) -> None:
     """Draw bars with intervals, subjects on the left and behaviour on the right."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
     behaviours = [(one.source, *one.behaviour) for one in found if one.behaviour is not None]
@@ -253,10 +253,10 @@ def _bars(axes: Any, title: str, rows: Sequence[tuple[str, float, Score, Score]]
         (-0.2, "raw poses", "#9a6a2f", [row[2] for row in rows]),
         (0.2, "canonical poses", "#2f6f9a", [row[3] for row in rows]),
     ):
-        shares = np.array([score.share for score in scores])
-        spread = np.array([[s.share - s.low, s.high - s.share] for s in scores]).reshape(-1, 2).T
+        fractions = np.array([score.fraction for score in scores])
+        spread = np.array([[s.fraction - s.low, s.high - s.fraction] for s in scores]).reshape(-1, 2).T
         at = np.arange(len(rows)) + shift
-        axes.bar(at, 100 * shares, 0.38, label=name, color=colour, yerr=100 * np.maximum(spread, 0), capsize=4)
+        axes.bar(at, 100 * fractions, 0.38, label=name, color=colour, yerr=100 * np.maximum(spread, 0), capsize=4)
     for number, row in enumerate(rows):
         label = "chance" if number == 0 else None
         axes.plot([number - 0.42, number + 0.42], [100 * row[1]] * 2, "k--", linewidth=1.5, label=label)

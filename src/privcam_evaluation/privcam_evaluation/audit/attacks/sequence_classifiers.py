@@ -37,7 +37,7 @@ _ANGLES = [
 _QUANTILES = (2, 10, 25, 50, 75, 90, 98)
 _MOMENTS = 8
 _BANDS_HZ = (0.0, 0.5, 1.0, 1.5, 2.5, 5.0, 8.0)
-_LEAST_FFT = 64
+_MIN_FFT = 64
 # Finer differences are rounding, in which a classifier can find absolute places.
 _DECIMALS = 3
 
@@ -56,7 +56,7 @@ def statistics(times: Float64Array, series: Float64Array, rhythmic: Float64Array
     step_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.1
     speed = np.gradient(series, axis=1) / step_s if series.shape[1] > 1 else np.zeros_like(series)
     at = np.rint(np.linspace(0, series.shape[1] - 1, _MOMENTS)).astype(int)
-    count = max(_LEAST_FFT, series.shape[1])
+    count = max(_MIN_FFT, series.shape[1])
     power = np.abs(np.fft.rfft(rhythmic - rhythmic.mean(axis=1, keepdims=True), n=count)) ** 2
     rates = np.fft.rfftfreq(count, step_s)
     bands = [power[:, (rates >= low) & (rates < high)].sum(axis=1) for low, high in pairwise(_BANDS_HZ)]
@@ -68,7 +68,7 @@ def statistics(times: Float64Array, series: Float64Array, rhythmic: Float64Array
     return np.round(np.concatenate(parts), _DECIMALS)
 
 
-def crossed(
+def cross_validate(
     train: Float64Array, test: Float64Array, labels: Sequence[str], takes: Sequence[str]
 ) -> dict[str, BoolArray]:
     """Return for each attacker which of the clips it names rightly, each while its take was kept from the training.

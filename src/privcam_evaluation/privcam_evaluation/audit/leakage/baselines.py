@@ -7,7 +7,7 @@ import numpy as np
 
 from privcam_core.types.arrays import Image
 
-# Shares of the picture's width: at 640 px a Gaussian with a standard deviation of 10 px, and tiles of 16 px.
+# Fractions of the picture's width: at 640 px a Gaussian with a standard deviation of 10 px, and tiles of 16 px.
 BLUR_SIGMA, TILE = 1 / 64, 1 / 40
 
 
@@ -24,4 +24,4 @@ def pixelate(image: Image) -> Image:
     return np.asarray(cv2.resize(tiles, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-PRACTICE: dict[str, Callable[[Image], Image]] = {"blur": blur, "pixelate": pixelate}
+BASELINES: dict[str, Callable[[Image], Image]] = {"blur": blur, "pixelate": pixelate}

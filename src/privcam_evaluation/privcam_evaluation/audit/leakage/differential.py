@@ -19,9 +19,9 @@ from privcam_core.images.environment import decode_environment
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import SubjectPose
 from privcam_edge.embedding.encoder import BottleneckEncoder
-from privcam_evaluation.audit.audit_part import Part
-from privcam_evaluation.audit.leakage.baselines import BLUR_SIGMA, PRACTICE, TILE
-from privcam_evaluation.audit.leakage.counterfactual import twin
+from privcam_evaluation.audit.audit_part import AuditPart
+from privcam_evaluation.audit.leakage.baselines import BLUR_SIGMA, BASELINES, TILE
+from privcam_evaluation.audit.leakage.counterfactual import invert_labelled
 from privcam_evaluation.audit.leakage.person_labels import MARGIN, Labels
 from privcam_evaluation.audit.leakage.true_background import background
 from privcam_evaluation.audit.perception_recording import Frame, Recording
@@ -68,7 +68,7 @@ class Leak:
     in both runs, and differs. levels: by how much, summed over them. exposed: of the leaked, those and the ones that
     only one run shows, in a colour that is not the room's. inside: of the leaked, those where a person is labelled in
     that same frame. z_alone: frames in which z differs though Ĩ does not. where: (H, W) frames in which a pixel leaked.
-    environment: (H, W, 3), the last one of the original run. confirmed: share of the picture that the original run
+    environment: (H, W, 3), the last one of the original run. confirmed: fraction of the picture that the original run
     showed, in every frame: an edge that shows nothing leaks nothing.
     """
 
@@ -84,7 +84,7 @@ class Leak:
     environment: Image = field(default_factory=lambda: np.zeros((0, 0, 3), np.uint8))
 
     @property
-    def share(self) -> float | None:
+    def fraction(self) -> float | None:
         """Leaked pixels per labelled pixel; None where nobody is labelled."""
         return sum(self.leaked) / sum(self.labelled) if sum(self.labelled) else None
 
@@ -94,8 +94,8 @@ class Leak:
         worst = int(np.argmax(self.leaked))
         total = max(1, sum(self.leaked))
         return {
-            "share": self.share,
-            "exposed_share": self.exposed / sum(self.labelled) if sum(self.labelled) else None,
+            "fraction": self.fraction,
+            "exposed_fraction": self.exposed / sum(self.labelled) if sum(self.labelled) else None,
             "leaked_pixels": sum(self.leaked),
             "labelled_pixels": sum(self.labelled),
             "leaking_frames": len(leaking),
@@ -107,7 +107,7 @@ class Leak:
             "colour_levels": self.levels / self.shown if self.shown else None,
             "inside_labels": self.inside / total,
             "z_alone_frames": self.z_alone,
-            "picture_shown": float(np.mean(self.confirmed)) if self.confirmed else 1.0,
+            "confirmed_fraction": float(np.mean(self.confirmed)) if self.confirmed else 1.0,
         }
 
 
@@ -133,7 +133,7 @@ class _Run:
         self.z = self._encoder.encode(self.anonymous).data
 
 
-def leak_of(recording: Recording, labels: Labels, original: Eraser, other: Eraser) -> Leak:
+def measure_leak(recording: Recording, labels: Labels, original: Eraser, other: Eraser) -> Leak:
     """Return what leaks of a clip. original, other: two fresh erasers of one mode, for the clip and for its twin.
 
     Raises ValueError where the poses that leave differ: both erasers need the same seed for the noise on poses.
@@ -144,7 +144,7 @@ def leak_of(recording: Recording, labels: Labels, original: Eraser, other: Erase
     for number, frame in enumerate(recording.frames()):
         labelled = labels.mask(number, recording.shape)
         one.take(frame, frame.image)
-        two.take(frame, twin(frame.image, labelled))
+        two.take(frame, invert_labelled(frame.image, labelled))
         _require_same_poses(number, one.poses, two.poses)
         leaked = differs(one.environment, two.environment) | differs(one.anonymous, two.anonymous)
         result.labelled.append(int(np.count_nonzero(labelled)))
@@ -171,12 +171,12 @@ def _require_same_poses(number: int, one: Sequence[SubjectPose], two: Sequence[S
         raise ValueError(f"frame {number}: poses differ between clip and twin; give both erasers the same seed")
 
 
-def practice(recording: Recording, labels: Labels, obscure: Callable[[Image], Image]) -> Leak:
+def measure_baseline(recording: Recording, labels: Labels, obscure: Callable[[Image], Image]) -> Leak:
     """Return what leaks of a clip whose every frame is sent as `obscure` makes it: labelled pixels that differ."""
     result = Leak(where=np.zeros(recording.shape, np.int32))
     for number, frame in enumerate(recording.frames()):
         labelled = labels.mask(number, recording.shape)
-        one, two = obscure(frame.image), obscure(twin(frame.image, labelled))
+        one, two = obscure(frame.image), obscure(invert_labelled(frame.image, labelled))
         leaked = differs(one, two) & labelled
         result.levels += int(cv2.absdiff(one, two).max(axis=2)[leaked].sum())
         result.labelled.append(int(np.count_nonzero(labelled)))
@@ -196,7 +196,7 @@ def differential(
     make_eraser: Callable[[str, Recording, Labels, str], Eraser],
     modes: Sequence[str],
     out: Path,
-) -> Part:
+) -> AuditPart:
     """Run the test on all clips.
 
     make_eraser: called with mode, recording, labels and run ("original" or "twin"), gives a fresh eraser; one that
@@ -206,16 +206,16 @@ def differential(
     figures = []
     for recording, labels in clips:
         of_clip = {
-            mode: leak_of(recording, labels, *(make_eraser(mode, recording, labels, run) for run in RUNS))
+            mode: measure_leak(recording, labels, *(make_eraser(mode, recording, labels, run) for run in RUNS))
             for mode in modes
         }
-        of_clip |= {name: practice(recording, labels, obscure) for name, obscure in PRACTICE.items()}
+        of_clip |= {name: measure_baseline(recording, labels, obscure) for name, obscure in BASELINES.items()}
         leaks[recording.name] = of_clip
         path = out / f"leak_{recording.name}.png"
         _figure(recording, of_clip, path)
         figures.append((path, f"{recording.name}: leaked pixels over time, and where they are (over the environment)."))
     found = values(leaks)
-    return Part("Differential leak test", {"leak": found}, _text(found), figures)
+    return AuditPart("Differential leak test", {"leak": found}, _text(found), figures)
 
 
 def values(leaks: Mapping[str, Mapping[str, Leak]]) -> dict[str, Any]:
@@ -254,13 +254,13 @@ def _text(found: dict[str, Any]) -> str:
 
 
 def _cell(leak: dict[str, Any]) -> str:
-    return f"{_number(leak['share'])} ({_number(leak['exposed_share'])})" if leak["leaked_pixels"] else "0"
+    return f"{_number(leak['fraction'])} ({_number(leak['exposed_fraction'])})" if leak["leaked_pixels"] else "0"
 
 
-def _number(share: float | None) -> str:
-    if share is None:
+def _number(fraction: float | None) -> str:
+    if fraction is None:
         return "nobody labelled"
-    return "0" if share == 0 else f"{share:.2g}"
+    return "0" if fraction == 0 else f"{fraction:.2g}"
 
 
 def _figure(recording: Recording, leaks: Mapping[str, Leak], path: Path) -> None:
@@ -280,7 +280,7 @@ def _figure(recording: Recording, leaks: Mapping[str, Leak], path: Path) -> None
         axes.imshow(room)
         heat = np.ma.masked_equal(leak.where, 0)
         axes.imshow(heat, cmap="autumn_r", vmin=0, vmax=max(1, len(recording)), interpolation="nearest")
-        axes.set(title=f"{mode}: {_number(leak.share)}", xticks=[], yticks=[])
+        axes.set(title=f"{mode}: {_number(leak.fraction)}", xticks=[], yticks=[])
     curves.set_yscale("symlog", linthresh=10)
     curves.set(title=f"{recording.name}: pixels that differ", xlabel="s", ylabel="pixels a frame", ylim=(0, None))
     curves.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -10,7 +10,7 @@ import numpy as np
 
 from privcam_core.images.environment import decode_environment
 from privcam_core.types.arrays import BoolArray, Image
-from privcam_evaluation.audit.audit_part import Part
+from privcam_evaluation.audit.audit_part import AuditPart
 from privcam_evaluation.audit.leakage.person_labels import Labels
 from privcam_evaluation.audit.leakage.true_background import background
 from privcam_evaluation.audit.perception_recording import Recording
@@ -22,7 +22,7 @@ Eraser = Callable[..., Sequence[Any]]
 
 # The first seconds of a clip, in which an environment may still be settling, are left out of the PSNR.
 WARM_UP_S = 10.0
-# The room counts as confirmed from this share of the picture on.
+# The room counts as confirmed from this fraction of the picture on.
 CONFIRMED = 0.99
 # A clip can say something about an empty room when it shows one for so long, and about how soon it is confirmed when
 # for so long: the time within which it should be.
@@ -33,7 +33,7 @@ in which nobody is labelled. Compared are pixels that are shown and have nobody 
 on. For scale, every raw frame was compared with the same background in the same way: the last column is the camera's own
 noise and what the light did during the clip. An environment that is averaged over time has less noise than a frame.
 
-| clip | empty room seen (s) | confirmed to 99 % after (s of empty room) | largest share confirmed | PSNR (dB) | PSNR of a raw frame (dB) |
+| clip | empty room seen (s) | confirmed to 99 % after (s of empty room) | largest fraction confirmed | PSNR (dB) | PSNR of a raw frame (dB) |
 |---|---|---|---|---|---|
 {rows}
 
@@ -46,8 +46,8 @@ were confirmed sooner. The figures of the report are those of the worst such cli
 class Fidelity:
     """Of one clip. psnr_db: None where nothing could be compared. noise_db: of raw frames against the same background.
 
-    empty_s: seconds of empty room seen. confirmed_s: of those, until CONFIRMED; None if never. best: largest share
-    confirmed. seconds, shares, decibels: over time.
+    empty_s: seconds of empty room seen. confirmed_s: of those, until CONFIRMED; None if never. best: largest fraction
+    confirmed. seconds, fractions, decibels: over time.
     """
 
     psnr_db: float | None = None
@@ -56,7 +56,7 @@ class Fidelity:
     confirmed_s: float | None = None
     best: float = 0.0
     seconds: list[float] = field(default_factory=list)
-    shares: list[float] = field(default_factory=list)
+    fractions: list[float] = field(default_factory=list)
     decibels: list[float] = field(default_factory=list)
 
     @property
@@ -65,7 +65,7 @@ class Fidelity:
         return self.confirmed_s is not None or self.empty_s >= JUDGED_S
 
 
-def fidelity(clips: Sequence[tuple[Recording, Labels]], make_eraser: Callable[[], Eraser], out: Path) -> Part:
+def fidelity(clips: Sequence[tuple[Recording, Labels]], make_eraser: Callable[[], Eraser], out: Path) -> AuditPart:
     """Measure the environment of all clips. make_eraser: gives a fresh eraser. out: folder of the figure."""
     found = {recording.name: fidelity_of(recording, labels, make_eraser()) for recording, labels in clips}
     values = {
@@ -74,7 +74,7 @@ def fidelity(clips: Sequence[tuple[Recording, Labels]], make_eraser: Callable[[]
             "raw_frame_psnr_db": _rounded(one.noise_db),
             "empty_s": round(one.empty_s, 2),
             "confirmed_s": _rounded(one.confirmed_s),
-            "best_share": round(one.best, 4),
+            "best_fraction": round(one.best, 4),
         }
         for name, one in found.items()
     }
@@ -82,7 +82,7 @@ def fidelity(clips: Sequence[tuple[Recording, Labels]], make_eraser: Callable[[]
     times = [one.confirmed_s for one in found.values() if one.judged]
     reached = [seconds for seconds in times if seconds is not None]
     rows = [
-        f"| {name} | {v['empty_s']} | {_shown(v['confirmed_s'])} | {100 * v['best_share']:.1f} % "
+        f"| {name} | {v['empty_s']} | {_shown(v['confirmed_s'])} | {100 * v['best_fraction']:.1f} % "
         f"| {_shown(v['psnr_db'])} | {_shown(v['raw_frame_psnr_db'])} |"
         for name, v in values.items()
     ]
@@ -94,7 +94,7 @@ def fidelity(clips: Sequence[tuple[Recording, Labels]], make_eraser: Callable[[]
     text = _TEXT.format(warm_up=WARM_UP_S, empty=EMPTY_S, judged=JUDGED_S, rows="\n".join(rows))
     path = out / "environment.png"
     _figure(found, path)
-    return Part("The picture of the room", {"environment": summary}, text, [(path, _CAPTION)])
+    return AuditPart("The picture of the room", {"environment": summary}, text, [(path, _CAPTION)])
 
 
 def fidelity_of(recording: Recording, labels: Labels, erase: Eraser) -> Fidelity:
@@ -107,17 +107,17 @@ def fidelity_of(recording: Recording, labels: Labels, erase: Eraser) -> Fidelity
         environment = erase(frame.key, frame.image, frame.detections, frame.tracks, frame.poses)[0]
         if environment.png:
             plate, valid = decode_environment(environment.png)
-        seconds, share = recording.seconds(number), float(valid.mean())
+        seconds, fraction = recording.seconds(number), float(valid.mean())
         # Two frames without people are one period of an empty room, not two.
         if number and labels.empty(number) and labels.empty(number - 1):
             result.empty_s += 1 / recording.rate_hz
-        result.best = max(result.best, share)
-        if share >= CONFIRMED and result.confirmed_s is None:
+        result.best = max(result.best, fraction)
+        if fraction >= CONFIRMED and result.confirmed_s is None:
             result.confirmed_s = result.empty_s
         free = known & ~labels.mask(number, recording.shape)
         error = _squares(plate, truth, free & valid)
         result.seconds.append(seconds)
-        result.shares.append(share)
+        result.fractions.append(fraction)
         result.decibels.append(_decibels(*error))
         if seconds >= WARM_UP_S:
             errors.add(*error)
@@ -158,21 +158,21 @@ def _shown(value: float | None) -> str:
 
 
 _CAPTION = (
-    "Share of the picture that is confirmed background, and how true it is to the room, over the time of each clip."
+    "Fraction of the picture that is confirmed background, and how true it is to the room, over the time of each clip."
 )
 
 
 def _figure(found: dict[str, Fidelity], path: Path) -> None:
-    figure, (shares, decibels) = plt.subplots(2, 1, figsize=(10, 7), sharex=True, layout="constrained")
-    for axes in (shares, decibels):
+    figure, (fractions, decibels) = plt.subplots(2, 1, figsize=(10, 7), sharex=True, layout="constrained")
+    for axes in (fractions, decibels):
         axes.set_prop_cycle(color=plt.get_cmap("tab20").colors[::2] + plt.get_cmap("tab20").colors[1::2])
         axes.grid(alpha=0.3)
     for name, one in found.items():
-        shares.plot(one.seconds, [100 * share for share in one.shares], label=name)
+        fractions.plot(one.seconds, [100 * fraction for fraction in one.fractions], label=name)
         decibels.plot(one.seconds, one.decibels)
-    shares.set(title="confirmed background", ylabel="% of the picture", ylim=(0, 102))
+    fractions.set(title="confirmed background", ylabel="% of the picture", ylim=(0, 102))
     decibels.set(title="PSNR outside people, shown pixels only", ylabel="dB", xlabel="s since the start of the clip")
     decibels.axhline(35, color="#718096", linestyle="--", linewidth=1)
-    shares.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    fractions.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -17,7 +17,7 @@ from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Omega, PrivacyReport, Verdict
 from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import BottleneckEncoder
-from privcam_evaluation.audit.audit_part import Part
+from privcam_evaluation.audit.audit_part import AuditPart
 from privcam_evaluation.audit.perception_recording import Frame, Recording
 from privcam_link import cdr
 from privcam_privacy.background.engine import PrivacyEngine
@@ -33,7 +33,7 @@ with the original run.
 
 **{identical} of {frames} frames are the same in all three replays.**
 
-| clip | frames | identical | pixels replaced in each replay | largest share of the picture shown |
+| clip | frames | identical | pixels replaced in each replay | largest fraction of the picture shown |
 |---|---|---|---|---|
 {rows}
 
@@ -55,7 +55,7 @@ class Interference:
     """Of one recording. frames: compared. identical: of those, the ones that are so in every replay.
 
     swapped_pixels: replaced in each replay. first_difference: (what was put in, frame from 0), or None. shown: largest
-    share of the picture that was shown in the original run; where nothing is shown, nothing could differ.
+    fraction of the picture that was shown in the original run; where nothing is shown, nothing could differ.
     """
 
     frames: int = 0
@@ -132,9 +132,9 @@ def interference(
     *,
     faces: Path | None = None,
     threads: int = 1,
-) -> Part:
+) -> AuditPart:
     """Run the test on all recordings. faces: a folder of face pictures to paste; drawn ones if None."""
-    paints = {"noise": noise, "texture": texture, "faces": pasted(load_faces(faces) if faces else [drawn_face()])}
+    paints = {"noise": noise, "texture": texture, "faces": paste_faces(load_faces(faces) if faces else [drawn_face()])}
     inspect = EgressInspector(threads=threads)
     clips = {one.name: interference_of(one, paints, inspect, threads=threads) for one in recordings}
     frames, identical = (sum(getattr(clip, name) for clip in clips.values()) for name in ("frames", "identical"))
@@ -146,7 +146,7 @@ def interference(
                 "frames": clip.frames,
                 "identical": clip.identical,
                 "swapped_pixels": clip.swapped_pixels,
-                "largest_share_shown": round(clip.shown, 4),
+                "largest_fraction_shown": round(clip.shown, 4),
                 "first_difference": clip.first_difference,
             }
             for name, clip in clips.items()
@@ -157,7 +157,7 @@ def interference(
         for name, c in clips.items()
     ]
     text = _TEXT.format(identical=identical, frames=frames, rows="\n".join(rows))
-    return Part("Non-interference", {"interference": found}, text)
+    return AuditPart("Non-interference", {"interference": found}, text)
 
 
 def noise(shape: tuple[int, int], random: np.random.Generator) -> Image:
@@ -174,7 +174,7 @@ def texture(shape: tuple[int, int], random: np.random.Generator) -> Image:
     return np.asarray((low + (high - low) * (phase + 1) / 2), np.uint8)
 
 
-def pasted(faces: Sequence[Image]) -> Paint:
+def paste_faces(faces: Sequence[Image]) -> Paint:
     """Return a paint that covers the picture with faces of all sizes."""
 
     def paint(shape: tuple[int, int], random: np.random.Generator) -> Image:

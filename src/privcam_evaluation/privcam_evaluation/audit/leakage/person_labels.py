@@ -18,35 +18,35 @@ from scipy.sparse.csgraph import connected_components
 
 from privcam_core.types.arrays import BoolArray, Float32Array, Image
 from privcam_core.types.perception import Detections
-from privcam_evaluation.audit.leakage.tiled_detection import looked
-from privcam_evaluation.audit.perception_recording import Found, Recording
+from privcam_evaluation.audit.leakage.tiled_detection import detect_in_tiles
+from privcam_evaluation.audit.perception_recording import FramePerception, Recording
 
 # A box: its frame, and its place there.
 Node = tuple[int, int]
 Link = tuple[Node, Node]
 
-# Labelled around a box, on each side, as a share of its size.
+# Labelled around a box, on each side, as a fraction of its size.
 MARGIN = 0.1
 # A chain of boxes is a person when one of them scores _SURE. It is one too when one scores _LIKELY and either _POSED of
-# them hold a body whose joints are seen this surely on average and fill this share of the box, or it lasts and its
-# centre moves by this share of its size (standard deviation). The others are objects: bottles and carpets score up to
+# them hold a body whose joints are seen this surely on average and fill this fraction of the box, or it lasts and its
+# centre moves by this fraction of its size (standard deviation). The others are objects: bottles and carpets score up to
 # 0.6, but in one place and without joints (0.3 and less); a man on the floor scores 0.5, but he got there.
 _LIKELY, _SURE = 0.4, 0.65
 _POSED, _JOINTS, _FILLED, _POSE_IOU = 3, 0.45, 0.4, 0.5
-_LEAST_BOXES, _LASTS_S, _MOVES = 3, 1.0, 0.1
+_MIN_BOXES, _LASTS_S, _MOVES = 3, 1.0, 0.1
 # Signs and bollards would be linked to people who pass them. They are left out before: boxes that come again at one
-# place (IoU) in this share of the frames and over this share of the clip, and of which few are sure or hold a body.
+# place (IoU) in this fraction of the frames and over this fraction of the clip, and of which few are sure or hold a body.
 _SAME_PLACE, _OFTEN, _SPAN, _FEW = 0.6, 0.05, 0.5, 0.2
 # Boxes are linked over gaps of at most this, when they overlap at least so much (IoU).
 _GAP_S, _LINK_IOU = 3.0, 0.3
 # In a gap longer than this a person may have moved otherwise than straight on: both boxes and all between are labelled.
 _STRAIGHT_S = 0.5
-# At its ends a chain goes on for as long as what is in the box stays: not more than this share of the middle of the
+# At its ends a chain goes on for as long as what is in the box stays: not more than this fraction of the middle of the
 # box differs by more than these levels from the frame where the person was last (or first) found.
-_SAME_SHARE, _SAME_LEVELS = 0.1, 20
+_SAME_FRACTION, _SAME_LEVELS = 0.1, 20
 # Before a person is first found, and after the last time, somebody may be partly in sight for this long: labelled is
 # then what differs, within the box, from the picture before (or after) that, if it is more than these px of the thumbs.
-_ENDS_S, _LEAST_PART = 1.0, 2
+_ENDS_S, _MIN_PART = 1.0, 2
 _THUMB_WIDTH = 160
 
 
@@ -73,7 +73,7 @@ class Labels:
         """Write `labels.json`: for each frame, κ's frame_id and the boxes in px, one decimal."""
         frames = [
             {"frame": found.key.frame_id, "boxes": np.round(boxes.astype(np.float64), 1).tolist()}
-            for found, boxes in zip(recording.found, self.boxes, strict=True)
+            for found, boxes in zip(recording.perceptions, self.boxes, strict=True)
         ]
         text = ",\n  ".join(json.dumps(frame) for frame in frames)
         height, width = recording.shape
@@ -89,7 +89,7 @@ class Labels:
             count = len(frames) if isinstance(frames, list) else "no"
             raise ValueError(f"{path}: has {count} frames, the recording of {recording.name} has {len(recording)}")
         boxes = []
-        for frame, found in zip(frames, recording.found, strict=True):
+        for frame, found in zip(frames, recording.perceptions, strict=True):
             if frame.get("frame") != found.key.frame_id:
                 raise ValueError(f"{path}: frame {frame.get('frame')} where {found.key.frame_id} is due")
             given = np.array(frame["boxes"], np.float32).reshape(-1, 4)
@@ -101,11 +101,11 @@ class Labels:
 
 def label(recording: Recording, *, cache: Path, threads: int = 1) -> Labels:
     """Return the labels of a recording. cache: folder in which what the detector saw is kept (boxes, no pixels)."""
-    seen = _without_objects(looked(recording, cache, threads), recording)
+    seen = _without_objects(detect_in_tiles(recording, cache, threads), recording)
     people = _people(seen, recording)
     thumbs = _thumbs(recording)
     scale = thumbs[0].shape[1] / recording.shape[1]
-    boxes: list[list[Float32Array]] = [[] for _ in recording.found]
+    boxes: list[list[Float32Array]] = [[] for _ in recording.perceptions]
     for at, index in people.nodes:
         boxes[at].append(seen[at].boxes[index])
     for (start, i), (end, j) in people.links:
@@ -130,7 +130,7 @@ def _without_objects(seen: Sequence[Detections], recording: Recording) -> list[D
     frame = np.repeat(np.arange(len(seen)), [len(found) for found in seen])
     boxes, scores = (np.concatenate([getattr(found, name) for found in seen]) for name in ("boxes", "scores"))
     person = scores >= _SURE
-    person |= [_has_joints(box, recording.found[at]) for box, at in zip(boxes, frame, strict=True)]
+    person |= [_has_joints(box, recording.perceptions[at]) for box, at in zip(boxes, frame, strict=True)]
     kept = np.ones(len(boxes), np.bool_)
     for index in np.flatnonzero(~person):
         same = _iou(boxes[index][None], boxes)[0] >= _SAME_PLACE
@@ -170,19 +170,19 @@ def _people(seen: Sequence[Detections], recording: Recording) -> _People:
 
 def _is_person(chain: Sequence[Node], seen: Sequence[Detections], recording: Recording) -> bool:
     best = max(float(seen[at].scores[index]) for at, index in chain)
-    if len(chain) < _LEAST_BOXES or best < _LIKELY:
+    if len(chain) < _MIN_BOXES or best < _LIKELY:
         return False
     boxes = np.array([seen[at].boxes[index] for at, index in chain])
     if (
         best >= _SURE
-        or sum(_has_joints(box, recording.found[at]) for box, (at, _) in zip(boxes, chain, strict=True)) >= _POSED
+        or sum(_has_joints(box, recording.perceptions[at]) for box, (at, _) in zip(boxes, chain, strict=True)) >= _POSED
     ):
         return True
     moved = np.std((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0) / np.mean(boxes[:, 2:] - boxes[:, :2], axis=0)
     return chain[-1][0] - chain[0][0] >= _LASTS_S * recording.rate_hz and float(moved.max()) >= _MOVES
 
 
-def _has_joints(box: Float32Array, found: Found) -> bool:
+def _has_joints(box: Float32Array, found: FramePerception) -> bool:
     """Return whether the edge found a body in `box` (4,) that is about as large as it."""
     bodies = [
         pose.box
@@ -243,7 +243,7 @@ def _stays(thumbs: Sequence[Image], number: int, box: Float32Array, step: int) -
     at = number + step
     while 0 <= at < len(thumbs):
         differs = cv2.absdiff(thumbs[at][y0:y1, x0:x1], there) > _SAME_LEVELS
-        if differs.mean() > _SAME_SHARE:
+        if differs.mean() > _SAME_FRACTION:
             return
         yield at
         at += step
@@ -268,6 +268,6 @@ def _comes(
             continue
         differs = cv2.absdiff(thumbs[at][y0:y1, x0:x1], thumbs[beyond][y0:y1, x0:x1]) > _SAME_LEVELS
         rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
-        if np.count_nonzero(differs) > _LEAST_PART:
+        if np.count_nonzero(differs) > _MIN_PART:
             part = [x0 + columns[0], y0 + rows[0], x0 + columns[-1] + 1, y0 + rows[-1] + 1]
             yield at, np.array(part, np.float32)

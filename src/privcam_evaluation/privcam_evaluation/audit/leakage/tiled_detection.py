@@ -12,22 +12,22 @@ from privcam_evaluation.audit.perception_recording import Recording
 
 # The costly look is taken this often; people move little in between.
 _LOOKS_HZ = 5.0
-# Beside the whole picture, 4 and 9 tiles of these shares of its sides are looked at, as long as a tile keeps so many
+# Beside the whole picture, 4 and 9 tiles of these fractions of its sides are looked at, as long as a tile keeps so many
 # px: below that, enlarging adds nothing that the network could see.
-_TILINGS, _LEAST_TILE_PX = ((2, 0.6), (3, 0.44)), 200
+_TILINGS, _MIN_TILE_PX = ((2, 0.6), (3, 0.44)), 200
 # A box this near (px of the tile) to an inner border of its tile shows a person who is cut off.
 _CUT_PX = 3.0
 # A box below this score is never looked at.
-_LEAST = 0.3
+_MIN_SCORE = 0.3
 
 
 def look(detect: Detector, image: Image) -> Detections:
     """Return the people in a (H, W, 3) picture, looked for in all of it and in tiles of it."""
     height, width = image.shape[:2]
     tiles = [(0, 0, width, height)]
-    for count, share in _TILINGS:
-        tall, wide = round(share * height), round(share * width)
-        if min(tall, wide) >= _LEAST_TILE_PX:
+    for count, fraction in _TILINGS:
+        tall, wide = round(fraction * height), round(fraction * width)
+        if min(tall, wide) >= _MIN_TILE_PX:
             places = [step / (count - 1) for step in range(count)]
             corners = [(round(p * (width - wide)), round(q * (height - tall))) for q in places for p in places]
             tiles += [(x, y, x + wide, y + tall) for x, y in corners]
@@ -50,14 +50,14 @@ def _whole(boxes: Float32Array, size: tuple[int, int], beyond: tuple[int, int, i
     return whole
 
 
-def looked(recording: Recording, cache: Path, threads: int) -> list[Detections]:
+def detect_in_tiles(recording: Recording, cache: Path, threads: int) -> list[Detections]:
     """Return for every frame what the edge's detector saw, and in some also what is found in tiles."""
     last = len(recording) - 1
     looks = sorted({*range(0, last, max(1, int(recording.rate_hz / _LOOKS_HZ))), last})
-    settings = f"{recording.digest} {_TILINGS} {_LEAST_TILE_PX} {_CUT_PX} {_LEAST} {looks}"
+    settings = f"{recording.digest} {_TILINGS} {_MIN_TILE_PX} {_CUT_PX} {_MIN_SCORE} {looks}"
     kept = cache / f"{recording.name}-looks-{hashlib.sha256(settings.encode()).hexdigest()[:16]}.npz"
     if not kept.exists():
-        detect, wanted = Detector(score=_LEAST, threads=threads), set(looks)
+        detect, wanted = Detector(score=_MIN_SCORE, threads=threads), set(looks)
         found = [look(detect, image) for number, image in enumerate(recording.read()) if number in wanted]
         counts = np.array([len(detections) for detections in found])
         boxes, scores = (np.concatenate([getattr(f, name) for f in found]) for name in ("boxes", "scores"))
@@ -65,7 +65,7 @@ def looked(recording: Recording, cache: Path, threads: int) -> list[Detections]:
         partial = kept.with_suffix(".part.npz")
         np.savez_compressed(partial, counts=counts, boxes=boxes, scores=scores)
         partial.replace(kept)
-    seen = [found.detections.at_least(_LEAST) for found in recording.found]
+    seen = [found.detections.at_least(_MIN_SCORE) for found in recording.perceptions]
     with np.load(kept) as arrays:
         cuts = np.cumsum(arrays["counts"])[:-1]
         parts = zip(looks, np.split(arrays["boxes"], cuts), np.split(arrays["scores"], cuts), strict=True)

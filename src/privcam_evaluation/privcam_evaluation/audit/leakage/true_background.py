@@ -9,7 +9,7 @@ from privcam_evaluation.audit.leakage.person_labels import Labels
 from privcam_evaluation.audit.perception_recording import Recording
 
 # The true background is the median of so many frames, where at least so many of them show it.
-_SAMPLES, _LEAST_SAMPLES = 40, 5
+_SAMPLES, _MIN_SAMPLES = 40, 5
 _ROWS = 32
 
 
@@ -29,7 +29,7 @@ def background(recording: Recording, labels: Labels) -> tuple[Image, BoolArray]:
         values.sort(axis=0)
         middle = np.maximum(count[rows] - 1, 0) // 2
         truth[rows] = np.minimum(np.take_along_axis(values, middle[None, :, :, None], axis=0)[0], 255)
-    return truth, count >= min(_LEAST_SAMPLES, len(chosen))
+    return truth, count >= min(_MIN_SAMPLES, len(chosen))
 
 
 def _spread(numbers: Sequence[int], most: int) -> set[int]:
