@@ -1,1 +1,1 @@
-"""Raw pixels live here, in host memory, for a bounded time."""
+"""Sources and the frame memory: raw pixels stay in host memory for a bounded time."""

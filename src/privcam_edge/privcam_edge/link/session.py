@@ -66,7 +66,7 @@ class EdgeLink:
         self._packetizer = Packetizer(queue)
         self.sent = 0
         self.sent_bytes = 0
-        self.answered = 0
+        self.replied = 0
         self._refused: Counter[Reason] = Counter()
         # Pictures and replies wait for the network on this thread, never on the thread of the node or of Zenoh.
         self._worker = ThreadPoolExecutor(1, "link")
@@ -181,7 +181,7 @@ class EdgeLink:
                 query.reply(self._key + kind.key, payload, attachment=attachment)
                 self.sent_bytes += len(payload) + len(attachment)
             with self._counting:
-                self.answered += 1
+                self.replied += 1
 
     def _find(self, parameters: str, kind: type[Query]) -> list[tuple[Header, bytes]]:
         """Return the packets of the reply to a query. kind: the query that belongs to the key on which it arrived."""

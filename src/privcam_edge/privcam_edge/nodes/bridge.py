@@ -1,4 +1,4 @@
-"""bridge_node of the edge: Ω through the gate and out over Zenoh. It has no path to a frame."""
+"""bridge_node of the edge: sends Ω through the gate and over Zenoh. It has no path to a frame."""
 
 import sqlite3
 import sys
@@ -21,7 +21,7 @@ from privcam_ros.node import FINISHED, STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
 from privcam_ros.picture_repeater import PictureRepeater
 
-# For stock bridges, which cannot ask for a picture.
+# How often `omega_out` repeats the picture: other bridges cannot query it.
 REPEAT_S = 10.0
 MIB = 1024 * 1024
 
@@ -38,17 +38,17 @@ class Parameters:
     credentials: str = param("", "folder of this camera's certificate, made by `privcam keys`; empty: loopback only")
     refresh_s: float = param(
         0.0,
-        "send the whole environment again after this long, for subscribers that never ask; 0: never",
+        "send the whole environment again after this many seconds, without a query; 0: never",
         low=0.0,
         high=86400.0,
     )
-    max_rate_hz: float = param(60.0, "Ω per second at most", low=0.1, high=240.0)
-    queue_mib: int = param(256, "keep at most this much (MiB) for a cloud that cannot be reached", low=1, high=65536)
-    queue_hours: float = param(24.0, "and at most for so many hours", low=0.01, high=720.0)
+    max_rate_hz: float = param(60.0, "most Ω per second that the gate lets through", low=0.1, high=240.0)
+    queue_mib: int = param(256, "most MiB of Ω on disk while the cloud is unreachable", low=1, high=65536)
+    queue_hours: float = param(24.0, "longest time of an Ω on disk, hours", low=0.01, high=720.0)
 
 
 class BridgeNode(PrivcamNode[Parameters]):
-    """Lets Ω out, and nothing else."""
+    """Sends Ω that pass the gate, and nothing else."""
 
     def __init__(self) -> None:
         super().__init__("bridge", Parameters)
@@ -62,36 +62,36 @@ class BridgeNode(PrivcamNode[Parameters]):
             max_age_s=given.queue_hours * 3600.0,
         )
         self._gate = Gate(given.camera_id, max_rate_hz=given.max_rate_hz, last=self._queue.last_key())
-        # What has passed, for users who bring a bridge of their own: it must never see anything else.
-        self._passed = PictureRepeater(self.create_publisher(Omega, "omega_out", STREAM), REPEAT_S)
-        # Raw: the gate checks the very bytes, before anything has trusted their structure.
-        self.create_subscription(Omega, "omega", self._pass, FINISHED, raw=True)
-        # The last: a session that nobody closes keeps the process from ending.
+        # The Ω that passed, for users with another bridge: that bridge must never get any other Ω.
+        self._repeater = PictureRepeater(self.create_publisher(Omega, "omega_out", STREAM), REPEAT_S)
+        # Raw bytes: the gate checks them before any other code relies on their structure.
+        self.create_subscription(Omega, "omega", self._check_and_send, FINISHED, raw=True)
+        # Opened last: a session that is not closed prevents the process from ending.
         self._link = EdgeLink(given.camera_id, settings, self._queue, PictureSchedule(refresh_s=given.refresh_s))
 
-    def _pass(self, payload: bytes) -> None:
+    def _check_and_send(self, payload: bytes) -> None:
         try:
             omega = self._gate.check(payload)
             self._timed(self._link.send, omega)
-            if self._passed.wanted:
-                self._passed(omega)
+            if self._repeater.wanted:
+                self._repeater(omega)
         except Rejected as rejection:
             self.fail(f"Ω stopped at the gate: {rejection}")
         except sqlite3.Error as error:
             self.counts["unkept"] += 1
-            self.fail(f"Ω lost: the queue on disk cannot be written: {error}; make room in {state_folder()}")
+            self.fail(f"Ω lost: the queue on disk cannot be written: {error}; free disk space in {state_folder()}")
         except Exception as error:
             self.fail(f"Ω stopped: {type(error).__name__}: {error}")
 
     def status(self) -> tuple[bytes, str]:
-        """Tell whether anybody is at the other end, what waits and what was lost."""
+        """Return whether a cloud is connected, and count the waiting, lost and rejected Ω."""
         link, gate, queue = self._link, self._gate, self._queue
         self.facts.update(
             passed=gate.passed,
             rejected=sum(gate.rejected.values()),
             sent=link.sent,
             bytes_sent=link.sent_bytes,
-            answered=link.answered,
+            replied=link.replied,
             connected=int(link.connected),
             queued=queue.waiting,
             queue_bytes=queue.kept_bytes,

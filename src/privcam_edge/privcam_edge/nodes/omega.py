@@ -38,12 +38,12 @@ class OmegaNode(PrivcamNode[Parameters]):
         ]
         self._pictures = PictureKeeper()
         self.on("environment", Environment, self._note_picture)
-        self.on_joined(parts, self._bind, self.parameters.join_timeout_s)
+        self.on_joined(parts, self._join, self.parameters.join_timeout_s)
 
     def _note_picture(self, _key: SyncKey, message: Environment) -> None:
         self._pictures.note(from_msg(message))
 
-    def _bind(
+    def _join(
         self,
         key: SyncKey,
         environment: Environment,

@@ -26,9 +26,12 @@ _COLOUR_REACH = 48.0
 _GREY = 128.0
 # Histogram bins of the orientation of edges: a checked shirt has other edges than a plain one.
 _EDGE_BINS = 6
-# Fraction of lightness, a, b and edges in the squared length of the descriptor. Colour depends least on lighting and
-# pose.
-_FRACTIONS = (0.25, 0.3, 0.3, 0.15)
+# Fraction of the lightness in the squared length of the descriptor; the four fractions add up to 1.
+_LIGHTNESS_FRACTION = 0.25
+# Fraction of each of the colour axes a and b: colour depends least on lighting and pose.
+_COLOUR_FRACTION = 0.3
+# Fraction of the edges.
+_EDGE_FRACTION = 0.15
 # The background is at the sides of a box: columns have a Gaussian weight of this standard deviation, in box widths.
 _CENTRE_SIGMA = 0.22
 # Added to the sum of a histogram, so that one without weight gives 0.
@@ -75,8 +78,8 @@ class AppearanceDescriptor:
             self._histogram(angle, _EDGE_BINS, self._weight * np.hypot(across, down).ravel(), circular=True),
         )
         # The square root makes the dot product the Bhattacharyya coefficient of the histograms.
-        roots = [np.sqrt(fraction * part) for fraction, part in zip(_FRACTIONS, parts, strict=True)]
-        vector = np.concatenate(roots, axis=None)
+        fractions = _LIGHTNESS_FRACTION, _COLOUR_FRACTION, _COLOUR_FRACTION, _EDGE_FRACTION
+        vector = np.concatenate([np.sqrt(f * part) for f, part in zip(fractions, parts, strict=True)], axis=None)
         return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
     def _histogram(self, values: FloatArray, bins: int, weight: FloatArray, circular: bool = False) -> Float32Array:

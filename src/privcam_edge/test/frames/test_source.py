@@ -109,7 +109,7 @@ def test_password_of_a_stream_is_never_shown() -> None:
 
 
 def test_attempts_become_rarer_up_to_a_limit_and_start_over_after_a_success() -> None:
-    backoff = Backoff(first_s=0.5, longest_s=3.0)
+    backoff = Backoff(first_s=0.5, max_s=3.0)
     assert [backoff.failed() for _ in range(5)] == [0.5, 1.0, 2.0, 3.0, 3.0]
     backoff.succeeded()
     assert backoff.failed() == 0.5

@@ -235,7 +235,7 @@ def test_any_other_query_is_refused_and_counted(endpoint: str, other_end: zenoh.
     with opened(endpoint, queue) as link:
         wait_for(other_end, link)
         link.send(omega())
-        answered = link.answered
+        replied = link.replied
         assert ask(other_end, PictureQuery(bytes(32))) == [b"unknown_picture"]
         mixed_up = BacklogQuery("cloud", 0).encode(), PictureQuery(omega().environment.digest).encode()
         never_sent = BacklogQuery("cloud", START + 2).encode()
@@ -247,7 +247,7 @@ def test_any_other_query_is_refused_and_counted(endpoint: str, other_end: zenoh.
         for key in ("privcam/room1/frames", "privcam/room2/omega", "@/**"):
             assert ask_on(other_end, key) == []
         assert link.refused == {Reason.UNKNOWN_PICTURE: 1, Reason.QUERY: 9}
-        assert (link.answered, queue.waiting) == (answered, 1)
+        assert (link.replied, queue.waiting) == (replied, 1)
 
 
 def test_backlog_reply_is_in_order_and_can_be_decompressed_on_its_own(
