@@ -1,4 +1,4 @@
-"""The anonymous frame, and that every picture gets out with some Ω."""
+"""Composer draws proxies over the environment; PictureKeeper makes every picture leave with some Ω."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ HEIGHT, WIDTH = 96, 128
 
 
 def environment(frame_id: int, level: int = 90) -> Environment:
-    """A new environment: the left half of the room is confirmed."""
+    """A new environment: the left half of the picture is confirmed."""
     validity = np.zeros((HEIGHT, WIDTH), bool)
     validity[:, : WIDTH // 2] = True
     png = encode_environment(np.full((HEIGHT, WIDTH, 3), level, np.uint8), validity)
@@ -26,7 +26,7 @@ def pose(x: float = 90.0) -> SubjectPose:
     return SubjectPose(1, (x - 15, 5.0, x + 15, 85.0), keypoints)
 
 
-def test_anonymous_frame_is_the_environment_where_nobody_is() -> None:
+def test_anonymous_frame_without_subjects_is_the_environment() -> None:
     image = Composer().compose(environment(1), [])
     assert (image[:, : WIDTH // 2] == 90).all()
     assert (image[:, WIDTH // 2 :] == FILL).all()
@@ -43,7 +43,7 @@ def test_subject_is_drawn_over_the_environment_and_leaves_no_trace_in_the_next_f
     assert np.array_equal(composer.compose(first.without_png(), []), empty)
 
 
-def test_environment_known_by_digest_alone_is_refused_until_its_picture_has_come() -> None:
+def test_environment_with_an_unknown_digest_is_rejected_until_its_picture_arrives() -> None:
     composer = Composer()
     new = environment(2, level=30)
     with pytest.raises(UnknownEnvironment, match=new.digest.hex()[:12]):
@@ -64,16 +64,16 @@ def test_old_environment_is_not_drawn_in_place_of_the_newest() -> None:
         composer.compose(old.without_png(), [])
 
 
-def test_picture_whose_frame_was_dropped_goes_out_with_the_next_frame() -> None:
+def test_picture_of_a_dropped_frame_leaves_with_the_next_frame() -> None:
     keeper = PictureKeeper()
     new = environment(1)
-    keeper.note(new)  # the frame that brought it is never completed
+    keeper.note(new)  # the frame with the PNG is never completed
     carried = keeper.complete(new.without_png())
     assert carried.png == new.png
     assert keeper.complete(new.without_png()).png == b""  # once is enough
 
 
-def test_picture_that_goes_out_with_its_own_frame_is_not_sent_twice() -> None:
+def test_picture_that_leaves_with_its_own_frame_is_not_sent_twice() -> None:
     keeper = PictureKeeper()
     new = environment(1)
     keeper.note(new)

@@ -1,4 +1,4 @@
-"""The whole edge as one object: what every frame becomes, person in it or not."""
+"""EdgePipeline turns every frame into an Ω, with or without a person in it."""
 
 import numpy as np
 import pytest
@@ -16,8 +16,8 @@ START_NS = 1_700_000_000 * 10**9
 STAGES = ["detector", "tracker", "pose", "eraser", "composer", "embedder"]
 
 
-def room(seed: int = 1) -> np.ndarray:
-    """An empty room: a smooth pattern, so that nothing in it is taken for a person."""
+def empty_scene(seed: int = 1) -> np.ndarray:
+    """Return an empty scene: a smooth pattern in which no person is detected."""
     random = np.random.default_rng(seed)
     coarse = random.integers(60, 200, (4, 5, 3)).astype(np.float32)
     rows, columns = np.linspace(0, 3, HEIGHT), np.linspace(0, 4, WIDTH)
@@ -33,7 +33,7 @@ def key(number: int) -> SyncKey:
 
 
 def run(pipeline: EdgePipeline, frames: int) -> list[Omega]:
-    image = room()
+    image = empty_scene()
     return [pipeline.process(key(number), image) for number in range(frames)]
 
 
@@ -48,24 +48,24 @@ def test_every_frame_becomes_an_omega_of_its_own_key(seen: tuple[EdgePipeline, l
     assert [omega.key for omega in omegas] == [key(number) for number in range(60)]
 
 
-def test_first_frame_shows_nothing_of_the_room(seen: tuple[EdgePipeline, list[Omega]]) -> None:
+def test_first_frame_publishes_no_pixel_of_the_background(seen: tuple[EdgePipeline, list[Omega]]) -> None:
     plate, validity = decode_environment(seen[1][0].environment.png)
     assert not validity.any()
     assert (plate == FILL).all()
     assert seen[1][0].privacy.withheld_fraction == 1.0
 
 
-def test_empty_room_is_shown_as_it_is_when_it_was_watched_long_enough(
+def test_empty_scene_is_published_after_enough_observation(
     seen: tuple[EdgePipeline, list[Omega]],
 ) -> None:
     newest = [omega.environment for omega in seen[1] if omega.environment.png][-1]
     plate, validity = decode_environment(newest.png)
     assert validity.mean() > 0.5
-    difference = np.abs(plate.astype(int) - room().astype(int))[validity]
+    difference = np.abs(plate.astype(int) - empty_scene().astype(int))[validity]
     assert difference.max() <= 3
 
 
-def test_new_picture_comes_with_its_first_frame_and_seldom_again(seen: tuple[EdgePipeline, list[Omega]]) -> None:
+def test_new_picture_comes_with_its_first_frame_and_rarely_again(seen: tuple[EdgePipeline, list[Omega]]) -> None:
     last = b""
     for omega in seen[1]:
         assert omega.environment.png or omega.environment.digest == last
@@ -73,7 +73,7 @@ def test_new_picture_comes_with_its_first_frame_and_seldom_again(seen: tuple[Edg
     assert sum(bool(omega.environment.png) for omega in seen[1]) < 15
 
 
-def test_gate_lets_every_passed_frame_out(seen: tuple[EdgePipeline, list[Omega]]) -> None:
+def test_every_omega_with_verdict_pass_passes_the_gate(seen: tuple[EdgePipeline, list[Omega]]) -> None:
     gate = Gate("room", max_rate_hz=240.0)
     passed = [omega for omega in seen[1] if omega.privacy.verdict == Verdict.PASS]
     assert len(passed) > 50
@@ -82,7 +82,7 @@ def test_gate_lets_every_passed_frame_out(seen: tuple[EdgePipeline, list[Omega]]
     assert gate.passed == len(passed)
 
 
-def test_time_of_every_stage_is_noted_for_every_frame(seen: tuple[EdgePipeline, list[Omega]]) -> None:
+def test_time_of_every_stage_is_measured_for_every_frame(seen: tuple[EdgePipeline, list[Omega]]) -> None:
     seconds = seen[0].seconds
     assert list(seconds) == STAGES
     assert {len(values) for values in seconds.values()} == {60}
@@ -94,6 +94,6 @@ def test_same_frames_and_the_same_noise_give_the_same_bytes(seen: tuple[EdgePipe
     assert [cdr.encode(omega) for omega in again] == [cdr.encode(omega) for omega in seen[1][:20]]
 
 
-def test_frame_of_the_wrong_kind_is_refused() -> None:
+def test_picture_with_an_alpha_channel_is_rejected() -> None:
     with pytest.raises(ValueError, match="needs a"):
         EdgePipeline().process(key(0), np.zeros((HEIGHT, WIDTH, 4), np.uint8))

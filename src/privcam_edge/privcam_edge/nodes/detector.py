@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from privcam_msgs.msg import DetectionArray
 
 from privcam_core.detection import thresholds
-from privcam_core.detection.person_detector import Detector
+from privcam_core.detection.person_detector import PersonDetector
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
@@ -33,13 +33,13 @@ class DetectorNode(FrameNode[Parameters]):
 
     def __init__(self) -> None:
         super().__init__("detector", Parameters)
-        self._detector = Detector(score=self.parameters.report_threshold, threads=self.parameters.threads)
+        self._detector = PersonDetector(score=self.parameters.report_threshold, threads=self.parameters.threads)
         self._out = self.create_publisher(DetectionArray, "detections", STREAM)
         self.on_frame(self._detect)
 
     def _detect(self, key: SyncKey, image: Image) -> None:
-        detections = self._detector(image)
-        self.facts["persons"] = len(detections.at_least(thresholds.TRACK_ACTIVATION))
+        detections = self._detector.detect(image)
+        self.facts["persons"] = len(detections.with_min_score(thresholds.TRACK_ACTIVATION))
         self._out.publish(to_msg(detections, key))
 
 

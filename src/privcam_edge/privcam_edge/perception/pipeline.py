@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from privcam_core.detection.person_detector import Detector
+from privcam_core.detection.person_detector import PersonDetector
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.perception import Detections, Track
@@ -32,7 +32,7 @@ class PerceptionPipeline:
     """
 
     def __init__(self, *, fast: bool | None = None, threads: int = 1, timer: StageTimer | None = None) -> None:
-        self._detector = Detector(threads=threads)
+        self._detector = PersonDetector(threads=threads)
         self._tracker = PersonTracker()
         self._poser = SubjectPoser(fast=fast, threads=threads)
         self._timer = timer or StageTimer()
@@ -44,7 +44,7 @@ class PerceptionPipeline:
         another kind of picture or an earlier stamp.
         """
         with self._timer.measure("detector"):
-            detections = self._detector(image)
+            detections = self._detector.detect(image)
         with self._timer.measure("tracker"):
             tracks = self._tracker.track(image, detections, stamp_ns)
         with self._timer.measure("pose"):

@@ -34,5 +34,5 @@ class PersonTracker:
 
         image: (H, W, 3) uint8 BGR. stamp_ns: capture time of κ. Raises ValueError as `DeepSort.update` does.
         """
-        usable = detections.at_least(self._low_confidence_threshold)
+        usable = detections.with_min_score(self._low_confidence_threshold)
         return self._tracker.update(usable, self._descriptor.describe(image, usable.boxes), stamp_ns)

@@ -1,4 +1,4 @@
-"""The vector z: what it depends on, what it is good for, and that it is never sent as it is."""
+"""The vector z depends on the anonymous frame alone, encodes number and places of subjects, and carries noise."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ STANDING = np.array(
 
 
 def scene(*places: int) -> np.ndarray:
-    """An anonymous frame: an unknown room, and somebody who stands at each x."""
+    """Return an anonymous frame: an unknown environment with a standing subject at each x."""
     poses = []
     for number, x in enumerate(places, start=1):
         box = (float(x - 25), 60.0, float(x + 25), 210.0)
@@ -32,7 +32,7 @@ def scene(*places: int) -> np.ndarray:
 
 
 def means(image: np.ndarray, count: int = 60) -> np.ndarray:
-    """The mean of many z of one frame: its noise averaged out."""
+    """Return the mean of many z of one frame, without most of the noise."""
     encoder = BottleneckEncoder(seed=1)
     return np.mean([encoder.encode(image).values() for _ in range(count)], axis=0)
 
@@ -51,12 +51,12 @@ def test_two_vectors_of_one_frame_differ_by_at_least_the_noise_that_is_stated() 
     assert np.sqrt((values.std(axis=0, ddof=1) ** 2).mean()) > 0.5
 
 
-def test_noise_cannot_be_repeated_without_a_seed() -> None:
+def test_noise_is_not_repeatable_without_a_seed() -> None:
     assert BottleneckEncoder().encode(scene(40)).data != BottleneckEncoder().encode(scene(40)).data
     assert BottleneckEncoder(seed=1).encode(scene(40)).data == BottleneckEncoder(seed=1).encode(scene(40)).data
 
 
-def test_z_depends_on_the_anonymous_frame_and_on_nothing_that_came_before() -> None:
+def test_z_depends_on_the_anonymous_frame_and_not_on_earlier_frames() -> None:
     assert np.allclose(means(scene(100)), means(scene(100)))
     fresh, used = BottleneckEncoder(seed=1), BottleneckEncoder(seed=1)
     for x in range(40, 300, 40):
@@ -65,7 +65,7 @@ def test_z_depends_on_the_anonymous_frame_and_on_nothing_that_came_before() -> N
     assert used.encode(scene(100)).data == fresh.encode(scene(100)).data
 
 
-def test_how_many_there_are_and_where_changes_z_and_a_change_of_the_room_much_less() -> None:
+def test_number_and_places_of_subjects_change_z_much_more_than_the_background() -> None:
     room = scene()
     room[150:, :] = (90, 110, 120)
     nobody, furnished = means(scene()), means(room)
@@ -75,7 +75,7 @@ def test_how_many_there_are_and_where_changes_z_and_a_change_of_the_room_much_le
         assert np.linalg.norm(a - b) > 3 * by_room
 
 
-def test_changed_weights_are_not_used(tmp_path: Path) -> None:
+def test_changed_weights_are_rejected(tmp_path: Path) -> None:
     for file in WEIGHTS.parent.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     described = tmp_path / WEIGHTS.name
@@ -93,7 +93,7 @@ def test_changed_weights_are_not_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 3), (4, 4), (4, 4, 4)])
-def test_frame_of_the_wrong_kind_is_refused(shape: tuple[int, ...]) -> None:
+def test_picture_of_another_kind_is_rejected(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="anonymous frame"):
         BottleneckEncoder().encode(np.zeros(shape, np.uint8))
 
@@ -111,7 +111,7 @@ def test_vector_longer_than_the_clip_norm_is_shortened_before_the_noise() -> Non
     )
 
 
-def test_values_out_of_range_saturate_and_do_not_wrap_round() -> None:
+def test_values_out_of_range_saturate_and_do_not_wrap() -> None:
     quantizer = NoisyQuantizer(64, clip_norm=1.0, sigma=0.0)
     one_sided = np.zeros(64, np.float32)
     one_sided[[0, 1]] = 5.0, -5.0

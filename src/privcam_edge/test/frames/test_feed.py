@@ -70,7 +70,7 @@ def run(
     return feed
 
 
-def test_no_more_frames_than_allowed_are_on_their_way() -> None:
+def test_number_of_frames_in_flight_is_limited() -> None:
     credit = Credit(2, timeout_s=LONG_S)
     assert [credit.acquire(frame_id) for frame_id in (1, 2, 3)] == [True, True, False]
     credit.release(1)
@@ -78,22 +78,22 @@ def test_no_more_frames_than_allowed_are_on_their_way() -> None:
     assert not credit.acquire(5)
 
 
-def test_frame_that_went_through_takes_all_earlier_ones_with_it() -> None:
+def test_released_frame_releases_all_earlier_ones() -> None:
     credit = Credit(2, timeout_s=LONG_S)
     credit.acquire(1)
     credit.acquire(2)
-    credit.release(2)  # 1 was dropped on its way: it will never be given back
+    credit.release(2)  # 1 was dropped in the graph: it is never released
     assert credit.acquire(3)
     assert credit.acquire(4)
 
 
-def test_frame_that_never_comes_back_gives_its_place_up() -> None:
+def test_frame_that_is_never_released_frees_its_place_after_the_timeout() -> None:
     credit = Credit(1, timeout_s=0.05)
     assert credit.acquire(1)
     assert credit.acquire(2, wait_s=LONG_S)
 
 
-def test_waiting_for_a_place_ends_when_one_gets_free() -> None:
+def test_wait_for_a_place_ends_when_one_is_released() -> None:
     credit = Credit(1, timeout_s=LONG_S)
     credit.acquire(1)
     waiter = threading.Thread(target=lambda: credit.acquire(2, wait_s=LONG_S))
@@ -125,7 +125,7 @@ def test_in_real_time_frames_without_a_place_are_skipped_and_counted(tmp_path: P
     assert graph.code == 0
 
 
-def test_kappa_grows_over_every_round_of_a_loop(tmp_path: Path) -> None:
+def test_kappa_increases_over_every_round_of_a_loop(tmp_path: Path) -> None:
     credit = Credit(3, timeout_s=LONG_S)
     graph = Graph(credit, quick=True, enough=25)
     run(parse(str(write_video(tmp_path / "a.avi", 10))), graph, credit, loop=True)
@@ -163,7 +163,7 @@ def test_camera_that_is_not_there_is_reported_and_does_not_end_the_feed() -> Non
     assert graph.code is None
 
 
-def test_frames_of_a_larger_size_get_a_new_memory_and_the_old_one_is_gone() -> None:
+def test_larger_frames_get_a_new_memory_and_the_old_one_is_removed() -> None:
     store = FrameStore(CAMERA, slots=4, retention_s=LONG_S)
     reader = FrameReader()
     try:

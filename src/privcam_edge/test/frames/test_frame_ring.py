@@ -1,3 +1,5 @@
+"""The frame memory returns what was written, overwrites it in time and leaves nothing after a crash."""
+
 import contextlib
 import os
 import signal
@@ -37,17 +39,17 @@ def ring():
     ring.close()
 
 
-def test_a_reader_gets_the_frame_that_was_written(ring):
+def test_reader_gets_the_frame_that_was_written(ring):
     image = np.random.default_rng(1).integers(0, 255, (12, 16, 3), np.uint8)
     with FrameReader().read(ring.write(image)) as seen:
         assert np.array_equal(seen, image)
 
 
-def test_the_memory_can_be_read_by_its_owner_alone(ring):
+def test_only_its_owner_can_read_the_memory(ring):
     assert ring.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_frame_whose_slot_was_used_again_is_gone(ring):
+def test_frame_in_a_reused_slot_is_gone(ring):
     reader, old = FrameReader(), ring.write(picture(1))
     for value in range(3):
         ring.write(picture(value))
@@ -55,7 +57,7 @@ def test_a_frame_whose_slot_was_used_again_is_gone(ring):
         pass
 
 
-def test_wiping_overwrites_the_pixels_and_old_references_find_nothing(ring):
+def test_wiping_overwrites_the_pixels_and_invalidates_references(ring):
     slot = ring.write(picture(200))
     assert ring.wipe() == 1
     assert bytes([200] * 16) not in ring.path.read_bytes()
@@ -63,7 +65,7 @@ def test_wiping_overwrites_the_pixels_and_old_references_find_nothing(ring):
         pass
 
 
-def test_a_smaller_frame_leaves_nothing_of_the_larger_one_before_it():
+def test_smaller_frame_leaves_nothing_of_the_larger_one_before_it():
     ring = FrameRing(CAMERA + "s", 12, 16, slots=1, retention_s=30.0)
     try:
         ring.write(picture(200))
@@ -73,7 +75,7 @@ def test_a_smaller_frame_leaves_nothing_of_the_larger_one_before_it():
         ring.close()
 
 
-def test_every_frame_is_overwritten_without_anybody_asking():
+def test_every_frame_is_overwritten_in_time_by_itself():
     ring = FrameRing(CAMERA + "r", 12, 16, slots=2, retention_s=0.2)
     try:
         slot = ring.write(picture(200))
@@ -90,7 +92,7 @@ def wait_until_overwritten(ring: FrameRing) -> None:
         assert time.monotonic() - started < 10, "the frame was never overwritten"
 
 
-def test_the_readers_own_copy_is_overwritten_after_use(ring):
+def test_copy_of_the_reader_is_overwritten_after_use(ring):
     reader = FrameReader()
     with reader.read(ring.write(picture(200))) as seen:
         pass
@@ -105,24 +107,24 @@ def test_closing_removes_the_memory():
 
 
 @pytest.mark.parametrize("slot", [FrameSlot("", 0, 2, 12, 16), FrameSlot("../etc/passwd", 0, 2, 12, 16)])
-def test_a_reference_to_anything_but_a_ring_is_refused(slot):
+def test_reference_to_another_file_is_rejected(slot):
     with pytest.raises(RingError), FrameReader().read(slot):
         pass
 
 
-def test_a_reference_beyond_the_ring_is_refused(ring):
+def test_reference_beyond_the_ring_is_rejected(ring):
     with pytest.raises(RingError, match="does not fit"), FrameReader().read(FrameSlot(ring.name, 99, 2, 12, 16)):
         pass
 
 
 @pytest.mark.usefixtures("ring")
-def test_a_second_camera_of_the_same_name_is_refused():
+def test_second_camera_with_the_same_id_is_rejected():
     with pytest.raises(RingError, match="another camera node"):
         wipe_leftovers(CAMERA)
 
 
 @pytest.mark.parametrize("bad", [np.zeros((0, 16, 3), np.uint8), np.zeros((12, 16, 4), np.uint8)])
-def test_frames_of_another_kind_are_refused(ring, bad):
+def test_frames_of_another_kind_are_rejected(ring, bad):
     with pytest.raises(ValueError, match="image"):
         ring.write(bad)
 
@@ -144,7 +146,7 @@ def crashed_camera(camera: str) -> tuple[subprocess.Popen, list[Path]]:
     return child, list(SHM.glob(prefix(camera) + "*"))
 
 
-def test_a_killed_camera_leaves_no_frame_behind():
+def test_killed_camera_leaves_no_frame_behind():
     child, rings = crashed_camera(CAMERA + "k")
     assert len(rings) == 1
     descriptor = os.open(rings[0], os.O_RDONLY)
@@ -159,7 +161,7 @@ def test_a_killed_camera_leaves_no_frame_behind():
     os.close(descriptor)
 
 
-def test_the_next_start_wipes_what_a_crash_left_when_the_guard_was_killed_too():
+def test_next_start_wipes_the_frames_of_a_crash_when_the_guard_was_killed_too():
     child, rings = crashed_camera(CAMERA + "g")
     for pid in guards_of(child.pid):
         os.kill(pid, signal.SIGKILL)

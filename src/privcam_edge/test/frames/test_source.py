@@ -1,4 +1,4 @@
-"""Where frames come from, and what is said when none do."""
+"""Sources of frames, and the errors when there are no frames."""
 
 from pathlib import Path
 
@@ -42,17 +42,17 @@ def write_video(path: Path, levels: list[int], rate_hz: int = 10) -> Path:
         ("topic.mp4", "file", "topic.mp4"),
     ],
 )
-def test_text_of_a_source_says_what_kind_it_is(text: str, kind: str, target: str) -> None:
+def test_kind_of_a_source_is_parsed_from_its_text(text: str, kind: str, target: str) -> None:
     assert parse(text) == Spec(kind, target)
     assert parse(text).live == (kind != "file")
 
 
-def test_empty_source_is_refused_with_what_it_could_be() -> None:
+def test_empty_source_is_rejected_and_the_kinds_are_listed() -> None:
     with pytest.raises(SourceError, match="source is empty: give a camera index"):
         parse("")
 
 
-def test_frames_of_a_file_come_in_order_and_then_it_has_ended(tmp_path: Path) -> None:
+def test_frames_of_a_file_come_in_order_until_it_ends(tmp_path: Path) -> None:
     source = VideoSource(parse(str(write_video(tmp_path / "a.avi", [10, 60, 120, 200]))))
     assert source.rate_hz == 10
     assert round(float(source.read().mean()), -1) == 10
@@ -69,7 +69,7 @@ def test_frames_of_a_file_come_in_order_and_then_it_has_ended(tmp_path: Path) ->
     source.close()
 
 
-def test_rate_that_no_camera_has_is_not_believed(tmp_path: Path) -> None:
+def test_implausible_rate_is_replaced_by_the_default(tmp_path: Path) -> None:
     path = tmp_path / "fast.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=1000)
@@ -83,7 +83,7 @@ def test_rate_that_no_camera_has_is_not_believed(tmp_path: Path) -> None:
     source.close()
 
 
-def test_what_cannot_be_opened_is_named_with_its_reason(tmp_path: Path) -> None:
+def test_source_that_cannot_be_opened_is_named_with_the_reason(tmp_path: Path) -> None:
     text = tmp_path / "letter.mp4"
     text.write_text("no video at all")
     (tmp_path / "empty.avi").touch()
@@ -99,7 +99,7 @@ def test_what_cannot_be_opened_is_named_with_its_reason(tmp_path: Path) -> None:
         assert str(raised.value).startswith(f"source {path}: {reason}")
 
 
-def test_password_of_a_stream_is_never_shown() -> None:
+def test_password_of_a_stream_is_never_logged() -> None:
     shown = without_password("rtsp://nurse:secret@10.0.0.7:554/stream?channel=1")
     assert shown == "rtsp://10.0.0.7:554/stream?channel=1"
     with pytest.raises(SourceError) as raised:
@@ -108,7 +108,7 @@ def test_password_of_a_stream_is_never_shown() -> None:
     assert "127.0.0.1:9" in str(raised.value)
 
 
-def test_attempts_become_rarer_up_to_a_limit_and_start_over_after_a_success() -> None:
+def test_attempts_become_rarer_up_to_a_limit_and_start_again_after_a_success() -> None:
     backoff = Backoff(first_s=0.5, max_s=3.0)
     assert [backoff.failed() for _ in range(5)] == [0.5, 1.0, 2.0, 3.0, 3.0]
     backoff.succeeded()

@@ -26,12 +26,12 @@ from privcam_link.wire import ALL_CAMERAS, BacklogQuery, Header, PictureQuery, Q
 
 TIMEOUT_S = 30.0
 START = 10**18
-ROOM = np.random.default_rng(3).integers(0, 256, (24, 32, 3), np.uint8)
+SCENE = np.random.default_rng(3).integers(0, 256, (24, 32, 3), np.uint8)
 
 
 def picture(level: int = 90) -> bytes:
-    """A room with a corner of some grey."""
-    plate = ROOM.copy()
+    """Return a PNG of a fixed picture with a grey corner."""
+    plate = SCENE.copy()
     plate[:4, :4] = level
     return encode_environment(plate, np.ones((24, 32), np.bool_))
 
@@ -62,7 +62,7 @@ def queue(tmp_path: Path) -> Iterator[OmegaQueue]:
 
 
 def listener(endpoint: str) -> zenoh.Session:
-    """Return a session that listens as a cloud does, without a cloud's rules of its own."""
+    """Return a session that listens as a cloud does, without the access control of a cloud."""
     config = zenoh.Config()
     for name, value in listen_settings(endpoint).items():
         config.insert_json5(name, value)
@@ -119,7 +119,7 @@ def ask(session: zenoh.Session, query: Query) -> list[tuple[Header, bytes] | byt
 
 
 def ask_on(session: zenoh.Session, selector: str) -> list[tuple[Header, bytes] | bytes]:
-    """Return (header, payload) of each answer, or the text of an error."""
+    """Return (header, payload) of each reply, or the text of an error."""
     found: list[tuple[Header, bytes] | bytes] = []
     replies = session.get(
         selector,
@@ -280,7 +280,7 @@ def test_long_backlog_comes_in_pieces(endpoint: str, other_end: zenoh.Session, q
         assert (numbers, pieces >= 3) == (list(range(1, count + 1)), True)
 
 
-def test_only_what_every_consumer_acknowledged_is_let_go(
+def test_only_omegas_that_every_consumer_acknowledged_are_dropped(
     endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
 ) -> None:
     with opened(endpoint, queue) as link:
@@ -294,7 +294,7 @@ def test_only_what_every_consumer_acknowledged_is_let_go(
         assert [n for n, _ in read(ask(other_end, BacklogQuery("b", START + 3, 0)))] == [4, 5]
 
 
-def test_unreachable_endpoint_holds_up_nothing_and_everything_is_kept(endpoint: str, queue: OmegaQueue) -> None:
+def test_unreachable_endpoint_blocks_nothing_and_every_omega_is_kept(endpoint: str, queue: OmegaQueue) -> None:
     with opened(endpoint, queue) as link:
         assert [link.send(omega(frame)) for frame in range(1, 101)] == [False] * 100
         assert (link.connected, link.sent, queue.waiting) == (False, 0, 100)
@@ -329,18 +329,18 @@ def test_closed_link_is_not_connected_and_closes_twice(
 
 
 @pytest.mark.parametrize("text", ["tcp/192.168.1.4:7447", "tls/127.0.0.1:7447", "nonsense"])
-def test_endpoint_that_is_not_on_the_loopback_is_refused_without_credentials(text: str) -> None:
+def test_endpoint_beyond_the_loopback_is_rejected_without_credentials(text: str) -> None:
     with pytest.raises(ValueError, match="endpoint: "):
         camera_end("room1", text)
 
 
-def test_name_that_is_more_than_one_camera_is_refused(endpoint: str, queue: OmegaQueue) -> None:
+def test_wildcard_as_camera_id_is_rejected(endpoint: str, queue: OmegaQueue) -> None:
     with pytest.raises(ValueError, match="camera_id"):
         EdgeLink("*", camera_end("room1", endpoint)[0], queue, PictureSchedule())
 
 
 def open_ports() -> set[str]:
-    """Return local addresses of this process's sockets that wait for others: TCP listeners and all UDP sockets."""
+    """Return local addresses of this process's sockets that accept packets: TCP listeners and all UDP sockets."""
     mine = {str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink() and fd.exists()}
     found = set()
     for table, state in (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")):

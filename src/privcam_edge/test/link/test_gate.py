@@ -1,4 +1,4 @@
-"""What the gate lets through, and what it does not, each with its counted reason."""
+"""The gate passes valid Ω and rejects all others with a counted reason."""
 
 import ast
 from dataclasses import replace
@@ -31,7 +31,7 @@ START = 1_700_000_000 * NS_PER_S
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -41,7 +41,7 @@ class Clock:
 
 
 def picture(seed: int = 0, *, level: int | None = None) -> bytes:
-    """A PNG that another program could have made: not the bytes that ours makes."""
+    """Return a PNG; level: compressed by another encoder, so with other bytes than the gate makes."""
     plate = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), np.uint8)
     validity = np.ones((24, 32), bool)
     validity[4:12, 8:16] = False
@@ -55,7 +55,7 @@ def picture(seed: int = 0, *, level: int | None = None) -> bytes:
 
 
 def digest(png: bytes) -> bytes:
-    """What is said to be the digest of a picture; of bytes that are none it can be anything."""
+    """Return the digest of a picture, or a fixed value for bytes that are no picture."""
     try:
         return picture_digest(*decode_environment(png))
     except ValueError:
@@ -63,15 +63,15 @@ def digest(png: bytes) -> bytes:
 
 
 PNG = picture()
-VALIDITY = 1 - 64 / 768
-ROOM = decode_environment(PNG)
+CONFIRMED_FRACTION = 1 - 64 / 768
+SCENE = decode_environment(PNG)
 
 
 def omega(frame: int = 1, png: bytes = PNG, **changes: object) -> Omega:
     """The Ω of one frame; `changes` go to the part that has a field of that name."""
     key = SyncKey("room1", frame, START + frame * NS_PER_S // 10)
     parts = {
-        "environment": Environment(key, png, digest(png), 24, 32, VALIDITY, 1),
+        "environment": Environment(key, png, digest(png), 24, 32, CONFIRMED_FRACTION, 1),
         "embedding": Embedding("hog-1", (3,), 0.5, b"\x01\x02\x03", 0.25, 1.0),
         "privacy": PrivacyReport(0.1, 0.2, 0.0, Verdict.PASS),
     }
@@ -129,9 +129,9 @@ REJECTED: dict[str, tuple[bytes | Omega, Reason, str]] = {
                         Reason.PICTURE, "environment.png"),
     "other_height": (omega(height=25), Reason.PICTURE, "environment.size"),
     "other_width": (omega(width=31), Reason.PICTURE, "environment.size"),
-    "implausible_validity": (omega(confirmed_fraction=0.5), Reason.PICTURE, "environment.confirmed_fraction"),
+    "implausible_confirmed_fraction": (omega(confirmed_fraction=0.5), Reason.PICTURE, "environment.confirmed_fraction"),
     "patch": (omega(base=bytes([1]) * 32), Reason.PICTURE, "environment.base"),
-    "patch_that_keeps_all": (omega(png=encode_patch(ROOM, ROOM), digest=digest(PNG), base=bytes([1]) * 32),
+    "patch_that_keeps_all": (omega(png=encode_patch(SCENE, SCENE), digest=digest(PNG), base=bytes([1]) * 32),
                              Reason.PICTURE, "environment.base"),
     "picture_of_another": (omega(png=picture(1), digest=digest(PNG)), Reason.DIGEST, "environment.sha256"),
 }  # fmt: skip
@@ -148,7 +148,7 @@ def test_rejection_is_counted_with_its_reason_and_names_the_field(name: str) -> 
     assert (gate.rejected, gate.passed) == ({reason: 1}, 0)
 
 
-def test_every_reason_of_the_gate_is_shown_here() -> None:
+def test_every_reason_of_the_gate_is_tested_here() -> None:
     shown = {reason for _, reason, _ in REJECTED.values()}
     assert set(Reason) - shown == {
         Reason.TYPE,
@@ -192,7 +192,7 @@ def test_omega_that_is_not_newer_is_rejected(later: tuple[int, int]) -> None:
     assert gate.rejected == {Reason.ORDER: 1}
 
 
-def test_camera_that_starts_again_counts_from_one_and_passes() -> None:
+def test_restarted_camera_counts_from_one_and_passes() -> None:
     gate = Gate("room1")
     gate.check(omega(500))
     again = omega(501)
@@ -200,7 +200,7 @@ def test_camera_that_starts_again_counts_from_one_and_passes() -> None:
     assert gate.check(replace(again, key=key, environment=replace(again.environment, key=key))).key == key
 
 
-def test_gate_of_a_restarted_process_goes_on_behind_the_last_that_passed() -> None:
+def test_gate_of_a_restarted_process_continues_after_the_last_omega_that_passed() -> None:
     gate = Gate("room1", last=omega(3).key)
     with pytest.raises(Rejected, match="order: key"):
         gate.check(omega(3))
@@ -209,7 +209,7 @@ def test_gate_of_a_restarted_process_goes_on_behind_the_last_that_passed() -> No
     assert gate.check(omega(4)).key.frame_id == 4
 
 
-def test_stamp_from_the_future_is_rejected_and_shuts_nobody_out() -> None:
+def test_stamp_from_the_future_is_rejected_and_blocks_no_later_omega() -> None:
     gate = Gate("room1", wall=lambda: START)
     late, far = omega(MAX_AHEAD_NS // NS_PER_S * 10), omega(MAX_AHEAD_NS // NS_PER_S * 10 + 1)
     with pytest.raises(Rejected, match=r"order: key.* from the future; set the clocks"):
@@ -232,7 +232,7 @@ def test_rate_is_limited_and_refills_with_time() -> None:
     assert gate.rejected == {Reason.RATE: 2}
 
 
-def test_picture_is_packed_again_and_its_digest_is_still_that_of_what_it_shows() -> None:
+def test_picture_is_encoded_again_and_keeps_the_digest_of_its_pixels() -> None:
     foreign = picture(level=9)
     clean = Gate("room1").check(omega(png=foreign)).environment
     assert clean.png == PNG != foreign
@@ -268,12 +268,12 @@ def test_omega_by_digest_with_another_size_than_its_picture_is_rejected() -> Non
         gate.check(replace(bare, environment=replace(bare.environment, height=48)))
 
 
-def test_validity_is_what_the_pixels_say() -> None:
-    clean = Gate("room1").check(omega(confirmed_fraction=VALIDITY + 0.0005))
-    assert clean.environment.confirmed_fraction == pytest.approx(VALIDITY, abs=1e-9)
+def test_confirmed_fraction_is_measured_on_the_pixels() -> None:
+    clean = Gate("room1").check(omega(confirmed_fraction=CONFIRMED_FRACTION + 0.0005))
+    assert clean.environment.confirmed_fraction == pytest.approx(CONFIRMED_FRACTION, abs=1e-9)
 
 
-def test_only_the_newest_pictures_are_remembered() -> None:
+def test_only_the_newest_pictures_are_kept() -> None:
     gate = Gate("room1")
     pictures = [picture(seed) for seed in range(KNOWN_PICTURES + 1)]
     for frame, png in enumerate(pictures, start=1):
@@ -328,12 +328,12 @@ def test_padding_never_reaches_the_other_side() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("inf"), float("nan")])
-def test_rate_that_limits_nothing_is_refused(rate: float) -> None:
+def test_invalid_rate_is_rejected(rate: float) -> None:
     with pytest.raises(ValueError, match="max_rate_hz"):
         Gate("room1", max_rate_hz=rate)
 
 
-def test_camera_name_that_is_none_is_refused() -> None:
+def test_invalid_camera_id_is_rejected() -> None:
     with pytest.raises(ValueError, match="camera_id"):
         Gate("room1/**")
 

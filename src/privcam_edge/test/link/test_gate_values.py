@@ -1,4 +1,4 @@
-"""What the gate takes out of Ω that are valid: nothing leaves but what it measured, rounded or knows."""
+"""The gate removes hidden information from valid Ω: it measures, rounds or compares every value."""
 
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ def new_gate(now_ns: int = NOW_NS + 10**9) -> Gate:
     return Gate("room1", max_rate_hz=1000, wall=lambda: now_ns)
 
 
-def test_report_says_what_the_picture_withholds() -> None:
+def test_withheld_fraction_of_the_report_is_measured_on_the_picture() -> None:
     lying = replace(omega(), privacy=replace(omega().privacy, withheld_fraction=0.987654))
     assert new_gate().check(lying).privacy.withheld_fraction == 0.25
 
@@ -78,7 +78,7 @@ def test_encoders_do_not_change_from_frame_to_frame() -> None:
     assert gate.rejected == {Reason.FIELD: 2}
 
 
-def test_encoder_of_an_omega_that_did_not_pass_is_not_learnt() -> None:
+def test_encoder_of_a_rejected_omega_is_not_stored() -> None:
     gate = new_gate()
     for n in range(9):
         bad = omega(1, encoder=f"other-{n}")
@@ -88,7 +88,7 @@ def test_encoder_of_an_omega_that_did_not_pass_is_not_learnt() -> None:
 
 
 @pytest.mark.parametrize(("ahead_ns", "passes"), [(MAX_AHEAD_NS, True), (MAX_AHEAD_NS + 1, False)])
-def test_key_from_the_future_does_not_shut_out_the_present(ahead_ns: int, passes: bool) -> None:
+def test_key_from_the_future_does_not_block_later_keys(ahead_ns: int, passes: bool) -> None:
     gate = new_gate(omega().key.stamp_ns - ahead_ns)
     if passes:
         gate.check(omega())
@@ -97,7 +97,7 @@ def test_key_from_the_future_does_not_shut_out_the_present(ahead_ns: int, passes
             gate.check(omega())
 
 
-def test_pictures_of_ever_other_sizes_do_not_fill_the_memory() -> None:
+def test_pictures_of_changing_sizes_do_not_fill_the_memory() -> None:
     gate = new_gate()
     for frame in range(1, 40):
         key = SyncKey("room1", frame, NOW_NS + frame * 10**6)

@@ -24,7 +24,7 @@ EVERYTHING = 10**9
 
 
 def omega(frame: int, level: int = 90) -> Omega:
-    """An Ω with its picture, an even wall of some grey."""
+    """An Ω with its picture, a grey wall."""
     key = SyncKey("room1", frame, START + frame)
     png = encode_environment(np.full((8, 8, 3), level, np.uint8), np.ones((8, 8), np.bool_))
     z = Embedding("hog-1", (8,), 0.5, frame.to_bytes(8, "big"), 0.25, 1.0)
@@ -75,7 +75,7 @@ def test_omegas_come_out_in_order_with_consecutive_numbers_and_by_digest_alone(q
     assert (queue.newest, queue.last_key(), queue.waiting, queue.lost) == (5, omega(5).key, 5, 0)
 
 
-def test_no_more_bytes_than_asked_for_come_at_once_but_at_least_one_omega(queue: OmegaQueue) -> None:
+def test_reply_is_within_the_byte_limit_but_has_at_least_one_omega(queue: OmegaQueue) -> None:
     for frame in range(1, 6):
         queue.put(omega(frame))
     assert [row.n for row in queue.after(0, max_bytes=3 * SIZE)] == [1, 2, 3]
@@ -83,7 +83,7 @@ def test_no_more_bytes_than_asked_for_come_at_once_but_at_least_one_omega(queue:
     assert [row.n for row in queue.after(0, max_bytes=1)] == [1]
 
 
-def test_name_and_numbers_go_on_over_a_restart(tmp_path: Path) -> None:
+def test_name_and_numbers_continue_over_a_restart(tmp_path: Path) -> None:
     with opened(tmp_path / "q") as queue:
         name = queue.name
         for frame in (1, 2, 3):
@@ -117,14 +117,14 @@ for frame in range(1, 100_000):
     with opened(tmp_path / "q") as queue:
         kept = frames(queue)
         assert kept[: len(said)] == said == list(range(1, len(said) + 1))
-        assert len(kept) - len(said) <= 1, "at most one was put and not yet said"
+        assert len(kept) - len(said) <= 1, "at most one was put and not yet printed"
         found = queue.picture(omega(1).environment.digest)
         assert found is not None and cdr.decode(found.payload).environment.png == omega(1).environment.png
         assert queue.put(omega(len(kept) + 1)).n == len(kept) + 1
 
 
 @pytest.mark.parametrize("damage", ["garbage", "torn", "zeros"])
-def test_broken_file_is_put_aside_and_a_new_queue_is_begun(tmp_path: Path, damage: str) -> None:
+def test_broken_file_is_put_aside_and_a_new_queue_is_created(tmp_path: Path, damage: str) -> None:
     with opened(tmp_path / "q") as queue:
         name = queue.name
         for frame in range(1, 200):
@@ -140,7 +140,7 @@ def test_broken_file_is_put_aside_and_a_new_queue_is_begun(tmp_path: Path, damag
     assert aside.read_bytes() == broken
 
 
-def test_file_with_omegas_of_another_schema_is_put_aside_and_a_new_queue_is_begun(tmp_path: Path) -> None:
+def test_file_with_omegas_of_another_schema_is_put_aside_and_a_new_queue_is_created(tmp_path: Path) -> None:
     with opened(tmp_path / "q") as queue:
         name = queue.name
         queue.put(omega(1))
@@ -151,7 +151,7 @@ def test_file_with_omegas_of_another_schema_is_put_aside_and_a_new_queue_is_begu
     assert (tmp_path / "q" / f"omega.broken-{int(Clock.now)}").exists()
 
 
-def test_oldest_go_where_there_are_too_many_bytes_and_are_counted_as_lost(tmp_path: Path) -> None:
+def test_oldest_are_dropped_beyond_the_byte_limit_and_counted_as_lost(tmp_path: Path) -> None:
     with opened(tmp_path / "q", max_bytes=WHOLE + 40 * SIZE) as queue:
         for frame in range(1, 101):
             queue.put(omega(frame))
@@ -164,7 +164,7 @@ def test_oldest_go_where_there_are_too_many_bytes_and_are_counted_as_lost(tmp_pa
         assert (queue.lost, queue.kept_bytes) == (100 - len(kept), WHOLE + len(kept) * SIZE)
 
 
-def test_too_old_ones_go_and_are_counted_as_lost(tmp_path: Path) -> None:
+def test_too_old_ones_are_dropped_and_counted_as_lost(tmp_path: Path) -> None:
     clock = Clock()
     with opened(tmp_path / "q", max_age_s=10.0, clock=clock) as queue:
         for frame in range(1, 6):
@@ -173,7 +173,7 @@ def test_too_old_ones_go_and_are_counted_as_lost(tmp_path: Path) -> None:
         assert (frames(queue), queue.lost) == ([3, 4, 5], 2)
 
 
-def test_what_the_consumers_had_is_not_lost_when_it_goes(tmp_path: Path) -> None:
+def test_acknowledged_omega_is_not_counted_as_lost_when_dropped(tmp_path: Path) -> None:
     clock = Clock()
     with opened(tmp_path / "q", max_age_s=100.0, clock=clock) as queue:
         for frame in range(1, 11):
@@ -189,7 +189,7 @@ def test_what_the_consumers_had_is_not_lost_when_it_goes(tmp_path: Path) -> None
         assert (frames(queue), queue.lost) == ([11], 6), "slow did not have 5 to 10"
 
 
-def test_only_what_all_consumers_have_is_let_go(queue: OmegaQueue) -> None:
+def test_only_omegas_that_all_consumers_have_are_dropped(queue: OmegaQueue) -> None:
     for frame in range(1, 6):
         queue.put(omega(frame))
     queue.acknowledge("a", START + 3)
@@ -201,14 +201,14 @@ def test_only_what_all_consumers_have_is_let_go(queue: OmegaQueue) -> None:
     assert (frames(queue), queue.waiting, queue.lost) == ([5], 1, 0)
 
 
-def test_newest_stays_though_everybody_has_it(queue: OmegaQueue) -> None:
+def test_newest_stays_although_all_consumers_have_it(queue: OmegaQueue) -> None:
     for frame in (1, 2, 3):
         queue.put(omega(frame))
     queue.acknowledge("a", START + 100)
     assert (frames(queue), queue.waiting, queue.last_key()) == ([3], 0, omega(3).key)
 
 
-def test_newest_stays_though_its_picture_alone_is_too_large(tmp_path: Path) -> None:
+def test_newest_stays_although_its_picture_alone_is_too_large(tmp_path: Path) -> None:
     with opened(tmp_path / "q", max_bytes=1) as queue:
         for frame in (1, 2, 3):
             assert queue.put(omega(frame)).n == frame
@@ -216,7 +216,7 @@ def test_newest_stays_though_its_picture_alone_is_too_large(tmp_path: Path) -> N
         assert queue.lost == 2
 
 
-def test_pictures_that_no_omega_names_go_before_an_omega_does(tmp_path: Path) -> None:
+def test_pictures_that_no_omega_names_are_dropped_before_an_omega(tmp_path: Path) -> None:
     clock = Clock()
     with opened(tmp_path / "q", max_bytes=20 * WHOLE, max_age_s=10.0, clock=clock) as queue:
         for frame in range(1, 9):
@@ -227,7 +227,7 @@ def test_pictures_that_no_omega_names_go_before_an_omega_does(tmp_path: Path) ->
         assert (frames(queue), queue.lost) == (list(range(9, 16)), 8), "the eight were too old, nothing else is lost"
 
 
-def test_full_disk_is_an_error_and_what_was_put_stays(tmp_path: Path) -> None:
+def test_full_disk_is_an_error_and_earlier_omegas_stay(tmp_path: Path) -> None:
     code = f"""
 import resource, sqlite3, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
@@ -251,7 +251,7 @@ except sqlite3.OperationalError:
         assert queue.put(omega(int(count) + 1)).n == int(count) + 1
 
 
-def test_acknowledgement_never_goes_back(queue: OmegaQueue) -> None:
+def test_acknowledgement_never_decreases(queue: OmegaQueue) -> None:
     for frame in range(1, 6):
         queue.put(omega(frame))
     queue.acknowledge("a", START + 3)
@@ -260,7 +260,7 @@ def test_acknowledgement_never_goes_back(queue: OmegaQueue) -> None:
     assert (frames(queue), queue.waiting) == ([4, 5], 2)
 
 
-def test_consumer_that_was_not_heard_of_for_long_holds_back_nothing(tmp_path: Path) -> None:
+def test_consumer_without_a_recent_query_holds_back_nothing(tmp_path: Path) -> None:
     clock = Clock()
     with opened(tmp_path / "q", max_age_s=100.0, clock=clock) as queue:
         queue.acknowledge("gone", 0)
@@ -274,7 +274,7 @@ def test_consumer_that_was_not_heard_of_for_long_holds_back_nothing(tmp_path: Pa
         assert (queue.waiting, frames(queue)) == (0, [3])
 
 
-def test_number_of_consumers_is_bounded_and_the_newest_count(tmp_path: Path) -> None:
+def test_number_of_consumers_is_bounded_to_the_most_recent(tmp_path: Path) -> None:
     clock = Clock()
     with opened(tmp_path / "q", clock=clock) as queue:
         for frame in (1, 2, 3):
@@ -285,7 +285,7 @@ def test_number_of_consumers_is_bounded_and_the_newest_count(tmp_path: Path) -> 
         assert (queue.waiting, frames(queue)) == (1, [3])
 
 
-def test_second_process_is_refused_and_harms_nothing(tmp_path: Path) -> None:
+def test_second_process_is_rejected_without_harm(tmp_path: Path) -> None:
     with opened(tmp_path / "q") as queue:
         queue.put(omega(1))
         code = "from pathlib import Path; from privcam_edge.link.omega_queue import OmegaQueue; OmegaQueue(Path('q'))"
@@ -299,7 +299,7 @@ def test_second_process_is_refused_and_harms_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "q").glob("*broken*"))
 
 
-def test_omega_that_is_not_newer_is_refused_and_changes_no_count(queue: OmegaQueue) -> None:
+def test_omega_that_is_not_newer_is_rejected_and_changes_no_count(queue: OmegaQueue) -> None:
     queue.put(omega(1))
     size = queue.kept_bytes
     with pytest.raises(sqlite3.IntegrityError):
@@ -330,7 +330,7 @@ def test_picture_is_kept_once_while_an_omega_names_it(queue: OmegaQueue) -> None
     assert queue.kept_bytes == SIZE + SPARE_PICTURES * WHOLE
 
 
-def test_omegas_are_put_while_others_ask(queue: OmegaQueue) -> None:
+def test_omegas_are_put_while_other_threads_query(queue: OmegaQueue) -> None:
     seen: list[int] = []
 
     def consume() -> None:
@@ -347,7 +347,7 @@ def test_omegas_are_put_while_others_ask(queue: OmegaQueue) -> None:
     assert (seen, queue.lost, queue.waiting) == (list(range(1, 201)), 0, 0)
 
 
-def test_nobody_else_may_read_the_queue(tmp_path: Path) -> None:
+def test_only_its_owner_may_read_the_queue(tmp_path: Path) -> None:
     folder = queue_folder(tmp_path / "state", "room1")
     with opened(folder) as queue:
         queue.put(omega(1))

@@ -1,4 +1,4 @@
-"""Which picture travels, when, and as what."""
+"""PictureSchedule decides when a picture is sent, and whether whole or as a patch."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ SCENE = np.random.default_rng(5).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -25,7 +25,7 @@ class Clock:
 
 
 def room(changed_rows: int = 0, *, level: int = 7, height: int = HEIGHT) -> Environment:
-    """A detailed room of which some rows are another even colour."""
+    """Return a detailed picture in which some rows have another plain colour."""
     plate = SCENE[:height].copy()
     plate[:changed_rows] = level
     png = encode_environment(plate, np.ones((height, WIDTH), np.bool_))
@@ -33,7 +33,7 @@ def room(changed_rows: int = 0, *, level: int = 7, height: int = HEIGHT) -> Envi
 
 
 def shows(made: Environment, whole: Environment, bases: Sequence[Environment] = ()) -> bool:
-    """Say whether somebody who has `bases` sees `whole` in what was made of it."""
+    """Return whether a consumer with `bases` decodes `whole` from the sent environment."""
     known = {base.digest: decode_environment(base.png) for base in bases}
     plate, validity = open_environment(made, known[made.base] if made.base else None)
     return encode_environment(plate, validity) == whole.png and made.digest == whole.digest
@@ -70,14 +70,14 @@ def test_first_picture_is_whole_and_a_changed_one_a_patch_on_it(schedule: Pictur
     assert shows(patch, changed, [first])
 
 
-def test_patch_is_made_on_the_picture_that_is_most_like_it(schedule: PictureSchedule) -> None:
+def test_patch_is_made_on_the_most_similar_picture(schedule: PictureSchedule) -> None:
     for picture in (room(), room(30), room(20, level=200)):
         schedule.make(picture)
     assert schedule.make(room(28)).base == room(30).digest
     assert schedule.make(room(2)).base == room().digest
 
 
-def test_picture_that_comes_back_is_a_patch_that_changes_little(schedule: PictureSchedule) -> None:
+def test_returning_picture_is_a_small_patch(schedule: PictureSchedule) -> None:
     first, other = room(), room(40)
     schedule.make(first)
     schedule.make(other)
@@ -140,7 +140,7 @@ def test_picture_of_a_reply_is_a_base_of_the_next_one(schedule: PictureSchedule)
     assert schedule.make_reply(room(11), [room(10).digest]).base == room(10).digest
 
 
-def test_large_picture_is_not_sent_unasked_but_the_next_one_is_a_patch_on_what_was_asked_for() -> None:
+def test_large_picture_needs_a_query_and_the_next_one_is_a_patch_on_it() -> None:
     schedule = PictureSchedule()
     large = np.random.default_rng(1).integers(0, 256, (120, WIDTH, 3), np.uint8)
     assert large.nbytes > PUSH_BYTES
@@ -194,6 +194,6 @@ def test_fewer_large_pictures_are_kept() -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1.0, float("nan")])
-def test_refresh_time_that_is_none_is_refused(seconds: float) -> None:
+def test_invalid_refresh_time_is_rejected(seconds: float) -> None:
     with pytest.raises(ValueError, match="refresh_s"):
         PictureSchedule(refresh_s=seconds)

@@ -41,7 +41,7 @@ def test_no_boxes_give_no_descriptors() -> None:
     )
 
 
-def test_the_same_clothes_are_closer_in_another_place_size_and_light_than_other_clothes() -> None:
+def test_same_clothes_in_another_place_size_and_lighting_are_closer_than_other_clothes() -> None:
     descriptor = AppearanceDescriptor()
     elsewhere = np.array([[300.0, 100.0, 360.0, 250.0]])
     first = descriptor.describe(scene(RED_OVER_BLUE), BOX)
@@ -50,7 +50,7 @@ def test_the_same_clothes_are_closer_in_another_place_size_and_light_than_other_
         assert distance(first, again) < 0.5 * distance(first, descriptor.describe(scene(other), BOX))
 
 
-def test_what_stands_behind_a_person_matters_less_than_what_the_person_wears() -> None:
+def test_background_matters_less_than_clothes() -> None:
     descriptor = AppearanceDescriptor()
     first = descriptor.describe(scene(RED_OVER_BLUE, background=120), BOX)
     same_person = descriptor.describe(scene(RED_OVER_BLUE, background=220), BOX)
@@ -65,12 +65,12 @@ def test_boxes_over_the_border_and_outside_of_the_picture_are_described() -> Non
 
 
 @pytest.mark.parametrize("image", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 4), np.uint8), np.zeros((9, 9, 3))])
-def test_other_kinds_of_pictures_are_refused(image: npt.NDArray[np.generic]) -> None:
+def test_other_kinds_of_pictures_are_rejected(image: npt.NDArray[np.generic]) -> None:
     with pytest.raises(ValueError, match="image"):
         AppearanceDescriptor().describe(image, BOX)  # type: ignore[arg-type]
 
 
-def test_boxes_that_are_no_boxes_are_refused() -> None:
+def test_invalid_boxes_are_rejected() -> None:
     with pytest.raises(ValueError, match=r"\(N, 4\)"):
         AppearanceDescriptor().describe(scene(RED_OVER_BLUE), np.zeros((2, 3)))
     with pytest.raises(ValueError, match="finite"):

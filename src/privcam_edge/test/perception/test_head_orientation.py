@@ -28,7 +28,7 @@ def _picture(yaw: float, pitch: float, roll: float, px_per_mm: float = 0.5) -> n
     return points
 
 
-def test_head_that_looks_into_the_camera_is_not_turned() -> None:
+def test_head_that_faces_the_camera_has_no_rotation() -> None:
     found = head_orientation(_picture(0, 0, 0))
     assert found is not None
     np.testing.assert_allclose([found.yaw, found.pitch, found.roll], 0, atol=0.06)
@@ -48,7 +48,7 @@ def test_signs_are_those_of_the_contract() -> None:
 
 
 @given(yaw=st.floats(-75, 75), pitch=st.floats(-35, 35), roll=st.floats(-60, 60))
-def test_orientation_of_a_projected_head_is_found_again(yaw: float, pitch: float, roll: float) -> None:
+def test_orientation_of_a_projected_head_is_recovered(yaw: float, pitch: float, roll: float) -> None:
     found = head_orientation(_picture(radians(yaw), radians(pitch), radians(roll)))
     assert found is not None
     error = np.degrees([found.yaw, found.pitch, found.roll]) - (yaw, pitch, roll)
@@ -65,7 +65,7 @@ def test_one_hidden_point_is_no_obstacle(hidden: Joint) -> None:
 
 
 @pytest.mark.parametrize("hidden", [[Joint.NOSE], [Joint.LEFT_EAR, Joint.RIGHT_EAR], [Joint.LEFT_EYE, Joint.LEFT_EAR]])
-def test_head_of_which_too_little_is_seen_has_no_orientation(hidden: list[Joint]) -> None:
+def test_head_with_too_few_visible_points_has_no_orientation(hidden: list[Joint]) -> None:
     keypoints = _picture(0, 0, 0)
     keypoints[hidden, 2] = 0.1
     assert head_orientation(keypoints) is None

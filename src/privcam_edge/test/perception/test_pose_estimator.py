@@ -15,7 +15,7 @@ def _scene() -> tuple[np.ndarray, np.ndarray]:
     return image, np.array([250.0, 100.0, 550.0, 400.0])
 
 
-def test_shares_of_the_square_become_picture_pixels() -> None:
+def test_fractions_of_the_square_become_picture_pixels() -> None:
     found = np.zeros((17, 3), np.float32)
     found[Joint.NOSE] = (0.25, 0.5, 1.02)  # y, x, score
     pose = to_picture(found, Square(100, 40, 200))
@@ -45,7 +45,7 @@ def test_pose_moves_with_the_figure() -> None:
     np.testing.assert_allclose(second[:, :2], first[:, :2] + (-90, 30), atol=0.1)
 
 
-def test_more_than_three_people_get_the_lighter_model() -> None:
+def test_more_than_three_persons_get_the_lighter_model() -> None:
     image, box = _scene()
     chosen, accurate, fast = (PoseEstimator(fast=f) for f in (None, False, True))
     three, four = np.tile(box, (3, 1)), np.tile(box, (4, 1))
@@ -65,11 +65,11 @@ def test_box_over_the_border_gives_finite_keypoints_with_confidences() -> None:
 
 
 @pytest.mark.parametrize("image", [np.zeros((48, 64, 4), np.uint8), np.zeros((48, 64, 3), np.uint16)])
-def test_picture_of_another_kind_is_refused(image: np.ndarray) -> None:
+def test_picture_of_another_kind_is_rejected(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match="image: "):
         PoseEstimator(fast=True).estimate(image, np.zeros((0, 4)))
 
 
-def test_model_that_is_not_in_the_manifest_is_refused() -> None:
+def test_model_that_is_not_in_the_manifest_is_rejected() -> None:
     with pytest.raises(ModelError, match="movenet_multipose"):
         PoseEstimator(accurate_model="movenet_multipose")
