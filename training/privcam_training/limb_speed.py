@@ -15,9 +15,9 @@ import numpy as np
 
 from privcam_cloud.recognition.features import body_height, height_hint
 from privcam_cloud.recognition.interactions.fight_detection import BEGIN, MOMENTS, SPAN_S, limb_speed
-from privcam_cloud.recognition.temporal.windows import TrackMemory
+from privcam_cloud.recognition.temporal.windows import TrackBuffer
 from privcam_core.types.omega import SubjectPose
-from privcam_evaluation.audit.attacks.pose_sequences import PoseClip, anonymised, msr_action3d
+from privcam_evaluation.audit.attacks.pose_sequences import PoseClip, anonymise, msr_action3d
 from privcam_privacy.poses.anonymizer import PoseSettings
 
 # Of the anonymiser's noise, so that the table is the same again.
@@ -36,7 +36,7 @@ def highest(clip: PoseClip) -> float | None:
     height_px = body_height(hints) if hints else None
     if height_px is None:
         return None
-    memory, speeds, best = TrackMemory(), [], None
+    memory, speeds, best = TrackBuffer(), [], None
     for seconds, points in zip(clip.times.tolist(), keypoints, strict=True):
         (x0, y0), (x1, y1) = points[:, :2].min(axis=0).tolist(), points[:, :2].max(axis=0).tolist()
         memory.add(seconds, SubjectPose(1, (x0, y0, x1, y1), points))
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("folder: holds no msraction3d/*.npz")
     found = defaultdict(list)
     for clip in clips:
-        speed = highest(anonymised(clip, PoseSettings(mode="canonical", seed=SEED)))
+        speed = highest(anonymise(clip, PoseSettings(mode="canonical", seed=SEED)))
         if clip.action is not None and speed is not None:
             found[int(clip.action[1:])].append(speed)
     print(f"| action | recordings | half below, H/s | 19 of 20 below, H/s | above {BEGIN} |\n|---|---|---|---|---|")

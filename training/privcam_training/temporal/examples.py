@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from privcam_cloud.recognition.rules.rule_model import RuleModel
 from privcam_cloud.recognition.rules.rule_settings import DEFAULT
-from privcam_cloud.recognition.subject_history import People, Person
+from privcam_cloud.recognition.subject_history import Subject, SubjectHistory
 from privcam_cloud.recognition.temporal.temporal_model import LABELS
 from privcam_cloud.recognition.temporal.windows import FEATURES, STEPS, window
 from privcam_core.types.omega import Omega, SubjectPose
@@ -61,19 +61,19 @@ def join(parts: Sequence[Examples]) -> Examples:
     )
 
 
-def followed(frames: Iterable[tuple[float, Sequence[SubjectPose]]]) -> Iterator[tuple[float, People]]:
+def followed(frames: Iterable[tuple[float, Sequence[SubjectPose]]]) -> Iterator[tuple[float, SubjectHistory]]:
     """Yield who is remembered after each frame. frames: camera time in s, poses."""
-    people = People(DEFAULT)
+    people = SubjectHistory(DEFAULT)
     for seconds, poses in frames:
         people.update(seconds, poses)
         yield seconds, people
 
 
-def of(person: Person, now: float) -> npt.NDArray[np.float32] | None:
+def of(person: Subject, now: float) -> npt.NDArray[np.float32] | None:
     """Return the window of a person, None where there is nothing to say: no body was seen, or not for long."""
     if person.height_px is None or now - person.last > LOST_S:
         return None
-    return window(person.memory.track(), person.height_px, now)
+    return window(person.track_buffer.track(), person.height_px, now)
 
 
 def simulated(count: int, seed: int) -> Examples:

@@ -1,4 +1,4 @@
-"""Sentences: what was measured, and what the scene looks like as a whole."""
+"""Writes the evidence of events and the caption of a scene as sentences."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ PHRASES = {
     "getting_up": "getting up",
     UNCLEAR: "in an unclear posture",
 }
-# Long states are told one by one with their time, the others are counted.
+# States that are named one by one with their time; the others are counted.
 TIMED = ("lying", FALLEN)
 
 
@@ -50,7 +50,7 @@ def rise_evidence(rise: Rise, now: float) -> str:
 
 
 def scene_caption(states: Sequence[tuple[str, float]]) -> str:
-    """Return one sentence for the whole scene. states: label and seconds so far, of each person in view."""
+    """Return one sentence for the whole scene. states: label and seconds so far, of each subject in view."""
     if not states:
         return "Nobody in view."
     parts = [f"one {PHRASES[label].format(seconds=held)}" for label, held in states if label in TIMED]

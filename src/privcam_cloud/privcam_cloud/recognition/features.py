@@ -1,6 +1,6 @@
-"""Measured quantities of one subject: scale-free, at any frame rate, and honest about what could not be seen.
+"""Measures one subject without scale and at any frame rate; what was not seen is None.
 
-Lengths are in body heights H of the subject in the picture, so that near and far people and all resolutions compare.
+Lengths are in body heights H of the subject in the picture, so that near and far subjects and all resolutions compare.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,13 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from privcam_core.types.arrays import Box
-from privcam_core.types.arrays import FloatArray
+from privcam_core.types.arrays import Box, FloatArray
 from privcam_core.types.skeleton import SEEN, Joint
 
 # Length of body segments over body height: shoulders to hips, hip to knee, knee to ankle (Winter, Biomechanics).
-TORSO_SHARE, THIGH_SHARE, SHIN_SHARE = 0.288, 0.245, 0.246
+TORSO_FRACTION = 0.288
+THIGH_FRACTION = 0.245
+SHIN_FRACTION = 0.246
 HEIGHT_PERCENTILE = 75.0  # segments only ever look too short (foreshortening), bad keypoints make some too long
 MIN_HEIGHT_PX = 8.0  # below this a body is a few pixels and every ratio is noise
 MIN_SEEN_FOR_EXTENT = 6  # an extent of fewer keypoints says nothing about the body
@@ -25,9 +26,11 @@ MIN_SEEN_FOR_EXTENT = 6  # an extent of fewer keypoints says nothing about the b
 UPPER_END = (Joint.NOSE, Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER)
 LOWER_END = (Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE)
 
-# Hip, knee and ankle of each leg, and its bones with their share of the body height.
+# Hip, knee and ankle of each leg, and its bones with their fraction of the body height.
 _LEGS = ((Joint.LEFT_HIP, Joint.LEFT_KNEE, Joint.LEFT_ANKLE), (Joint.RIGHT_HIP, Joint.RIGHT_KNEE, Joint.RIGHT_ANKLE))
-_LEG_BONES = tuple(bone for hip, knee, ankle in _LEGS for bone in ((THIGH_SHARE, hip, knee), (SHIN_SHARE, knee, ankle)))
+_LEG_BONES = tuple(
+    bone for hip, knee, ankle in _LEGS for bone in ((THIGH_FRACTION, hip, knee), (SHIN_FRACTION, knee, ankle))
+)
 
 Point = tuple[float, float]
 
@@ -66,13 +69,13 @@ def height_hint(keypoints: FloatArray) -> float | None:
     """Return the body height in px that the longest-looking segment of (17, 3) keypoints suggests, None without one."""
     points = _seen_points(keypoints)
     hints = []
-    for share, a, b in _LEG_BONES:
+    for fraction, a, b in _LEG_BONES:
         near, far = points[a], points[b]
         if near is not None and far is not None:
-            hints.append(hypot(near[0] - far[0], near[1] - far[1]) / share)
+            hints.append(hypot(near[0] - far[0], near[1] - far[1]) / fraction)
     torso = _torso(points)
     if torso is not None:
-        hints.append(hypot(*torso) / TORSO_SHARE)
+        hints.append(hypot(*torso) / TORSO_FRACTION)
     return max(hints) if hints else None
 
 
@@ -135,11 +138,11 @@ def ground_speed(window: Sequence[Measures]) -> float | None:
     return hypot(x, y) / seconds / window[-1].height_px if seconds > 0 else None
 
 
-def peak_descent(samples: Sequence[Measures], window_s: float, unseen_s: float) -> float | None:
+def peak_descent(samples: Sequence[Measures], window_s: float, pose_gap_s: float) -> float | None:
     """Return the largest vertical speed (H/s) over any `window_s` of the samples, None with fewer than two centres.
 
-    Where the torso was not seen for longer than `unseen_s`, its way down in between counts as made in `unseen_s`: poses
-    get lost in the middle of a fall, and the time without a pose says nothing about how long the movement took.
+    Where the torso was not seen for longer than `pose_gap_s`, its descent in between counts as made in `pose_gap_s`:
+    poses get lost in the middle of a fall, and the time without a pose is not the duration of the movement.
     """
     known = [m for m in samples if m.centre is not None]
     speeds = []
@@ -150,7 +153,7 @@ def peak_descent(samples: Sequence[Measures], window_s: float, unseen_s: float) 
             last += 1
         speed = vertical_speed(known[first : last + 1])
         if speed is not None:
-            speeds.append(speed * max(1.0, gap / unseen_s))
+            speeds.append(speed * max(1.0, gap / pose_gap_s))
     return max(speeds, default=None)
 
 

@@ -1,4 +1,4 @@
-"""Who is remembered: the last seconds of each subject, tracks that broke joined again, all of it bounded."""
+"""Keeps the last seconds of each subject, bounded, and joins tracks that broke."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -8,19 +8,19 @@ from math import hypot, inf
 from privcam_cloud.recognition.features import Point, body_height, height_hint, measure
 from privcam_cloud.recognition.rules.posture_rules import Moment, posture
 from privcam_cloud.recognition.rules.rule_settings import Settings
-from privcam_cloud.recognition.temporal.windows import TrackMemory
+from privcam_cloud.recognition.temporal.windows import TrackBuffer
 from privcam_core.events.event_tracker import MAX_IDS
 from privcam_core.types.arrays import Box
 from privcam_core.types.omega import SubjectPose
 
 
 @dataclass(eq=False)
-class Person:
-    """One remembered person.
+class Subject:
+    """One subject and its last seconds.
 
-    ids: subject ids, the present one first. may_join: it may yet turn out to continue somebody lost. moments: oldest
-    first. hints: (s, px) of what body height each pose suggested. first, last: when it was seen, camera time in s.
-    box: where it was last, px. memory: its newest poses and boxes as they came.
+    ids: subject ids, the present one first. may_join: it may still continue the track of a lost subject. moments:
+    oldest first. hints: (s, px), the body height that each pose suggests. first, last: when it was seen, camera time
+    in s. box: its last box, px. track_buffer: its newest poses and boxes as they came.
     """
 
     ids: list[int]
@@ -30,7 +30,7 @@ class Person:
     box: Box = (0.0, 0.0, 1.0, 1.0)
     first: float = inf
     last: float = -inf
-    memory: TrackMemory = field(default_factory=TrackMemory)
+    track_buffer: TrackBuffer = field(default_factory=TrackBuffer)
 
     @property
     def height_px(self) -> float | None:
@@ -39,7 +39,7 @@ class Person:
 
     @property
     def place(self) -> Point:
-        """Where the person was last, px: the torso centre, or the middle of the box."""
+        """The last place of the subject, px: the torso centre, or the middle of the box."""
         if self.moments and (centre := self.moments[-1].measures.centre) is not None:
             return centre
         return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
@@ -50,11 +50,11 @@ class Person:
         return self.moments[-1].lies if self.moments else self.box[2] - self.box[0] > self.box[3] - self.box[1]
 
     def observe(self, seconds: float, pose: SubjectPose, settings: Settings) -> None:
-        """Take in one pose of this person. seconds: camera time, newer than the last."""
+        """Take in one pose. seconds: camera time, newer than the last."""
         self.first = min(self.first, seconds)
         self.last = seconds
         self.box = pose.box
-        self.memory.add(seconds, pose)
+        self.track_buffer.add(seconds, pose)
         hint = height_hint(pose.keypoints)
         if hint is not None:
             self.hints.append((seconds, hint))
@@ -64,11 +64,11 @@ class Person:
         self.moments.append(Moment(measures, posture(measures, settings)))
         self._trim(settings)
 
-    def take_over(self, newer: "Person", settings: Settings) -> None:
-        """Become the person that `newer` also is: its id, its place, and what it did since this one was lost."""
+    def take_over(self, newer: "Subject", settings: Settings) -> None:
+        """Continue as `newer`, which is the same subject: take its id, its place and its moments."""
         self.ids = newer.ids + self.ids
         self.box, self.last = newer.box, newer.last
-        self.memory.take_over(newer.memory)
+        self.track_buffer.take_over(newer.track_buffer)
         start = newer.moments[0].seconds if newer.moments else newer.last
         while self.moments and self.moments[-1].seconds >= start:
             self.moments.pop()
@@ -86,38 +86,38 @@ class Person:
 
 @dataclass(frozen=True)
 class Changes:
-    """What one frame did to the memory. joined: (older, newer that it took over). forgotten: persons dropped."""
+    """Changes by one frame. joined: (older, newer that it took over). forgotten: subjects that were dropped."""
 
-    joined: Sequence[tuple[Person, Person]]
-    forgotten: Sequence[Person]
+    joined: Sequence[tuple[Subject, Subject]]
+    forgotten: Sequence[Subject]
 
 
-class People:
-    """The persons of one camera, each under one or more subject ids. Who is unseen for `forget_s` is dropped.
+class SubjectHistory:
+    """The subjects of one camera, each under one or more ids. A subject out of sight for `forget_s` is dropped.
 
-    Tracks are joined for bodies that lie only: there a track breaks for good reason, and a fall would go unseen.
-    Elsewhere a wrong detection beside a person must not get the person's history.
+    Tracks are joined only for bodies that lie: their tracks break often, and a fall would be missed. Elsewhere a wrong
+    detection beside a subject must not get the history of the subject.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._by_id: dict[int, Person] = {}
+        self._by_id: dict[int, Subject] = {}
 
-    def __iter__(self) -> Iterator[Person]:
-        """Yield each remembered person once, in the order of first sight."""
+    def __iter__(self) -> Iterator[Subject]:
+        """Yield each subject once, in the order of first sight."""
         return iter(dict.fromkeys(self._by_id.values()))
 
     def __len__(self) -> int:
         return len(set(self._by_id.values()))
 
-    def __getitem__(self, subject_id: int) -> Person:
+    def __getitem__(self, subject_id: int) -> Subject:
         return self._by_id[subject_id]
 
     def update(self, seconds: float, poses: Sequence[SubjectPose]) -> Changes:
         """Take in the poses of one frame. seconds: camera time, newer than the last."""
         forgotten = [p for p in self if seconds - p.last > self._settings.forget_s]
-        for person in forgotten:
-            self._drop(person)
+        for subject in forgotten:
+            self._drop(subject)
         self._split({pose.subject_id for pose in poses})
         for pose in poses:
             if pose.subject_id not in self._by_id:
@@ -134,35 +134,35 @@ class People:
                 joined.append((older, newer))
         return Changes(joined, forgotten)
 
-    def _new(self, subject_id: int, *, may_join: bool) -> Person:
+    def _new(self, subject_id: int, *, may_join: bool) -> Subject:
         limit = self._settings.max_samples
-        return Person([subject_id], may_join, deque(maxlen=limit), deque(maxlen=limit))
+        return Subject([subject_id], may_join, deque(maxlen=limit), deque(maxlen=limit))
 
-    def _drop(self, person: Person) -> None:
-        for subject_id in person.ids:
+    def _drop(self, subject: Subject) -> None:
+        for subject_id in subject.ids:
             del self._by_id[subject_id]
 
-    def _keep(self, person: Person) -> None:
-        """Know a person under its newest ids only, so that a track that breaks again and again stays bounded."""
-        for subject_id in person.ids[MAX_IDS:]:
+    def _keep(self, subject: Subject) -> None:
+        """Keep only the newest ids of a subject, so that a track that breaks again and again stays bounded."""
+        for subject_id in subject.ids[MAX_IDS:]:
             del self._by_id[subject_id]
-        person.ids = person.ids[:MAX_IDS]
-        for subject_id in person.ids:
-            self._by_id[subject_id] = person
+        subject.ids = subject.ids[:MAX_IDS]
+        for subject_id in subject.ids:
+            self._by_id[subject_id] = subject
 
     def _split(self, present: set[int]) -> None:
-        """Part ids that were joined and are now seen side by side: the oldest keeps the memory, it was not lost."""
-        for person in self:
-            here = [i for i in person.ids if i in present]
+        """Separate ids that were joined and are now in one frame: the oldest was not lost and keeps the history."""
+        for subject in self:
+            here = [i for i in subject.ids if i in present]
             for subject_id in here[:-1]:
-                person.ids.remove(subject_id)
+                subject.ids.remove(subject_id)
                 self._by_id[subject_id] = self._new(subject_id, may_join=False)
             if here:
-                person.ids.remove(here[-1])
-                person.ids.insert(0, here[-1])
+                subject.ids.remove(here[-1])
+                subject.ids.insert(0, here[-1])
 
-    def _lost_near(self, newer: Person, seconds: float) -> Person | None:
-        """Return the person lost a moment ago that `newer` continues, the nearest of several, None if there is none."""
+    def _lost_near(self, newer: Subject, seconds: float) -> Subject | None:
+        """Return the subject lost a moment ago that `newer` continues, the nearest of several, or None."""
         candidates = []
         for older in self:
             if older.last == seconds or older.first >= newer.first or older.height_px is None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from privcam_cloud.recognition.duplicate_tracks import one_body
+from privcam_cloud.recognition.duplicate_tracks import is_same_body
 from privcam_cloud.recognition.temporal.windows import Track
 from privcam_core.types.skeleton import KEYPOINT_COUNT
 
@@ -32,5 +32,5 @@ STANDS = track(SECONDS, [100.0] * 4)
     ],
 )
 def test_two_tracks_that_are_never_apart_are_one_body(other: Track, same: bool) -> None:
-    assert one_body(STANDS, other) is same
-    assert one_body(other, STANDS) is same
+    assert is_same_body(STANDS, other) is same
+    assert is_same_body(other, STANDS) is same

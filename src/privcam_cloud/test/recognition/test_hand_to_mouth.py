@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 from stick_figure import HEIGHT, STANDING, draw
 
-from privcam_cloud.recognition.interactions.hand_to_mouth import OVER_S, HandToMouth
+from privcam_cloud.recognition.interactions.hand_to_mouth import PERIOD_S, HandToMouth
 from privcam_core.types.skeleton import Joint
 
 
@@ -38,7 +38,7 @@ def test_what_was_long_ago_is_forgotten() -> None:
     hands = HandToMouth()
     for seconds in np.arange(0.0, 2.0, 0.1):
         hands.update(float(seconds), at_mouth(0.05), HEIGHT)
-    assert (hands.count(2.0), hands.count(3.0 + OVER_S)) == (1, 0)
+    assert (hands.count(2.0), hands.count(3.0 + PERIOD_S)) == (1, 0)
 
 
 def test_hands_that_are_not_seen_did_not_leave() -> None:

@@ -213,9 +213,10 @@ def test_memory_stays_bounded_when_ids_never_come_back() -> None:
     model = RuleModel(settings)
     for number in range(1, 400):
         model.update(omega(number, number / 10, {number: draw(LYING), 5000 + number % 3: draw(STANDING, dx=2000)}))
-    assert len(model._people) <= 10 * settings.forget_s + 4
+    assert len(model._scene.subjects) <= 10 * settings.forget_s + 4
     assert all(
-        len(p.moments) <= 10 * settings.memory_s + 1 and len(p.hints) <= 50 and len(p.ids) <= 8 for p in model._people
+        len(p.moments) <= 10 * settings.memory_s + 1 and len(p.hints) <= 50 and len(p.ids) <= 8
+        for p in model._scene.subjects
     )
 
 

@@ -6,5 +6,5 @@ from privcam_vlm.protocol.answer_schema import LABELS
 
 
 def test_labels_are_those_that_the_temporal_model_reports() -> None:
-    # It finds two happenings without its network, and does not report that it cannot say.
+    # It finds two events without its network, and never reports `unclear`.
     assert set(LABELS) == set(temporal_model.LABELS) - {UNCLEAR} | {"pushing_fighting", "loitering"}

@@ -11,7 +11,7 @@ from privcam_cloud.recognition.temporal.windows import (
     SPAN_S,
     STEP_S,
     STEPS,
-    TrackMemory,
+    TrackBuffer,
     window,
 )
 from privcam_core.types.omega import SubjectPose
@@ -34,8 +34,8 @@ def pose(height: float, x: float = 0.0, y: float = 0.0, rho: float = 0.8) -> Sub
     return SubjectPose(1, (x - 0.2 * height, y - height, x + 0.2 * height, y), keypoints)
 
 
-def seen(rate: float, seconds: float, height: float = 200.0, **place: float) -> TrackMemory:
-    memory = TrackMemory()
+def seen(rate: float, seconds: float, height: float = 200.0, **place: float) -> TrackBuffer:
+    memory = TrackBuffer()
     for frame in range(int(seconds * rate)):
         memory.add(frame / rate, pose(height, **place))
     return memory
@@ -72,7 +72,7 @@ def test_frame_rate_changes_nothing_but_the_age_of_a_step(rate: float) -> None:
 
 
 def test_before_the_subject_came_there_is_nothing() -> None:
-    memory = TrackMemory()
+    memory = TrackBuffer()
     for frame in range(10):
         memory.add(3.0 + frame / 10, pose(200.0))
     cut = window(memory.track(), 200.0, 3.9)
@@ -90,7 +90,7 @@ def test_who_is_lost_keeps_the_last_box_and_grows_old() -> None:
 
 
 def test_keypoints_that_are_not_seen_say_nothing() -> None:
-    memory = TrackMemory()
+    memory = TrackBuffer()
     for frame in range(30):
         memory.add(frame / 10, pose(200.0, rho=0.1))
     cut = window(memory.track(), 200.0, 2.9)
@@ -99,7 +99,7 @@ def test_keypoints_that_are_not_seen_say_nothing() -> None:
 
 
 def test_wild_keypoints_are_bounded() -> None:
-    memory = TrackMemory()
+    memory = TrackBuffer()
     keypoints = np.full((KEYPOINT_COUNT, 3), 30_000.0, np.float32)
     keypoints[:, 2] = 0.9
     memory.add(0.0, SubjectPose(1, (0.0, 0.0, 10.0, 20.0), keypoints))
@@ -107,27 +107,27 @@ def test_wild_keypoints_are_bounded() -> None:
     assert np.isfinite(cut).all() and np.abs(cut).max() <= 3.0
 
 
-def test_memory_is_bounded_in_time_and_in_poses() -> None:
+def test_track_buffer_is_bounded_in_time_and_in_poses() -> None:
     track = seen(60, 20).track()
     assert track.times[-1] - track.times[0] <= SPAN_S + FRESH_S
-    memory = TrackMemory(most=16)
+    memory = TrackBuffer(max_poses=16)
     for frame in range(100):
         memory.add(frame * STEP_S / 100, pose(100.0))
     assert len(memory.track().times) == 16
 
 
 def test_same_person_under_another_number_goes_on_in_one_track() -> None:
-    older, newer = seen(10, 2), TrackMemory()
+    older, newer = seen(10, 2), TrackBuffer()
     for frame in range(10):
         newer.add(1.5 + frame / 10, pose(200.0, x=50.0))
     older.take_over(newer)
     times = older.track().times
     assert (np.diff(times) > 0).all()
     assert times[-1] == pytest.approx(2.4)
-    older.take_over(TrackMemory())
+    older.take_over(TrackBuffer())
     assert len(older.track().times) == len(times)
 
 
 def test_track_of_nobody_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing was seen"):
-        TrackMemory().track()
+        TrackBuffer().track()

@@ -1,4 +1,4 @@
-"""`./privcam eval DIR`: labelled clips through the edge and the recognising models; eval.json, a table, figures."""
+"""`./privcam eval DIR`: evaluates the recognisers on labelled clips; writes eval.json, tables and figures."""
 
 import argparse
 import json
@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from privcam_cloud.recognition.temporal.temporal_model import MODELS
+from privcam_cloud.recognition.models import MODELS
 from privcam_core.models.own_networks import WrongWeights
 from privcam_edge.frames.source import SourceError, SourceTorn
 from privcam_evaluation import provenance
-from privcam_evaluation.recognition.event_matching import Seen, watch
+from privcam_evaluation.recognition.event_matching import ClipResult, match_events
 from privcam_evaluation.recognition.labelled_clips import BadAnnotations, Clip, bags_of, read_annotations, read_bag
 from privcam_evaluation.recognition.recognition_figures import calibration_figure, confusion_figure
 from privcam_evaluation.recognition.scores import confusion, reliability, scores
-from privcam_evaluation.recognition.vlm_recognizer import AskedModel
+from privcam_evaluation.recognition.vlm_recognizer import VlmRecognizer
 from privcam_vlm.backends.model_process import ModelProcess
 from privcam_vlm.vlm_errors import NoAnswer, Unusable
 from privcam_vlm.vlm_settings import OPENAI, TRANSFORMERS, Settings
@@ -48,14 +48,14 @@ def main(argv: Sequence[str]) -> int:
         bags = bags_of(clips, options.bags or out / "bags", processes=options.processes)
         results: dict[str, dict[str, Any]] = {}
         for name in names:
-            seen = [watch(clip, read_bag(bags[clip.name]), MODELS[name]()) for clip in clips]
-            results[name] = scores(seen)
-            write(name, seen, out)
+            results = [match_events(clip, read_bag(bags[clip.name]), MODELS[name]()) for clip in clips]
+            results[name] = scores(results)
+            write(name, results, out)
         if options.vlm:
             settings = Settings(options.vlm, options.vlm_model, options.vlm_url, options.vlm_period, options.vlm_budget)
-            seen, failures = asked(clips, bags, settings)
-            results["vlm"] = {**scores(seen), "model_id": settings.model_id, "no_answer": failures}
-            write("vlm", seen, out)
+            results, failures = ask_vlm(clips, bags, settings)
+            results["vlm"] = {**scores(results), "model_id": settings.model_id, "no_answer": failures}
+            write("vlm", results, out)
     except (BadAnnotations, SourceError, SourceTorn, WrongWeights, Unusable, NoAnswer) as error:
         print(f"privcam eval: {error}", file=sys.stderr)
         return 2
@@ -68,34 +68,36 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def asked(clips: Sequence[Clip], bags: dict[str, Path], settings: Settings) -> tuple[list[Seen], dict[str, int]]:
-    """Return what a vision-language model said of each clip, and how often it gave no answer, by reason.
+def ask_vlm(
+    clips: Sequence[Clip], bags: dict[str, Path], settings: Settings
+) -> tuple[list[ClipResult], dict[str, int]]:
+    """Return the results of a vision-language model, and how often it gave no answer, by reason.
 
     Raises Unusable for settings that cannot work, NoAnswer where its process ended.
     """
     failures: Counter[str] = Counter()
-    process, seen = ModelProcess(settings), []
+    process, results = ModelProcess(settings), []
     try:
         process.wait_until_ready()
         for done, clip in enumerate(clips, start=1):
-            seen.append(watch(clip, read_bag(bags[clip.name]), AskedModel(settings, process, failures)))
+            results.append(match_events(clip, read_bag(bags[clip.name]), VlmRecognizer(settings, process, failures)))
             print(f"[eval] vlm: {done}/{len(clips)} {clip.name}", file=sys.stderr, flush=True)
     finally:
         process.kill()
-    return seen, dict(failures)
+    return results, dict(failures)
 
 
-def write(name: str, seen: Sequence[Seen], out: Path) -> None:
+def write(name: str, results: Sequence[ClipResult], out: Path) -> None:
     """Write the table of all clips and the figures of one model into `out`, under its name."""
-    (out / f"{name}.md").write_text(table(seen), encoding="utf-8")
-    confusion_figure(confusion(seen), out / f"{name}_confusion.png")
-    chances = [chance for one in seen for chance in one.chances]
-    if chances:
-        calibration_figure(reliability(chances), out / f"{name}_calibration.png")
+    (out / f"{name}.md").write_text(table(results), encoding="utf-8")
+    confusion_figure(confusion(results), out / f"{name}_confusion.png")
+    probabilities = [chance for one in results for chance in one.probabilities]
+    if probabilities:
+        calibration_figure(reliability(probabilities), out / f"{name}_calibration.png")
 
 
 def summary(result: dict[str, Any]) -> str:
-    """Return the figures that are looked at first, in a line."""
+    """Return the main scores in one line."""
     falls, fights = result["falls"], result["fights"]
     return (
         f"falls: recall {falls['recall']} of {falls['clips']}, {falls['false_alarms']} false alarms in "
@@ -104,12 +106,12 @@ def summary(result: dict[str, Any]) -> str:
     )
 
 
-def table(seen: Sequence[Seen]) -> str:
-    """Return what was said of every clip, as Markdown."""
-    lines = ["| clip | shows | said | falls reported at, s | mark, s | delay, s |", "|---|---|---|---|---|---|"]
-    for one in seen:
+def table(results: Sequence[ClipResult]) -> str:
+    """Return the events of every clip as a Markdown table."""
+    lines = ["| clip | label | reported | falls reported at, s | mark, s | delay, s |", "|---|---|---|---|---|---|"]
+    for one in results:
         falls = ", ".join(f"{fall.reported:.1f} ({fall.confidence:.2f})" for fall in one.falls)
         mark = "" if one.clip.fall is None else "–".join(f"{frame / one.clip.rate:.1f}" for frame in one.clip.fall)
         delay = "" if one.delay_s is None else f"{one.delay_s:.1f}"
-        lines.append(f"| {one.clip.name} | {one.kind} | {one.said} | {falls} | {mark} | {delay} |")
+        lines.append(f"| {one.clip.name} | {one.true_kind} | {one.reported_kind} | {falls} | {mark} | {delay} |")
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""What a model says of a labelled clip, frame by frame, and what of it is right."""
+"""Runs a recogniser on a labelled clip and matches the reported events with the labels."""
 
 import time
 from collections.abc import Sequence
@@ -9,19 +9,19 @@ from privcam_core.events.scene_report import Phase, Recognizer
 from privcam_core.types.omega import Omega
 from privcam_evaluation.recognition.labelled_clips import Clip, faller, seconds_of
 
-# What a clip as a whole shows, by its label, and by the happenings that a model reports, the most serious first.
+# The kinds of clips, by label and by reported events, the most serious kind first.
 KINDS = ("fall", "fight", "smoking", "ordinary")
-_OF_LABEL = {"fall": "fall", "fight": "fight", "smoking": "smoking"}
-_OF_HAPPENING = {"fall": "fall", "pushing_fighting": "fight", "smoking_like": "smoking"}
-# A fall may be reported a little before its mark, which is the start of the movement as somebody saw it.
+_KIND_OF_LABEL = {"fall": "fall", "fight": "fight", "smoking": "smoking"}
+_KIND_OF_EVENT = {"fall": "fall", "pushing_fighting": "fight", "smoking_like": "smoking"}
+# A fall may be reported this long before its label, which a person set at the start of the movement.
 EARLY_S = 0.3
-# Somebody who fell counts as falling from the middle of the way down until so long after; what is later is neither.
+# For the calibration a fall lasts from the middle of its label until this long after; later frames do not count.
 FALL_FOR_S = 1.5
 
 
 @dataclass(frozen=True)
-class Happening:
-    """One event. reported: when the first report of it came, s since the clip began."""
+class ReportedEvent:
+    """One event that the recogniser reported. reported: time of the first report, s since the clip began."""
 
     label: str
     reported: float
@@ -29,31 +29,31 @@ class Happening:
 
 
 @dataclass
-class Seen:
-    """What a model said of one clip.
+class ClipResult:
+    """The output of a recogniser for one clip.
 
-    chances: (probability of a fall, whether it was one) of every look. seconds: that the model took for the clip.
-    looks: frames times subjects in them.
+    probabilities: (probability of a fall, whether it was one) of every subject and frame. seconds: computing time of
+    the recogniser. subject_frames: sum over frames of the subjects in them.
     """
 
     clip: Clip
-    happenings: list[Happening] = field(default_factory=list)
-    chances: list[tuple[float, bool]] = field(default_factory=list)
+    events: list[ReportedEvent] = field(default_factory=list)
+    probabilities: list[tuple[float, bool]] = field(default_factory=list)
     seconds: float = 0.0
-    looks: int = 0
+    subject_frames: int = 0
 
     @property
-    def falls(self) -> list[Happening]:
+    def falls(self) -> list[ReportedEvent]:
         """The falls that were reported."""
-        return [one for one in self.happenings if one.label == "fall"]
+        return [one for one in self.events if one.label == "fall"]
 
     @property
     def fights(self) -> bool:
-        """Whether a fight was reported, whatever else was: somebody may fall in it."""
-        return any(one.label == "pushing_fighting" for one in self.happenings)
+        """Whether a fight was reported, also beside other events."""
+        return any(one.label == "pushing_fighting" for one in self.events)
 
     @property
-    def hit(self) -> Happening | None:
+    def hit(self) -> ReportedEvent | None:
         """The report of the fall that the clip shows, None where there is none."""
         if self.clip.label != "fall":
             return None
@@ -73,41 +73,41 @@ class Seen:
         return self.hit.reported - self.clip.fall[1] / self.clip.rate
 
     @property
-    def kind(self) -> str:
-        """What the clip shows, one of KINDS."""
-        return _OF_LABEL.get(self.clip.label, "ordinary")
+    def true_kind(self) -> str:
+        """The kind of the clip by its label, one of KINDS."""
+        return _KIND_OF_LABEL.get(self.clip.label, "ordinary")
 
     @property
-    def said(self) -> str:
-        """What the model says that it shows, one of KINDS."""
-        said = {_OF_HAPPENING[one.label] for one in self.happenings if one.label in _OF_HAPPENING}
-        return next((kind for kind in KINDS if kind in said), "ordinary")
+    def reported_kind(self) -> str:
+        """The kind of the clip by the reported events, one of KINDS."""
+        reported_kind = {_KIND_OF_EVENT[one.label] for one in self.events if one.label in _KIND_OF_EVENT}
+        return next((true_kind for true_kind in KINDS if true_kind in reported_kind), "ordinary")
 
 
-def watch(clip: Clip, omegas: Sequence[Omega], model: Recognizer) -> Seen:
-    """Let a model see a clip, and return what it said."""
-    seen, who = Seen(clip), faller(clip, omegas)
+def match_events(clip: Clip, omegas: Sequence[Omega], model: Recognizer) -> ClipResult:
+    """Run the recogniser over the Ω of a clip and return its events, probabilities and computing time."""
+    results, who = ClipResult(clip), faller(clip, omegas)
     for omega in omegas:
         now = seconds_of(omega)
         started = time.perf_counter()
         report = model.update(omega)
-        seen.seconds += time.perf_counter() - started
-        seen.looks += len(omega.poses)
+        results.seconds += time.perf_counter() - started
+        results.subject_frames += len(omega.poses)
         for event in report.events:
             if event.phase is Phase.STARTED:
-                seen.happenings.append(Happening(event.label, now, event.confidence))
+                results.events.append(ReportedEvent(event.label, now, event.confidence))
         if isinstance(model, TemporalModel):
-            seen.chances += _chances(clip, who, now, model)
-    return seen
+            results.probabilities += _fall_probabilities(clip, who, now, model)
+    return results
 
 
-def _chances(clip: Clip, who: int | None, now: float, model: TemporalModel) -> list[tuple[float, bool]]:
+def _fall_probabilities(clip: Clip, who: int | None, now: float, model: TemporalModel) -> list[tuple[float, bool]]:
     known = []
-    for ids, chances in model.chances:
+    for ids, probabilities in model.probabilities:
         falls: bool | None = False
         if clip.fall is not None and who in ids:
             start, end = (frame / clip.rate for frame in clip.fall)
             falls = False if now < start else True if (start + end) / 2 <= now <= end + FALL_FOR_S else None
         if falls is not None:
-            known.append((chances["fall"], falls))
+            known.append((probabilities["fall"], falls))
     return known

@@ -1,7 +1,7 @@
-"""Pushing and fighting: people beside each other whose limbs are faster than walking or talking moves them.
+"""Detects pushing and fighting: people beside each other whose limbs move faster than in walking or talking.
 
-In a fight people hide each other, and their tracks break every few frames; what lasts is the place. So what is measured
-of any two who are close belongs to where they are, not to who they are.
+In a fight people hide each other, and their tracks break every few frames; only the place lasts. So the measures of any
+two subjects that are close belong to the place, not to the subjects.
 """
 
 from collections import deque
@@ -12,23 +12,35 @@ from math import exp, hypot, inf
 
 import numpy as np
 
-from privcam_cloud.recognition.subject_history import Person
-from privcam_cloud.recognition.temporal.windows import SURE, TrackMemory
-from privcam_core.events.event_tracker import MAX_IDS, Claim
+from privcam_cloud.recognition.subject_history import Subject
+from privcam_cloud.recognition.temporal.windows import CONFIDENT, TrackBuffer
+from privcam_core.events.event_tracker import MAX_IDS, ActiveEvent
 from privcam_core.types.skeleton import SEEN, Joint
 
-# Two are close if their boxes are less than this apart, beside each other and at the feet, and neither is more than so
-# many times as tall in the picture: H of the two.
-BESIDE_H, DEPTH_H, TALLER = 0.3, 0.5, 2.0
-# Limbs are where they were so many s ago or a little longer: less is noise of the pose, more hides a punch.
-LAG_S, LONGEST_LAG_S = 0.1, 0.25
-# What counts is the median over so many s of what was measured within so many H of one place, at so many moments.
-SPAN_S, PLACE_H, MOMENTS = 1.0, 1.0, 4
-# From here on it is one, in H/s; up to there it goes on; it is over when it was less for so long. How fast gestures of
-# single people are says `python -m privcam_training.limb_speed`.
-BEGIN, HOLD, END_S = 0.5, 0.35, 1.0
-# How much faster, in H/s, makes it how much surer: 0.5 at BEGIN, 0.73 at BEGIN + SCALE.
-SCALE = 0.15
+# Two subjects are close if the gap between their boxes to the side is less than this, in H.
+BESIDE_H = 0.3
+# … and their feet are less than this apart along the picture's height, in H.
+DEPTH_H = 0.5
+# … and neither is this many times as tall in the picture as the other.
+MAX_HEIGHT_RATIO = 2.0
+# Limb speed is measured over at least this time, in s: in less time the noise of the pose dominates.
+LAG_S = 0.1
+# … and over at most this time, in s: more would hide a punch.
+MAX_LAG_S = 0.25
+# Limb speed is the median of the samples of this time, in s.
+SPAN_S = 1.0
+# … within this distance of one place, in H.
+PLACE_H = 1.0
+# … at this many different moments or more.
+MOMENTS = 4
+# A fight begins at this limb speed, in H/s. `python -m privcam_training.limb_speed` measures gestures of single people.
+BEGIN = 0.5
+# It continues from this limb speed on, in H/s.
+HOLD = 0.35
+# It ends when the limb speed was below HOLD for this long, in s.
+END_S = 1.0
+# Confidence is 0.5 at BEGIN and 0.73 at BEGIN + this, in H/s.
+CONFIDENCE_SCALE = 0.15
 
 _LIMBS = [
     Joint.LEFT_ELBOW, Joint.RIGHT_ELBOW, Joint.LEFT_WRIST, Joint.RIGHT_WRIST,
@@ -38,10 +50,10 @@ _TORSO = [Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER, Joint.LEFT_HIP, Joint.RIGHT
 _WRISTS = [Joint.LEFT_WRIST, Joint.RIGHT_WRIST]
 
 
-def limb_speed(memory: TrackMemory, height_px: float) -> float | None:
-    """Return how fast the limbs move against the torso now, mean over those seen, H/s; None where that is not seen."""
-    earlier = memory.earlier(LAG_S - 1e-3, LONGEST_LAG_S)
-    if earlier is None or (now := memory.newest)[:, 2].mean() < SURE:
+def limb_speed(track_buffer: TrackBuffer, height_px: float) -> float | None:
+    """Return the mean speed of the seen limbs against the torso, H/s; None where too little of the body is seen."""
+    earlier = track_buffer.earlier(LAG_S - 1e-3, MAX_LAG_S)
+    if earlier is None or (now := track_buffer.newest)[:, 2].mean() < CONFIDENT:
         return None
     age, then = earlier
     known = (now[:, 2] >= SEEN) & (then[:, 2] >= SEEN)
@@ -54,7 +66,7 @@ def limb_speed(memory: TrackMemory, height_px: float) -> float | None:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Two who were close at one moment. x, y: between them, px. distance: between their middles, H."""
+    """Two subjects that were close at one moment. x, y: between them, px. distance: between their middles, H."""
 
     seconds: float
     ids: tuple[int, int]
@@ -67,86 +79,97 @@ class _Sample:
 
 
 @dataclass(eq=False)
-class Scuffle:
-    """One that goes on. seen: when it was last fast enough, camera time in s."""
+class Fight:
+    """One fight. x, y: its place, px. started, seen: begin and last limb speed over the limit, camera time in s."""
 
     x: float
     y: float
     started: float
     seen: float
-    claim: Claim
+    event: ActiveEvent
 
 
 @dataclass
-class Scuffles:
-    """Finds them in the picture of one camera. `going` are those that go on."""
+class FightDetector:
+    """Finds fights in the picture of one camera. `active` holds those that have not ended."""
 
-    going: list[Scuffle] = field(default_factory=list)
+    active: list[Fight] = field(default_factory=list)
     _samples: deque[_Sample] = field(default_factory=deque)
 
-    def update(self, seconds: float, people: Sequence[Person]) -> Sequence[Scuffle]:
-        """Take in a moment and return those that are over. people: in view now, none of whom is falling."""
+    def update(self, seconds: float, subjects: Sequence[Subject]) -> Sequence[Fight]:
+        """Take in a moment and return the fights that ended. subjects: in view now and not falling."""
         while self._samples and seconds - self._samples[0].seconds > SPAN_S:
             self._samples.popleft()
-        known = [
-            (person, height) for person in people if (height := person.height_px) is not None and person.memory.was_sure
-        ]
-        speeds = {id(person): limb_speed(person.memory, height) for person, height in known}
-        fresh = []
-        for (a, a_height), (b, b_height) in combinations(known, 2):
-            found = [speed for speed in (speeds[id(a)], speeds[id(b)]) if speed is not None]
-            if found and _close(a, b, (a_height + b_height) / 2) and 1 / TALLER < a_height / b_height < TALLER:
-                fresh.append(_sample(seconds, a, b, (a_height + b_height) / 2, sum(found) / len(found)))
+        fresh = _sample_pairs(seconds, subjects)
         self._samples.extend(fresh)
         for sample in fresh:
-            self._judge(sample)
-        over = [scuffle for scuffle in self.going if seconds - scuffle.seen > END_S]
-        self.going = [scuffle for scuffle in self.going if seconds - scuffle.seen <= END_S]
-        return over
+            self._update_place(sample)
+        ended = [fight for fight in self.active if seconds - fight.seen > END_S]
+        self.active = [fight for fight in self.active if seconds - fight.seen <= END_S]
+        return ended
 
-    def _judge(self, sample: _Sample) -> None:
+    def _update_place(self, sample: _Sample) -> None:
+        """Begin or continue the fight at the place of a new sample."""
         near = [s for s in self._samples if hypot(s.x - sample.x, s.y - sample.y) <= PLACE_H * sample.height_px]
         if len({s.seconds for s in near}) < MOMENTS:
             return
         speed = float(np.median([s.speed for s in near]))
-        scuffle = min(
-            (one for one in self.going if hypot(one.x - sample.x, one.y - sample.y) <= 2 * PLACE_H * sample.height_px),
+        fight = min(
+            (one for one in self.active if hypot(one.x - sample.x, one.y - sample.y) <= 2 * PLACE_H * sample.height_px),
             key=lambda one: hypot(one.x - sample.x, one.y - sample.y),
             default=None,
         )
-        if speed < (BEGIN if scuffle is None else HOLD):
+        if speed < (BEGIN if fight is None else HOLD):
             return
-        started = near[0].seconds if scuffle is None else scuffle.started
+        started = near[0].seconds if fight is None else fight.started
         ids = tuple(dict.fromkeys(i for s in reversed(near) for i in s.ids))[:MAX_IDS]
-        confidence = 1 / (1 + exp((BEGIN - speed) / SCALE))
-        claim = Claim("pushing_fighting", ids, confidence, started, _evidence(near, speed, sample.seconds - started))
-        if scuffle is None:
-            self.going.append(Scuffle(sample.x, sample.y, started, sample.seconds, claim))
+        confidence = 1 / (1 + exp((BEGIN - speed) / CONFIDENCE_SCALE))
+        evidence = _evidence(near, speed, sample.seconds - started)
+        event = ActiveEvent("pushing_fighting", ids, confidence, started, evidence)
+        if fight is None:
+            self.active.append(Fight(sample.x, sample.y, started, sample.seconds, event))
         else:
-            scuffle.x, scuffle.y, scuffle.seen, scuffle.claim = sample.x, sample.y, sample.seconds, claim
+            fight.x, fight.y, fight.seen, fight.event = sample.x, sample.y, sample.seconds, event
 
 
-def _close(a: Person, b: Person, height_px: float) -> bool:
+def _sample_pairs(seconds: float, subjects: Sequence[Subject]) -> list[_Sample]:
+    """Return one sample for each two subjects that are close and whose limbs are seen."""
+    known = [
+        (subject, height)
+        for subject in subjects
+        if (height := subject.height_px) is not None and subject.track_buffer.was_confident
+    ]
+    speeds = {id(subject): limb_speed(subject.track_buffer, height) for subject, height in known}
+    samples = []
+    for (a, a_height), (b, b_height) in combinations(known, 2):
+        found = [speed for speed in (speeds[id(a)], speeds[id(b)]) if speed is not None]
+        height = (a_height + b_height) / 2
+        if found and _is_close(a, b, height) and 1 / MAX_HEIGHT_RATIO < a_height / b_height < MAX_HEIGHT_RATIO:
+            samples.append(_sample(seconds, a, b, height, sum(found) / len(found)))
+    return samples
+
+
+def _is_close(a: Subject, b: Subject, height_px: float) -> bool:
     beside = max(a.box[0], b.box[0]) - min(a.box[2], b.box[2])
     return beside < BESIDE_H * height_px and abs(a.box[3] - b.box[3]) < DEPTH_H * height_px
 
 
-def _sample(seconds: float, a: Person, b: Person, height_px: float, speed: float) -> _Sample:
+def _sample(seconds: float, a: Subject, b: Subject, height_px: float, speed: float) -> _Sample:
     distance = hypot(a.place[0] - b.place[0], a.place[1] - b.place[1]) / height_px
     x, y = (a.box[0] + a.box[2] + b.box[0] + b.box[2]) / 4, (a.box[3] + b.box[3]) / 2
     contact = _reaches(a, b) or _reaches(b, a)
     return _Sample(seconds, (a.ids[0], b.ids[0]), x, y, height_px, speed, distance, contact)
 
 
-def _reaches(a: Person, b: Person) -> bool:
-    """Say whether a hand of one is on the other."""
-    keypoints = a.memory.newest
+def _reaches(a: Subject, b: Subject) -> bool:
+    """Return whether a hand of `a` is on `b`."""
+    keypoints = a.track_buffer.newest
     x0, y0, x1, y1 = b.box
     return any(rho >= SEEN and x0 <= u <= x1 and y0 <= v <= y1 for u, v, rho in (keypoints[joint] for joint in _WRISTS))
 
 
 def _evidence(near: Sequence[_Sample], speed: float, held_s: float) -> str:
-    """Return the measured quantities: speed of the limbs, closing speed and contact."""
+    """Return the measured quantities in one sentence: speed of the limbs, closing speed and contact."""
     pairs: dict[tuple[int, int], list[_Sample]] = {}
     for sample in near:
         pairs.setdefault(sample.ids, []).append(sample)

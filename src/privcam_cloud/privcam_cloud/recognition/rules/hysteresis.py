@@ -1,4 +1,4 @@
-"""From scores that flicker to a label that holds."""
+"""Turns scores that flicker into one label that holds."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from privcam_cloud.recognition.rules.rule_settings import Settings
 
 
 class Hysteresis:
-    """Turns the scores of labels that exclude each other into at most one that holds."""
+    """Selects at most one of several labels that exclude each other."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

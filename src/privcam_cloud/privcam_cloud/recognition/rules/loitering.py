@@ -1,37 +1,39 @@
-"""Loitering: somebody on foot who stays in one place for long. From the track alone; nothing is learned."""
+"""Detects loitering: a subject on foot that stays in one place for long. It uses the track alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import hypot
 
 from privcam_cloud.recognition.features import Point
-from privcam_core.events.event_tracker import Claim
+from privcam_core.events.event_tracker import ActiveEvent
 
-# On foot within this many body heights of one spot, for so many s. Who waits for a lift takes less, who waits for a bus
-# takes more; a site that cares sets it where it asks for events of this label.
-REACH_H, AFTER_S = 2.0, 60.0
+# The subject stays within this many body heights of one spot.
+REACH_H = 2.0
+# It stays there for at least this long, in s. Waiting for a lift takes less, waiting for a bus takes more; a site may
+# set its own limit where it asks for events of this label.
+MIN_STAY_S = 60.0
 ON_FOOT = ("standing", "walking", "smoking_like")
 
 
 @dataclass
-class Loiterer:
-    """Follows one person. spot: where the stay began, px. since: when, camera time in s."""
+class LoiteringDetector:
+    """Follows one subject. spot: where the stay began, px. since: when it began, camera time in s."""
 
     spot: Point = (0.0, 0.0)
     since: float | None = None
 
     def update(
         self, ids: tuple[int, ...], seconds: float, place: Point, height_px: float, label: str
-    ) -> Sequence[Claim]:
-        """Return the claim that holds now, if any. place: px. label: what the person does, empty: not known."""
+    ) -> Sequence[ActiveEvent]:
+        """Return the event that holds now, if any. place: px. label: posture of the subject, empty: not known."""
         if self.since is None or hypot(place[0] - self.spot[0], place[1] - self.spot[1]) > REACH_H * height_px:
             self.spot, self.since = place, seconds
         elif label not in ("", *ON_FOOT):
-            self.since = seconds  # who sits or lies does not loiter
+            self.since = seconds  # a subject that sits or lies does not loiter
         stayed = seconds - self.since
-        if stayed < AFTER_S:
+        if stayed < MIN_STAY_S:
             return []
-        # More certain the longer it lasts: half at the limit, 0.9 at five times that.
-        confidence = 1.0 - 0.5 * AFTER_S / stayed
+        # The confidence grows with the stay: one half at the limit, 0.9 at five times the limit.
+        confidence = 1.0 - 0.5 * MIN_STAY_S / stayed
         evidence = f"on foot within {REACH_H:.0f} body heights of one spot for {stayed:.0f} s"
-        return [Claim("loitering", ids, confidence, self.since, evidence)]
+        return [ActiveEvent("loitering", ids, confidence, self.since, evidence)]

@@ -1,8 +1,8 @@
-"""The rules: which posture a body is in, whether it walks, whether it fell, whether it gets up.
+"""Rules for postures, walking, falls and getting up.
 
 A posture is a partition of 1: the torso is tilted or upright; upright is on straight legs (standing) or not (sitting);
-tilted has low hips (lying) or not (bending). What cannot be seen counts as undecided, one half, so that a confidence
-above one half is always backed by something measured.
+tilted has low hips (lying) or not (bending). What cannot be seen counts as undecided, one half: a confidence
+above one half always has a measured reason.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from privcam_cloud.recognition.features import Measures, ground_speed, peak_desc
 from privcam_cloud.recognition.rules.rule_settings import Ramp, Settings
 
 UNDECIDED = 0.5
-# A descent starts where the torso leaves the highest place by this share of the whole way down.
+# A descent starts where the torso is below its highest place by this fraction of the whole drop.
 LEFT_THE_TOP = 0.1
 
 
@@ -74,7 +74,7 @@ def ramp(value: float, limits: Ramp) -> float:
 def posture(measures: Measures, settings: Settings) -> Posture:
     """Return the posture of one frame.
 
-    Where no torso was seen the box alone speaks: the pose model often loses a body on the floor, the detector less so.
+    Where no torso was seen only the box is used: the pose model often loses a body on the floor, the detector less so.
     """
     tilted = ramp(measures.aspect, settings.flat_body)
     if measures.torso_angle is not None:
@@ -124,7 +124,7 @@ def label_scores(moments: Sequence[Moment], settings: Settings) -> dict[str, flo
 
 
 def travel_speed(moments: Sequence[Moment], settings: Settings) -> float | None:
-    """Return how fast the body travels over the picture now, H/s, None where that was not seen."""
+    """Return the speed of the body over the picture now, H/s, None where the torso was not seen."""
     return ground_speed([m.measures for m in recent(moments, settings.travel_s)])
 
 
@@ -142,8 +142,8 @@ def landed_at(moments: Sequence[Moment], settings: Settings) -> float | None:
 def find_fall(moments: Sequence[Moment], now: float, settings: Settings) -> Fall | None:
     """Return the fall that ended in the present lying, once the subject has not been up again for `fall_confirm_s`.
 
-    now: camera time in s; later than the last moment when the subject is lost. Who is lost while it lies still lies:
-    detectors miss people on the floor more often than these get up unseen.
+    now: camera time in s; later than the last moment when the subject is lost. A subject that is lost while it lies
+    still lies: detectors miss people on the floor more often than these get up out of sight.
 
     The torso must have been seen not lying before, have come down by `fall_drop` and at `fall_speed`: lying down on
     purpose is slower, and sitting down fast ends upright.
@@ -160,7 +160,7 @@ def find_fall(moments: Sequence[Moment], now: float, settings: Settings) -> Fall
     # The body still sinks while it already counts as lying.
     after = [m for m in moments if 0 <= m.seconds - landed <= settings.end_s and m.measures.centre is not None]
     way = [m.measures for m in before + after]
-    speed = peak_descent(way, settings.descent_window_s, settings.unseen_s)
+    speed = peak_descent(way, settings.descent_window_s, settings.pose_gap_s)
     if speed is None or not after:
         return None
     height_px = median(m.height_px for m in way)

@@ -12,7 +12,7 @@ class Settings:
 
     # Postures
     tilted_torso: Ramp = (35.0, 60.0)  # deg from vertical: walkers lean up to 20, a lying torso is near 90
-    collapsed_extent: Ramp = (0.55, 0.40)  # H: somebody who lies along the line of sight is short, not tilted
+    collapsed_extent: Ramp = (0.55, 0.40)  # H: a subject that lies along the line of sight is short, not tilted
     low_hips: Ramp = (0.32, 0.16)  # H over the ankles: 0.5 standing, 0.25 on a chair, 0 lying
     flat_body: Ramp = (1.1, 1.6)  # width over height: wide enough to lie, whatever the torso seems to do
     wide_body: Ramp = (0.8, 1.5)  # width over height of the whole body: 0.3 standing, 3 lying across the view
@@ -23,22 +23,22 @@ class Settings:
 
     # Time over which a value is taken
     smoothing_s: float = 0.5  # a posture is the mean over this: longer than a glitch of the pose model
-    travel_s: float = 1.0  # walking is the way made in this: about two steps, so that sway cancels
+    travel_s: float = 1.0  # walking is the way made in this: about two steps, so that swaying cancels
     descent_window_s: float = 0.35  # vertical speed is the slope over this: 2 frames at 5 frames/s, half of a fall
-    unseen_s: float = 0.5  # a descent in a gap without poses counts as made in this: about what a fall takes
+    pose_gap_s: float = 0.5  # a descent in a gap without poses counts as made in this: about what a fall takes
 
     # Fall
     fall_speed: Ramp = (0.30, 0.60)  # H/s of the torso downwards: lying down with care 0.3, falls off a chair from 0.45
     fall_drop: Ramp = (0.12, 0.25)  # H that the torso came down; from a chair about 0.25, from standing 0.45
     fall_span_s: float = 2.5  # from upright to down; a fall takes under 1, the rest is for frames without a pose
-    fall_confirm_s: float = 1.0  # down for this long: who stumbles or kneels is up again
+    fall_confirm_s: float = 1.0  # down for this long: a subject that stumbles or kneels is up again
     fall_confidence: float = 0.4  # report a fall from here: below it, one of speed, drop and lying is hardly there
     rise: Ramp = (0.08, 0.20)  # H that the torso came up from lying: turning over is below, sitting up reaches 0.2
     rising_speed: float = 0.08  # H/s upwards: slower than this a body that has risen has arrived
     getting_up_s: float = 4.0  # from lying to upright again in at most this much, else it is not one movement
 
-    # Happenings
-    begin: float = 0.5  # confidence at which a happening can begin …
+    # Events
+    begin: float = 0.5  # confidence at which an event can begin …
     hold: float = 0.35  # … and below which it ends; the gap keeps a borderline value from flickering
     begin_s: float = 0.4  # … when it lasts this long, and longer than one bad frame at 5 frames/s
     end_s: float = 0.6  # … when it has been below `hold` this long
@@ -46,7 +46,7 @@ class Settings:
     # Memory
     memory_s: float = 8.0  # measures kept per subject: a descent with what came before and after
     max_samples: int = 512  # measures kept per subject at any frame rate (64 frames/s for `memory_s`)
-    forget_s: float = 5.0  # a subject not seen this long is forgotten and its happenings close
+    forget_s: float = 5.0  # a subject not seen this long is forgotten and its events end
     rejoin_s: float = 3.0  # a new subject continues one lost at most this long ago …
     rejoin_growth: float = 2.0  # … with a box whose diagonal differs by at most this factor …
     rejoin_reach: float = 0.8  # … and at most this many H away: a falling body moves that far while the track is lost

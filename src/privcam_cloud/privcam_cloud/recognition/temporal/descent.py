@@ -1,4 +1,4 @@
-"""When a fall is one: the network's opinion over time, confirmed by what follows, and measured on the boxes."""
+"""Detects a fall: the network's fall probability, averaged over time and confirmed by a descent of the box."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -7,45 +7,55 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from privcam_cloud.recognition.rules.posture_rules import Fall
-from privcam_cloud.recognition.temporal.windows import STEP_S, SURE, Track
+from privcam_cloud.recognition.temporal.windows import CONFIDENT, STEP_S, Track
 
-# The opinion that counts is the mean over this, in s: two looks at 5 frames/s, three at 10 or more. Longer, and who has
-# just come to rest is still outvoted by the way down, on which nobody can tell a fall from bending.
-OPINION_S = 0.25
-# A fall is reported from this mean probability on; more likely than not.
+# Fall probability is averaged over this, in s: two outputs at 5 frames/s, three at 10 or more. With a longer time the
+# descent, during which a fall cannot be told from bending, would still outweigh the time on the floor.
+SMOOTHING_S = 0.25
+# A fall is reported from this smoothed probability on.
 BEGIN = 0.5
-# The body comes down at least so far, H, and so fast, H/s: who sits is 0.65 H high and who lies 0.3, and to lie down
-# with care is slower.
-LEAST_DROP, LEAST_SPEED = 0.35, 0.3
-# H is measured too large at times. So a little less is enough where it is this share of the height that the box had in
-# so many s before: who slides off a chair comes down by 0.55 of it, who sits down or bends on a chair by 0.4.
-NEARLY, LEAST_SHARE, BEFORE_S = 0.3, 0.5, 0.5
-# Who was up, came down so far, H, and so fast, H/s, and lies, has fallen: to lie down with care from standing takes two
-# seconds or more. Between "fall" and "lying" the network cannot decide where a fall takes longer than most.
-FAR, FAST = 0.6, 0.6
-# At an edge of the picture somebody has to be seen for so many s after they came down.
-STAYS_S = 0.3
-# Who is this surely up again, for so long, is no longer on the floor.
-UP, UP_S = 0.6, 0.8
+# The body comes down at least this far, in H: a sitting person is 0.65 H high, a lying one 0.3 H.
+MIN_DROP = 0.35
+# The body comes down at least this fast, in H/s: lying down with care is slower.
+MIN_SPEED = 0.3
+# H is measured too large at times. So this drop, in H, is enough where it is also MIN_FRACTION of the box's height in
+# the BEFORE_S before.
+SMALL_DROP = 0.3
+# A person who slides off a chair comes down by 0.55 of the box's height; sitting down or bending on a chair is 0.4.
+MIN_FRACTION = 0.5
+# Time before a descent in which the height of the box, or an upright posture, counts, in s.
+BEFORE_S = 0.5
+# A subject that was upright, came down this far, in H, and this fast, in H/s, and lies, has fallen: lying down with
+# care from standing takes two seconds or more. The network confuses "fall" and "lying" where a fall takes long.
+FAR_DROP = 0.6
+FAST_SPEED = 0.6
+# At an edge of the picture a subject has to be seen for this long, in s, after it came down.
+MIN_STAY_S = 0.3
+# A subject whose upright postures together have this probability is up again …
+UPRIGHT_PROBABILITY = 0.6
+# … when it lasts this long, in s.
+UPRIGHT_S = 0.8
 UPRIGHT = ("standing", "walking", "sitting", "bending")
-# The way down is looked for in so many s before, and counts from and to this share of it.
-WAY_S, ENDS = 2.5, 0.1
+# A descent is looked for within this time, in s.
+DESCENT_S = 2.5
+# A descent starts and ends where this fraction of it is passed and left.
+DESCENT_ENDS = 0.1
 
 
 @dataclass
 class FallWatch:
-    """Follows one person. `fall` is the fall that holds now."""
+    """Follows one subject. `fall` is the fall that holds now."""
 
     fall: Fall | None = None
-    _opinions: deque[tuple[float, float]] = field(default_factory=deque)
-    _up_since: float | None = None
-    _last_up: float = -np.inf
+    _probabilities: deque[tuple[float, float]] = field(default_factory=deque)
+    _upright_since: float | None = None
+    _last_upright: float = -np.inf
     _last_end: float = -np.inf
 
     def update(
         self,
         seconds: float,
-        chances: Mapping[str, float],
+        probabilities: Mapping[str, float],
         track: Track,
         height_px: float,
         *,
@@ -54,64 +64,70 @@ class FallWatch:
     ) -> None:
         """Take in the probability of each label at one moment.
 
-        seconds: camera time. height_px: H. hidden: out of sight, and last seen beside somebody else. Who falls is not
-        told from who walks behind another, then: so nothing begins. at_edge: of the picture. Nor does it there until
-        somebody was seen to stay down: who walks out through the lower edge comes down too.
+        seconds: camera time. height_px: H. hidden: out of sight, and last seen beside another subject; no fall begins
+        then, because a falling subject looks like one that walks behind another. at_edge: of the picture; a fall
+        begins there only after the subject was seen to stay down, because walking out through the lower edge looks
+        like coming down.
         """
-        upright = sum(chances[label] for label in UPRIGHT)
-        if upright < UP:
-            self._up_since = None
-        else:
-            self._last_up = seconds
-            if self._up_since is None:
-                self._up_since = seconds
-        found = way_down(track, height_px, seconds)
-        fell = found.drop >= FAR and found.speed >= FAST and self._last_up >= found.started - BEFORE_S
-        self._opinions.append((seconds, chances["fall"] + (chances["lying"] if fell else 0.0)))
-        while seconds - self._opinions[0][0] > OPINION_S:
-            self._opinions.popleft()
+        self._update_upright(seconds, probabilities)
+        descent = measure_descent(track, height_px, seconds)
+        came_from_upright = self._last_upright >= descent.started - BEFORE_S
+        lies_after_fall = descent.drop >= FAR_DROP and descent.speed >= FAST_SPEED and came_from_upright
+        self._probabilities.append(
+            (seconds, probabilities["fall"] + (probabilities["lying"] if lies_after_fall else 0.0))
+        )
+        while seconds - self._probabilities[0][0] > SMOOTHING_S:
+            self._probabilities.popleft()
         if self.fall is None:
-            opinion = float(np.mean([chance for _, chance in self._opinions]))
-            lasted = self._opinions[-1][0] - self._opinions[0][0] >= OPINION_S / 2
-            stays = not at_edge or track.times[-1] - found.landed >= STAYS_S - 1e-6
-            if opinion >= BEGIN and lasted and stays and not hidden:
-                # What is still in the window of a fall that is over is not another one.
-                fresh = found.started > self._last_end
-                if fresh and _came_down(found, track, height_px) and _somebody(track, found.started):
-                    self.fall = replace(found, confidence=min(1.0, opinion))
-        elif self._up_since is not None and seconds - self._up_since >= UP_S:
+            smoothed = float(np.mean([probability for _, probability in self._probabilities]))
+            lasted = self._probabilities[-1][0] - self._probabilities[0][0] >= SMOOTHING_S / 2
+            stays = not at_edge or track.times[-1] - descent.landed >= MIN_STAY_S - 1e-6
+            if smoothed >= BEGIN and lasted and stays and not hidden:
+                # The window may still hold a fall that is over; that is not another one.
+                is_new = descent.started > self._last_end
+                if is_new and _is_fall(descent, track, height_px) and _was_body(track, descent.started):
+                    self.fall = replace(descent, confidence=min(1.0, smoothed))
+        elif self._upright_since is not None and seconds - self._upright_since >= UPRIGHT_S:
             self.fall, self._last_end = None, seconds
 
+    def _update_upright(self, seconds: float, probabilities: Mapping[str, float]) -> None:
+        if sum(probabilities[label] for label in UPRIGHT) < UPRIGHT_PROBABILITY:
+            self._upright_since = None
+            return
+        self._last_upright = seconds
+        if self._upright_since is None:
+            self._upright_since = seconds
 
-def _came_down(fall: Fall, track: Track, height_px: float) -> bool:
-    """Say whether it was far enough for a fall, and fast enough."""
-    before = (track.times >= fall.started - BEFORE_S) & (track.times <= fall.started)
+
+def _is_fall(descent: Fall, track: Track, height_px: float) -> bool:
+    """Return whether a descent was far and fast enough for a fall."""
+    before = (track.times >= descent.started - BEFORE_S) & (track.times <= descent.started)
     boxes = track.boxes[before]
-    stood = float(np.median(boxes[:, 3] - boxes[:, 1])) / height_px
-    far = fall.drop >= LEAST_DROP or fall.drop >= max(NEARLY, LEAST_SHARE * stood)
-    return far and fall.speed >= LEAST_SPEED
+    height = float(np.median(boxes[:, 3] - boxes[:, 1])) / height_px
+    far = descent.drop >= MIN_DROP or descent.drop >= max(SMALL_DROP, MIN_FRACTION * height)
+    return far and descent.speed >= MIN_SPEED
 
 
-def _somebody(track: Track, until: float) -> bool:
-    """Say whether a body was surely seen before; a chair that is taken for somebody is not, and its box jumps too."""
+def _was_body(track: Track, until: float) -> bool:
+    """Return whether a body was seen with confidence before; a chair that is taken for a person never is."""
     before = track.times <= until + STEP_S
-    return bool(before.any() and track.keypoints[before, :, 2].mean(axis=1).max() >= SURE)
+    return bool(before.any() and track.keypoints[before, :, 2].mean(axis=1).max() >= CONFIDENT)
 
 
-def way_down(track: Track, height_px: float, now: float) -> Fall:
-    """Return how the upper edge of the box came down in the last WAY_S; the box is there when no pose is.
+def measure_descent(track: Track, height_px: float, now: float) -> Fall:
+    """Return how the upper edge of the box came down in the last DESCENT_S, with the confidence 0.
 
-    How sure that is, is 0: who calls this knows.
+    The box is there also when no pose is. height_px: H. now: camera time in s.
     """
-    chosen = track.times >= now - WAY_S
+    chosen = track.times >= now - DESCENT_S
     chosen[-1] = True
     times, tops = track.times[chosen], track.boxes[chosen, 1] / height_px
     highest = int(np.argmin(tops))
     low = float(tops[highest:].max())
     drop = low - float(tops[highest])
-    on_the_way = tops[highest:] <= tops[highest] + ENDS * drop
-    started = float(times[highest:][on_the_way][-1])
-    arrived = tops[highest:] >= low - ENDS * drop
+    still_up = tops[highest:] <= tops[highest] + DESCENT_ENDS * drop
+    started = float(times[highest:][still_up][-1])
+    arrived = tops[highest:] >= low - DESCENT_ENDS * drop
     landed = max(started, float(times[highest:][arrived][0]))
     speed = drop / max(landed - started, 0.1)
     return Fall(started=started, landed=landed, speed=speed, drop=drop, confidence=0.0)

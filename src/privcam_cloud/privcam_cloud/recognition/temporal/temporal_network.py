@@ -14,10 +14,10 @@ SUBJECT_WEIGHTS = Path(__file__).parent / "weights" / "temporal.json"
 
 @dataclass(frozen=True)
 class Weights:
-    """What stands beside an ONNX file of ours.
+    """The JSON description beside an ONNX file of this project.
 
-    sha256: of the file, hex. labels: what its outputs mean. temperature: logits are divided by it, so that
-    confidences are as often right as they say. window: (steps, features) it was trained on.
+    sha256: of the file, hex. labels: of its outputs. temperature: logits are divided by it, which calibrates the
+    probabilities. window: (steps, features) of its input.
     """
 
     model_id: str
@@ -29,7 +29,7 @@ class Weights:
 
     @classmethod
     def read(cls, path: Path) -> "Weights":
-        """Return what the file says. Raises WrongWeights."""
+        """Return the description in a file. Raises WrongWeights."""
         weights = described(
             path,
             lambda said: cls(**{**said, "labels": tuple(said["labels"]), "window": tuple(said["window"])}),
@@ -48,11 +48,11 @@ class TemporalNetwork:
         self._session = session(path.parent / self.weights.file, self.weights.sha256, threads=threads)
         self._input = self._session.get_inputs()[0].name
 
-    def __call__(self, windows: Float32Array) -> Float32Array:
+    def predict(self, windows: Float32Array) -> Float32Array:
         """Return the probability of each label, (N, len(labels)). windows: (N, STEPS, FEATURES)."""
         if not len(windows):
             return np.zeros((0, len(self.weights.labels)), np.float32)
         (logits,) = self._session.run(None, {self._input: windows})
         scaled = logits / self.weights.temperature
-        shares = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
+        exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), np.float32)

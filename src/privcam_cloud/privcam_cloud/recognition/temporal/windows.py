@@ -1,6 +1,6 @@
-"""The last seconds of one subject as numbers: at one rate, in body heights, and with what was not seen.
+"""Turns the last seconds of one subject into the input of the temporal network: at one rate, in body heights.
 
-Training and inference both come through here, so a model sees in a gateway what it saw when it was trained.
+Training and inference both use this module, so a model gets the same input in a gateway as in training.
 """
 
 from collections import deque
@@ -13,23 +13,25 @@ from privcam_core.types.arrays import Box, Float32Array
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN, Joint
 
-# A window: so many steps of so many s. A fall from standing takes about 1 s, and what was before and comes after says
-# whether it was one.
-STEPS, STEP_S = 40, 0.1
+# Steps of a window. A fall from standing takes about 1 s; the time before and after tells whether it was one.
+STEPS = 40
+# Time from one step to the next, in s.
+STEP_S = 0.1
+# Length of a window, in s.
 SPAN_S = STEPS * STEP_S
-# A step has what was seen at most this long before it, in s: a little more than a frame at 5 frames/s.
+# A step holds the newest pose that is at most this old, in s: a little more than a frame at 5 frames/s.
 FRESH_S = 0.25
-# From this mean ρ on a pose is surely of a body.
-SURE = 0.4
-# What is held of somebody who is out of sight says how long ago it was, up to this, in s.
-LONGEST_AGE_S = 2.0
-# Coordinates beyond this many body heights are wild keypoints.
+# From this mean ρ on a pose is taken for a body with confidence.
+CONFIDENT = 0.4
+# The age of the last pose of a subject out of sight grows up to this, in s.
+MAX_AGE_S = 2.0
+# Coordinates beyond this many body heights are keypoints in a wrong place.
 REACH = 3.0
 
 SCALARS = (
     "seen",  # the subject was in a frame
     "posed",  # and its torso was seen
-    "age",  # how old the step is, LONGEST_AGE_S
+    "age",  # how old the step is, MAX_AGE_S
     "x",  # middle of the box from where the window begins, H
     "top",  # upper edge of the box from where its lower edge was when the window begins, H, down
     "bottom",  # lower edge likewise
@@ -42,7 +44,7 @@ SCALARS = (
     "thigh_drop",  # knees below hips, H
     "hand_left",  # left wrist to nose, H
     "hand_right",  # right wrist to nose, H
-    "sure",  # mean ρ
+    "confidence",  # mean ρ
 )
 FEATURES = len(SCALARS) + 3 * KEYPOINT_COUNT
 
@@ -54,18 +56,18 @@ _ANKLES = [Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE]
 
 @dataclass(frozen=True)
 class Track:
-    """What was seen of one subject. times: (N,) s, growing. boxes: (N, 4) px. keypoints: (N, 17, 3) px, px, ρ."""
+    """The boxes and poses of one subject. times: (N,) s, growing. boxes: (N, 4) px. keypoints: (N, 17, 3) px, px, ρ."""
 
     times: npt.NDArray[np.float64]
     boxes: Float32Array
     keypoints: Float32Array
 
 
-class TrackMemory:
-    """The newest SPAN_S of one subject, at any frame rate. Bounded by `most` poses."""
+class TrackBuffer:
+    """Keeps the newest SPAN_S of one subject, at any frame rate. It keeps at most `max_poses` poses."""
 
-    def __init__(self, most: int = 512) -> None:
-        self._seen: deque[tuple[float, Box, Float32Array]] = deque(maxlen=most)
+    def __init__(self, max_poses: int = 512) -> None:
+        self._seen: deque[tuple[float, Box, Float32Array]] = deque(maxlen=max_poses)
 
     def add(self, seconds: float, pose: SubjectPose) -> None:
         """Take in a pose. seconds: camera time, newer than the last."""
@@ -80,32 +82,32 @@ class TrackMemory:
         return keypoints
 
     @property
-    def was_sure(self) -> bool:
-        """Whether any pose was surely of a body."""
-        return any(keypoints[:, 2].mean() >= SURE for _, _, keypoints in self._seen)
+    def was_confident(self) -> bool:
+        """Whether any pose was of a body with confidence."""
+        return any(keypoints[:, 2].mean() >= CONFIDENT for _, _, keypoints in self._seen)
 
     def box_at(self, seconds: float) -> Box | None:
-        """Return the box in which the subject was about then, camera time in s; None where it was not in view."""
+        """Return the box of the subject at about this camera time in s; None where it was not in view."""
         near = min(self._seen, key=lambda seen: abs(seen[0] - seconds), default=None)
         return None if near is None or abs(near[0] - seconds) > FRESH_S else near[1]
 
-    def earlier(self, least_s: float, most_s: float) -> tuple[float, Float32Array] | None:
-        """Return age (s, against the newest) and keypoints of the newest pose that much older; None: there is none."""
+    def earlier(self, min_s: float, max_s: float) -> tuple[float, Float32Array] | None:
+        """Return age (s, before the newest) and keypoints of the newest pose of an age in [min_s, max_s], or None."""
         for seconds, _, keypoints in reversed(self._seen):
             age = self._seen[-1][0] - seconds
-            if age >= least_s:
-                return (age, keypoints) if age <= most_s else None
+            if age >= min_s:
+                return (age, keypoints) if age <= max_s else None
         return None
 
-    def take_over(self, newer: "TrackMemory") -> None:
-        """Go on with what was seen of the same person under another number."""
+    def take_over(self, newer: "TrackBuffer") -> None:
+        """Append the poses of the same subject under another id."""
         if newer._seen:
             while self._seen and self._seen[-1][0] >= newer._seen[0][0]:
                 self._seen.pop()
             self._seen.extend(newer._seen)
 
     def track(self) -> Track:
-        """Return what was seen. Raises ValueError before the first pose."""
+        """Return the boxes and poses. Raises ValueError before the first pose."""
         if not self._seen:
             raise ValueError("track: nothing was seen yet")
         times, boxes, keypoints = zip(*self._seen, strict=True)
@@ -115,7 +117,7 @@ class TrackMemory:
 def window(track: Track, height_px: float, now: float) -> Float32Array:
     """Return the window that ends `now` (camera time, s), (STEPS, FEATURES) float32. height_px: H of the subject.
 
-    Before the subject was first seen everything is 0; while it is out of sight its last box is held, and `age` grows.
+    Before the subject was first seen all values are 0. While it is out of sight its last box is held, and `age` grows.
     """
     moments = now - STEP_S * np.arange(STEPS - 1, -1, -1)
     index = np.searchsorted(track.times, moments + STEP_S / 2, side="right") - 1
@@ -144,7 +146,7 @@ def window(track: Track, height_px: float, now: float) -> Float32Array:
     scalars = (
         seen,
         posed,
-        np.minimum(age, LONGEST_AGE_S),
+        np.minimum(age, MAX_AGE_S),
         (boxes[:, 0] + boxes[:, 2]) / 2 - origin_x,
         boxes[:, 1] - floor,
         boxes[:, 3] - floor,
@@ -157,7 +159,7 @@ def window(track: Track, height_px: float, now: float) -> Float32Array:
         *hands,
         keypoints[..., 2].mean(axis=1) * seen,
     )
-    # Where the hips are hidden the middle of the box stands for them.
+    # Where the hips are hidden the middle of the box is used.
     middle = np.stack(((boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2), axis=1)
     centre = np.where(has_hips[:, None], hips, middle)
     relative = (points - centre[:, None]) * known[..., None]
@@ -169,7 +171,7 @@ def window(track: Track, height_px: float, now: float) -> Float32Array:
 def _middle(
     points: Float32Array, known: npt.NDArray[np.bool_], joints: list[Joint]
 ) -> tuple[Float32Array, npt.NDArray[np.bool_]]:
-    """Return the mean (T, 2) of those joints that are known, and where any is (T,)."""
+    """Return the mean (T, 2) of the joints that are known, and where any of them is known, (T,)."""
     weights = known[:, joints].astype(np.float32)
     total = weights.sum(axis=1)
     mean = (points[:, joints] * weights[..., None]).sum(axis=1) / np.maximum(total, 1.0)[:, None]
