@@ -1,4 +1,4 @@
-"""`./privcam commission` from a recording to a plate that mode `locked` may use."""
+"""`./privcam commission`, from a recording to a plate that mode `locked` may use."""
 
 import os
 import re
@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from privcam_cli.commission.commission_command import Answer, main, read_answer
+from privcam_cli.commission.commission_command import Decision, main, parse_decision
 from privcam_cli.commission.commission_sheet import draw, explain
 from privcam_core.images.environment import FILL, encode_environment
-from privcam_privacy.plates.approved import CommissionedPlate, PlateRejected
-from privcam_privacy.plates.pending import Candidate
+from privcam_privacy.plates.approved import ApprovedPlate, PlateRejected
+from privcam_privacy.plates.pending import PendingPlate
 from privcam_privacy.plates.plate_records import Reason, Region
 
 NOW = 1_700_000_000 * 10**9
@@ -41,7 +41,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """A terminal in which somebody types the lines of the list."""
+    """A terminal at which an operator types the lines of the list."""
     lines: list[str] = []
     keys, screen = os.openpty()
     with os.fdopen(screen, "r", encoding="utf-8") as terminal:
@@ -51,36 +51,36 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     os.close(keys)
 
 
-def candidate(*regions: Region) -> Candidate:
+def pending(*regions: Region) -> PendingPlate:
     picture = np.random.default_rng(1).integers(0, 100, (120, 160, 3), np.uint8)
     validity, labels = np.ones((120, 160), np.bool_), np.zeros((120, 160), np.uint8)
     for region in regions:
         x0, y0, x1, y1 = region.box
         labels[y0:y1, x0:x1] = region.number
-        validity[y0:y1, x0:x1] = region.shown > 0
-    return Candidate(encode_environment(picture, validity), labels, regions, "ward_3", NOW, "privcam 0.1.0", {})
+        validity[y0:y1, x0:x1] = region.confirmed_fraction > 0
+    return PendingPlate(encode_environment(picture, validity), labels, regions, "ward_3", NOW, "privcam 0.1.0", {})
 
 
 STAND = Region(1, Reason.PERSON, (40, 30, 70, 100), 0.1, 0.0)
-SOFA = Region(2, Reason.WEAK, (90, 60, 150, 110), 0.1, 1.0)
+SOFA = Region(2, Reason.LOW_CONFIDENCE, (90, 60, 150, 110), 0.1, 1.0)
 
 
 @pytest.mark.parametrize(
-    ("text", "answer"),
+    ("text", "decision"),
     [
-        ("a", Answer(True)),
-        (" Approve ", Answer(True)),
-        ("a 1,3", Answer(True, frozenset({1, 3}))),
-        ("a 1 -3", Answer(True, frozenset({1}), frozenset({3}))),
-        ("r", Answer(False)),
+        ("a", Decision(True)),
+        (" Approve ", Decision(True)),
+        ("a 1,3", Decision(True, frozenset({1, 3}))),
+        ("a 1 -3", Decision(True, frozenset({1}), frozenset({3}))),
+        ("r", Decision(False)),
         ("", None),
         ("yes", None),
         ("a one", None),
         ("ar", None),
     ],
 )
-def test_answer_is_read_as_it_was_meant_or_asked_again(text: str, answer: Answer | None) -> None:
-    assert read_answer(text) == answer
+def test_decision_is_parsed_or_asked_for_again(text: str, decision: Decision | None) -> None:
+    assert parse_decision(text) == decision
 
 
 def test_two_steps_make_a_plate_out_of_an_empty_room(
@@ -95,19 +95,19 @@ def test_two_steps_make_a_plate_out_of_an_empty_room(
     assert str(tmp_path / "plate.png") in said
     assert (tmp_path / "plate.png").stat().st_mode & 0o777 == 0o600
     with pytest.raises(PlateRejected):
-        CommissionedPlate.load(plates, "ward_3")
+        ApprovedPlate.load(plates, "ward_3")
 
     wrong = main(["--camera-id", "ward_3", "--approve", "0" * 64, "--operator", "Jo"])
     right = main(["--camera-id", "ward_3", "--approve", digest[1], "--operator", "Jo Ohm"])
     assert (wrong, right) == (1, 0)
-    plate = CommissionedPlate.load(plates, "ward_3")
+    plate = ApprovedPlate.load(plates, "ward_3")
     assert (plate.digest, plate.approved_by, plate.shape) == (digest[1], "Jo Ohm", (240, 320))
-    assert plate.validity.mean() > 0.9
-    # What was approved once cannot be approved again: there is no candidate any more.
+    assert plate.confirmed.mean() > 0.9
+    # What was approved once cannot be approved again: there is no pending plate any more.
     assert main(["--camera-id", "ward_3", "--approve", digest[1], "--operator", "Jo"]) == 1
 
 
-def test_answer_on_the_terminal_approves_or_leaves_nothing_behind(
+def test_decision_on_the_terminal_approves_or_leaves_nothing_behind(
     plates: Path, film: Path, tmp_path: Path, keyboard: list[str]
 ) -> None:
     arguments = ["--camera-id", "ward_3", "--source", str(film), "--operator", "Jo", "--out", str(tmp_path)]
@@ -117,18 +117,18 @@ def test_answer_on_the_terminal_approves_or_leaves_nothing_behind(
     assert not (plates / "ward_3").exists()
     keyboard += ["a"]
     assert main(arguments) == 0
-    assert CommissionedPlate.load(plates, "ward_3").approved_by == "Jo"
+    assert ApprovedPlate.load(plates, "ward_3").approved_by == "Jo"
 
 
-def test_plate_with_somebody_in_it_is_not_approved_without_a_decision(plates: Path) -> None:
-    made = candidate(STAND, SOFA)
+def test_plate_with_a_subject_in_it_is_not_approved_without_a_decision(plates: Path) -> None:
+    made = pending(STAND, SOFA)
     made.save(plates)
     arguments = ["--camera-id", "ward_3", "--approve", made.digest, "--operator", "Jo"]
     assert main(arguments) == 1
     assert main([*arguments, "--blank-region", "2"]) == 1
     assert not (plates / "ward_3/plate.json").exists()
     assert main([*arguments, "--blank-region", "1"]) == 0
-    assert CommissionedPlate.load(plates, "ward_3").regions[0].decision == "blank"
+    assert ApprovedPlate.load(plates, "ward_3").regions[0].decision == "blank"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_wrong_use_is_told_from_a_plate_that_was_not_approved(arguments: list[st
 
 
 @pytest.mark.usefixtures("plates")
-def test_missing_source_and_missing_candidate_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_source_and_missing_pending_plate_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--camera-id", "ward_3", "--source", "no.mp4", "--operator", "Jo"]) == 1
     assert "source no.mp4: no such file" in capsys.readouterr().err
     assert main(["--camera-id", "ward_3", "--approve", "0" * 64, "--operator", "Jo"]) == 1
@@ -160,7 +160,7 @@ def test_missing_source_and_missing_candidate_are_said(capsys: pytest.CaptureFix
 
 def test_sheet_holds_no_pixel_that_the_plate_does_not_hold() -> None:
     """The plate here is darker than anything that the sheet draws, and its blank region is hatched, not black."""
-    sheet = draw(candidate(STAND))
+    sheet = draw(pending(STAND))
     heading = 76
     inside = sheet[heading + 6 * 30 + 8 : heading + 6 * 100 - 8, 6 * 40 + 8 : 6 * 70 - 8]
     badge = cv2.inRange(inside, (0, 0, 150), (120, 120, 255)) > 0

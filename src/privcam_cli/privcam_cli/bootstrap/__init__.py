@@ -12,12 +12,12 @@ USAGE = """usage: ./privcam COMMAND [options]     (./privcam COMMAND --help tell
 
   demo      run edge and cloud on real video, leave a picture, a video, an Ω bag and a summary in out/demo
   test      lint, type check, unit tests, system tests
-  bench     measure speed, latency, bits and load; writes bench.json and a figure
-  audit     attack what leaves the edge, and measure it: report, figures, report.json
+  bench     measure speed, latency, bits and load; writes bench.json and a plot
+  audit     attack what leaves the edge and measure the result: report, plots, report.json
   commission  make and approve the plate of an empty room, for mode locked
   keys      make, renew and revoke the certificates of cameras, clouds and viewers
   survey    run the edge over a folder of clips and print a table of what it did
-  eval      measure recognition on labelled clips; writes eval.json, a table and figures
+  eval      measure recognition on labelled clips; writes eval.json, a table and plots
   train     train the models that privcam ships; --quick shows that it works
   launch    run a launch file (launch/edge.launch.xml, cloud.launch.xml, ...)
   record    run the cloud side and record what it receives and makes into a bag

@@ -8,7 +8,7 @@ PROC = Path("/proc")
 
 def processes_using(folder: Path, proc: Path = PROC) -> dict[int, str]:
     """Return the process ids, with a short name of each, of other processes that were started from `folder` or have
-    a file below it mapped. Processes of other users, into which this user may not look, are left out.
+    a file below it mapped. Processes of other users cannot be read and are not in the result.
     """
     prefix = f"{folder}{os.sep}"
     found = {}

@@ -16,7 +16,7 @@ DISTRO = "jazzy"
 PATH_VARIABLES = ("AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH", "COLCON_PREFIX_PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
 # Below a prefix: how Debian and how others name the folder of Python packages.
 PYTHON_FOLDERS = ("lib/python3*/site-packages", "lib/python3*/dist-packages", "local/lib/python3*/dist-packages")
-# Imports of rclpy that were tried before: the answer by everything that it depends on.
+# Result of the last import of rclpy, by everything that it depends on.
 CACHE = ".privcam/underlay.json"
 IMPORT_TIMEOUT_S = 120.0
 
@@ -36,7 +36,7 @@ def find_underlay(root: Path, environment: Mapping[str, str], python: str) -> Pa
     """Return the folder above rclpy of a sourced ROS 2 Jazzy that is not ours, None if there is none.
 
     root: of the checkout. environment: of the user. python: the interpreter that has to be able to import rclpy.
-    Without a candidate this reads a few folder names; with one it starts `python` once and keeps the answer.
+    Without a candidate this reads a few folder names; with one it starts `python` once and keeps the result.
     """
     if environment.get("ROS_DISTRO") != DISTRO:
         return None
@@ -66,14 +66,14 @@ def _candidates(environment: Mapping[str, str]) -> Iterator[Path]:
 def _can_be_imported(root: Path, rclpy: Path, environment: Mapping[str, str], python: str) -> bool:
     paths = {name: environment.get(name, "") for name in PATH_VARIABLES}
     changed_ns = (rclpy / "__init__.py").stat().st_mtime_ns
-    question = json.dumps([python, str(rclpy), changed_ns, paths], sort_keys=True)
+    inputs = json.dumps([python, str(rclpy), changed_ns, paths], sort_keys=True)
     cache = root / CACHE
     try:
         kept = json.loads(cache.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         kept = {}
-    if question in kept:
-        return bool(kept[question])
+    if inputs in kept:
+        return bool(kept[inputs])
     # PYTHONHOME is left by an interpreter of another prefix that starts us; it would hide the standard library.
     clean = {name: value for name, value in environment.items() if name != "PYTHONHOME"}
     command = [python, "-c", "import rclpy"]
@@ -83,5 +83,5 @@ def _can_be_imported(root: Path, rclpy: Path, environment: Mapping[str, str], py
     except (OSError, subprocess.TimeoutExpired):
         importable = False
     cache.parent.mkdir(exist_ok=True)
-    cache.write_text(json.dumps({question: importable}))
+    cache.write_text(json.dumps({inputs: importable}))
     return importable

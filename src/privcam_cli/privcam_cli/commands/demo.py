@@ -1,4 +1,4 @@
-"""`./privcam demo`: the whole way once, on real video, with real processes and a real link."""
+"""`./privcam demo`: runs edge and cloud on real video, with real processes and a real link."""
 
 import argparse
 import os
@@ -89,18 +89,18 @@ def run(arguments: Mapping[str, str], seconds: float, out: Path, *, show_raw: bo
         _say(f"from {source} came {came}; from {graph.log}:\n{graph.errors()}")
         return 1
     take_out_bag(out / "bag", out / "omega.mcap")
-    facts, picture = album.best(seen)
-    left, title = environment_at(seen, facts.frame_id), "environment: what was proven to be background"
+    frame, picture = album.best(seen)
+    left, title = environment_at(seen, frame.frame_id), "environment: confirmed background"
     if show_raw and Path(source).is_file():
-        left, title = raw_frame(Path(source), facts.frame_id), "raw frame (only because of --show-raw)"
+        left, title = raw_frame(Path(source), frame.frame_id), "raw frame (only because of --show-raw)"
     cv2.imwrite(str(out / "still.png"), side_by_side(left, title, picture, "what the cloud shows: dynamic contour"))
-    figures = run_summary.summarize(seen, CAMERA_ID)
+    summary = run_summary.summarize(seen, CAMERA_ID)
     notes = (
-        f"Source: {Path(source).name}. Figures by `./privcam demo`; `still.png`, `contour.mp4`, `omega.mcap` beside."
+        f"Source: {Path(source).name}. Numbers by `./privcam demo`; `still.png`, `contour.mp4`, `omega.mcap` beside."
     )
-    run_summary.write(figures, "privcam demo", out, notes)
-    _say(f"{figures['frames']} frames, {figures['frames_per_s']} per s, events: {figures['events'] or 'none'}")
-    _say(f"results: {out}/run_summary.md, still.png, contour.mp4, omega.mcap")
+    run_summary.write(summary, "privcam demo", out, notes)
+    _say(f"{summary['frames']} frames, {summary['frames_per_s']} per s, events: {summary['events'] or 'none'}")
+    _say(f"results: {out}/summary.md, still.png, contour.mp4, omega.mcap")
     if graph.exit_code:
         _say(f"the graph ended with an error; from {graph.log}:\n{graph.errors()}")
         return 1
@@ -108,7 +108,7 @@ def run(arguments: Mapping[str, str], seconds: float, out: Path, *, show_raw: bo
 
 
 def take_out_bag(folder: Path, target: Path) -> None:
-    """Move the one MCAP file of a bag to `target`: it stands alone, the rest of the folder only repeats its index."""
+    """Move the MCAP file of a bag to `target` and remove the rest of the folder, which only repeats its index."""
     files = sorted(folder.glob("*.mcap"))
     if files:
         files[0].replace(target)
@@ -116,7 +116,7 @@ def take_out_bag(folder: Path, target: Path) -> None:
 
 
 def _complete(seen: Observations, album: Album) -> bool:
-    """Whether something of everything that the results need has come."""
+    """Whether at least one Ω, one environment and one picture have arrived."""
     return bool(seen.frames and seen.environments and album.pictures)
 
 

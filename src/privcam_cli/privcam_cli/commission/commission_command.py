@@ -1,4 +1,4 @@
-"""`./privcam commission`: take a picture of the empty room, let a person approve it, store it for mode `locked`.
+"""`./privcam commission`: makes the plate of an empty room, lets the operator approve it, stores it for mode `locked`.
 
 Exit code: 0 approved and stored, 1 not (rejected, or waiting for --approve), 2 wrong use.
 """
@@ -25,9 +25,9 @@ from privcam_core.storage import plates_folder, write_private
 from privcam_core.types.arrays import Box
 from privcam_core.types.identifiers import camera_id_error, is_camera_id
 from privcam_edge.frames.source import SourceError, SourceLost, parse
-from privcam_privacy.plates.approved import CommissionedPlate
+from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
-from privcam_privacy.plates.pending import Candidate
+from privcam_privacy.plates.pending import PendingPlate
 from privcam_privacy.plates.plate_records import PlateRejected
 
 APPROVED, NOT_APPROVED = 0, 1
@@ -35,24 +35,24 @@ SHEET = "plate.png"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the operator said. shown: regions that are nobody. blank: regions that are to stay blank."""
+class Decision:
+    """Decision of the operator. open: numbers of regions without a person, to be confirmed. blank: to stay blank."""
 
     approved: bool
-    shown: frozenset[int] = frozenset()
+    open: frozenset[int] = frozenset()
     blank: frozenset[int] = frozenset()
 
 
-def read_answer(text: str) -> Answer | None:
-    """Read `r`, `a`, or `a 1,-3`: region 1 is nobody and is shown, region 3 stays blank. None: not understood."""
+def parse_decision(text: str) -> Decision | None:
+    """Parse `r`, `a`, or `a 1,-3`: region 1 holds no person and is opened, region 3 stays blank. None: not understood."""
     text = text.strip().lower()
     if text in ("r", "reject"):
-        return Answer(False)
+        return Decision(False)
     found = re.fullmatch(r"a(?:pprove)?((?:[\s,]+-?\d{1,3})*)", text)
     if found is None:
         return None
     numbers = [int(number) for number in re.findall(r"-?\d+", found[1])]
-    return Answer(True, frozenset(n for n in numbers if n > 0), frozenset(-n for n in numbers if n < 0))
+    return Decision(True, frozenset(n for n in numbers if n > 0), frozenset(-n for n in numbers if n < 0))
 
 
 def main(argv: Sequence[str]) -> int:
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--operator",
         default=os.environ.get("USER") or os.environ.get("LOGNAME"),
-        help="name of who approves (default: the user)",
+        help="name of the person who approves (default: the user)",
     )
     parser.add_argument("--approve", metavar="DIGEST", help="approve the plate of the last run, with this digest")
     parser.add_argument(
@@ -123,25 +123,25 @@ def _commission(folder: Path, options: argparse.Namespace) -> int:
     inspector = EgressInspector()
 
     def inspect(picture: npt.NDArray[np.uint8], validity: npt.NDArray[np.bool_]) -> list[Box]:
-        return [finding.box for finding in inspector.look(picture, validity)]
+        return [region.box for region in inspector.inspect_pixels(picture, validity)]
 
-    commissioning = Commissioning(options.camera_id, CommissionSettings(seconds=options.seconds), declared)
-    _say("watching the room; nobody may be in it")
+    commissioning = Commissioning(options.camera_id, CommissionSettings(max_s=options.seconds), declared)
+    _say("watching the room; no person may be in it")
     record(parse(options.source), commissioning, options.delay, _say)
-    candidate = commissioning.candidate(inspect, time.time_ns())
-    _show(candidate, sheet)
+    pending = commissioning.make_pending(inspect, time.time_ns())
+    _show(pending, sheet)
     if not sys.stdin.isatty():
-        candidate.save(folder)
-        _say_how_to_approve(candidate)
+        pending.save(folder)
+        _say_how_to_approve(pending)
         return NOT_APPROVED
-    return _ask(commissioning, candidate, sheet, folder, options.operator)
+    return _ask(commissioning, pending, sheet, folder, options.operator)
 
 
 def _declared(folder: Path, camera_id: str, numbers: Sequence[int]) -> npt.NDArray[np.bool_] | None:
-    """Return where the regions `numbers` of the last candidate are. What was declared for that one stays declared."""
+    """Return the mask of the regions `numbers` of the last pending plate and of those that were opened before."""
     if not numbers:
         return None
-    last = Candidate.load(folder, camera_id)
+    last = PendingPlate.load(folder, camera_id)
     known = {region.number for region in last.regions}
     if not set(numbers) <= known:
         there = ", ".join(map(str, sorted(known))) or "none"
@@ -150,59 +150,59 @@ def _declared(folder: Path, camera_id: str, numbers: Sequence[int]) -> npt.NDArr
     return np.isin(last.labels, sorted(before | set(numbers)))
 
 
-def _show(candidate: Candidate, sheet: Path) -> None:
+def _show(pending: PendingPlate, sheet: Path) -> None:
     sheet.parent.mkdir(parents=True, exist_ok=True)
-    write_private(sheet, bytes(cv2.imencode(".png", draw(candidate))[1]))
-    _, validity = decode_environment(candidate.png)
-    print(f"\nThe plate of camera {candidate.camera_id}, {validity.mean():.1%} of the picture:\n  {sheet}\n")
-    for region in candidate.regions:
+    write_private(sheet, bytes(cv2.imencode(".png", draw(pending))[1]))
+    _, validity = decode_environment(pending.png)
+    print(f"\nThe plate of camera {pending.camera_id}, {validity.mean():.1%} of the picture:\n  {sheet}\n")
+    for region in pending.regions:
         print(f"  {region.number:2d}  {explain(region)}")
-    if not candidate.regions:
-        print("  No region looks doubtful. Look at the picture all the same.")
-    print(f"\ndigest {candidate.digest}", flush=True)
+    if not pending.regions:
+        print("  No region needs a review. Look at the picture all the same.")
+    print(f"\ndigest {pending.digest}", flush=True)
 
 
-def _say_how_to_approve(candidate: Candidate) -> None:
-    undecided = [str(region.number) for region in candidate.undecided()]
-    base = f"./privcam commission --camera-id {candidate.camera_id}"
+def _say_how_to_approve(pending: PendingPlate) -> None:
+    undecided = [str(region.number) for region in pending.undecided()]
+    base = f"./privcam commission --camera-id {pending.camera_id}"
     print("Not approved yet. Look at the picture. If a person is in it, empty the room and record again.")
     if undecided:
-        print(f"Somebody was followed in region {', '.join(undecided)}. If that was a person, record again.")
-    hidden = [region.number for region in candidate.regions if not region.shown]
+        print(f"A subject was tracked in region {', '.join(undecided)}. If it was a person, record again.")
+    hidden = [region.number for region in pending.regions if not region.confirmed_fraction]
     if hidden:
         print(f"To show a region in which there is no person:  {base} --source SOURCE --approve-region {hidden[0]}")
     blank = "".join(f" --blank-region {number}" for number in undecided)
-    print(f"To approve the plate as it is:  {base} --approve {candidate.digest} --operator NAME{blank}")
+    print(f"To approve the plate as it is:  {base} --approve {pending.digest} --operator NAME{blank}")
 
 
-def _ask(commissioning: Commissioning, candidate: Candidate, sheet: Path, folder: Path, operator: str) -> int:
-    """Ask until the plate is approved or rejected. A rejected plate leaves no picture behind."""
+def _ask(commissioning: Commissioning, pending: PendingPlate, sheet: Path, folder: Path, operator: str) -> int:
+    """Ask until the plate is approved or rejected. The sheet of a rejected plate is removed."""
     blank: frozenset[int] = frozenset()
     try:
         while True:
-            undecided = ", ".join(str(region.number) for region in candidate.undecided(blank))
+            undecided = ", ".join(str(region.number) for region in pending.undecided(blank))
             if undecided:
-                print(f"Somebody was followed in region {undecided}. If that was a person: reject, empty the room.")
+                print(f"A subject was tracked in region {undecided}. If it was a person: reject, empty the room.")
                 print("If it is a thing, name it to show it; with a minus it stays blank (a 1,-3).")
-            answer = read_answer(input("approve as shown (a), approve with regions shown (a 1,3), reject (r)? "))
-            if answer is None:
+            decision = parse_decision(input("approve as shown (a), approve with regions shown (a 1,3), reject (r)? "))
+            if decision is None:
                 print("not understood")
                 continue
-            if not answer.approved:
+            if not decision.approved:
                 break
             try:
-                picture, validity = decode_environment(candidate.png)
-                shown = commissioning.opened(candidate, picture, validity, answer.shown)
-                if shown.undecided(blank | answer.blank):
+                picture, validity = decode_environment(pending.png)
+                opened = commissioning.open_regions(pending, picture, validity, decision.open)
+                if opened.undecided(blank | decision.blank):
                     continue
-                plate = shown.approve(operator, time.time_ns(), blank | answer.blank)
+                plate = opened.approve(operator, time.time_ns(), blank | decision.blank)
             except ValueError as error:
                 print(error)
                 continue
-            candidate, blank = shown, blank | answer.blank
-            if answer.shown:
-                # The operator has not seen these pixels yet: they are drawn now, and asked about once more.
-                _show(candidate, sheet)
+            pending, blank = opened, blank | decision.blank
+            if decision.open:
+                # The sheet did not show these pixels so far: it is drawn again, and the operator is asked once more.
+                _show(pending, sheet)
                 continue
             return _store(plate, folder)
     except EOFError:
@@ -213,16 +213,16 @@ def _ask(commissioning: Commissioning, candidate: Candidate, sheet: Path, folder
 
 
 def _approve_stored(folder: Path, options: argparse.Namespace) -> int:
-    candidate = Candidate.load(folder, options.camera_id)
-    if options.approve.lower() != candidate.digest:
-        _say(f"--approve: the last plate of {options.camera_id} has the digest {candidate.digest}, not this one")
+    pending = PendingPlate.load(folder, options.camera_id)
+    if options.approve.lower() != pending.digest:
+        _say(f"--approve: the last plate of {options.camera_id} has the digest {pending.digest}, not this one")
         return NOT_APPROVED
-    code = _store(candidate.approve(options.operator, time.time_ns(), options.blank_region), folder)
-    candidate.remove(folder)
+    code = _store(pending.approve(options.operator, time.time_ns(), options.blank_region), folder)
+    pending.remove(folder)
     return code
 
 
-def _store(plate: CommissionedPlate, folder: Path) -> int:
+def _store(plate: ApprovedPlate, folder: Path) -> int:
     own = plate.save(folder)
     _say(f"approved by {plate.approved_by}: {own}; to use it, set `mode: locked` for the eraser in the parameters file")
     return APPROVED

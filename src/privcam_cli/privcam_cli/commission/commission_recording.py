@@ -1,4 +1,4 @@
-"""Feeds a source through the edge's perception into a commissioning. Raw frames stay in memory."""
+"""Feeds the frames of a source through the perception of the edge into a commissioning, in memory only."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ PROGRESS_S = 2.0
 
 
 def record(spec: Spec, commissioning: Commissioning, delay_s: float, say: Callable[[str], None]) -> None:
-    """Watch the source, after `delay_s` of it went by unseen, until the commissioning has enough or the file ends.
+    """Feed the commissioning until it is done or the file ends; the first `delay_s` seconds are skipped.
 
     Raises SourceError or SourceLost, and ValueError for a frame that does not fit.
     """
@@ -24,25 +24,25 @@ def record(spec: Spec, commissioning: Commissioning, delay_s: float, say: Callab
     with closing(VideoSource(spec)) as video:
         start_ns = time.time_ns()
         try:
-            _let_pass(video, round(delay_s * video.rate_hz))
+            _skip(video, round(delay_s * video.rate_hz))
             said_s = 0.0
             while not commissioning.done:
                 image = video.read()
                 began = time.monotonic()
                 stamp_ns = time.time_ns() if spec.live else start_ns + round(video.index * NS_PER_S / video.rate_hz)
                 detections, tracks, poses = perception.perceive(image, stamp_ns)
-                commissioning.add(image, detections, tracks, masks.of(image, poses), stamp_ns)
+                commissioning.add(image, detections, tracks, masks.segment_poses(image, poses), stamp_ns)
                 if commissioning.elapsed_s - said_s >= PROGRESS_S:
                     said_s = commissioning.elapsed_s
-                    say(f"{said_s:4.0f} s  {commissioning.shown:4.0%} of the picture is proven to be background")
+                    say(f"{said_s:4.0f} s  {commissioning.confirmed_fraction:4.0%} of the background is confirmed")
                 took = time.monotonic() - began if spec.live else 1 / RATE_HZ
-                _let_pass(video, int(max(took, 1 / RATE_HZ) * video.rate_hz) - 1)
+                _skip(video, int(max(took, 1 / RATE_HZ) * video.rate_hz) - 1)
         except SourceEnded:
             pass
         except SourceTorn as torn:
             say(str(torn))
 
 
-def _let_pass(video: VideoSource, frames: int) -> None:
+def _skip(video: VideoSource, frames: int) -> None:
     for _ in range(frames):
         video.skip()
