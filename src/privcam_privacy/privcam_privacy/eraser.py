@@ -121,7 +121,7 @@ class Eraser:
         poses: Sequence[SubjectPose],
     ) -> Published:
         """Return what may be published of one frame, (H, W, 3) uint8 BGR. poses: as estimated."""
-        mask = self._masks.of(image, poses)
+        mask = self._masks.segment_poses(image, poses)
         result = self._engine.update(image, detections, tracks, mask, key.stamp_ns)
         picture, findings = self._egress.update(result, key.stamp_ns)
         if isinstance(self._engine, PrivacyEngine):

@@ -1,1 +1,1 @@
-"""Finds persons and faces in pictures: in frames, in what is about to leave, and in what the cloud generates."""
+"""Detects persons and faces: in frames, in pictures before they leave, and in generated pictures."""

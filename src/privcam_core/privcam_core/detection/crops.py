@@ -1,4 +1,4 @@
-"""Square cut-outs around people: the way from picture to network input and back.
+"""Crops squares around people as network input, and maps network output back to the picture.
 
 Picture coordinates are px with the origin in the top left corner of the top left pixel.
 """
@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from privcam_core.types.arrays import FloatArray, Image
 
-# A box thinner than this still gets a cut-out that has an area.
-_SMALLEST_SIDE = 2.0
+# Smallest side of a box in px, so that every crop has an area.
+_MIN_SIDE_PX = 2.0
 
 
 @dataclass(frozen=True)
 class Square:
-    """A square region of the picture in px. It may reach over the border."""
+    """A square region of the picture in px. It may extend beyond the picture."""
 
     left: float
     top: float
@@ -28,15 +28,15 @@ class Square:
     def around(cls, box: Sequence[float] | FloatArray, factor: float) -> "Square":
         """Return the square with the centre of the box (x0, y0, x1, y1) and `factor` times its longer side."""
         x0, y0, x1, y1 = (float(v) for v in box)
-        side = max(x1 - x0, y1 - y0, _SMALLEST_SIDE) * factor
+        side = max(x1 - x0, y1 - y0, _MIN_SIDE_PX) * factor
         return cls((x0 + x1 - side) / 2, (y0 + y1 - side) / 2, side)
 
-    def cut(self, image: Image, size: int, border: int = cv2.BORDER_CONSTANT) -> Image:
+    def crop(self, image: Image, size: int, border: int = cv2.BORDER_CONSTANT) -> Image:
         """Return the region as (size, size, 3) uint8. border: of OpenCV, for what lies outside of the picture."""
         scale = self.side / size
         return self._warp(image, (size, size), scale, self.left, self.top, border).astype(np.uint8, copy=False)
 
-    def put_back(self, values: npt.NDArray[np.float32], region: tuple[int, int, int, int]) -> npt.NDArray[np.float32]:
+    def paste_back(self, values: npt.NDArray[np.float32], region: tuple[int, int, int, int]) -> npt.NDArray[np.float32]:
         """Return a map of this square at the resolution of the picture.
 
         values: (S, S) float32 over the square. region: x0, y0, x1, y1 in whole px, the part of the picture wanted.

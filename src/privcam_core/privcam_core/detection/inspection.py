@@ -1,7 +1,7 @@
-"""The last look before an environment picture leaves: is there a person or a face in the exact bytes to be sent?
+"""Inspects an environment picture before it leaves: detects persons and faces in the exact bytes that would be sent.
 
-It is a second line of defence, apart from the clean plate, which has already withheld every pixel that was not proven
-to be background. It looks for people only, and knows nothing of tracks or of earlier frames.
+It is a second line of defence after the background model, which has already withheld every pixel that is not confirmed.
+It uses no tracks and no earlier frames.
 """
 
 from dataclasses import dataclass
@@ -10,48 +10,48 @@ from typing import Literal
 import numpy as np
 
 from privcam_core.detection.face_detector import FaceDetector
-from privcam_core.detection.person_detector import Detector, best_of_each, input_size
-from privcam_core.detection.tiling import Region, TileSearch, grid
+from privcam_core.detection.person_detector import PersonDetector, input_size, suppress_non_maxima
+from privcam_core.detection.tiling import TiledDetector, grid
 from privcam_core.images.environment import decode_environment
-from privcam_core.types.arrays import BoolArray, Box, Image
+from privcam_core.types.arrays import BoolArray, Box, Image, Region
 from privcam_core.types.boxes import iou, pixel_region
 from privcam_core.types.perception import Detections
 
 Kind = Literal["person", "face"]
 
-# Side of the input of the face network that sees tiles, in px.
-_FACE_INPUT = 192
-# Boxes that share this much of their union show the same. Not more than what `best_of_each` takes for the same, so
-# that every box lies in one that is reported.
-_SAME = 0.5
+# Side of the input of the face network that runs on tiles, in px.
+_FACE_INPUT_PX = 192
+# Boxes with this IoU show the same object. Not more than the IoU of `suppress_non_maxima`, so that every box lies in a
+# box that is reported.
+_SAME_OBJECT_IOU = 0.5
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Something that looks like a person or a face in a picture that was about to leave.
+class SensitiveDetection:
+    """A person or a face detected in a picture that is about to leave.
 
-    box: px, within the picture. score: of the detector, in [0, 1]. valid_share: share of the box that the picture
-    shows; 0 where all of it is withheld already. The detector fires on holes in the shape of a person as well, and
-    then about half of the box is shown: the room around the hole.
+    box: px, within the picture. score: of the detector, in [0, 1]. confirmed_fraction: fraction of the box that the
+    picture shows; 0 where all of it is withheld. The detector also reacts to withheld regions in the shape of a person;
+    then about half of the box is confirmed background around that region.
     """
 
     kind: Kind
     box: Box
     score: float
-    valid_share: float
+    confirmed_fraction: float
 
 
 @dataclass(frozen=True)
 class InspectionSettings:
-    """How sensitive the inspection is. The scores were chosen on one half of a set of rooms and people, rather low:
-    what is found by mistake costs a piece of furniture, what is missed may be a person.
+    """Sensitivity of the inspection. The thresholds were chosen on one half of a set of rooms and people, and are low:
+    a false detection withholds a piece of furniture, a missed one may show a person.
 
-    Every detector looks at the whole picture and then at grids of tiles. person_score, tile_score, face_score: least
-    scores for persons in the whole picture, for persons in tiles, and for faces.
-    person_grids, face_grids: tiles per side of each level. Only the face detector of the full range sees tiles: the one
-    of the short range finds no face there that the other does not, and much that is none.
-    person_scale, face_scale: a level that shows the picture larger than this, in px of the network's input per px of
-    the picture, is left out: there is no more detail to see, and furniture begins to look like people.
+    Every detector runs on the whole picture and on grids of tiles. person_score, tile_score, face_score: score
+    thresholds for persons in the whole picture, for persons in tiles, and for faces. person_grids, face_grids: tiles
+    per side of each level. Only the full-range face detector runs on tiles: the short-range one detects no further
+    faces there, and many false ones. person_scale, face_scale: a level that enlarges the picture more than this, in px
+    of the network's input per px of the picture, is skipped: it shows no more detail, and furniture gives false
+    detections.
     """
 
     person_score: float = 0.18
@@ -64,51 +64,53 @@ class InspectionSettings:
 
 
 class EgressInspector:
-    """Finds persons and faces in the environment pictures of one camera. Call it from one thread at a time."""
+    """Detects persons and faces in the environment pictures of one camera. Call it from one thread at a time."""
 
     def __init__(self, settings: InspectionSettings | None = None, *, threads: int = 1) -> None:
         """Load the models. threads: processor cores. Raises: ModelError where a model is missing."""
-        self._settings = chosen = settings or InspectionSettings()
-        self._persons = TileSearch(Detector(min(chosen.person_score, chosen.tile_score), threads))
-        self._faces = TileSearch(FaceDetector("face_full", chosen.face_score, threads))
-        self._near_faces = TileSearch(FaceDetector("face_short", chosen.face_score, threads))
+        self._settings = settings or InspectionSettings()
+        person_threshold = min(self._settings.person_score, self._settings.tile_score)
+        self._persons = TiledDetector(PersonDetector(person_threshold, threads))
+        self._faces = TiledDetector(FaceDetector("face_full", self._settings.face_score, threads))
+        self._near_faces = TiledDetector(FaceDetector("face_short", self._settings.face_score, threads))
 
-    def inspect(self, png: bytes) -> list[Finding]:
-        """Return what is found in the exact bytes of an environment PNG: persons, then faces, best first.
+    def inspect(self, png: bytes) -> list[SensitiveDetection]:
+        """Return the persons, then the faces, in the exact bytes of an environment PNG, highest score first.
 
-        Blanking what was found makes another picture, which needs another look, as more may be found in it. A finding
-        with a valid_share near 0 is the blanked box itself and stays.
+        Blanking a detection gives another picture, which must be inspected again, as more may be detected in it. A
+        detection with a confirmed_fraction near 0 is the blanked box itself and remains.
         Raises: ValueError for bytes that are no environment picture.
         """
-        return self.look(*decode_environment(png))
+        return self.inspect_pixels(*decode_environment(png))
 
-    def look(self, plate: Image, confirmed: BoolArray) -> list[Finding]:
-        """Return what is found in an environment. plate: (H, W, 3) uint8 BGR. confirmed: (H, W) bool."""
-        persons = _findings("person", self._find_persons(plate, confirmed), confirmed)
-        return persons + _findings("face", self._find_faces(plate, confirmed), confirmed)
+    def inspect_pixels(self, plate: Image, confirmed: BoolArray) -> list[SensitiveDetection]:
+        """Return the detections in an environment. plate: (H, W, 3) uint8 BGR. confirmed: (H, W) bool."""
+        persons = _with_confirmed_fraction("person", self._detect_persons(plate, confirmed), confirmed)
+        faces = _with_confirmed_fraction("face", self._detect_faces(plate, confirmed), confirmed)
+        return persons + faces
 
-    def _find_persons(self, plate: Image, confirmed: BoolArray) -> Detections:
-        chosen = self._settings
-        found = [self._persons(plate, _shown(1, confirmed)).at_least(chosen.person_score)]
-        for per_side in chosen.person_grids:
-            tiles = _shown(per_side, confirmed)
-            if tiles and _scale(tiles[0], input_size(*_size(tiles[0]))) <= chosen.person_scale:
-                found.append(self._persons(plate, tiles).at_least(chosen.tile_score))
-        return _join(found)
+    def _detect_persons(self, plate: Image, confirmed: BoolArray) -> Detections:
+        settings = self._settings
+        found = [self._persons.detect(plate, _confirmed_tiles(1, confirmed)).with_min_score(settings.person_score)]
+        for per_side in settings.person_grids:
+            tiles = _confirmed_tiles(per_side, confirmed)
+            if tiles and _scale(tiles[0], input_size(*_size(tiles[0]))) <= settings.person_scale:
+                found.append(self._persons.detect(plate, tiles).with_min_score(settings.tile_score))
+        return _merge(found)
 
-    def _find_faces(self, plate: Image, confirmed: BoolArray) -> Detections:
-        chosen = self._settings
-        whole = _shown(1, confirmed)
-        found = [self._faces(plate, whole), self._near_faces(plate, whole)]
-        for per_side in chosen.face_grids:
-            tiles = _shown(per_side, confirmed)
-            if tiles and _scale(tiles[0], (_FACE_INPUT, _FACE_INPUT)) <= chosen.face_scale:
-                found.append(self._faces(plate, tiles))
-        return _join(found)
+    def _detect_faces(self, plate: Image, confirmed: BoolArray) -> Detections:
+        settings = self._settings
+        whole = _confirmed_tiles(1, confirmed)
+        found = [self._faces.detect(plate, whole), self._near_faces.detect(plate, whole)]
+        for per_side in settings.face_grids:
+            tiles = _confirmed_tiles(per_side, confirmed)
+            if tiles and _scale(tiles[0], (_FACE_INPUT_PX, _FACE_INPUT_PX)) <= settings.face_scale:
+                found.append(self._faces.detect(plate, tiles))
+        return _merge(found)
 
 
-def _shown(per_side: int, confirmed: BoolArray) -> list[Region]:
-    """Return the tiles of a grid that are not only fill."""
+def _confirmed_tiles(per_side: int, confirmed: BoolArray) -> list[Region]:
+    """Return the tiles of a grid that hold at least one confirmed pixel."""
     return [
         (x0, y0, x1, y1)
         for x0, y0, x1, y1 in grid(confirmed.shape[0], confirmed.shape[1], per_side)
@@ -121,26 +123,27 @@ def _size(tile: Region) -> tuple[int, int]:
 
 
 def _scale(tile: Region, network: tuple[int, int]) -> float:
-    """Return how large a network's input of (height, width) px shows a tile, in px per px."""
+    """Return px of a network's input of (height, width) px per px of a tile."""
     height, width = _size(tile)
     return min(network[0] / height, network[1] / width)
 
 
-def _join(found: list[Detections]) -> Detections:
-    """Return the best one of each group that shows the same, its box grown around those of the whole group."""
+def _merge(found: list[Detections]) -> Detections:
+    """Return the best box of each group that shows one object, grown around the boxes of the whole group."""
     boxes, scores = np.concatenate([d.boxes for d in found]), np.concatenate([d.scores for d in found])
-    best = best_of_each(boxes, scores)
+    best = suppress_non_maxima(boxes, scores)
     grown = best.boxes.copy()
-    for row, same in enumerate(iou(best.boxes, boxes) >= _SAME):
+    for row, same in enumerate(iou(best.boxes, boxes) >= _SAME_OBJECT_IOU):
         grown[row, :2], grown[row, 2:] = boxes[same, :2].min(axis=0), boxes[same, 2:].max(axis=0)
     return Detections(grown, best.scores)
 
 
-def _findings(kind: Kind, found: Detections, confirmed: BoolArray) -> list[Finding]:
-    findings = []
+def _with_confirmed_fraction(kind: Kind, found: Detections, confirmed: BoolArray) -> list[SensitiveDetection]:
+    detections = []
     for box, score in zip(found.boxes, found.scores, strict=True):
         x0, y0, x1, y1 = pixel_region(box, *confirmed.shape)
         if x1 > x0 and y1 > y0:
-            share = float(confirmed[y0:y1, x0:x1].mean())
-            findings.append(Finding(kind, (float(x0), float(y0), float(x1), float(y1)), float(score), share))
-    return findings
+            fraction = float(confirmed[y0:y1, x0:x1].mean())
+            inside = (float(x0), float(y0), float(x1), float(y1))
+            detections.append(SensitiveDetection(kind, inside, float(score), fraction))
+    return detections

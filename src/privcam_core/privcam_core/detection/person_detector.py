@@ -1,4 +1,4 @@
-"""Finds people: NanoDet, an anchor-free detector that predicts the distance to each side of a box as a distribution."""
+"""Detects people with NanoDet, an anchor-free detector: it predicts distributions of the distance to each box side."""
 
 from collections.abc import Sequence
 
@@ -6,33 +6,34 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from privcam_core.detection import thresholds
 from privcam_core.images.png import require_bgr8
 from privcam_core.models import load
 from privcam_core.types.arrays import Float32Array, Image
 from privcam_core.types.perception import Detections
 
-# The network halves its picture five times.
+# The network halves its input five times, so its sides are multiples of this, px.
 _MULTIPLE = 32
-# The grey around the picture in the network's training.
+# Grey level around the picture in the network's training.
 _FILL = 114
-# As many input pixels as 320×416, which finds what 416×416 finds at three quarters of the cost. A little more is
-# allowed, because sides come in steps of 32.
+# Input pixels: 320×416 detects as many people as 416×416 at three quarters of the cost.
 _INPUT_PIXELS = 320 * 416
+# Allowed factor above that, because sides are multiples of 32.
 _INPUT_SLACK = 1.05
-# Two boxes that share more of their union than this are one person. 0.5 finds whom 0.6 finds on COCO
-# pictures, with a fifth fewer boxes that are nobody's; 0.4 loses people who stand together.
-_SAME_PERSON = 0.5
+# Boxes with a higher IoU are one person. On COCO, 0.5 detects as many people as 0.6 with a fifth fewer false boxes; 0.4
+# merges people who stand together.
+_SAME_PERSON_IOU = 0.5
 _SMALLEST_SIDE_PX = 1.0
 
 
-class Detector:
-    """Person boxes of a picture."""
+class PersonDetector:
+    """Detects person boxes."""
 
-    def __init__(self, score: float = 0.05, threads: int = 1, model: str = "nanodet") -> None:
+    def __init__(self, score: float = thresholds.REPORT, threads: int = 1, model: str = "nanodet") -> None:
         """Load the model.
 
-        score: keep boxes scoring at least this; low, because the privacy engine wants weak boxes as well (use
-        `Detections.at_least` for the others). threads: processor cores. model: a NanoDet of the manifest.
+        score: keep boxes scoring at least this; low, because the privacy engine needs low-score boxes as well.
+        threads: processor cores. model: a NanoDet of the manifest.
 
         Raises: ValueError for a score outside of [0, 1]. ModelError where the model is missing.
         """
@@ -41,7 +42,7 @@ class Detector:
         self._score = score
         self._session = load(model, threads=threads)
 
-    def __call__(self, image: Image) -> Detections:
+    def detect(self, image: Image) -> Detections:
         """Return the people in a (H, W, 3) uint8 BGR picture, best first, boxes in px of that picture.
 
         Raises: ValueError for another kind of picture.
@@ -52,8 +53,8 @@ class Detector:
         canvas, scale = letterbox(image, size)
         outputs = self._session.run_picture(canvas)
         how = self._session.entry.decode
-        boxes, scores = decode(outputs, size, self._score, how["strides"], how["bins"], how["person"])
-        return best_of_each(boxes / np.float32(scale), scores)
+        boxes, scores = decode_boxes(outputs, size, self._score, how["strides"], how["bins"], how["person"])
+        return suppress_non_maxima(boxes / np.float32(scale), scores)
 
 
 def input_size(height: int, width: int) -> tuple[int, int]:
@@ -82,7 +83,7 @@ def letterbox(image: Image, size: tuple[int, int]) -> tuple[Image, float]:
     return canvas, scale
 
 
-def decode(
+def decode_boxes(
     outputs: Sequence[npt.NDArray[np.floating]],
     size: tuple[int, int],
     score: float,
@@ -93,7 +94,7 @@ def decode(
     """Return the boxes (N, 4) in px of the network input and their scores (N,).
 
     outputs: for each stride the class scores (1, cells, classes), then for each stride the logits (1, cells, 4 · bins)
-    over the distance to the left, top, right and bottom side, in strides. score: cells below it are left out.
+    over the distance to the left, top, right and bottom side, in strides. score: cells below it are dropped.
     person: index of the class. Source: generalized focal loss, as in NanoDet.
     """
     levels = len(strides)
@@ -103,25 +104,25 @@ def decode(
         cells = np.flatnonzero(found >= score)
         columns = size[1] // stride
         centres = (np.column_stack([cells % columns, cells // columns]) + 0.5) * stride
-        reach = _expected(distances[0, cells].reshape(len(cells), 4, bins)) * stride
+        reach = _expected_bin(distances[0, cells].reshape(len(cells), 4, bins)) * stride
         boxes.append(np.hstack([centres - reach[:, :2], centres + reach[:, 2:]]))
         scores.append(found[cells])
     return np.concatenate(boxes).astype(np.float32), np.concatenate(scores).astype(np.float32)
 
 
-def _expected(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+def _expected_bin(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """Return the expected bin of softmax distributions over the last axis."""
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     expected: npt.NDArray[np.floating] = weights @ np.arange(logits.shape[-1]) / weights.sum(axis=-1)
     return expected
 
 
-def best_of_each(boxes: Float32Array, scores: Float32Array) -> Detections:
-    """Return the best of the boxes that show one person, best first (non-maximum suppression). Drops empty boxes."""
+def suppress_non_maxima(boxes: Float32Array, scores: Float32Array) -> Detections:
+    """Return the best box of each group with high IoU, highest score first. Drops boxes without area."""
     sides = boxes[:, 2:] - boxes[:, :2]
     real = np.flatnonzero((sides >= _SMALLEST_SIDE_PX).all(axis=1))
     corner_and_size = np.hstack([boxes[real, :2], sides[real]])
-    # No score threshold here: what is too weak was left out before.
-    order = cv2.dnn.NMSBoxes(corner_and_size.tolist(), scores[real].tolist(), 0.0, _SAME_PERSON)
+    # No score threshold here: the caller has applied it.
+    order = cv2.dnn.NMSBoxes(corner_and_size.tolist(), scores[real].tolist(), 0.0, _SAME_PERSON_IOU)
     kept = real[np.asarray(order, np.int64).reshape(-1)]
     return Detections(boxes[kept], scores[kept])

@@ -76,5 +76,3 @@ def decode_environment(png: bytes) -> tuple[Image, BoolArray]:
     if (plate[~confirmed] != FILL).any():
         raise ValueError(f"PNG: a pixel with alpha 0 hides a colour other than the fill {FILL}")
     return plate, confirmed
-
-

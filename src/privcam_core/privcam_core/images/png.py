@@ -14,7 +14,7 @@ import numpy as np
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import MAX_HEIGHT, MAX_PNG_BYTES, MAX_WIDTH
 
-# Level 3 with libpng's own choice of filters: pictures of real rooms in VGA have 471 KiB and take 35 ms. Level 1: 491 KiB
+# Level 3 with libpng's own choice of filters: VGA pictures of real rooms have 471 KiB and take 35 ms. Level 1: 491 KiB
 # in 20 ms; level 6: 442 KiB in 100 ms, which is too long on a gateway of two cores.
 _COMPRESSION = (cv2.IMWRITE_PNG_COMPRESSION, 3)
 

@@ -23,7 +23,7 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def at_least(self, score: float) -> "Detections":
+    def with_min_score(self, score: float) -> "Detections":
         """Return the detections that score at least `score`."""
         keep = self.scores >= score
         return Detections(self.boxes[keep], self.scores[keep])

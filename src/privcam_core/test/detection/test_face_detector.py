@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from privcam_core.detection.face_detector import FaceDetector, anchors, decode
+from privcam_core.detection.face_detector import FaceDetector, anchor_centres, decode_boxes
 
 SKIN, HAIR = (150, 180, 225), (40, 50, 70)
 
@@ -41,20 +41,20 @@ def draw_face(image: np.ndarray, x: int, y: int, size: int) -> None:
 def test_there_is_an_anchor_in_every_cell(
     side: int, grids: tuple[tuple[int, int], ...], count: int, first: tuple[int, int], last: tuple[int, int]
 ) -> None:
-    centres = anchors(side, grids)
+    centres = anchor_centres(side, grids)
     assert centres.shape == (count, 2)
     np.testing.assert_array_equal(centres[[0, -1]], [first, last])
 
 
 def test_anchors_run_along_the_rows_and_repeat_within_a_cell() -> None:
-    centres = anchors(16, ((8, 2),))
+    centres = anchor_centres(16, ((8, 2),))
     np.testing.assert_array_equal(centres, [(4, 4), (4, 4), (12, 4), (12, 4), (4, 12), (4, 12), (12, 12), (12, 12)])
 
 
 def test_box_is_its_offset_from_the_anchor_and_its_size() -> None:
     values = np.zeros((2, 16), np.float32)
     values[1, :4] = 3, -2, 20, 10
-    boxes, scores = decode(values, np.array([-9, 0], np.float32), np.array([[4, 4], [50, 60]], np.float32), 0.3)
+    boxes, scores = decode_boxes(values, np.array([-9, 0], np.float32), np.array([[4, 4], [50, 60]], np.float32), 0.3)
     np.testing.assert_allclose(boxes, [[43, 53, 63, 63]])
     np.testing.assert_allclose(scores, [0.5])
     assert boxes.dtype == np.float32 and scores.dtype == np.float32
@@ -62,7 +62,7 @@ def test_box_is_its_offset_from_the_anchor_and_its_size() -> None:
 
 def test_extreme_logits_are_scores_of_0_and_1() -> None:
     logits = np.array([-1e4, 1e4], np.float32)
-    _, scores = decode(np.zeros((2, 16), np.float32), logits, np.zeros((2, 2), np.float32), 0.0)
+    _, scores = decode_boxes(np.zeros((2, 16), np.float32), logits, np.zeros((2, 2), np.float32), 0.0)
     np.testing.assert_allclose(scores, [0, 1], atol=1e-6)
 
 
@@ -70,7 +70,7 @@ def test_extreme_logits_are_scores_of_0_and_1() -> None:
 def test_face_is_found_where_it_is(model: str, size: int) -> None:
     image = wall()
     draw_face(image, 220, 100, size)
-    found = FaceDetector(model)(image)
+    found = FaceDetector(model).detect(image)
     assert len(found) == 1
     x0, y0, x1, y1 = found.boxes[0]
     np.testing.assert_allclose([(x0 + x1) / 2, (y0 + y1) / 2], [220, 100], atol=0.3 * size)
@@ -79,7 +79,7 @@ def test_face_is_found_where_it_is(model: str, size: int) -> None:
 
 @pytest.mark.parametrize("model", ["face_short", "face_full"])
 def test_wall_has_no_face(model: str) -> None:
-    found = FaceDetector(model)(wall())
+    found = FaceDetector(model).detect(wall())
     assert found.boxes.shape == (0, 4) and found.boxes.dtype == np.float32
 
 
@@ -89,4 +89,4 @@ def test_other_models_scores_and_pictures_are_refused() -> None:
     with pytest.raises(ValueError, match="score: 50 is not in"):
         FaceDetector(score=50)
     with pytest.raises(ValueError, match="image: "):
-        FaceDetector()(np.zeros((240, 320), np.uint8))
+        FaceDetector().detect(np.zeros((240, 320), np.uint8))

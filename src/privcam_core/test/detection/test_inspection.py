@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from privcam_core.detection.inspection import EgressInspector, Finding
+from privcam_core.detection.inspection import EgressInspector, SensitiveDetection
 from privcam_core.images.environment import FILL, encode_environment
 
 HEIGHT, WIDTH = 480, 640
@@ -53,7 +53,7 @@ def draw_person(image: np.ndarray, x: int, top: int, height: int) -> tuple[int, 
     return x - half, top, x + half, top + height
 
 
-def covered(findings: list[Finding], kind: str, box: tuple[int, int, int, int]) -> float:
+def covered(findings: list[SensitiveDetection], kind: str, box: tuple[int, int, int, int]) -> float:
     """Return the share of the box that lies in findings of the kind."""
     mask = np.zeros((HEIGHT, WIDTH), bool)
     for finding in findings:
@@ -74,7 +74,7 @@ def test_person_is_found_at_every_size(inspector: EgressInspector, x: int, top: 
     box = draw_person(image, x, top, height)
     findings = inspector.inspect(encode_environment(image, everything()))
     assert covered(findings, "person", box) > 0.8
-    assert all(finding.valid_share == 1 and 0 < finding.score <= 1 for finding in findings)
+    assert all(finding.confirmed_fraction == 1 and 0 < finding.score <= 1 for finding in findings)
 
 
 def test_face_is_found_when_the_body_is_withheld(inspector: EgressInspector) -> None:
@@ -93,7 +93,7 @@ def test_upper_half_of_a_person_is_found(inspector: EgressInspector) -> None:
     confirmed[top + 150 : bottom, x0:x1] = False
     findings = inspector.inspect(encode_environment(image, confirmed))
     assert covered(findings, "person", (x0 + 10, top, x1 - 10, top + 150)) > 0.8
-    assert any(finding.kind == "person" and 0 < finding.valid_share < 1 for finding in findings)
+    assert any(finding.kind == "person" and 0 < finding.confirmed_fraction < 1 for finding in findings)
 
 
 def test_person_that_is_withheld_is_not_found(inspector: EgressInspector) -> None:

@@ -1,15 +1,21 @@
 import numpy as np
 import pytest
 
-from privcam_core.detection.person_detector import Detector, best_of_each, decode, input_size, letterbox
+from privcam_core.detection.person_detector import (
+    PersonDetector,
+    decode_boxes,
+    input_size,
+    letterbox,
+    suppress_non_maxima,
+)
 
 STRIDES, BINS, CLASSES, PERSON = (8, 16, 32), 11, 80, 0
 SIZE = (64, 96)
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    return Detector(score=0.3)
+def detector() -> PersonDetector:
+    return PersonDetector(score=0.3)
 
 
 def _silence() -> list[np.ndarray]:
@@ -29,7 +35,7 @@ def _say(outputs: list[np.ndarray], level: int, cell: int, score: float, distanc
 def test_cell_and_distances_give_the_box_around_the_centre_of_the_cell() -> None:
     outputs = _silence()
     _say(outputs, 1, 2 * 6 + 3, 0.9, [1, 2, 1, 1])  # stride 16: row 2, column 3 of 6, centre (56, 40)
-    boxes, scores = decode(outputs, SIZE, 0.25, STRIDES, BINS, PERSON)
+    boxes, scores = decode_boxes(outputs, SIZE, 0.25, STRIDES, BINS, PERSON)
     np.testing.assert_allclose(boxes, [[40, 8, 72, 56]], atol=1e-3)
     np.testing.assert_allclose(scores, [0.9])
     assert boxes.dtype == np.float32 and scores.dtype == np.float32
@@ -39,7 +45,7 @@ def test_uncertain_distance_is_the_mean_of_its_distribution() -> None:
     outputs = _silence()
     _say(outputs, 0, 0, 0.9, [0, 0, 2, 4])
     outputs[len(STRIDES)][0, 0, 2 * BINS + 4] = 50  # right: 2 or 4 strides, equally likely
-    boxes, _ = decode(outputs, SIZE, 0.25, STRIDES, BINS, PERSON)
+    boxes, _ = decode_boxes(outputs, SIZE, 0.25, STRIDES, BINS, PERSON)
     np.testing.assert_allclose(boxes, [[4, 4, 4 + 3 * 8, 4 + 4 * 8]], atol=1e-3)
 
 
@@ -47,21 +53,21 @@ def test_other_classes_and_weak_cells_are_left_out() -> None:
     outputs = _silence()
     _say(outputs, 0, 5, 0.99, [1, 1, 1, 1], what=16)
     _say(outputs, 2, 1, 0.24, [1, 1, 1, 1])
-    boxes, scores = decode(outputs, SIZE, 0.25, STRIDES, BINS, PERSON)
+    boxes, scores = decode_boxes(outputs, SIZE, 0.25, STRIDES, BINS, PERSON)
     assert boxes.shape == (0, 4) and scores.shape == (0,)
-    assert len(decode(outputs, SIZE, 0.24, STRIDES, BINS, PERSON)[1]) == 1
+    assert len(decode_boxes(outputs, SIZE, 0.24, STRIDES, BINS, PERSON)[1]) == 1
 
 
 def test_boxes_of_one_person_become_the_best_one_and_neighbours_stay() -> None:
     boxes = np.array([[0, 0, 10, 20], [1, 0, 11, 20], [8, 0, 18, 20], [40, 40, 50, 60]], np.float32)
-    found = best_of_each(boxes, np.array([0.3, 0.8, 0.5, 0.9], np.float32))
+    found = suppress_non_maxima(boxes, np.array([0.3, 0.8, 0.5, 0.9], np.float32))
     np.testing.assert_array_equal(found.boxes, boxes[[3, 1, 2]])
     np.testing.assert_allclose(found.scores, [0.9, 0.8, 0.5])
 
 
 def test_box_without_area_is_dropped() -> None:
-    assert len(best_of_each(np.array([[5, 5, 5.2, 30]], np.float32), np.ones(1, np.float32))) == 0
-    assert len(best_of_each(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))) == 0
+    assert len(suppress_non_maxima(np.array([[5, 5, 5.2, 30]], np.float32), np.ones(1, np.float32))) == 0
+    assert len(suppress_non_maxima(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))) == 0
 
 
 @pytest.mark.parametrize(
@@ -96,28 +102,28 @@ def test_point_of_the_picture_is_found_at_its_scaled_place() -> None:
     np.testing.assert_allclose([rows.min(), rows.max() + 1], np.array([300, 330]) * scale, atol=1)
 
 
-def test_empty_picture_has_no_people(detector: Detector) -> None:
-    found = detector(np.full((480, 640, 3), 127, np.uint8))
+def test_empty_picture_has_no_people(detector: PersonDetector) -> None:
+    found = detector.detect(np.full((480, 640, 3), 127, np.uint8))
     assert found.boxes.shape == (0, 4) and found.boxes.dtype == np.float32
 
 
 def test_detections_are_sorted_and_reach_the_score() -> None:
     noise = np.random.default_rng(3).integers(0, 256, (30, 40, 3), np.uint8).repeat(16, axis=0).repeat(16, axis=1)
-    found = Detector(score=0.01)(noise)
+    found = PersonDetector(score=0.01).detect(noise)
     assert len(found) > 1 and (np.diff(found.scores) <= 0).all() and found.scores.min() >= 0.01
 
 
 @pytest.mark.parametrize("shape", [(0, 640, 3), (480, 640, 4), (480, 640)])
-def test_picture_of_another_shape_is_refused(detector: Detector, shape: tuple[int, ...]) -> None:
+def test_picture_of_another_shape_is_refused(detector: PersonDetector, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"image: "):
-        detector(np.zeros(shape, np.uint8))
+        detector.detect(np.zeros(shape, np.uint8))
 
 
-def test_picture_of_16_bits_is_refused(detector: Detector) -> None:
+def test_picture_of_16_bits_is_refused(detector: PersonDetector) -> None:
     with pytest.raises(ValueError, match="uint16"):
-        detector(np.zeros((480, 640, 3), np.uint16))
+        detector.detect(np.zeros((480, 640, 3), np.uint16))
 
 
 def test_score_outside_of_0_to_1_is_refused() -> None:
     with pytest.raises(ValueError, match="score: 25 is not in"):
-        Detector(score=25)
+        PersonDetector(score=25)

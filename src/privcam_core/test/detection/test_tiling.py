@@ -1,19 +1,19 @@
-"""Tiles: they cover everything, overlap, and are searched again only when their pixels changed."""
+"""Tiles cover the picture and overlap; the detector runs again only on tiles whose pixels changed."""
 
 import numpy as np
 import pytest
 
-from privcam_core.detection.tiling import OVERLAP, TileSearch, grid
+from privcam_core.detection.tiling import OVERLAP, TiledDetector, grid
 from privcam_core.types.perception import Detections
 
 
 class BrightSpots:
-    """A detector that finds white pixels, and counts how often it is asked."""
+    """A detector that finds white pixels, and counts how often it is called."""
 
     def __init__(self) -> None:
         self.calls = 0
 
-    def __call__(self, image: np.ndarray) -> Detections:
+    def detect(self, image: np.ndarray) -> Detections:
         self.calls += 1
         rows, columns = np.nonzero(image[..., 0] == 255)
         boxes = np.stack([columns, rows, columns + 1, rows + 1], axis=1).astype(np.float32)
@@ -37,7 +37,7 @@ def test_one_tile_is_the_whole_picture() -> None:
 
 
 @pytest.mark.parametrize("per_side", [2, 3, 4])
-def test_what_is_smaller_than_the_overlap_lies_whole_in_a_tile(per_side: int) -> None:
+def test_object_smaller_than_the_overlap_lies_completely_in_a_tile(per_side: int) -> None:
     tiles = grid(480, 640, per_side)
     wide, tall = tiles[0][2] - tiles[0][0], tiles[0][3] - tiles[0][1]
     size = (int(wide * OVERLAP) - 2, int(tall * OVERLAP) - 2)
@@ -55,26 +55,26 @@ def test_impossible_tiles_are_refused(per_side: int, overlap: float) -> None:
         grid(480, 640, per_side, overlap)
 
 
-def test_findings_are_in_pixels_of_the_picture() -> None:
+def test_detections_are_in_pixels_of_the_picture() -> None:
     image = np.zeros((100, 200, 3), np.uint8)
     image[90, 180] = image[5, 3] = 255
-    found = TileSearch(BrightSpots())(image, grid(100, 200, 2))
+    found = TiledDetector(BrightSpots()).detect(image, grid(100, 200, 2))
     assert {tuple(box) for box in found.boxes.tolist()} == {(180, 90, 181, 91), (3, 5, 4, 6)}
 
 
-def test_only_tiles_that_changed_are_searched_again() -> None:
-    detect = BrightSpots()
-    search, tiles = TileSearch(detect), grid(100, 200, 4)
+def test_detector_runs_again_only_on_tiles_that_changed() -> None:
+    spots = BrightSpots()
+    detector, tiles = TiledDetector(spots), grid(100, 200, 4)
     image = np.zeros((100, 200, 3), np.uint8)
-    search(image, tiles)
-    assert detect.calls == 16
+    detector.detect(image, tiles)
+    assert spots.calls == 16
     image[2, 2] = 255
-    assert len(search(image, tiles)) == 1
-    assert detect.calls == 17
-    assert len(search(image, tiles)) == 1
-    assert detect.calls == 17
+    assert len(detector.detect(image, tiles)) == 1
+    assert spots.calls == 17
+    assert len(detector.detect(image, tiles)) == 1
+    assert spots.calls == 17
 
 
 def test_no_tiles_find_nothing() -> None:
-    found = TileSearch(BrightSpots())(np.full((10, 10, 3), 255, np.uint8), [])
+    found = TiledDetector(BrightSpots()).detect(np.full((10, 10, 3), 255, np.uint8), [])
     assert found.boxes.shape == (0, 4) and found.scores.shape == (0,)

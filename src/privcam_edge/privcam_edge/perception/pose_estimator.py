@@ -48,7 +48,7 @@ class PoseEstimator:
 
 
 def _estimate(session: Session, image: Image, square: Square) -> Float32Array:
-    (output,) = session.run_picture(square.cut(image, session.entry.input.size[0]))
+    (output,) = session.run_picture(square.crop(image, session.entry.input.size[0]))
     return to_picture(output.reshape(KEYPOINT_COUNT, 3), square)
 
 

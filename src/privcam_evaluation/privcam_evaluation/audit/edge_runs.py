@@ -1,4 +1,4 @@
-"""One pass of the edge over a recording, kept, so that all attacks look at the same run; and plates for `locked`."""
+"""Runs the edge over a recording once for all attacks, and commissions the plates of mode `locked`."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,9 +12,9 @@ from privcam_core.types.omega import PrivacyReport, SubjectPose, SyncKey, Verdic
 from privcam_core.types.perception import Detections, Track
 from privcam_evaluation.audit.leakage.person_labels import Labels
 from privcam_evaluation.audit.perception_recording import Recording
-from privcam_privacy.egress.inspection import nothing_shown
+from privcam_privacy.egress.inspection import withheld_picture
 from privcam_privacy.eraser import EnvironmentWriter, Eraser, Mode, Published
-from privcam_privacy.plates.approved import CommissionedPlate
+from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
 from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
 
@@ -24,9 +24,9 @@ SEED = 7
 POSES = PoseSettings(seed=SEED)
 
 
-def eraser(mode: Mode, threads: int, plate: CommissionedPlate | None = None) -> Erase:
+def eraser(mode: Mode, threads: int, plate: ApprovedPlate | None = None) -> Erase:
     """Return a fresh edge with its default settings. Its noise is the same in every run."""
-    return Eraser(mode, poses=POSES, plate=plate, threads=threads)
+    return Eraser(mode, poses=POSES, plate=plate, threads=threads).erase
 
 
 def run(recording: Recording, erase: Erase) -> list[Published]:
@@ -51,9 +51,9 @@ class WithholdingEdge:
     """What mode `locked` comes to without a plate: poses on a picture in which nothing is shown."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        self._picture = nothing_shown(shape, 1)
-        self._write = EnvironmentWriter()
-        self._anonymize = PoseAnonymizer(POSES)
+        self._picture = withheld_picture(shape, 1)
+        self._writer = EnvironmentWriter()
+        self._anonymizer = PoseAnonymizer(POSES)
 
     def __call__(
         self,
@@ -64,21 +64,21 @@ class WithholdingEdge:
         poses: Sequence[SubjectPose],
     ) -> Published:
         """Return what leaves of one frame."""
-        anonymous = self._anonymize(poses, (image.shape[0], image.shape[1]), key.stamp_ns)
-        return Published(self._write(key, self._picture), PrivacyReport(0.0, 1.0, 0.0, Verdict.PASS), anonymous)
+        anonymous = self._anonymizer.anonymize(poses, (image.shape[0], image.shape[1]), key.stamp_ns)
+        return Published(self._writer.write(key, self._picture), PrivacyReport(0.0, 1.0, 0.0, Verdict.PASS), anonymous)
 
 
-def commission(recording: Recording, labels: Labels, threads: int) -> CommissionedPlate | None:
-    """Return the plate that an operator takes of the empty room of a clip; None where nothing of it is proven.
+def commission(recording: Recording, labels: Labels, threads: int) -> ApprovedPlate | None:
+    """Return the plate that an operator takes of the empty room of a clip, and why there is none if so.
 
-    Only frames in which nobody is labelled are used; in these the twin of a clip is the clip itself, so both runs of
-    the leak test get this plate. No region is approved that looked like a person. Nothing is written to disk.
+    Only frames without labels are used. In these the counterfactual of a clip is the clip itself, so both runs of the
+    leak test get this plate. No region is approved that looked like a person. Nothing is written to disk.
     """
-    commissioning = Commissioning(recording.perceptions[0].key.camera_id, CommissionSettings(seconds=np.inf))
+    commissioning = Commissioning(recording.perceptions[0].key.camera_id, CommissionSettings(max_s=np.inf))
     masks, seen = PersonMasks(threads=threads), 0
     for number, frame in enumerate(recording.frames()):
         if labels.empty(number) and not commissioning.done:
-            mask = masks.of(frame.image, frame.poses)
+            mask = masks.segment_poses(frame.image, frame.poses)
             commissioning.add(frame.image, frame.detections, frame.tracks, mask, frame.key.stamp_ns)
             seen = frame.key.stamp_ns
     if not seen:
@@ -86,9 +86,9 @@ def commission(recording: Recording, labels: Labels, threads: int) -> Commission
     inspector = EgressInspector(threads=threads)
 
     def inspect(picture: Image, validity: BoolArray) -> list[Box]:
-        return [finding.box for finding in inspector.look(picture, validity)]
+        return [finding.box for finding in inspector.inspect_pixels(picture, validity)]
 
-    candidate = commissioning.candidate(inspect, seen)
+    candidate = commissioning.make_pending(inspect, seen)
     # A plate that shows nothing, or shows a place where somebody was followed, cannot be approved.
     with suppress(ValueError):
         return candidate.approve("privcam audit", seen, [region.number for region in candidate.undecided()])

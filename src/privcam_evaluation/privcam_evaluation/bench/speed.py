@@ -94,7 +94,7 @@ def measure_engine(source: Path, frames: int) -> dict[str, float]:
         image = np.asarray(cv2.resize(frame, VGA, interpolation=cv2.INTER_AREA), np.uint8)
         stamp_ns = int((1 + index / rate) * NS_PER_S)
         detections, tracks, poses = perception.perceive(image, stamp_ns)
-        mask = masks.of(image, poses)
+        mask = masks.segment_poses(image, poses)
         started = time.perf_counter()
         engine.update(image, detections, tracks, mask, stamp_ns)
         seconds.append(time.perf_counter() - started)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from privcam_core.detection.inspection import Finding
+from privcam_core.detection.inspection import SensitiveDetection
 from privcam_core.images.environment import FILL, encode_environment
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.boxes import pixel_slices
@@ -38,14 +38,14 @@ QUARANTINE_FRACTION = 0.9
 class Inspector(Protocol):
     """Searches pictures for people: `EgressInspector` of privcam_core, or `NoInspection`."""
 
-    def inspect(self, png: bytes) -> Sequence[Finding]:
+    def inspect(self, png: bytes) -> Sequence[SensitiveDetection]:
         """Return the persons and faces in the exact bytes of an environment PNG."""
 
 
 class NoInspection:
     """The inspector of modes whose pictures are not inspected: an operator approved them, or they leak anyway."""
 
-    def inspect(self, png: bytes) -> Sequence[Finding]:  # noqa: ARG002
+    def inspect(self, png: bytes) -> Sequence[SensitiveDetection]:  # noqa: ARG002
         """Return no findings."""
         return []
 
@@ -79,14 +79,14 @@ class Egress:
         self._executor = executor
         self._tile_reuse = tile_reuse
         self._margins = margins or Margins()
-        self._running: Future[tuple[Picture, Sequence[Finding]]] | None = None
+        self._running: Future[tuple[Picture, Sequence[SensitiveDetection]]] | None = None
         self._submitted_epoch = 0
         self._current: Picture | None = None
         self._stale_since_ns: int | None = None
         self.inspected = 0
         self.found = 0
 
-    def update(self, result: EngineResult, stamp_ns: int) -> tuple[Picture, Sequence[Finding]]:
+    def update(self, result: EngineResult, stamp_ns: int) -> tuple[Picture, Sequence[SensitiveDetection]]:
         """Return the picture that holds for this frame, and the findings that have to be quarantined.
 
         Raises the exception of a failed inspection. Then everything is withheld until an inspection succeeds.
@@ -113,16 +113,16 @@ class Egress:
         """Whether the current picture has background that is no longer confirmed: its bytes must not be sent again."""
         return self._stale_since_ns is not None
 
-    def _examine(self, result: EngineResult) -> tuple[Picture, Sequence[Finding]]:
+    def _examine(self, result: EngineResult) -> tuple[Picture, Sequence[SensitiveDetection]]:
         """Return the picture without anything that may be a person, and the findings that have to be quarantined."""
         plate, confirmed = result.environment_plate.copy(), result.confirmed.copy()
         if self._tile_reuse is not None:
             plate = self._tile_reuse.apply(plate, confirmed)
-        certain: list[Finding] = []
+        certain: list[SensitiveDetection] = []
         for _ in range(MAX_ROUNDS):
             png = encode_environment(plate, confirmed)
             # A shape that is all fill contains no pixel of a person.
-            findings = [finding for finding in self._inspector.inspect(png) if finding.valid_share > 0]
+            findings = [finding for finding in self._inspector.inspect(png) if finding.confirmed_fraction > 0]
             if not findings:
                 if self._tile_reuse is not None:
                     self._tile_reuse.store(plate, confirmed)
@@ -133,14 +133,14 @@ class Egress:
                 self._blank(finding, plate, confirmed)
         return withheld_picture((confirmed.shape[0], confirmed.shape[1]), 0), certain
 
-    def _blank(self, finding: Finding, plate: Image, confirmed: BoolArray) -> None:
+    def _blank(self, finding: SensitiveDetection, plate: Image, confirmed: BoolArray) -> None:
         """Fill the box of a finding with its margins, rounded outwards, in both arrays."""
         height, width = confirmed.shape
         part = pixel_slices(self._margins.widen(finding.box, height), height, width)
         plate[part] = FILL
         confirmed[part] = False
 
-    def _collect(self) -> Sequence[Finding]:
+    def _collect(self) -> Sequence[SensitiveDetection]:
         """Take over the picture whose inspection is finished, and return its findings."""
         if self._running is None or not self._running.done():
             return []
@@ -183,6 +183,6 @@ def withheld_picture(shape: tuple[int, int], epoch: int) -> Picture:
     return Picture(encode_environment(plate, confirmed), confirmed, epoch)
 
 
-def _must_be_quarantined(finding: Finding) -> bool:
+def _must_be_quarantined(finding: SensitiveDetection) -> bool:
     min_score = QUARANTINE_FACE_SCORE if finding.kind == "face" else QUARANTINE_PERSON_SCORE
-    return finding.score >= min_score and finding.valid_share >= QUARANTINE_FRACTION
+    return finding.score >= min_score and finding.confirmed_fraction >= QUARANTINE_FRACTION

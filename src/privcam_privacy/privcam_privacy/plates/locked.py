@@ -110,7 +110,7 @@ class LockedEngine:
         people = person_mask.copy()
         height, width = people.shape
         boxes = [
-            *detections.at_least(BLOCKING_THRESHOLD).boxes.tolist(),
+            *detections.with_min_score(BLOCKING_THRESHOLD).boxes.tolist(),
             *(track.box for track in tracks if track.state != TrackState.LOST),
         ]
         for box in boxes:

@@ -3,26 +3,27 @@ from concurrent.futures import Executor, Future
 import numpy as np
 import pytest
 
-from privcam_core.detection.inspection import Finding
+from privcam_core.detection.inspection import SensitiveDetection
 from privcam_core.images.environment import FILL, decode_environment
 from privcam_core.types.time import NS_PER_S
 from privcam_privacy.background.engine import EngineResult
-from privcam_privacy.egress.inspection import PATIENCE_S, AtOnce, Egress
+from privcam_privacy.egress.inline_executor import InlineExecutor
+from privcam_privacy.egress.inspection import STALE_TIMEOUT_S, Egress
 
 SHAPE = (48, 64)
 ROOM = np.random.default_rng(2).integers(0, 256, (*SHAPE, 3)).astype(np.uint8)
-PERSON = Finding("person", (8.0, 8.0, 24.0, 40.0), 0.9, 1.0)
-OUTLINE = Finding("person", (8.0, 8.0, 24.0, 40.0), 0.9, 0.0)
+PERSON = SensitiveDetection("person", (8.0, 8.0, 24.0, 40.0), 0.9, 1.0)
+OUTLINE = SensitiveDetection("person", (8.0, 8.0, 24.0, 40.0), 0.9, 0.0)
 
 
-def result(epoch, valid=None):
-    validity = np.ones(SHAPE, np.bool_) if valid is None else valid
-    plate = np.where(validity[..., None], ROOM, np.uint8(FILL))
-    return EngineResult(plate, validity, True, epoch, 0.0, 0.0, 0.0)
+def result(epoch, confirmed=None):
+    confirmed = np.ones(SHAPE, np.bool_) if confirmed is None else confirmed
+    plate = np.where(confirmed[..., None], ROOM, np.uint8(FILL))
+    return EngineResult(plate, confirmed, True, epoch, 0.0, 0.0, 0.0)
 
 
 class Later(Executor):
-    """Keeps what is submitted until it is told to run it."""
+    """Keeps submitted functions until `work` runs them."""
 
     def __init__(self):
         self.waiting = []
@@ -39,122 +40,121 @@ class Later(Executor):
 
 
 class Inspector:
-    """Finds what it was told to, and keeps the bytes it saw."""
+    """Returns the given findings one after the other, and keeps the bytes that it inspected."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
         self.seen = []
 
-    def __call__(self, png):
+    def inspect(self, png):
         self.seen.append(png)
         return self.answers.pop(0) if self.answers else []
 
 
 def test_a_picture_leaves_only_with_the_bytes_that_were_inspected():
     inspector = Inspector()
-    picture, findings = Egress(inspector, AtOnce())(result(1), 0)
+    picture, findings = Egress(inspector, InlineExecutor()).update(result(1), 0)
     assert inspector.seen == [picture.png]
     assert findings == []
     np.testing.assert_array_equal(decode_environment(picture.png)[0], ROOM)
 
 
-def test_what_may_be_somebody_is_blank_in_what_leaves_and_the_rest_was_searched_again():
+def test_a_finding_is_blank_in_the_picture_that_leaves_and_the_rest_was_searched_again():
     inspector = Inspector([PERSON], [])
-    egress = Egress(inspector, AtOnce())
-    picture, sure = egress(result(1), 0)
-    assert sure == [PERSON]
-    assert not picture.validity[8:40, 8:24].any()
-    assert picture.validity.any()
+    egress = Egress(inspector, InlineExecutor())
+    picture, certain = egress.update(result(1), 0)
+    assert certain == [PERSON]
+    assert not picture.confirmed[8:40, 8:24].any()
+    assert picture.confirmed.any()
     assert picture.png == inspector.seen[-1]
-    assert (decode_environment(picture.png)[0][~picture.validity] == FILL).all()
+    assert (decode_environment(picture.png)[0][~picture.confirmed] == FILL).all()
     assert (egress.inspected, egress.found) == (1, 1)
 
 
-@pytest.mark.parametrize(("score", "valid_share"), [(0.3, 1.0), (0.9, 0.5)])
-def test_a_weak_finding_or_one_round_a_hole_is_blanked_and_quarantines_nobody(score, valid_share):
-    weak = Finding("person", PERSON.box, score, valid_share)
-    egress = Egress(Inspector([weak], [], []), AtOnce())
-    picture, sure = egress(result(1), 0)
-    assert not sure
-    assert not picture.validity[8:40, 8:24].any()
-    picture, _ = egress(result(2), 1)
-    assert picture.validity.all()
+@pytest.mark.parametrize(("score", "confirmed_fraction"), [(0.3, 1.0), (0.9, 0.5)])
+def test_a_finding_with_low_score_or_around_a_hole_is_blanked_and_quarantines_nobody(score, confirmed_fraction):
+    weak = SensitiveDetection("person", PERSON.box, score, confirmed_fraction)
+    egress = Egress(Inspector([uncertain], [], []), InlineExecutor())
+    picture, certain = egress.update(result(1), 0)
+    assert not certain
+    assert not picture.confirmed[8:40, 8:24].any()
+    picture, _ = egress.update(result(2), 1)
+    assert picture.confirmed.all()
 
 
-def test_a_picture_in_which_there_is_always_something_else_shows_nothing():
-    picture, _ = Egress(lambda _png: [PERSON], AtOnce())(result(1), 0)
-    assert not picture.validity.any()
+def test_a_picture_with_findings_in_every_round_is_withheld():
+    picture, _ = Egress(Inspector(*[[PERSON]] * 99), InlineExecutor()).update(result(1), 0)
+    assert not picture.confirmed.any()
 
 
-def test_a_shape_of_nothing_but_fill_is_nobody():
-    picture, findings = Egress(Inspector([OUTLINE]), AtOnce())(result(1), 0)
+def test_a_shape_that_is_all_fill_is_no_person():
+    picture, findings = Egress(Inspector([OUTLINE]), InlineExecutor()).update(result(1), 0)
     assert not findings
-    assert picture.validity.all()
+    assert picture.confirmed.all()
 
 
-def test_nothing_is_shown_while_the_first_picture_is_inspected():
+def test_everything_is_withheld_while_the_first_picture_is_inspected():
     executor = Later()
     egress = Egress(Inspector(), executor)
-    assert not egress(result(1), 0)[0].validity.any()
-    assert not egress(result(1), 1)[0].validity.any()
+    assert not egress.update(result(1), 0)[0].confirmed.any()
+    assert not egress.update(result(1), 1)[0].confirmed.any()
     executor.work()
-    assert egress(result(1), 2)[0].validity.all()
+    assert egress.update(result(1), 2)[0].confirmed.all()
 
 
 def test_a_picture_is_inspected_once_however_often_it_is_offered():
     inspector = Inspector()
-    egress = Egress(inspector, AtOnce())
-    epochs = {egress(result(1), k)[0].epoch for k in range(5)}
+    egress = Egress(inspector, InlineExecutor())
+    epochs = {egress.update(result(1), k)[0].epoch for k in range(5)}
     assert len(inspector.seen) == 1
     assert len(epochs) == 1
 
 
-def test_background_that_is_no_longer_sure_is_not_repeated_and_soon_not_named():
+def test_background_that_is_no_longer_confirmed_is_not_repeated_and_soon_not_referenced():
     executor = Later()
     egress = Egress(Inspector(), executor)
-    egress(result(1), 0)
+    egress.update(result(1), 0)
     executor.work()
     less = np.zeros(SHAPE, np.bool_)
     less[:, :32] = True
-    before, _ = egress(result(1), 0)
+    before, _ = egress.update(result(1), 0)
     assert not egress.stale
-    held, _ = egress(result(2, less), NS_PER_S)
+    held, _ = egress.update(result(2, less), NS_PER_S)
     assert held is before
     assert egress.stale
-    late, _ = egress(result(2, less), NS_PER_S + int(PATIENCE_S * NS_PER_S))
-    assert not late.validity.any()
+    late, _ = egress.update(result(2, less), NS_PER_S + int(STALE_TIMEOUT_S * NS_PER_S))
+    assert not late.confirmed.any()
     assert late.epoch > before.epoch
     executor.work()
-    after, _ = egress(result(2, less), 20 * NS_PER_S)
-    np.testing.assert_array_equal(after.validity, less)
+    after, _ = egress.update(result(2, less), 20 * NS_PER_S)
+    np.testing.assert_array_equal(after.confirmed, less)
     assert not egress.stale
 
 
-def test_an_inspection_that_fails_shows_nothing_and_is_tried_again():
-    calls = []
+def test_an_inspection_that_fails_withholds_everything_and_is_tried_again():
+    class FailingInspector(Inspector):
+        def inspect(self, png):
+            super().inspect(png)
+            if len(self.seen) == 2:
+                raise RuntimeError("no memory left")
+            return []
 
-    def inspect(png):
-        calls.append(png)
-        if len(calls) == 2:
-            raise RuntimeError("no memory left")
-        return []
-
-    egress = Egress(inspect, AtOnce())
-    assert egress(result(1), 0)[0].validity.all()
+    egress = Egress(FailingInspector(), InlineExecutor())
+    assert egress.update(result(1), 0)[0].confirmed.all()
     with pytest.raises(RuntimeError, match="memory"):
-        egress(result(2, np.eye(*SHAPE, dtype=np.bool_)), 1)
-    assert not egress.current.validity.any()
-    assert egress(result(3), 2)[0].validity.all()
+        egress.update(result(2, np.eye(*SHAPE, dtype=np.bool_)), 1)
+    assert not egress.current.confirmed.any()
+    assert egress.update(result(3), 2)[0].confirmed.all()
 
 
 def test_a_picture_of_another_size_starts_with_nothing_and_a_new_epoch():
-    egress = Egress(Inspector(), AtOnce())
-    before, _ = egress(result(1), 0)
+    egress = Egress(Inspector(), InlineExecutor())
+    before, _ = egress.update(result(1), 0)
     executor = Later()
     egress._executor = executor
-    validity = np.ones((10, 12), np.bool_)
-    other = EngineResult(np.zeros((10, 12, 3), np.uint8), validity, True, 2, 0.0, 0.0, 0.0)
-    picture, _ = egress(other, 1)
-    assert picture.validity.shape == (10, 12)
-    assert not picture.validity.any()
+    confirmed = np.ones((10, 12), np.bool_)
+    other = EngineResult(np.zeros((10, 12, 3), np.uint8), confirmed, True, 2, 0.0, 0.0, 0.0)
+    picture, _ = egress.update(other, 1)
+    assert picture.confirmed.shape == (10, 12)
+    assert not picture.confirmed.any()
     assert picture.epoch > before.epoch

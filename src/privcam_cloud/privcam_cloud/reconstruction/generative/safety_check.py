@@ -53,10 +53,10 @@ class Review:
         if (picture != environment).any(axis=2)[~paintable].any():
             return "it changes the room outside of where people are"
         heads, subjects = _plain(figures, paintable), _subjects(figures, paintable.shape)
-        for finding in self._inspect.look(picture, validity | paintable):
+        for finding in self._inspect.inspect_pixels(picture, validity | paintable):
             explained, least = (heads, _LEAST_PLAIN) if finding.kind == "face" else (subjects, _LEAST_SHARED)
             # What lies in grey alone is a shape of nothing but fill.
-            if finding.valid_share > 0 and _share(finding.box, explained) < least:
+            if finding.confirmed_fraction > 0 and _share(finding.box, explained) < least:
                 x0, y0, x1, y1 = (round(v) for v in finding.box)
                 who = "a face" if finding.kind == "face" else "a person where no subject is"
                 return f"it shows {who}, at {x0}, {y0} to {x1}, {y1} px, score {finding.score:.2f}"

@@ -1,4 +1,4 @@
-"""Detector attack: which persons and faces do common detectors find in what leaves, against the raw picture?
+"""Detector attack: counts the persons and faces that common detectors find in the output of the edge and in raw frames.
 
 The attacker has its own detectors, scores and tiles, apart from those of the inspection in the edge.
 """
@@ -14,8 +14,8 @@ import numpy.typing as npt
 from matplotlib import pyplot as plt
 
 from privcam_core.detection.face_detector import FaceDetector
-from privcam_core.detection.person_detector import Detector, best_of_each
-from privcam_core.detection.tiling import TileSearch, grid
+from privcam_core.detection.person_detector import PersonDetector, suppress_non_maxima
+from privcam_core.detection.tiling import TiledDetector, grid
 from privcam_core.types.arrays import Image
 from privcam_core.types.boxes import pixel_region
 from privcam_core.types.perception import Detections
@@ -69,7 +69,7 @@ class DetectorAttack:
         self._frames = self._empty = self._pictures = 0
         self._crops: list[tuple[str, Image]] = []
 
-    def look(self, raw: Image, environment: Image, anonymous: Image, *, clip: str = "", empty: bool = False) -> None:
+    def observe(self, raw: Image, environment: Image, anonymous: Image, *, clip: str = "", empty: bool = False) -> None:
         """Attack one frame. All pictures are (H, W, 3) uint8 BGR of one size.
 
         raw: what the camera saw. environment: Ī as it was sent, with the fill where it is withheld. anonymous: Ĩ, drawn
@@ -185,13 +185,13 @@ class DetectorAttack:
 
 
 def _person_finder(threads: int) -> Finder:
-    search = TileSearch(Detector(_PERSON_SCORE, threads))
+    detector = TiledDetector(PersonDetector(_PERSON_SCORE, threads))
 
     def find(picture: Image) -> Detections:
         height, width = picture.shape[:2]
-        whole = search(picture, grid(height, width, 1))
-        tiled = search(picture, grid(height, width, _TILES_PER_SIDE))
-        return _join([whole, tiled.at_least(_PERSON_TILE_SCORE)])
+        whole = detector.detect(picture, grid(height, width, 1))
+        tiled = detector.detect(picture, grid(height, width, _TILES_PER_SIDE))
+        return _join([whole, tiled.with_min_score(_PERSON_TILE_SCORE)])
 
     return find
 
@@ -200,11 +200,11 @@ def _face_finders(threads: int) -> dict[str, Finder]:
     """Return all face detectors of the attacker by name."""
 
     def blaze(model: str, *grids: int) -> Finder:
-        search = TileSearch(FaceDetector(model, _FACE_SCORE, threads))
+        detector = TiledDetector(FaceDetector(model, _FACE_SCORE, threads))
 
         def find(picture: Image) -> Detections:
             height, width = picture.shape[:2]
-            return _join([search(picture, grid(height, width, per_side)) for per_side in grids])
+            return _join([detector.detect(picture, grid(height, width, per_side)) for per_side in grids])
 
         return find
 
@@ -247,7 +247,7 @@ def _outside(found: Detections, drawn: npt.NDArray[np.bool_]) -> Detections:
 
 def _join(found: list[Detections]) -> Detections:
     """Return all findings, the best one of each group that shows the same."""
-    return best_of_each(np.concatenate([d.boxes for d in found]), np.concatenate([d.scores for d in found]))
+    return suppress_non_maxima(np.concatenate([d.boxes for d in found]), np.concatenate([d.scores for d in found]))
 
 
 def _save(picture: Image, path: Path) -> Path:

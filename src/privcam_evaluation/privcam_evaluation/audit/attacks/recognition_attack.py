@@ -1,4 +1,4 @@
-"""Recognition attack: can a face of somebody in the clip be found again in anything that leaves the edge?
+"""Recognition attack: searches the output of the edge for the faces of the people in the clip.
 
 The attacker has photos of the people: the faces of the raw frames. What leaves is searched with them, and with the
 faces of strangers as well: on floors and curtains a descriptor answers at random, and strangers show how often.
@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.detection.face_detector import FaceDetector
-from privcam_core.detection.person_detector import best_of_each
-from privcam_core.detection.tiling import TileSearch, grid
+from privcam_core.detection.person_detector import suppress_non_maxima
+from privcam_core.detection.tiling import TiledDetector, grid
 from privcam_core.types.arrays import Float32Array, Image
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.perception import Detections
@@ -52,7 +52,7 @@ _SEED = 0
 class _Clip:
     """What was seen of one clip. photos, raw: (number of the look, unit vectors). leaves: unit vectors."""
 
-    looks: int = 0
+    frames: int = 0
     photos: list[tuple[int, Float32Array]] = field(default_factory=list)
     raw: list[tuple[int, Float32Array]] = field(default_factory=list)
     leaves: list[npt.NDArray[np.float16]] = field(default_factory=list)
@@ -60,7 +60,7 @@ class _Clip:
 
     def gallery(self, upto: float = 1.0) -> Float32Array:
         """Return (N, D) photos of the first part of the clip."""
-        own = [vector for look, vector in self.photos if look <= upto * self.looks]
+        own = [vector for frame, vector in self.photos if frame <= upto * self.frames]
         chosen = np.unique(np.linspace(0, len(own) - 1, MAX_PHOTOS).round().astype(int)) if own else []
         return np.array([own[i] for i in chosen], np.float32).reshape(-1, DIMENSIONS)
 
@@ -70,7 +70,7 @@ class _Clip:
 
     def late_raw(self) -> Float32Array:
         """Return (N, D) windows of the raw frames of the end of the clip."""
-        late = [vectors for look, vectors in self.raw if look >= LATE * self.looks]
+        late = [vectors for frame, vectors in self.raw if frame >= LATE * self.frames]
         return np.concatenate(late) if late else np.empty((0, DIMENSIONS), np.float32)
 
 
@@ -97,12 +97,12 @@ class RecognitionAttack:
 
     def __init__(self, threads: int = 1) -> None:
         """Load the models. Raises ModelError where one is missing."""
-        self._describe = FaceDescriptor(threads)
-        self._find = FaceDetector("face_full", LOW_SCORE, threads)
+        self._descriptor = FaceDescriptor(threads)
+        self._face_detector = FaceDetector("face_full", LOW_SCORE, threads)
         self._random = np.random.default_rng(_SEED)
         self._clips: dict[str, _Clip] = {}
 
-    def look(
+    def observe(
         self, clip: str, raw: Image, environment: Image, anonymous: Image, subjects: Sequence[SubjectPose]
     ) -> None:
         """Take one frame of a clip, in the order of time; two in a second are enough.
@@ -111,12 +111,12 @@ class RecognitionAttack:
         as the edge found them, which say where the heads were.
         """
         state = self._clips.setdefault(clip, _Clip())
-        state.looks += 1
+        state.frames += 1
         heads, found = head_windows(subjects), self._faces(raw)
         large = (found.scores >= PHOTO_SCORE) & (found.boxes[:, 2] - found.boxes[:, 0] >= PHOTO_WIDTH_PX)
-        photos = self._describe(raw, [self._describe.around(box) for box in found.boxes[large]])
-        state.photos += [(state.looks, vector) for vector in photos]
-        state.raw.append((state.looks, self._describe(raw, [*heads, *self._suspects(found)])))
+        photos = self._descriptor.describe(raw, [self._descriptor.around(box) for box in found.boxes[large]])
+        state.photos += [(state.frames, vector) for vector in photos]
+        state.raw.append((state.frames, self._descriptor.describe(raw, [*heads, *self._suspects(found)])))
         before = np.zeros((), np.uint8) if state.seen is None else state.seen
         fresh = np.full(raw.shape[:2], True) if state.seen is None else _differs(environment, before)
         self._search(state, environment, fresh, heads)
@@ -134,22 +134,22 @@ class RecognitionAttack:
         if len(sliding) > most:
             sliding = [sliding[i] for i in self._random.choice(len(sliding), most, replace=False)]
         aimed = touched([*heads, *self._suspects(self._faces(picture))], part)
-        state.leaves.append(self._describe(picture, [*aimed, *sliding]).astype(np.float16))
+        state.leaves.append(self._descriptor.describe(picture, [*aimed, *sliding]).astype(np.float16))
 
     def _suspects(self, found: Detections) -> list[Window]:
-        return [self._describe.around(box) for box in found.boxes[:MAX_FACES]]
+        return [self._descriptor.around(box) for box in found.boxes[:MAX_FACES]]
 
     def _faces(self, picture: Image) -> Detections:
         """Return faces at a low score in the whole picture and in tiles of it, best first."""
         height, width = picture.shape[:2]
         tiles = [(0, 0, width, height), *grid(height, width, _TILES_PER_SIDE)]
-        found = TileSearch(self._find)(picture, tiles)
-        return best_of_each(found.boxes, found.scores)
+        found = TiledDetector(self._face_detector).detect(picture, tiles)
+        return suppress_non_maxima(found.boxes, found.scores)
 
     def part(self, out: Path) -> AuditPart:
         """Return what was found. Writes a figure into `out`; no face is in it."""
         leaves, control, later = _Search(), _Search(), _Search()
-        threshold = self._describe.threshold
+        threshold = self._descriptor.threshold
         for name, clip in self._clips.items():
             own, searched = clip.gallery(), clip.windows()
             leaves.add(searched, own, threshold)
@@ -176,12 +176,12 @@ class RecognitionAttack:
         return AuditPart("Recognition of faces", {"recognition": values}, _text(values), [(path, caption)])
 
     def _strangers(self, name: str, own: Float32Array) -> Float32Array:
-        """Return as many faces from other clips, without those that the descriptor takes for somebody of this clip."""
+        """Return as many faces from other clips, without those that match somebody of this clip."""
         others = [clip.gallery() for other, clip in self._clips.items() if other != name]
         if not len(own) or not others:
             return np.empty((0, DIMENSIONS), np.float32)
         faces = np.concatenate(others)
-        faces = faces[(faces @ own.T).max(1) <= self._describe.threshold]
+        faces = faces[(faces @ own.T).max(1) <= self._descriptor.threshold]
         order = np.random.default_rng(_SEED).permutation(len(faces))
         return faces[order[: len(own)]]
 

@@ -21,13 +21,15 @@ from privcam_evaluation.audit.audit_part import AuditPart
 from privcam_evaluation.audit.perception_recording import Frame, Recording
 from privcam_link import cdr
 from privcam_privacy.background.engine import PrivacyEngine
-from privcam_privacy.background.exclusion_masks import Unsafe, from_grid
-from privcam_privacy.egress.inspection import AtOnce, Egress, Inspect
+from privcam_privacy.background.exclusion_masks import ExclusionMasks
+from privcam_privacy.background.grid import from_grid
+from privcam_privacy.egress.inline_executor import InlineExecutor
+from privcam_privacy.egress.inspection import Egress, Inspector
 from privcam_privacy.eraser import EnvironmentWriter
 from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
 
 _TEXT = """\
-Where people may be (the region `unsafe`) was computed once from each clip. Then the clip was replayed three times with
+Where people may be (the exclusion mask) was computed once from each clip. Then the clip was replayed three times with
 all pixels of that region replaced: by noise, by a texture, and by faces. What leaves the edge was compared byte by byte
 with the original run.
 
@@ -68,24 +70,24 @@ class Interference:
 class Replay:
     """The half of the edge that makes Ω from a frame's safe part, fed with regions that were recorded."""
 
-    def __init__(self, engine: PrivacyEngine, inspect: Inspect) -> None:
+    def __init__(self, engine: PrivacyEngine, inspector: Inspector) -> None:
         self._engine = engine
-        self._egress, self._write = Egress(inspect, AtOnce()), EnvironmentWriter()
-        self._anonymize = PoseAnonymizer(PoseSettings(seed=_SEED))
+        self._egress, self._writer = Egress(inspector, InlineExecutor()), EnvironmentWriter()
+        self._anonymizer = PoseAnonymizer(PoseSettings(seed=_SEED))
         self._composer, self._encoder = Composer(), BottleneckEncoder(seed=_SEED)
         self.shown = 0.0
 
-    def __call__(self, frame: Frame, image: Image, unsafe: Unsafe) -> bytes:
+    def __call__(self, frame: Frame, image: Image, exclusion: ExclusionMasks) -> bytes:
         """Return the bytes of Ω of one frame with `image` as its picture."""
         stamp_ns = frame.key.stamp_ns
-        result = self._engine.absorb(image, unsafe, frame.tracks, stamp_ns)
-        picture, findings = self._egress(result, stamp_ns)
+        result = self._engine.absorb(image, exclusion, frame.tracks, stamp_ns)
+        picture, findings = self._egress.update(result, stamp_ns)
         if findings:
-            self._engine.suspect([finding.box for finding in findings])
-        environment = self._write(frame.key, picture, stale=self._egress.stale)
-        self.shown = float(picture.validity.mean())
+            self._engine.quarantine_boxes([finding.box for finding in findings])
+        environment = self._writer.write(frame.key, picture, stale=self._egress.stale)
+        self.shown = float(picture.confirmed.mean())
         report = PrivacyReport(result.excluded_fraction, 1.0 - self.shown, result.quarantined_fraction, Verdict.PASS)
-        poses = self._anonymize(frame.poses, (image.shape[0], image.shape[1]), stamp_ns)
+        poses = self._anonymizer.anonymize(frame.poses, (image.shape[0], image.shape[1]), stamp_ns)
         embedding = self._encoder.encode(self._composer.compose(environment, poses))
         return cdr.encode(Omega(frame.key, environment, poses, embedding, report))
 
@@ -93,32 +95,36 @@ class Replay:
 def interference_of(
     recording: Recording,
     paints: dict[str, Paint],
-    inspect: Inspect,
+    inspector: Inspector,
     make_engine: Callable[[], PrivacyEngine] = PrivacyEngine,
     threads: int = 1,
 ) -> Interference:
     """Return how many Ω stay the same when the pixels of people are replaced with each of `paints`.
 
-    inspect: searches the bytes of a picture for people. make_engine: gives a fresh engine. threads: processor cores.
+    inspector: searches the bytes of a picture for people. make_engine: gives a fresh engine. threads: processor cores.
     """
     result = Interference()
     observer, masks = make_engine(), PersonMasks(threads=threads)
-    original = Replay(observer, inspect)
-    others = {kind: Replay(make_engine(), inspect) for kind in paints}
+    original = Replay(observer, inspector)
+    others = {kind: Replay(make_engine(), inspector) for kind in paints}
     random = np.random.default_rng(_SEED)
     for number, frame in enumerate(recording.frames()):
-        unsafe = observer.compute_unsafe(
-            frame.image, frame.detections, frame.tracks, masks.of(frame.image, frame.poses), frame.key.stamp_ns
+        exclusion = observer.compute_exclusion(
+            frame.image,
+            frame.detections,
+            frame.tracks,
+            masks.segment_poses(frame.image, frame.poses),
+            frame.key.stamp_ns,
         )
-        where = from_grid(unsafe.mask, recording.shape) > 0
-        omega = original(frame, frame.image, unsafe)
+        where = from_grid(exclusion.mask, recording.shape) > 0
+        omega = original(frame, frame.image, exclusion)
         result.shown = max(result.shown, original.shown)
         result.swapped_pixels += int(np.count_nonzero(where))
         changed = []
         for kind, replay in others.items():
             image = frame.image.copy()
             image[where] = paints[kind](recording.shape, random)[where]
-            if replay(frame, image, unsafe) != omega:
+            if replay(frame, image, exclusion) != omega:
                 changed.append(kind)
         result.frames += 1
         result.identical += not changed
@@ -135,8 +141,8 @@ def interference(
 ) -> AuditPart:
     """Run the test on all recordings. faces: a folder of face pictures to paste; drawn ones if None."""
     paints = {"noise": noise, "texture": texture, "faces": paste_faces(load_faces(faces) if faces else [drawn_face()])}
-    inspect = EgressInspector(threads=threads)
-    clips = {one.name: interference_of(one, paints, inspect, threads=threads) for one in recordings}
+    inspector = EgressInspector(threads=threads)
+    clips = {one.name: interference_of(one, paints, inspector, threads=threads) for one in recordings}
     frames, identical = (sum(getattr(clip, name) for clip in clips.values()) for name in ("frames", "identical"))
     found = {
         "frames": frames,

@@ -1,28 +1,29 @@
-"""People looked for with more effort than a camera has time for: on several scales and in tiles, in single frames."""
+"""Detects people in single frames with tiles of several scales, at a cost that a camera has no time for."""
 
 import hashlib
 from pathlib import Path
 
 import numpy as np
 
-from privcam_core.detection.person_detector import Detector, best_of_each
+from privcam_core.detection.person_detector import PersonDetector, suppress_non_maxima
 from privcam_core.types.arrays import BoolArray, Float32Array, Image
 from privcam_core.types.perception import Detections
 from privcam_evaluation.audit.perception_recording import Recording
 
-# The costly look is taken this often; people move little in between.
-_LOOKS_HZ = 5.0
-# Beside the whole picture, 4 and 9 tiles of these fractions of its sides are looked at, as long as a tile keeps so many
-# px: below that, enlarging adds nothing that the network could see.
-_TILINGS, _MIN_TILE_PX = ((2, 0.6), (3, 0.44)), 200
+# Frames/s that are searched in tiles; people move little in between.
+_TILED_HZ = 5.0
+# Tiles per side, and the side of a tile as a fraction of the side of the picture: 4 and 9 tiles beside the whole.
+_TILINGS = ((2, 0.6), (3, 0.44))
+# Smaller tiles are left out: enlarging them adds nothing that the network could see.
+_MIN_TILE_PX = 200
 # A box this near (px of the tile) to an inner border of its tile shows a person who is cut off.
 _CUT_PX = 3.0
-# A box below this score is never looked at.
+# Boxes below this score are dropped.
 _MIN_SCORE = 0.3
 
 
-def look(detect: Detector, image: Image) -> Detections:
-    """Return the people in a (H, W, 3) picture, looked for in all of it and in tiles of it."""
+def detect_tiled(detector: PersonDetector, image: Image) -> Detections:
+    """Return the people in a (H, W, 3) picture, detected in the whole picture and in tiles of it."""
     height, width = image.shape[:2]
     tiles = [(0, 0, width, height)]
     for count, fraction in _TILINGS:
@@ -33,11 +34,11 @@ def look(detect: Detector, image: Image) -> Detections:
             tiles += [(x, y, x + wide, y + tall) for x, y in corners]
     boxes, scores = [], []
     for x0, y0, x1, y1 in tiles:
-        found = detect(np.ascontiguousarray(image[y0:y1, x0:x1]))
+        found = detector(np.ascontiguousarray(image[y0:y1, x0:x1]))
         whole = _whole(found.boxes, (x1 - x0, y1 - y0), (x0, y0, width - x1, height - y1))
         boxes.append(found.boxes[whole] + np.array([x0, y0, x0, y0], np.float32))
         scores.append(found.scores[whole])
-    return best_of_each(np.concatenate(boxes), np.concatenate(scores))
+    return suppress_non_maxima(np.concatenate(boxes), np.concatenate(scores))
 
 
 def _whole(boxes: Float32Array, size: tuple[int, int], beyond: tuple[int, int, int, int]) -> BoolArray:
@@ -51,25 +52,28 @@ def _whole(boxes: Float32Array, size: tuple[int, int], beyond: tuple[int, int, i
 
 
 def detect_in_tiles(recording: Recording, cache: Path, threads: int) -> list[Detections]:
-    """Return for every frame what the edge's detector saw, and in some also what is found in tiles."""
+    """Return the detections of every frame: those of the edge, and in some frames also those in tiles.
+
+    cache: folder in which the detections in tiles are kept. threads: processor cores.
+    """
     last = len(recording) - 1
-    looks = sorted({*range(0, last, max(1, int(recording.rate_hz / _LOOKS_HZ))), last})
-    settings = f"{recording.digest} {_TILINGS} {_MIN_TILE_PX} {_CUT_PX} {_MIN_SCORE} {looks}"
-    kept = cache / f"{recording.name}-looks-{hashlib.sha256(settings.encode()).hexdigest()[:16]}.npz"
+    tiled_frames = sorted({*range(0, last, max(1, int(recording.rate_hz / _TILED_HZ))), last})
+    settings = f"{recording.digest} {_TILINGS} {_MIN_TILE_PX} {_CUT_PX} {_MIN_SCORE} {tiled_frames}"
+    kept = cache / f"{recording.name}-tiles-{hashlib.sha256(settings.encode()).hexdigest()[:16]}.npz"
     if not kept.exists():
-        detect, wanted = Detector(score=_MIN_SCORE, threads=threads), set(looks)
-        found = [look(detect, image) for number, image in enumerate(recording.read()) if number in wanted]
+        detector, wanted = PersonDetector(score=_MIN_SCORE, threads=threads), set(tiled_frames)
+        found = [detect_tiled(detector, image) for number, image in enumerate(recording.read()) if number in wanted]
         counts = np.array([len(detections) for detections in found])
         boxes, scores = (np.concatenate([getattr(f, name) for f in found]) for name in ("boxes", "scores"))
         cache.mkdir(parents=True, exist_ok=True)
         partial = kept.with_suffix(".part.npz")
         np.savez_compressed(partial, counts=counts, boxes=boxes, scores=scores)
         partial.replace(kept)
-    seen = [found.detections.at_least(_MIN_SCORE) for found in recording.perceptions]
+    seen = [found.detections.with_min_score(_MIN_SCORE) for found in recording.perceptions]
     with np.load(kept) as arrays:
         cuts = np.cumsum(arrays["counts"])[:-1]
-        parts = zip(looks, np.split(arrays["boxes"], cuts), np.split(arrays["scores"], cuts), strict=True)
+        parts = zip(tiled_frames, np.split(arrays["boxes"], cuts), np.split(arrays["scores"], cuts), strict=True)
         for at, boxes, scores in parts:
             both = np.concatenate([seen[at].boxes, boxes]), np.concatenate([seen[at].scores, scores])
-            seen[at] = best_of_each(*both)
+            seen[at] = suppress_non_maxima(*both)
     return seen
