@@ -33,7 +33,7 @@ class Parameters:
     camera_id: str = param("camera", "the only camera whose Ω passes")
     endpoint: str = param(
         DEFAULT_ENDPOINT,
-        "where the cloud listens: tcp on the loopback, or tls; several separated by blanks",
+        "where the cloud listens: tcp on the loopback, or tls; several separated by spaces",
     )
     credentials: str = param("", "folder of this camera's certificate, made by `privcam keys`; empty: loopback only")
     refresh_s: float = param(
