@@ -44,7 +44,7 @@ class Decision:
 
 
 def parse_decision(text: str) -> Decision | None:
-    """Parse `r`, `a`, or `a 1,-3`: region 1 holds no person and is opened, region 3 stays blank. None: not understood."""
+    """Parse `r`, `a`, or `a 1,-3`: region 1 is opened, region 3 stays blank. None: not understood."""
     text = text.strip().lower()
     if text in ("r", "reject"):
         return Decision(False)
