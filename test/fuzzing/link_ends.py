@@ -1,7 +1,7 @@
 """Drives the gate and the cloud end of the link with test clocks, and compares both with the test oracle."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fuzzing import raw_png
@@ -9,6 +9,7 @@ from fuzzing.header_mutations import KEY, plain_header
 from fuzzing.omega_layout import Raw, bytes_of, read, write
 from fuzzing.oracle import Broken, Situation, encoder_of, expected_output, judge, key_of
 from privcam_cloud.link.cameras import Cameras
+from privcam_cloud.link.session import ReplyHandler
 from privcam_core.types.omega import Omega
 from privcam_edge.link.gate import KNOWN_PICTURES, Gate
 from privcam_link import cdr
@@ -131,15 +132,15 @@ class CloudEnd:
         self.kept: OrderedDict[int, bytes] = OrderedDict()  # what others may be packed against
         self._clock = Clock()
         self._handed: list[Omega] = []
-        self._ended: list[Callable[[], None]] = []
+        self._replies: list[ReplyHandler] = []
         self.cameras = Cameras(
-            [CAMERA], "fuzzing", recorded=False, on_live=self._take, on_complete=self._take, clock=self._clock
+            [CAMERA], "fuzzing", recording=False, sink=self, clock=self._clock
         )
         self.cameras.connect(self)
 
-    def ask(self, _camera_id: str, _question: Query, _take: object, ended: Callable[[], None]) -> None:
+    def ask(self, _camera_id: str, _query: Query, reply: ReplyHandler) -> None:
         """Be the link that asks an edge, which never answers."""
-        self._ended.append(ended)
+        self._replies.append(reply)
 
     def offer(
         self,
@@ -194,7 +195,7 @@ class CloudEnd:
 
     def _put(self, key: str, attachment: bytes | None, sent: bytes, kind: str) -> str:
         """Do as `CloudLink` does; return why nothing came of it, or not all; "": it was handed on with its picture."""
-        before, others = self.cameras.facts(CAMERA), self.cameras.others
+        before, others = self.cameras.diagnostics(CAMERA), self.cameras.others
         try:
             camera_id = camera_of(key)
             if len(sent) > cdr.MAX_OMEGA_BYTES:
@@ -209,18 +210,26 @@ class CloudEnd:
         if not self._handed:
             self._clock.now += 2.0
             self.cameras.tick()
-            for ended in self._ended:
-                ended()
-            self._ended.clear()
+            for reply in self._replies:
+                reply.end()
+            self._replies.clear()
         if self.cameras.others > others:
             return "other_camera"
-        after = self.cameras.facts(CAMERA)
+        after = self.cameras.diagnostics(CAMERA)
         lost = [name for name, count in after.items() if name.startswith("lost_") and count > before.get(name, 0)]
         if lost:
             return lost[0].removeprefix("lost_")
         return "" if self._handed else "nothing_new"
 
-    def _take(self, _camera_id: str, omegas: Sequence[Omega]) -> None:
+    def begin_recording(self, camera_id: str, stamp_ns: int) -> None:
+        """Nothing is recorded here."""
+
+    def publish_recording(self, _camera_id: str, omegas: Sequence[Omega]) -> None:
+        """Take the next Ω of the recording."""
+        self._handed += omegas
+
+    def publish_live(self, _camera_id: str, omegas: Sequence[Omega]) -> None:
+        """Take the next Ω of the live stream."""
         self._handed += omegas
 
 

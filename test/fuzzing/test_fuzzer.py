@@ -11,7 +11,7 @@ from fuzzing.fuzzer import Fuzzer
 from fuzzing.omega_layout import TABLE, Malformed, padding, read, write
 from fuzzing.oracle import Broken, Situation, expected_output, judge
 from fuzzing.picture_mutations import PICTURES
-from privcam_cloud.link.reorder_buffer import Intake
+from privcam_cloud.link.reorder_buffer import ReorderBuffer
 from privcam_core.images.environment import encode_environment
 from privcam_edge.link import gate as gate_module
 from privcam_edge.link.gate import Gate
@@ -133,15 +133,15 @@ def test_arbitrary_bytes_never_pass_the_gate(data: bytes, place: int, cut: int, 
 @given(
     st.binary(max_size=2000), st.integers(0, len(GOOD)), st.integers(0, 40), st.integers(1, 2**60), st.integers(0, 3)
 )
-def test_arbitrary_bytes_never_pass_the_intake(data: bytes, place: int, cut: int, n: int, back: int) -> None:
-    intake = Intake(link_ends.CAMERA)
-    intake.complete_from(0)
-    intake.put(Header(1, 0, "0" * 16, 1, 0), GOOD)
+def test_arbitrary_bytes_never_pass_the_buffer(data: bytes, place: int, cut: int, n: int, back: int) -> None:
+    buffer = ReorderBuffer(link_ends.CAMERA)
+    buffer.record_from(0)
+    buffer.put(Header(1, 0, "0" * 16, 1, 0), GOOD)
     for payload in (data, GOOD[:place] + data + GOOD[place + cut :]):
         header = Header(n + back, 1) if back else Header(n, 0, "0" * 16, n, 0)
         try:
-            arrived = intake.put(header, payload)
+            received = buffer.put(header, payload)
         except Rejected:
             continue
-        for omega in arrived.live:
+        for omega in received.live:
             judge(cdr.encode(omega), Situation(link_ends.CAMERA.encode(), 2**62, patches=True, exact=True))

@@ -1,48 +1,49 @@
-"""From Ω by digest back to Ω with its picture: nothing is guessed, nothing is shown out of order."""
+"""Puts the picture of the environment back into each Ω, which refers to it by digest, and keeps the order."""
 
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from privcam_cloud.link.picture_store import MAX_WANTED, Pictures
-from privcam_cloud.link.reorder_buffer import Lost
+from privcam_cloud.link.picture_store import MAX_WANTED, PictureStore
+from privcam_cloud.link.reorder_buffer import LossReason
 from privcam_core.types.omega import Omega
 
 
-class PictureLane:
+class PictureResolver:
     """Puts the pictures back into one stream of Ω of one camera.
 
-    hold: Ω that may wait, hold_s: how long a picture is waited for (seconds of `clock`, monotonic). While one waits,
-    all after it wait: order is kept. After that each goes on by its digest alone, at once: who it shows does not hang
-    on the picture of the room. `lost` counts by Lost. Not for several threads at once.
+    max_waiting: number of Ω that may wait. timeout_s: how long an Ω waits for a picture (seconds of `clock`,
+    monotonic). While one waits, all after it wait: the order is kept. After that it is handed on by its digest alone:
+    the subjects in it do not depend on the picture of the environment. `lost` counts by LossReason. Not for several
+    threads at once.
     """
 
     def __init__(
         self,
-        pictures: Pictures,
+        pictures: PictureStore,
         *,
-        hold: int = 256,
-        hold_s: float = 1.0,
+        max_waiting: int = 256,
+        timeout_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pictures = pictures
-        self._hold = hold
-        self._hold_s = hold_s
+        self._max_waiting = max_waiting
+        self._timeout_s = timeout_s
         self._clock = clock
         self._waiting: deque[tuple[Omega, float]] = deque()  # and since when its picture is missing
-        self._missing: dict[bytes, float] = {}  # since when, the digests that are waited for, or were in vain
-        self.lost: Counter[Lost] = Counter()
+        self._missing: dict[bytes, float] = {}  # since when digests are waited for, also in vain
+        self.lost: Counter[LossReason] = Counter()
 
     @property
     def waiting(self) -> int:
         """Number of Ω that wait for a picture."""
         return len(self._waiting)
 
-    def offer(self, omegas: Sequence[Omega] = ()) -> list[Omega]:
-        """Take Ω, in order, and return what can be handed on now, oldest first.
+    def resolve(self, omegas: Sequence[Omega] = ()) -> list[Omega]:
+        """Take Ω, in order, and return those that can be handed on now, oldest first.
 
-        Called without any it looks whether something came, or waited too long, and asks again where needed.
+        Called without any, it checks which pictures came or are overdue, and requests missing ones again.
         """
         now = self._clock()
         for omega in omegas:
@@ -58,8 +59,8 @@ class PictureLane:
             if picture is not None and (picture.height, picture.width) == (environment.height, environment.width):
                 self._missing.pop(environment.digest, None)
                 ready.append(replace(omega, environment=replace(environment, png=picture.png)))
-            elif (late := now - since >= self._hold_s) or len(self._waiting) > self._hold:
-                self.lost[Lost.NO_PICTURE if late else Lost.TOO_MANY] += 1
+            elif (late := now - since >= self._timeout_s) or len(self._waiting) > self._max_waiting:
+                self.lost[LossReason.NO_PICTURE if late else LossReason.TOO_MANY] += 1
                 self._pictures.want(omega.key.camera_id, environment.digest)
                 ready.append(omega)
             else:

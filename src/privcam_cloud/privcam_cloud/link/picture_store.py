@@ -1,4 +1,4 @@
-"""The pictures that the cloud knows, by camera and digest: whole, however they came."""
+"""Stores the pictures of environments by camera and digest, whole, and requests missing ones."""
 
 import time
 from collections import OrderedDict
@@ -13,22 +13,22 @@ from privcam_link.validation import open_environment
 from privcam_link.wire import MAX_HAVE
 
 MEMORY_BYTES = 256 * 1024 * 1024
-# What a picture takes beside its PNG: somebody could send millions of a single pixel.
+# Memory of a picture beside its PNG: a sender could send millions of a single pixel.
 _OVERHEAD_BYTES = 2048
 MAX_WANTED = 256
-# So long after an edge came, a picture that is missing was missed, and is not on its way.
+# For this long after an edge came, in s, a missing picture was missed and is not on its way.
 MISSED_S = 5.0
 
 Ask = Callable[[str, bytes, tuple[bytes, ...]], None]
 
 
-class Pictures:
-    """Keeps pictures and asks for those that are missing.
+class PictureStore:
+    """Keeps pictures and requests missing ones.
 
-    ask: called with camera_id, the wanted digest, and the digests of pictures that a patch may be made on; must not
-    wait, nor call back; `ended` tells of its end. The first picture of a camera is asked for at once. A changed one
-    may be on its way already, behind what is more urgent, and is asked for after `grace_s`; again that long after a
-    question that brought nothing. memory: bytes of PNG kept, oldest use goes first. clock: monotonic seconds. Not for
+    ask: called with camera_id, the wanted digest, and the digests of pictures that may be the base of a patch; must
+    not wait, nor call back; `ended` reports its end. The first picture of a camera is requested at once. A changed one
+    may be on its way already, behind more urgent data, and is requested after `grace_s`; again that long after a query
+    without result. memory: bytes of PNG kept, the least recently used go first. clock: monotonic seconds. Not for
     several threads at once.
     """
 
@@ -45,15 +45,15 @@ class Pictures:
         self._memory = memory
         self._clock = clock
         self._known: OrderedDict[tuple[str, bytes], Environment] = OrderedDict()
-        self._wanted: dict[tuple[str, bytes], float] = {}  # since when, or since the last question ended
+        self._wanted: dict[tuple[str, bytes], float] = {}  # since when, or since the last query ended
         self._asking: set[tuple[str, bytes]] = set()
         self._came: dict[str, float] = {}
         self._used = 0
 
     def learn(self, environment: Environment) -> None:
-        """Take a picture, whole or as a patch; a patch on a picture that is not known is asked for anew.
+        """Take a picture, whole or as a patch; a patch on an unknown picture is requested as a whole.
 
-        Raises InvalidOmega for a picture that is not what its digest, size and validity say.
+        Raises InvalidOmega for a picture that does not match its digest, size and confirmed fraction.
         """
         camera_id, digest = environment.key.camera_id, environment.digest
         if (camera_id, digest) in self._known:
@@ -86,7 +86,7 @@ class Pictures:
         self._came[camera_id] = self._clock()
 
     def want(self, camera_id: str, digest: bytes) -> None:
-        """Ask for a picture when it is time to, one of a camera at a time: the next may be a patch on it."""
+        """Request a picture when it is due, one of a camera at a time: the next may be a patch on it."""
         key, now = (camera_id, digest), self._clock()
         have = tuple(known for camera, known in reversed(self._known) if camera == camera_id)
         if key not in self._wanted:
@@ -100,7 +100,7 @@ class Pictures:
             self._ask(camera_id, digest, have[:MAX_HAVE])
 
     def ended(self, camera_id: str, digest: bytes) -> None:
-        """Take note that a question has ended; if it brought the picture, that was learnt before."""
+        """Take note that a query has ended; a picture that it brought was learnt before."""
         key = (camera_id, digest)
         self._asking.discard(key)
         if key not in self._known:

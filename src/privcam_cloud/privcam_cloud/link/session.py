@@ -1,9 +1,10 @@
-"""The cloud's end of the Zenoh link: whatever arrives is somebody's bytes until it is a checked Ω."""
+"""The cloud's end of the Zenoh link. Every sample is untrusted bytes until it is a checked Ω."""
 
+import functools
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol
 
@@ -12,39 +13,40 @@ from zenoh.handlers import Callback
 
 from privcam_link import cdr
 from privcam_link.validation import Reason, Rejected
-from privcam_link.wire import (
-    ALL_CAMERAS,
-    Header,
-    Query,
-    camera_of,
-    key_expression,
-    header_of,
-)
+from privcam_link.wire import ALL_CAMERAS, Header, Query, camera_of, header_of, key_expression
 
 _log = logging.getLogger(__name__)
 
-# A picture may take this long on a slow line; a dead line is noticed sooner, and ends a question too.
-_ANSWER_TIMEOUT_S = 30.0
-
-Take = Callable[[Header, bytes], None]
+# A picture may take this long on a slow line, in s. A dead line is noticed sooner, and ends a query too.
+_REPLY_TIMEOUT_S = 30.0
 
 
 class Receiver(Protocol):
-    """Takes what comes, on threads of Zenoh. `put` and a question's `take` may raise Rejected."""
+    """Takes samples on threads of Zenoh. `put` may raise Rejected."""
 
     def put(self, camera_id: str, header: Header, payload: bytes) -> None:
         """Take an Ω that a camera put."""
 
-    def alive(self, camera_id: str, alive: bool) -> None:
+    def set_alive(self, camera_id: str, alive: bool) -> None:
         """Take note that the edge of a camera came, or went."""
 
 
+class ReplyHandler(Protocol):
+    """Takes the reply to one query, on threads of Zenoh. `take` may raise Rejected."""
+
+    def take(self, header: Header, payload: bytes) -> None:
+        """Take the next Ω of the reply, in order."""
+
+    def end(self) -> None:
+        """Take note that nothing more comes, whatever came."""
+
+
 class CloudLink:
-    """Receives the Ω of cameras and asks their edges questions.
+    """Receives the Ω of cameras and sends queries to their edges.
 
     settings: of the Zenoh session (`endpoints.listen_settings` and `access_control` of `privcam_link`).
-    What does not pass is counted in `rejected`, and the first of each reason is logged as a warning with where it came
-    from. Raises OSError where nothing can listen.
+    Rejected samples are counted in `rejected`, and the first of each reason is logged as a warning with its key.
+    Raises OSError where nothing can listen.
     """
 
     def __init__(self, settings: Mapping[str, str], receiver: Receiver) -> None:
@@ -72,31 +74,22 @@ class CloudLink:
 
     @property
     def rejected(self) -> Counter[Reason]:
-        """What did not pass, by reason: a copy, since it comes on threads of Zenoh."""
+        """Number of rejected samples by reason: a copy, because threads of Zenoh change it."""
         return Counter(self._rejected)
 
-    def ask(self, camera_id: str, question: Query, take: Take, ended: Callable[[], None]) -> None:
-        """Ask the edge of a camera. Does not wait.
-
-        take: called with every Ω of the answer, in order. ended: when nothing more comes, whatever came. Both are
-        called on threads of Zenoh.
-        """
-
-        def reply(reply: zenoh.Reply) -> None:
-            if reply.ok is not None:
-                self._checked(reply.ok, lambda _camera, header, payload: take(header, payload))
-
+    def ask(self, camera_id: str, query: Query, reply: ReplyHandler) -> None:
+        """Send a query to the edge of a camera. Does not wait; `reply` is called on threads of Zenoh."""
         if self._session.is_closed():
             return
         self._session.get(
-            f"{key_expression(camera_id)}{question.key}?{question.encode()}",
-            Callback(reply, ended),
-            # Several Ω on one key are one answer, not newer versions of one value.
+            f"{key_expression(camera_id)}{query.key}?{query.encode()}",
+            Callback(functools.partial(self._take_reply, reply), reply.end),
+            # Several Ω on one key are one reply, not newer versions of one value.
             consolidation=zenoh.ConsolidationMode.NONE,
             priority=zenoh.Priority.BACKGROUND,
-            # Questions are small and few: this waits only where the line is about to be given up.
+            # Queries are small and few: this waits only where the line is about to be given up.
             congestion_control=zenoh.CongestionControl.BLOCK,
-            timeout=_ANSWER_TIMEOUT_S,
+            timeout=_REPLY_TIMEOUT_S,
         )
 
     def close(self) -> None:
@@ -113,28 +106,25 @@ class CloudLink:
         self.close()
 
     def _take_put(self, sample: zenoh.Sample) -> None:
-        self._checked(sample, self._receiver.put)
-
-    def _checked(self, sample: zenoh.Sample, take: Callable[[str, Header, bytes], None]) -> None:
-        """Hand on what is announced as an Ω of the camera whose key it came on; count and log what is not one."""
-        size = len(sample.payload)
-        attachment = None if sample.attachment is None else sample.attachment.to_bytes()
         try:
-            camera_id = camera_of(str(sample.key_expr))
-            if sample.kind != zenoh.SampleKind.PUT:
-                raise Rejected(Reason.TYPE, "is not a put")
-            if size > cdr.MAX_OMEGA_BYTES:
-                raise Rejected(Reason.TOO_LARGE, f"payload: {size} bytes, limit {cdr.MAX_OMEGA_BYTES}")
-            take(camera_id, header_of(attachment), sample.payload.to_bytes())
+            camera_id, header, payload = _open_sample(sample)
+            self._receiver.put(camera_id, header, payload)
         except Rejected as rejection:
-            with self._counting:
-                self._rejected[rejection.reason] += 1
-                first = self._rejected[rejection.reason] == 1
-            _log.log(logging.WARNING if first else logging.DEBUG, "%s refused: %s", sample.key_expr, rejection)
+            self._count_rejected(sample, rejection)
+        else:
+            self._count_received(sample)
+
+    def _take_reply(self, handler: ReplyHandler, reply: zenoh.Reply) -> None:
+        sample = reply.ok
+        if sample is None:
             return
-        with self._counting:
-            self.received += 1
-            self.received_bytes += size + len(attachment or b"")
+        try:
+            _, header, payload = _open_sample(sample)
+            handler.take(header, payload)
+        except Rejected as rejection:
+            self._count_rejected(sample, rejection)
+        else:
+            self._count_received(sample)
 
     def _take_token(self, sample: zenoh.Sample) -> None:
         try:
@@ -142,4 +132,31 @@ class CloudLink:
         except Rejected as rejection:
             _log.warning("a liveliness token on %s is no camera's: %s", sample.key_expr, rejection)
             return
-        self._receiver.alive(camera_id, sample.kind == zenoh.SampleKind.PUT)
+        self._receiver.set_alive(camera_id, sample.kind == zenoh.SampleKind.PUT)
+
+    def _count_received(self, sample: zenoh.Sample) -> None:
+        size = len(sample.payload) + (0 if sample.attachment is None else len(sample.attachment))
+        with self._counting:
+            self.received += 1
+            self.received_bytes += size
+
+    def _count_rejected(self, sample: zenoh.Sample, rejection: Rejected) -> None:
+        with self._counting:
+            self._rejected[rejection.reason] += 1
+            first = self._rejected[rejection.reason] == 1
+        _log.log(logging.WARNING if first else logging.DEBUG, "%s rejected: %s", sample.key_expr, rejection)
+
+
+def _open_sample(sample: zenoh.Sample) -> tuple[str, Header, bytes]:
+    """Return camera_id, header and payload of a sample that claims to be an Ω of the camera in its key.
+
+    Raises Rejected for any other sample.
+    """
+    camera_id = camera_of(str(sample.key_expr))
+    if sample.kind != zenoh.SampleKind.PUT:
+        raise Rejected(Reason.TYPE, "is not a put")
+    size = len(sample.payload)
+    if size > cdr.MAX_OMEGA_BYTES:
+        raise Rejected(Reason.TOO_LARGE, f"payload: {size} bytes, limit {cdr.MAX_OMEGA_BYTES}")
+    attachment = None if sample.attachment is None else sample.attachment.to_bytes()
+    return camera_id, header_of(attachment), sample.payload.to_bytes()

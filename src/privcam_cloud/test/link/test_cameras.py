@@ -1,13 +1,15 @@
 """What the cloud asks of its edges, what it says to be safe, and what it hands on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from privcam_cloud.link.cameras import COMPLETE_HOLD_S, HURRY_S, POLL_S, Cameras
-from privcam_cloud.link.session import Take
+from privcam_cloud.link.camera_streams import RECORDING_TIMEOUT_S
+from privcam_cloud.link.cameras import Cameras
+from privcam_cloud.link.edge_queries import FAST_POLL_S, POLL_S
+from privcam_cloud.link.session import ReplyHandler
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
 from privcam_link import cdr
@@ -34,13 +36,18 @@ def sent(frame: int, png: bytes = A, *, picture: bool = False, newest: int = 0) 
 @dataclass
 class Asked:
     camera_id: str
-    question: Query
-    take: Take
-    ended: Callable[[], None]
+    query: Query
+    reply: ReplyHandler
 
-    def answer(self, *omegas: tuple[Header, bytes]) -> None:
+    def take(self, header: Header, payload: bytes) -> None:
+        self.reply.take(header, payload)
+
+    def ended(self) -> None:
+        self.reply.end()
+
+    def send(self, *omegas: tuple[Header, bytes]) -> None:
         for header, payload in omegas:
-            picture = isinstance(self.question, PictureQuery)
+            picture = isinstance(self.query, PictureQuery)
             self.take(replace(header, total=len(payload)) if picture else header, payload)
         self.ended()
 
@@ -48,32 +55,40 @@ class Asked:
 class Bench:
     """Cameras whose clock and edges are in the test's hands."""
 
-    def __init__(self, *, recorded: bool, cameras: Sequence[str] = ("room1",)) -> None:
+    def __init__(self, *, recording: bool, cameras: Sequence[str] = ("room1",)) -> None:
         self.now = 1000.0
         self.asked: list[Asked] = []
         self.most: list[int] = []  # how much was asked for at once, each time
         self.live: list[tuple[str, int, bytes]] = []
-        self.complete: list[tuple[str, int, bytes]] = []
+        self.recording: list[tuple[str, int, bytes]] = []
         self.cameras = Cameras(
             cameras,
             "cloud",
-            recorded=recorded,
-            on_live=lambda camera, omegas: self.live.extend(self._seen(camera, omegas)),
-            on_complete=lambda camera, omegas: self.complete.extend(self._seen(camera, omegas)),
+            recording=recording,
+            sink=self,
             clock=lambda: self.now,
         )
         self.cameras.connect(self)
 
-    def ask(self, camera_id: str, question: Query, take: Take, ended: Callable[[], None]) -> None:
-        self.most.append(question.max_bytes)
-        self.asked.append(Asked(camera_id, replace(question, max_bytes=0), take, ended))
+    def publish_live(self, camera_id: str, omegas: Sequence[Omega]) -> None:
+        self.live.extend(self._seen(camera_id, omegas))
+
+    def publish_recording(self, camera_id: str, omegas: Sequence[Omega]) -> None:
+        self.recording.extend(self._seen(camera_id, omegas))
+
+    def begin_recording(self, camera_id: str, stamp_ns: int) -> None:
+        pass
+
+    def ask(self, camera_id: str, query: Query, reply: ReplyHandler) -> None:
+        self.most.append(query.max_bytes)
+        self.asked.append(Asked(camera_id, replace(query, max_bytes=0), reply))
 
     def tick(self, after_s: float = 0.0) -> list[Query]:
         """Return what is asked for at this tick."""
         self.now += after_s
         before = len(self.asked)
         self.cameras.tick()
-        return [asked.question for asked in self.asked[before:]]
+        return [asked.query for asked in self.asked[before:]]
 
     def put(self, *omegas: tuple[Header, bytes], camera: str = "room1") -> None:
         for omega in omegas:
@@ -86,24 +101,24 @@ class Bench:
 
 def started(kept: int = 0) -> Bench:
     """A bench whose edge is there, whose recorder has some, and that has asked for what came after, in vain."""
-    bench = Bench(recorded=True)
-    bench.cameras.start_complete("room1", START + kept if kept else 0)
-    bench.cameras.alive("room1", True)
+    bench = Bench(recording=True)
+    bench.cameras.start_recording("room1", START + kept if kept else 0)
+    bench.cameras.set_alive("room1", True)
     bench.tick()
     bench.asked[-1].ended()
     bench.put(sent(kept + 1, picture=True))
-    bench.tick(HURRY_S)
-    bench.asked[-1].answer(sent(kept + 1))
+    bench.tick(FAST_POLL_S)
+    bench.asked[-1].send(sent(kept + 1))
     bench.live.clear()
-    bench.complete.clear()
+    bench.recording.clear()
     return bench
 
 
 def test_edge_that_comes_is_asked_at_once_for_what_it_kept() -> None:
-    bench = Bench(recorded=True)
-    bench.cameras.start_complete("room1", START + 4)
+    bench = Bench(recording=True)
+    bench.cameras.start_recording("room1", START + 4)
     assert bench.tick(60.0) == [], "nobody is there"
-    bench.cameras.alive("room1", True)
+    bench.cameras.set_alive("room1", True)
     assert bench.tick() == [BacklogQuery("cloud", START + 4, START + 4)]
 
 
@@ -111,31 +126,31 @@ def test_edge_that_comes_back_is_asked_at_once_though_it_was_just_asked() -> Non
     bench = started()
     bench.tick(POLL_S)
     bench.asked[-1].ended()
-    bench.cameras.alive("room1", False)
-    assert bench.tick(HURRY_S) == []
-    bench.cameras.alive("room1", True)
+    bench.cameras.set_alive("room1", False)
+    assert bench.tick(FAST_POLL_S) == []
+    bench.cameras.set_alive("room1", True)
     assert bench.tick() == [BacklogQuery("cloud", 0, START + 1)]
 
 
 def test_nothing_is_asked_for_and_nothing_is_safe_before_the_recorder_has_begun() -> None:
-    bench = Bench(recorded=True)
-    bench.cameras.alive("room1", True)
+    bench = Bench(recording=True)
+    bench.cameras.set_alive("room1", True)
     bench.put(sent(1, picture=True), sent(2))
     assert bench.tick() == [BacklogQuery("cloud", 0, None)]
-    assert ([frame for _, frame, _ in bench.live], bench.complete) == ([1, 2], [])
+    assert ([frame for _, frame, _ in bench.live], bench.recording) == ([1, 2], [])
 
 
 def test_only_what_was_kept_is_acknowledged() -> None:
     bench = started()
     bench.put(sent(2), sent(3))
-    assert [frame for _, frame, _ in bench.complete] == [2, 3]
+    assert [frame for _, frame, _ in bench.recording] == [2, 3]
     assert bench.tick(POLL_S) == [BacklogQuery("cloud", 0, START + 3)]
     bench.asked[-1].ended()
-    bench.cameras.kept("room1", START + 2)
+    bench.cameras.mark_safe("room1", START + 2)
     bench.put(sent(4))
     assert bench.tick(POLL_S)[0].encode().startswith(f"consumer=cloud;ack={START + 2}")
     bench.asked[-1].ended()
-    bench.cameras.kept("room1", START + 1)
+    bench.cameras.mark_safe("room1", START + 1)
     bench.put(sent(5))
     assert bench.tick(POLL_S)[0].encode().startswith(f"consumer=cloud;ack={START + 2}")
 
@@ -144,12 +159,12 @@ def test_edge_is_told_once_per_second_and_asked_only_where_nothing_came() -> Non
     bench = started()
     bench.tick(POLL_S)
     bench.asked[-1].ended()
-    questions: list[Query] = []
+    queries: list[Query] = []
     for frame in range(2, 22):
         bench.put(sent(frame))
-        questions += bench.tick(0.1)
+        queries += bench.tick(0.1)
         bench.asked[-1].ended()
-    assert questions == [BacklogQuery("cloud", 0, None)] * 2
+    assert queries == [BacklogQuery("cloud", 0, None)] * 2
 
 
 def test_one_question_at_a_time() -> None:
@@ -161,75 +176,75 @@ def test_one_question_at_a_time() -> None:
 
 
 def test_long_backlog_is_asked_for_piece_by_piece_in_a_hurry() -> None:
-    bench = Bench(recorded=True)
-    bench.cameras.start_complete("room1", 0)
-    bench.cameras.alive("room1", True)
+    bench = Bench(recording=True)
+    bench.cameras.start_recording("room1", 0)
+    bench.cameras.set_alive("room1", True)
     bench.tick()
-    bench.asked[-1].answer(*(sent(frame, newest=99) for frame in range(1, 4)))
-    assert bench.tick(HURRY_S - 0.01) != [BacklogQuery("cloud", 0, START + 3)]
+    bench.asked[-1].send(*(sent(frame, newest=99) for frame in range(1, 4)))
+    assert bench.tick(FAST_POLL_S - 0.01) != [BacklogQuery("cloud", 0, START + 3)]
     assert bench.tick(0.02) == [BacklogQuery("cloud", 0, START + 3)]
-    assert bench.cameras.facts("room1")["missing"] == 1
+    assert bench.cameras.diagnostics("room1")["missing"] == 1
 
 
 def test_gap_in_what_was_put_is_asked_for_in_a_hurry_and_closed_in_order() -> None:
     bench = started()
     bench.put(sent(4))
-    assert ([frame for _, frame, _ in bench.live], bench.complete) == ([4], [])
-    assert bench.tick(HURRY_S) == [BacklogQuery("cloud", 0, START + 1)]
-    bench.asked[-1].answer(sent(2), sent(3), sent(4))
-    assert bench.complete == [("room1", frame, A) for frame in (2, 3, 4)]
+    assert ([frame for _, frame, _ in bench.live], bench.recording) == ([4], [])
+    assert bench.tick(FAST_POLL_S) == [BacklogQuery("cloud", 0, START + 1)]
+    bench.asked[-1].send(sent(2), sent(3), sent(4))
+    assert bench.recording == [("room1", frame, A) for frame in (2, 3, 4)]
     assert bench.live == [("room1", 4, A)]
-    assert bench.cameras.facts("room1")["missing"] == 0
+    assert bench.cameras.diagnostics("room1")["missing"] == 0
 
 
 def test_recorder_that_starts_again_gets_everything_after_what_it_has() -> None:
     bench = started()
     bench.put(sent(2), sent(3), sent(4))
-    bench.cameras.kept("room1", START + 2)
-    bench.complete.clear()
-    bench.cameras.start_complete("room1", START + 2)
+    bench.cameras.mark_safe("room1", START + 2)
+    bench.recording.clear()
+    bench.cameras.start_recording("room1", START + 2)
     assert bench.tick(POLL_S) == [BacklogQuery("cloud", START + 2, START + 2)]
-    bench.asked[-1].answer(sent(3), sent(4))
-    assert [frame for _, frame, _ in bench.complete] == [3, 4]
+    bench.asked[-1].send(sent(3), sent(4))
+    assert [frame for _, frame, _ in bench.recording] == [3, 4]
     assert [frame for _, frame, _ in bench.live] == [2, 3, 4]
 
 
 def test_cloud_without_a_recorder_wants_no_past_and_what_is_live_is_safe() -> None:
-    bench = Bench(recorded=False)
-    bench.cameras.alive("room1", True)
+    bench = Bench(recording=False)
+    bench.cameras.set_alive("room1", True)
     assert bench.tick() == [BacklogQuery("cloud", 0, None)]
     bench.asked[-1].ended()
     bench.put(sent(7, picture=True))
     assert bench.tick(POLL_S)[0].encode().startswith(f"consumer=cloud;ack={START + 7}")
     bench.asked[-1].ended()
     bench.put(sent(9, newest=10))
-    assert bench.tick(HURRY_S) == [BacklogQuery("cloud", START + 9, START + 9)], "10 is there, and was lost"
-    assert bench.complete == []
+    assert bench.tick(FAST_POLL_S) == [BacklogQuery("cloud", START + 9, START + 9)], "10 is there, and was lost"
+    assert bench.recording == []
 
 
 def test_picture_is_asked_for_and_releases_what_waited_in_both_streams() -> None:
-    bench = Bench(recorded=True)
-    bench.cameras.start_complete("room1", 0)
-    bench.cameras.alive("room1", True)
+    bench = Bench(recording=True)
+    bench.cameras.start_recording("room1", 0)
+    bench.cameras.set_alive("room1", True)
     bench.put(sent(1))
-    assert (bench.live, bench.asked[0].question) == ([], PictureQuery(whole(1).environment.digest))
+    assert (bench.live, bench.asked[0].query) == ([], PictureQuery(whole(1).environment.digest))
     bench.tick()
-    bench.asked[1].answer(sent(1))
-    assert (bench.live, bench.complete) == ([], [])
-    bench.asked[0].answer(sent(1, picture=True))
+    bench.asked[1].send(sent(1))
+    assert (bench.live, bench.recording) == ([], [])
+    bench.asked[0].send(sent(1, picture=True))
     bench.tick()
-    assert (bench.live, bench.complete) == ([("room1", 1, A)], [("room1", 1, A)])
+    assert (bench.live, bench.recording) == ([("room1", 1, A)], [("room1", 1, A)])
 
 
 def test_large_picture_is_asked_for_in_pieces() -> None:
-    bench = Bench(recorded=False)
-    bench.cameras.alive("room1", True)
+    bench = Bench(recording=False)
+    bench.cameras.set_alive("room1", True)
     bench.put(sent(1))
     header, payload = sent(1, picture=True)
     third = len(payload) // 3 + 1
     for at in range(0, len(payload), third):
         one = bench.asked[-1]
-        assert one.question == PictureQuery(whole(1).environment.digest, offset=at)
+        assert one.query == PictureQuery(whole(1).environment.digest, offset=at)
         one.take(replace(header, offset=at, total=len(payload)), payload[at : at + third])
         one.ended()
     bench.tick()
@@ -239,8 +254,8 @@ def test_large_picture_is_asked_for_in_pieces() -> None:
 
 @pytest.mark.parametrize(("at", "more"), [(1, 0), (0, 1)])
 def test_piece_that_was_not_asked_for_is_rejected_and_the_picture_asked_for_anew(at: int, more: int) -> None:
-    bench = Bench(recorded=False)
-    bench.cameras.alive("room1", True)
+    bench = Bench(recording=False)
+    bench.cameras.set_alive("room1", True)
     bench.put(sent(1))
     header, payload = sent(1, picture=True)
     with pytest.raises(Rejected) as rejection:
@@ -250,21 +265,21 @@ def test_piece_that_was_not_asked_for_is_rejected_and_the_picture_asked_for_anew
     bench.put(sent(2))
     bench.tick(2.0)
     bench.asked[-1].ended()
-    assert bench.asked[1].question == PictureQuery(whole(1).environment.digest)
+    assert bench.asked[1].query == PictureQuery(whole(1).environment.digest)
 
 
 def test_live_stream_waits_for_a_picture_less_long_than_the_complete_one() -> None:
     bench = started()
     bench.put(sent(2, B))
     bench.tick(1.1)
-    assert (bench.live, bench.complete) == ([("room1", 2, b"")], [])
-    bench.tick(COMPLETE_HOLD_S)
-    assert bench.complete == [("room1", 2, b"")]
-    assert bench.cameras.facts("room1")["lost_no_picture"] == 2
+    assert (bench.live, bench.recording) == ([("room1", 2, b"")], [])
+    bench.tick(RECORDING_TIMEOUT_S)
+    assert bench.recording == [("room1", 2, b"")]
+    assert bench.cameras.diagnostics("room1")["lost_no_picture"] == 2
 
 
 def test_wrong_picture_is_rejected_and_asked_for_again() -> None:
-    bench = Bench(recorded=False)
+    bench = Bench(recording=False)
     bench.put(sent(1))
     header, payload = sent(1, picture=True)
     omega = cdr.decode(payload)
@@ -275,28 +290,28 @@ def test_wrong_picture_is_rejected_and_asked_for_again() -> None:
     bench.asked[0].ended()
     bench.tick(2.1)
     bench.put(sent(2))
-    assert [asked.question for asked in bench.asked] == [PictureQuery(omega.environment.digest)] * 2
+    assert [asked.query for asked in bench.asked] == [PictureQuery(omega.environment.digest)] * 2
 
 
 def test_other_cameras_are_counted_and_nothing_else() -> None:
-    bench = Bench(recorded=True)
+    bench = Bench(recording=True)
     bench.put(sent(1), camera="room9")
-    bench.cameras.alive("room9", True)
-    bench.cameras.kept("room9", START)
-    bench.cameras.start_complete("room9", START)
+    bench.cameras.set_alive("room9", True)
+    bench.cameras.mark_safe("room9", START)
+    bench.cameras.start_recording("room9", START)
     assert (bench.cameras.others, bench.tick(60.0), bench.live) == (1, [], [])
 
 
 def test_cameras_are_apart() -> None:
-    bench = Bench(recorded=True, cameras=("room1", "room2"))
+    bench = Bench(recording=True, cameras=("room1", "room2"))
     for camera in ("room1", "room2"):
-        bench.cameras.start_complete(camera, 0)
-        bench.cameras.alive(camera, True)
+        bench.cameras.start_recording(camera, 0)
+        bench.cameras.set_alive(camera, True)
     bench.put(sent(1, picture=True))
     other = whole(1, camera="room2")
     bench.put((Header(1, 0, f"{2:016x}", 1, 0), cdr.encode(other)), camera="room2")
     assert bench.live == [("room1", 1, A), ("room2", 1, A)]
     bench.tick()
     assert {asked.camera_id for asked in bench.asked} == {"room1", "room2"}
-    bench.asked[0].answer(sent(1))
-    assert bench.complete == [("room1", 1, A)]
+    bench.asked[0].send(sent(1))
+    assert bench.recording == [("room1", 1, A)]

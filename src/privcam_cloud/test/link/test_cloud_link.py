@@ -19,7 +19,7 @@ from privcam_edge.link.omega_queue import OmegaQueue
 from privcam_edge.link.picture_schedule import PictureSchedule
 from privcam_edge.link.session import EdgeLink
 from privcam_link.session_settings import camera_end, cloud_end
-from privcam_link.wire import BacklogQuery
+from privcam_link.wire import BacklogQuery, Header
 
 # Against a test that hangs.
 HANG_LIMIT_S = 300.0
@@ -74,10 +74,23 @@ class Edge:
         self.queue.close()
 
 
+class IgnoredReply:
+    """Ignores a reply, and sets an event at its end."""
+
+    def __init__(self, done: threading.Event) -> None:
+        self._done = done
+
+    def take(self, header: Header, payload: bytes) -> None:
+        pass
+
+    def end(self) -> None:
+        self._done.set()
+
+
 class Cloud:
     """Cameras and link as the cloud's bridge puts them together, with a recorder that keeps what it is given."""
 
-    def __init__(self, endpoint: str, consumer: str = "cloud", *, kept: Sequence[Omega] = (), recorded: bool = True):
+    def __init__(self, endpoint: str, consumer: str = "cloud", *, kept: Sequence[Omega] = (), recording: bool = True):
         self.consumer = consumer
         self.live: list[Omega] = []
         self.kept: list[Omega] = list(kept)
@@ -85,14 +98,22 @@ class Cloud:
         self.cameras = Cameras(
             ["room1", "room2"],
             consumer,
-            recorded=recorded,
-            on_live=lambda _camera, omegas: self._take(self.live, omegas),
-            on_complete=lambda _camera, omegas: self._take(self.kept, omegas),
+            recording=recording,
+            sink=self,
         )
         self.link = CloudLink(cloud_end(endpoint)[0], self.cameras)
         self.cameras.connect(self.link)
-        if recorded:
-            self.cameras.start_complete("room1", self.kept[-1].key.stamp_ns if self.kept else 0)
+        if recording:
+            self.cameras.start_recording("room1", self.kept[-1].key.stamp_ns if self.kept else 0)
+
+    def publish_live(self, _camera_id: str, omegas: Sequence[Omega]) -> None:
+        self._take(self.live, omegas)
+
+    def publish_recording(self, _camera_id: str, omegas: Sequence[Omega]) -> None:
+        self._take(self.kept, omegas)
+
+    def begin_recording(self, camera_id: str, stamp_ns: int) -> None:
+        pass
 
     def _take(self, stream: list[Omega], omegas: Sequence[Omega]) -> None:
         with self._changed:
@@ -103,18 +124,18 @@ class Cloud:
         """Tick as the bridge's timer does until something holds."""
         for _ in range(int(HANG_LIMIT_S / TICK_S)):
             if self.kept:
-                self.cameras.kept("room1", self.kept[-1].key.stamp_ns)
+                self.cameras.mark_safe("room1", self.kept[-1].key.stamp_ns)
             self.cameras.tick()
             with self._changed:
                 if self._changed.wait_for(condition, timeout=TICK_S):
                     return
-        raise AssertionError(f"live {frames(self.live)}, kept {frames(self.kept)}, {self.cameras.facts('room1')}")
+        raise AssertionError(f"live {frames(self.live)}, kept {frames(self.kept)}, {self.cameras.diagnostics('room1')}")
 
     def tell(self) -> None:
         """Say to the edge that everything is safe, and wait until it has heard it."""
         done = threading.Event()
         told = BacklogQuery(self.consumer, self.kept[-1].key.stamp_ns)
-        self.link.ask("room1", told, lambda _label, _payload: None, done.set)
+        self.link.ask("room1", told, IgnoredReply(done))
         assert done.wait(HANG_LIMIT_S)
 
     def close(self) -> None:
@@ -190,7 +211,7 @@ def test_late_joiner_without_a_recorder_gets_the_newest_picture_with_the_next_om
         edge.send(level=120)
         first.until_kept(edge.frame)
     seen = edge.frame
-    with closing(Cloud(endpoint, "second", recorded=False)) as second:
+    with closing(Cloud(endpoint, "second", recording=False)) as second:
         second.until(lambda: bool(second.live) or not edge.send(level=120))
         assert second.live[0].key.frame_id > seen
         assert (second.live[0].environment.png, second.kept) == (picture(120), [])
@@ -272,7 +293,7 @@ def test_edge_whose_queue_was_lost_goes_on_with_a_new_one(tmp_path: Path, endpoi
 
 
 def test_two_cameras_do_not_mix(tmp_path: Path, endpoint: str, cloud: Cloud) -> None:
-    cloud.cameras.start_complete("room2", 0)
+    cloud.cameras.start_recording("room2", 0)
     with closing(Edge(tmp_path / "1", endpoint)) as one, closing(Edge(tmp_path / "2", endpoint, "room2")) as two:
         one.send(5, 90)
         two.send(5, 120)

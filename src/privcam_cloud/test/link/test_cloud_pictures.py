@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from privcam_cloud.link.picture_store import Pictures
+from privcam_cloud.link.picture_store import PictureStore
 from privcam_core.images.environment import decode_environment, encode_environment, environment_of
 from privcam_core.types.omega import Environment, InvalidOmega, SyncKey
 from privcam_link.patches import encode_patch
@@ -26,12 +26,12 @@ A, B, C = environment(10), environment(20), environment(30)
 
 
 class Bench:
-    """Pictures whose clock and questions are in the test's hands."""
+    """PictureStore whose clock and questions are in the test's hands."""
 
     def __init__(self, **settings: int) -> None:
         self.now = 50.0
         self.asked: list[tuple[str, bytes, tuple[bytes, ...]]] = []
-        self.pictures = Pictures(
+        self.pictures = PictureStore(
             lambda camera, digest, have: self.asked.append((camera, digest, have)),
             grace_s=2.0,
             clock=lambda: self.now,

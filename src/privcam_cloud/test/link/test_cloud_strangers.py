@@ -45,20 +45,38 @@ def header(n: int, ref: int = 0) -> bytes:
     return (Header(n, ref) if ref else Header(n, 0, f"{1:016x}", n, 0)).encode()
 
 
+class IgnoredReply:
+    """Ignores a reply, and reports its end."""
+
+    def __init__(self, ended: "Queue[None]") -> None:
+        self._ended = ended
+
+    def take(self, header: Header, payload: bytes) -> None:
+        pass
+
+    def end(self) -> None:
+        self._ended.put(None)
+
+
 class Cloud:
     def __init__(self, endpoint: str) -> None:
         self.live: Queue[Omega] = Queue()
         self.cameras = Cameras(
             ["room1"],
             "cloud",
-            recorded=False,
-            on_live=self._take,
-            on_complete=lambda _camera, _omegas: None,
+            recording=False,
+            sink=self,
         )
         self.link = CloudLink(cloud_end(endpoint)[0], self.cameras)
         self.cameras.connect(self.link)
 
-    def _take(self, _camera_id: str, omegas: Sequence[Omega]) -> None:
+    def publish_recording(self, camera_id: str, omegas: Sequence[Omega]) -> None:
+        pass
+
+    def begin_recording(self, camera_id: str, stamp_ns: int) -> None:
+        pass
+
+    def publish_live(self, _camera_id: str, omegas: Sequence[Omega]) -> None:
         for one in omegas:
             self.live.put(one)
 
@@ -217,8 +235,8 @@ def test_strangers_answer_is_checked_like_everything_else(cloud: Cloud, stranger
 
 def test_cloud_without_an_edge_asks_nobody_and_waits_for_nothing(cloud: Cloud) -> None:
     ended: Queue[None] = Queue()
-    for question in (PictureQuery(bytes(32)), BacklogQuery("cloud", 0, 0)):
-        cloud.link.ask("room9", question, lambda _label, _payload: None, lambda: ended.put(None))
+    for query in (PictureQuery(bytes(32)), BacklogQuery("cloud", 0, 0)):
+        cloud.link.ask("room9", query, IgnoredReply(ended))
         ended.get(timeout=HANG_LIMIT_S)
     assert (cloud.link.edges, cloud.link.received) == (0, 0)
 
@@ -239,5 +257,5 @@ def test_closing_twice_is_harmless_and_a_closed_link_asks_nobody(endpoint: str, 
     cloud.close()
     cloud.close()
     assert cloud.link.edges == 0
-    cloud.link.ask("room1", PictureQuery(bytes(32)), lambda _label, _payload: None, lambda: None)
+    cloud.link.ask("room1", PictureQuery(bytes(32)), IgnoredReply(Queue()))
     Cloud(endpoint).close()

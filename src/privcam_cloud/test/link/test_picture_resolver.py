@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privcam_cloud.link.picture_resolver import PictureLane
-from privcam_cloud.link.picture_store import Pictures
-from privcam_cloud.link.reorder_buffer import Lost
+from privcam_cloud.link.picture_resolver import PictureResolver
+from privcam_cloud.link.picture_store import PictureStore
+from privcam_cloud.link.reorder_buffer import LossReason
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
 
@@ -28,21 +28,21 @@ def whole(frame: int, png: bytes = A, camera: str = "room1") -> Omega:
 
 
 class Bench:
-    """A lane whose clock and questions are in the test's hands."""
+    """A resolver whose clock and questions are in the test's hands."""
 
     def __init__(self, **settings: float) -> None:
         self.now = 50.0
         self.asked: list[bytes] = []
-        self.pictures = Pictures(
+        self.pictures = PictureStore(
             lambda _camera, wanted, _have: self.asked.append(wanted), grace_s=1.0, clock=lambda: self.now
         )
-        self.lane = PictureLane(self.pictures, clock=lambda: self.now, **settings)  # type: ignore[arg-type]
+        self.resolver = PictureResolver(self.pictures, clock=lambda: self.now, **settings)  # type: ignore[arg-type]
 
     def learn(self, png: bytes, camera: str = "room1") -> None:
         self.pictures.learn(whole(1, png, camera).environment)
 
     def offer(self, *omegas: Omega) -> list[tuple[int, bytes]]:
-        return [(omega.key.frame_id, omega.environment.png) for omega in self.lane.offer(omegas)]
+        return [(omega.key.frame_id, omega.environment.png) for omega in self.resolver.resolve(omegas)]
 
     def tick(self, seconds: float) -> list[tuple[int, bytes]]:
         self.now += seconds
@@ -60,24 +60,24 @@ def test_omega_by_known_digest_gets_its_picture() -> None:
     bench.learn(B)
     arrivals = (bare(1), bare(2), bare(3, B), bare(4, A), bare(5, B))
     assert bench.offer(*arrivals) == [(1, A), (2, A), (3, B), (4, A), (5, B)]
-    assert (bench.asked, bench.lane.lost) == ([], {})
+    assert (bench.asked, bench.resolver.lost) == ([], {})
 
 
 def test_omega_keeps_everything_else_that_it_said_of_its_picture() -> None:
     bench = Bench()
     bench.learn(A)
     other = replace(bare(7), environment=replace(bare(7).environment, epoch=9))
-    (ready,) = bench.lane.offer([other])
+    (ready,) = bench.resolver.resolve([other])
     assert replace(ready, environment=ready.environment.without_png()).environment == other.environment
 
 
 def test_unknown_digest_is_asked_for_and_all_that_waited_goes_on_in_order() -> None:
     bench = Bench()
     assert bench.offer(bare(1), bare(2), bare(3)) == []
-    assert (bench.asked, bench.lane.waiting) == ([digest(A)], 3)
+    assert (bench.asked, bench.resolver.waiting) == ([digest(A)], 3)
     bench.learn(A)
     assert bench.tick(0.0) == [(1, A), (2, A), (3, A)]
-    assert (bench.lane.waiting, bench.lane.lost) == (0, {})
+    assert (bench.resolver.waiting, bench.resolver.lost) == (0, {})
 
 
 def test_known_picture_waits_behind_an_unknown_one_to_keep_the_order() -> None:
@@ -89,16 +89,16 @@ def test_known_picture_waits_behind_an_unknown_one_to_keep_the_order() -> None:
 
 
 def test_omega_whose_picture_does_not_come_goes_on_without_and_is_counted() -> None:
-    bench = Bench(hold_s=5.0)
+    bench = Bench(timeout_s=5.0)
     bench.offer(bare(1, A), bare(2, B))
     bench.learn(B)
     assert bench.tick(4.9) == []
     assert bench.tick(0.2) == [(1, NONE), (2, B)]
-    assert bench.lane.lost == {Lost.NO_PICTURE: 1}
+    assert bench.resolver.lost == {LossReason.NO_PICTURE: 1}
 
 
 def test_question_is_repeated_until_it_is_answered_but_not_too_often() -> None:
-    bench = Bench(hold_s=60.0)
+    bench = Bench(timeout_s=60.0)
     bench.offer(bare(1), bare(2))
     for _ in range(12):
         bench.pictures.ended("room1", digest(A)) if len(bench.asked) % 2 else None
@@ -111,9 +111,9 @@ def test_question_is_repeated_until_it_is_answered_but_not_too_often() -> None:
 
 
 def test_more_than_may_wait_costs_the_oldest_its_picture() -> None:
-    bench = Bench(hold=3)
+    bench = Bench(max_waiting=3)
     assert bench.offer(*(bare(frame) for frame in range(1, 6))) == [(1, NONE), (2, NONE)]
-    assert bench.lane.lost == {Lost.TOO_MANY: 2}
+    assert bench.resolver.lost == {LossReason.TOO_MANY: 2}
     bench.learn(A)
     assert bench.tick(0.0) == [(3, A), (4, A), (5, A)]
 
@@ -126,12 +126,12 @@ def test_cameras_do_not_share_pictures() -> None:
 
 
 def test_omega_that_states_another_size_than_its_picture_never_gets_it() -> None:
-    bench = Bench(hold_s=5.0)
+    bench = Bench(timeout_s=5.0)
     bench.learn(A)
     other = bare(1)
     assert bench.offer(replace(other, environment=replace(other.environment, height=16)), bare(2)) == []
     assert bench.tick(5.1) == [(1, NONE), (2, A)]
-    assert bench.lane.lost == {Lost.NO_PICTURE: 1}
+    assert bench.resolver.lost == {LossReason.NO_PICTURE: 1}
 
 
 @settings(deadline=None, max_examples=300)
@@ -144,18 +144,18 @@ def test_omega_that_states_another_size_than_its_picture_never_gets_it() -> None
 def test_whatever_comes_goes_on_once_in_order_with_its_own_picture_or_none(
     arrivals: list[tuple[bytes, bytes, float]],
 ) -> None:
-    bench = Bench(hold=4)
+    bench = Bench(max_waiting=4)
     out: list[tuple[int, bytes]] = []
     for frame, (own, learnt, wait) in enumerate(arrivals, start=1):
         if learnt:
             bench.learn(learnt)
         out += bench.tick(wait)
         out += bench.offer(bare(frame, own))
-        assert bench.lane.waiting <= 4
+        assert bench.resolver.waiting <= 4
     out += bench.tick(3.0)
     assert [frame for frame, _ in out] == list(range(1, len(arrivals) + 1))
     assert all(png in (NONE, arrivals[frame - 1][0]) for frame, png in out)
-    assert sum(not png for _, png in out) == sum(bench.lane.lost.values())
+    assert sum(not png for _, png in out) == sum(bench.resolver.lost.values())
 
 
 @pytest.mark.parametrize("seconds", [1.1, 1000.0])
@@ -163,11 +163,11 @@ def test_nothing_waits_for_ever(seconds: float) -> None:
     bench = Bench()
     bench.offer(bare(1), bare(2))
     assert bench.tick(seconds) == [(1, NONE), (2, NONE)]
-    assert (bench.lane.waiting, bench.lane.lost) == (0, {Lost.NO_PICTURE: 2})
+    assert (bench.resolver.waiting, bench.resolver.lost) == (0, {LossReason.NO_PICTURE: 2})
 
 
 def test_nobody_can_stop_the_stream_with_pictures_that_do_not_exist() -> None:
-    bench = Bench(hold=1000)
+    bench = Bench(max_waiting=1000)
     made_up = [
         replace(omega, environment=replace(omega.environment, digest=frame.to_bytes(32, "big")))
         for frame in range(1, 401)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from backports import zstd
 
-from privcam_cloud.link.picture_store import Pictures
-from privcam_cloud.link.reorder_buffer import Intake
+from privcam_cloud.link.picture_store import PictureStore
+from privcam_cloud.link.reorder_buffer import ReorderBuffer
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_link import cdr
@@ -40,28 +40,28 @@ def test_padding_that_is_not_zero_is_refused() -> None:
     place = payload.index(b"room1\x00") + 6
     payload[place] = 1
     with pytest.raises(Rejected, match="field: payload"):
-        Intake("room1").put(header(1), bytes(payload))
+        ReorderBuffer("room1").put(header(1), bytes(payload))
     with pytest.raises(Rejected, match="field: payload"):
-        Intake("room1").put(header(1), cdr.encode(omega()) + b"x")
+        ReorderBuffer("room1").put(header(1), cdr.encode(omega()) + b"x")
 
 
 def test_key_from_the_future_is_refused_by_the_clock_of_the_cloud() -> None:
-    intake = Intake("room1", wall=lambda: NOW_NS)
-    assert intake.put(header(1), cdr.encode(omega(MAX_AHEAD_NS))).live
+    buffer = ReorderBuffer("room1", wall=lambda: NOW_NS)
+    assert buffer.put(header(1), cdr.encode(omega(MAX_AHEAD_NS))).live
     with pytest.raises(Rejected, match="order: key"):
-        intake.put(header(2), cdr.encode(omega(MAX_AHEAD_NS + 1)))
+        buffer.put(header(2), cdr.encode(omega(MAX_AHEAD_NS + 1)))
 
 
 def test_omega_that_wait_for_an_earlier_one_do_not_keep_their_pictures() -> None:
-    intake = Intake("room1")
-    intake.complete_from(0)
-    answer = intake.answer(0)
+    buffer = ReorderBuffer("room1")
+    buffer.record_from(0)
+    answer = buffer.begin_reply(0)
     for frame in (3, 4, 5):
-        intake.put(header(frame), cdr.encode(omega(frame)))
+        buffer.put(header(frame), cdr.encode(omega(frame)))
     answer.take(header(1), cdr.encode(omega(1)))
-    arrived = intake.put(header(2), cdr.encode(omega(2)))
-    assert [one.key.frame_id for one in arrived.complete] == [2, 3, 4, 5]
-    assert [bool(one.environment.png) for one in arrived.complete[1:]] == [False] * 3
+    arrived = buffer.put(header(2), cdr.encode(omega(2)))
+    assert [one.key.frame_id for one in arrived.recording] == [2, 3, 4, 5]
+    assert [bool(one.environment.png) for one in arrived.recording[1:]] == [False] * 3
 
 
 def test_frame_that_asks_for_a_large_window_is_refused_before_it_gets_one() -> None:
@@ -70,12 +70,12 @@ def test_frame_that_asks_for_a_large_window_is_refused_before_it_gets_one() -> N
     made = zstd.ZstdCompressor(
         options=options, zstd_dict=zstd.ZstdDict(reference, is_raw=True).as_undigested_dict
     )  # fmt: skip
-    with pytest.raises(Rejected, match=r"packing: .*memory"):
+    with pytest.raises(Rejected, match=r"compression: .*memory"):
         decompress(made.compress(payload) + made.flush(), reference)
 
 
 def test_many_pictures_of_a_single_pixel_do_not_fill_the_memory() -> None:
-    pictures = Pictures(lambda *_: None, memory=100_000)
+    pictures = PictureStore(lambda *_: None, memory=100_000)
     for frame in range(1, 255):
         pictures.learn(omega(frame, size=1).environment)
     assert len(pictures._known) < 50
