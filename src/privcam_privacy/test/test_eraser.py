@@ -1,4 +1,4 @@
-"""The seam as a whole: its modes, what survives a restart, and what is said when that fails."""
+"""The eraser as a whole: its modes, the stored state over a restart, and the error when that fails."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ import pytest
 from privcam_core.images.environment import decode_environment, encode_environment
 from privcam_core.types.omega import SubjectPose, SyncKey
 from privcam_core.types.perception import Detections
-from privcam_privacy.egress.inspection import AtOnce
+from privcam_privacy.egress.inline_executor import InlineExecutor
 from privcam_privacy.eraser import Eraser
-from privcam_privacy.plates.approved import CommissionedPlate
+from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.poses.anonymizer import PoseSettings
-from privcam_privacy.state.background_state import PlateMemory
+from privcam_privacy.state.background_state import BackgroundStateStore
 
 SHAPE = (240, 320)
 NOBODY = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
@@ -29,38 +29,38 @@ def key(number: int) -> SyncKey:
     return SyncKey("room", number + 1, 1_700_000_000 * 10**9 + number * 10**8)
 
 
-def watched(eraser: Eraser, frames: int) -> list:
-    return [eraser(key(number), room(), NOBODY, [], []) for number in range(frames)]
+def run_frames(eraser: Eraser, frames: int) -> list:
+    return [eraser.erase(key(number), room(), NOBODY, [], []) for number in range(frames)]
 
 
-def plate() -> CommissionedPlate:
+def plate() -> ApprovedPlate:
     png = encode_environment(room(), np.ones(SHAPE, np.bool_))
-    return CommissionedPlate(png, "room", 1, "nurse", 2, "test", {}, ())
+    return ApprovedPlate(png, "room", 1, "nurse", 2, "test", {}, ())
 
 
-def test_locked_shows_the_approved_bytes_from_the_first_frame_on_whatever_the_camera_sees() -> None:
+def test_locked_publishes_the_approved_bytes_from_the_first_frame_on_whatever_the_camera_sees() -> None:
     eraser = Eraser("locked", plate=plate())
-    first = eraser(key(0), 255 - room(), NOBODY, [], []).environment
+    first = eraser.erase(key(0), 255 - room(), NOBODY, [], []).environment
     assert first.png == plate().png
-    later = eraser(key(1), np.zeros((*SHAPE, 3), np.uint8), NOBODY, [], []).environment
+    later = eraser.erase(key(1), np.zeros((*SHAPE, 3), np.uint8), NOBODY, [], []).environment
     assert later.digest == first.digest
 
 
-def test_paper_shows_the_frame() -> None:
-    shown, validity = decode_environment(Eraser("paper")(key(0), room(), NOBODY, [], []).environment.png)
-    assert validity.all()
-    np.testing.assert_array_equal(shown, room())
+def test_mask_only_publishes_the_frame() -> None:
+    picture, confirmed = decode_environment(Eraser("mask_only").erase(key(0), room(), NOBODY, [], []).environment.png)
+    assert confirmed.all()
+    np.testing.assert_array_equal(picture, room())
 
 
 @pytest.mark.parametrize(("mode", "given"), [("locked", None), ("adaptive", plate()), ("blur", None)])
-def test_a_mode_without_what_it_needs_is_refused(mode: str, given: CommissionedPlate | None) -> None:
+def test_a_mode_without_what_it_needs_is_refused(mode: str, given: ApprovedPlate | None) -> None:
     with pytest.raises(ValueError, match="mode"):
         Eraser(mode, plate=given)
 
 
 def test_poses_leave_anonymised_and_with_their_budget() -> None:
     eraser = Eraser("locked", plate=plate(), poses=PoseSettings(seed=1))
-    published = [eraser(key(number), room(), NOBODY, [], [SOMEBODY]) for number in range(10)][-1]
+    published = [eraser.erase(key(number), room(), NOBODY, [], [SOMEBODY]) for number in range(10)][-1]
     assert [pose.subject_id for pose in published.poses] == [1]
     assert not np.array_equal(published.poses[0].keypoints, KEYPOINTS)
     assert published.poses[0].box != SOMEBODY.box
@@ -69,31 +69,35 @@ def test_poses_leave_anonymised_and_with_their_budget() -> None:
 
 
 def test_raw_poses_leave_as_they_are_and_say_so() -> None:
-    published = Eraser("locked", plate=plate(), poses=PoseSettings(mode="raw"))(key(0), room(), NOBODY, [], [SOMEBODY])
+    published = Eraser("locked", plate=plate(), poses=PoseSettings(mode="raw")).erase(
+        key(0), room(), NOBODY, [], [SOMEBODY]
+    )
     np.testing.assert_array_equal(published.poses[0].keypoints, KEYPOINTS)
     assert published.report.epsilon < 0
 
 
-def test_the_room_is_shown_again_soon_after_a_restart(tmp_path: Path) -> None:
-    before = watched(Eraser(memory=PlateMemory(tmp_path, AtOnce())), 150)
+def test_the_background_is_published_again_soon_after_a_restart(tmp_path: Path) -> None:
+    before = run_frames(Eraser(state=BackgroundStateStore(tmp_path, InlineExecutor())), 150)
     assert before[-1].environment.confirmed_fraction > 0.9
-    after = watched(Eraser(memory=PlateMemory(tmp_path, AtOnce())), 150)
-    unaided = watched(Eraser(), 150)
-    shown = [next(k for k, one in enumerate(run) if one.environment.confirmed_fraction > 0.9) for run in (after, unaided)]
+    after = run_frames(Eraser(state=BackgroundStateStore(tmp_path, InlineExecutor())), 150)
+    unaided = run_frames(Eraser(), 150)
+    first = [
+        next(k for k, one in enumerate(run) if one.environment.confirmed_fraction > 0.9) for run in (after, unaided)
+    ]
     assert after[0].environment.confirmed_fraction == 0
-    assert shown[0] <= shown[1]
+    assert first[0] <= first[1]
 
 
-def test_a_memory_that_was_changed_is_not_used_and_that_is_said(tmp_path: Path) -> None:
-    watched(Eraser(memory=PlateMemory(tmp_path, AtOnce())), 150)
+def test_a_stored_state_that_was_changed_is_not_used_and_reported(tmp_path: Path) -> None:
+    run_frames(Eraser(state=BackgroundStateStore(tmp_path, InlineExecutor())), 150)
     (tmp_path / "picture.png").write_bytes(b"another")
-    eraser = Eraser(memory=PlateMemory(tmp_path, AtOnce()))
-    assert "memory.json" in eraser.memory_error
-    assert watched(eraser, 1)[0].environment.confirmed_fraction == 0
+    eraser = Eraser(state=BackgroundStateStore(tmp_path, InlineExecutor()))
+    assert "memory.json" in eraser.state_error
+    assert run_frames(eraser, 1)[0].environment.confirmed_fraction == 0
 
 
-def test_a_disk_that_takes_nothing_costs_the_memory_and_no_frame(tmp_path: Path) -> None:
+def test_a_disk_that_cannot_be_written_costs_the_state_and_no_frame(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder", encoding="utf-8")
-    eraser = Eraser(memory=PlateMemory(tmp_path / "file", AtOnce()))
-    assert len(watched(eraser, 60)) == 60
-    assert "cannot be kept" in eraser.memory_error
+    eraser = Eraser(state=BackgroundStateStore(tmp_path / "file", InlineExecutor()))
+    assert len(run_frames(eraser, 60)) == 60
+    assert "cannot be kept" in eraser.state_error

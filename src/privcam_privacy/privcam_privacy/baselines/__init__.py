@@ -1,1 +1,1 @@
-"""Other ways to erase people, to compare with."""
+"""Baselines: other ways to erase people, for comparison."""

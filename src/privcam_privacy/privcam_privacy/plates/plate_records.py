@@ -1,61 +1,85 @@
-"""The JSON that lies beside a plate, read as if somebody had changed it."""
+"""Reads and writes the JSON record beside a stored plate. A record is read as if somebody might have changed it."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 SCHEMA = 1
-# A record is some kilobytes; more than this is no record of ours.
-_MOST_BYTES = 256 * 1024
+# A record has some kilobytes. A larger file is not one of ours.
+_MAX_BYTES = 256 * 1024
+# Mode bits of a file that users other than its owner may write.
 _OTHERS_MAY_WRITE = 0o022
 
 
 class PlateRejected(RuntimeError):
-    """A stored plate that may not be used. The message says what was wrong, where, and what to do."""
+    """A stored plate that must not be used. The message says what is wrong, where, and what to do."""
 
 
 class Reason(str, Enum):
-    """Why a region of a plate is worth a look, the gravest first. The value is what the operator reads."""
+    """Why an operator has to review a region of a plate, the most serious reason first. The value is stored on disk."""
 
-    PERSON = "followed as a person"
-    LIKENESS = "was taken for a person for a moment"
-    FINDING = "the last check takes it for a person or a face"
-    UNPROVEN = "moved, hidden, or seen too briefly"
-    WEAK = "looks a little like a person, look closely"
-    DECLARED = "declared to be no person"
+    PERSON = "person"
+    LIKENESS = "likeness"
+    FINDING = "finding"
+    UNCONFIRMED = "unproven"
+    LOW_CONFIDENCE = "weak"
+    DECLARED = "declared"
+
+    @property
+    def text(self) -> str:
+        """The reason as the operator reads it."""
+        return _REASON_TEXTS[self]
+
+
+_REASON_TEXTS = {
+    Reason.PERSON: "followed as a person",
+    Reason.LIKENESS: "was taken for a person for a moment",
+    Reason.FINDING: "the last check takes it for a person or a face",
+    Reason.UNCONFIRMED: "moved, hidden, or seen too briefly",
+    Reason.LOW_CONFIDENCE: "looks a little like a person, look closely",
+    Reason.DECLARED: "declared to be no person",
+}
 
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the plate that commissioning is not sure of.
+    """A part of the plate that an operator has to review.
 
-    number: as on the sheet, from 1. box: x0, y0, x1, y1 px around it. share: of the picture, in [0, 1]. shown: share
-    of its pixels that are in the plate, in [0, 1]. decision: "" (none was asked for or given), "shown" or "blank".
+    number: as on the sheet, from 1. box: x0, y0, x1, y1 px around it. fraction: of the picture, in [0, 1].
+    confirmed_fraction: fraction of its pixels that are in the plate, in [0, 1]. decision: of the operator, "shown" or
+    "blank"; "" where none was asked for or given.
     """
 
     number: int
     reason: Reason
     box: tuple[int, int, int, int]
-    share: float
-    shown: float
+    fraction: float
+    confirmed_fraction: float
     decision: str = ""
 
     @property
     def needs_decision(self) -> bool:
-        """Whether an operator has to say what this is before the plate can be approved."""
+        """Whether the operator has to decide about this region before the plate can be approved."""
         return self.reason == Reason.PERSON and not self.decision
 
     def to_json(self) -> dict[str, Any]:
         """Return the region as JSON values."""
-        return {**asdict(self), "reason": self.reason.name.lower(), "box": list(self.box)}
+        return {
+            "number": self.number,
+            "reason": self.reason.value,
+            "box": list(self.box),
+            "share": self.fraction,
+            "shown": self.confirmed_fraction,
+            "decision": self.decision,
+        }
 
     @classmethod
     def from_json(cls, value: object) -> "Region":
-        """Read what `to_json` wrote. Raises ValueError for anything else."""
+        """Read the result of `to_json`. Raises ValueError for anything else."""
         keys = ("number", "reason", "box", "share", "shown", "decision")
         if not isinstance(value, dict) or set(value) != set(keys):
             raise ValueError(f"a region needs the keys {', '.join(keys)}, got {str(value)[:200]}")
@@ -70,7 +94,7 @@ class Region:
                 raise ValueError(f"region {number}: {name} {part!r} is not in [0, 1]")
         if value["decision"] not in ("", "shown", "blank"):
             raise ValueError(f"region {number}: decision {value['decision']!r} is neither shown nor blank")
-        known = {reason.name.lower(): reason for reason in Reason}
+        known = {reason.value: reason for reason in Reason}
         if value["reason"] not in known:
             raise ValueError(f"region {number}: reason {value['reason']!r} is not one of {', '.join(known)}")
         x0, y0, x1, y1 = box
@@ -86,10 +110,10 @@ def write_record(values: Mapping[str, Any]) -> bytes:
 def read_record(path: Path, types: Mapping[str, type], advice: str) -> dict[str, Any]:
     """Return the values of a record that has exactly the keys of `types`, each of its type.
 
-    Raises PlateRejected, which ends with `advice`.
+    Raises PlateRejected; its message ends with `advice`.
     """
     try:
-        values = json.loads(read_bytes(path, _MOST_BYTES, advice))
+        values = json.loads(read_bytes(path, _MAX_BYTES, advice))
     except ValueError as error:
         raise PlateRejected(f"{path}: is not a JSON record ({error}). {advice}") from error
     if not isinstance(values, dict) or values.get("schema") != SCHEMA:
@@ -114,17 +138,17 @@ def read_regions(path: Path, values: object, advice: str) -> tuple[Region, ...]:
         raise PlateRejected(f"{path}: {error}. {advice}") from error
 
 
-def read_bytes(path: Path, most: int, advice: str) -> bytes:
-    """Return the content of a file of at most `most` bytes that nobody but its owner may write.
+def read_bytes(path: Path, max_bytes: int, advice: str) -> bytes:
+    """Return the content of a file of at most `max_bytes` bytes that nobody but its owner may write.
 
     Raises PlateRejected.
     """
     try:
-        about = path.stat()
-        if about.st_mode & _OTHERS_MAY_WRITE:
-            raise PlateRejected(f"{path}: other users may write it (mode {about.st_mode & 0o777:o}). {advice}")
-        if about.st_size > most:
-            raise PlateRejected(f"{path}: has {about.st_size} bytes, the limit is {most}. {advice}")
+        status = path.stat()
+        if status.st_mode & _OTHERS_MAY_WRITE:
+            raise PlateRejected(f"{path}: other users may write it (mode {status.st_mode & 0o777:o}). {advice}")
+        if status.st_size > max_bytes:
+            raise PlateRejected(f"{path}: has {status.st_size} bytes, the limit is {max_bytes}. {advice}")
         return path.read_bytes()
     except OSError as error:
         raise PlateRejected(f"{path}: cannot be read ({error.strerror}). {advice}") from error

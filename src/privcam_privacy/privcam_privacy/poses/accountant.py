@@ -1,16 +1,15 @@
-"""The budget of released poses: (ε, δ) of all key postures within a sliding window.
+"""The privacy budget of published poses: (ε, δ) of all keyframes within a sliding window.
 
-What it covers: the Gaussian noise on the released numbers of a pose (`pose_values`). Two inputs are neighbours when
-the poses of one person within the window are replaced by any others, whoever's and doing whatever: ε says how well
-the two can be told apart from everything that was published of the poses in the window. The clipped numbers of one key
-posture differ by at most `Noise.sensitivity` standard deviations, and a person has at most one key posture at a
-moment, so n moments with a key posture compose to one Gaussian mechanism with sqrt(n) times that distance. That is
-exact, not an upper bound by moments.
+The budget covers the Gaussian noise on the features of a pose. Two inputs are neighbours when the poses of one person
+within the window are replaced by any other poses. ε bounds how well the two inputs can be told apart from everything
+that was published of the poses in the window. The clipped features of one keyframe differ by at most
+`Noise.sensitivity` standard deviations, and a person has at most one keyframe at a time. So n times with a keyframe
+compose to one Gaussian mechanism with sqrt(n) times that distance. This is exact, not an upper bound by moments.
 
-What it does not cover: which keypoints are seen, subject numbers, layers, presence and its times; the steps, which
-only take away; and whether somebody is recognised over windows. Somebody whom the tracker follows twice at the same
-moment pays twice and is counted once. To hide any movement behind any other takes noise that nothing can be seen
-through: at noise through which a fall is seen, ε is huge. It is reported as it is.
+The budget does not cover: which keypoints are seen, subject numbers, layers, presence and its times; the quantizer,
+which only removes information; and recognition over several windows. A person whom the tracker follows twice at the
+same time spends twice and is counted once. To hide any movement behind any other takes noise that hides everything: at
+noise through which a fall is seen, ε is huge. It is reported as it is.
 """
 
 from collections import deque
@@ -18,15 +17,18 @@ from functools import cache
 from math import sqrt
 
 from privcam_core.types.omega import NO_ACCOUNTING
+from privcam_core.types.time import ns_from_seconds
 from privcam_privacy.poses.anonymizer import PoseSettings
 from privcam_privacy.poses.gaussian_mechanism import epsilon_of_gaussian
 
-DELTA, WINDOW_S = 1e-5, 60.0
-_NS = 10**9
+# Probability with which ε may be exceeded.
+DELTA = 1e-5
+# Length of the sliding window, s.
+WINDOW_S = 60.0
 
 
 class Accountant:
-    """Counts the key postures of one camera over a sliding window."""
+    """Counts the keyframes of one camera over a sliding window."""
 
     def __init__(self, settings: PoseSettings, *, window_s: float = WINDOW_S, delta: float = DELTA) -> None:
         if not window_s > 0:
@@ -34,23 +36,23 @@ class Accountant:
         if not 0 < delta < 1:
             raise ValueError(f"delta: {delta} is not in (0, 1); below 1 over the number of people is usual")
         self._sensitivity = settings.noise.sensitivity() if settings.mode == "canonical" else None
-        self._window_ns = round(window_s * _NS)
+        self._window_ns = ns_from_seconds(window_s)
         self._delta = delta
-        self._moments: deque[int] = deque()
+        self._stamps_ns: deque[int] = deque()
 
-    def __call__(self, stamp_ns: int, *, released: bool) -> tuple[float, float]:
+    def spend(self, stamp_ns: int, *, released: bool) -> tuple[float, float]:
         """Return (ε, δ) spent within the window that ends now; without accounting (NO_ACCOUNTING, 0).
 
-        stamp_ns: capture time of the frame; when it goes back, what was spent stays spent. released: whether any key
-        posture was made of this frame.
+        stamp_ns: capture time of the frame; when it goes back, the budget that was spent stays spent. released: whether
+        any keyframe was made of this frame.
         """
         if self._sensitivity is None:
             return NO_ACCOUNTING, 0.0
         if released:
-            self._moments.append(stamp_ns)
-        while self._moments and stamp_ns - self._moments[0] > self._window_ns:
-            self._moments.popleft()
-        return epsilon(self._sensitivity, len(self._moments), self._delta), self._delta
+            self._stamps_ns.append(stamp_ns)
+        while self._stamps_ns and stamp_ns - self._stamps_ns[0] > self._window_ns:
+            self._stamps_ns.popleft()
+        return epsilon(self._sensitivity, len(self._stamps_ns), self._delta), self._delta
 
 
 @cache

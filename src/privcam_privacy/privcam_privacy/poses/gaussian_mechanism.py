@@ -1,15 +1,17 @@
 """ε of the Gaussian mechanism, exact (Balle and Wang 2018, Theorem 8).
 
-The library dp_accounting has the same, and a test holds this against it. It is not used here because its import takes
-the CPU for 0.9 s, more than everything else in the start of an eraser that was killed.
+The library dp_accounting has the same function, and a test compares the two. The library is not used here, because its
+import needs 0.9 s of processor time, more than all other steps of the restart of an eraser.
 """
 
 from math import erfc, exp, inf, log, log1p, pi, sqrt
 
-# Below this erfc still has all of its digits; above it the continued fraction is exact to the last digit after so many.
-_TAIL, _TERMS = 6.0, 60
-# Halvings of a bracket until nothing is left between its ends.
-_HALVINGS = 200
+# Below this, erfc still has all of its digits. Above it, the continued fraction is used.
+_TAIL = 6.0
+# Terms of the continued fraction. It is exact to the last digit.
+_TERMS = 60
+# Maximum number of bisections: then nothing is left between the ends of the interval.
+_BISECTIONS = 200
 
 
 def epsilon_of_gaussian(sigma: float, delta: float) -> float:
@@ -23,7 +25,7 @@ def epsilon_of_gaussian(sigma: float, delta: float) -> float:
         return 0.0
     while _log_delta(sigma, high) > wanted:
         low, high = high, 10 * high
-    for _ in range(_HALVINGS):
+    for _ in range(_BISECTIONS):
         middle = 0.5 * (low + high)
         if not low < middle < high:
             break
@@ -35,7 +37,7 @@ def epsilon_of_gaussian(sigma: float, delta: float) -> float:
 
 
 def _log_delta(sigma: float, epsilon: float) -> float:
-    """Return log δ = log(Φ(1/2σ - εσ) - exp(ε) Φ(-1/2σ - εσ)); -inf where both are the same but for rounding."""
+    """Return log δ = log(Φ(1/2σ - εσ) - exp(ε) Φ(-1/2σ - εσ)); -inf where both are equal up to rounding."""
     gained = _log_tail(epsilon * sigma - 0.5 / sigma)
     paid = epsilon + _log_tail(epsilon * sigma + 0.5 / sigma)
     return gained + log1p(-exp(paid - gained)) if paid < gained else -inf

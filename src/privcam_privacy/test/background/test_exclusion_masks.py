@@ -2,18 +2,10 @@ import numpy as np
 import pytest
 
 from privcam_core.types.perception import Detections, Track, TrackState
-from privcam_privacy.background.exclusion_masks import (
-    GRID,
-    Hold,
-    Margins,
-    PersonRegions,
-    any_to_grid,
-    cells,
-    counts,
-    from_grid,
-    to_grid,
-)
+from privcam_privacy.background.exclusion_masks import Margins
+from privcam_privacy.background.grid import GRID, any_to_grid, box_cells, count_cells, from_grid, to_grid
 from privcam_privacy.background.motion import MotionDetector
+from privcam_privacy.background.person_regions import Hold, PersonRegions
 
 SHAPE = (120, 161)
 NOBODY = np.zeros(SHAPE, np.bool_)
@@ -21,21 +13,21 @@ MARGINS = Margins()
 STEP = 0.1
 
 
-def test_only_what_is_there_for_people_on_tracks_counts_as_followed():
+def test_only_the_regions_of_people_on_tracks_count_as_tracked():
     box, other = (40, 40, 60, 80), (100, 40, 120, 80)
-    mask, followed = regions().update(detections((*box, 0.9), (*other, 0.9)), [track(box)], NOBODY, STEP)
+    mask, tracked = regions().update(detections((*box, 0.9), (*other, 0.9)), [track(box)], NOBODY, STEP)
     assert covers(mask, other)
-    assert covers(followed, box)
-    assert not followed[cells(other, followed.shape)].any()
+    assert covers(tracked, box)
+    assert not tracked[box_cells(other, tracked.shape)].any()
 
 
-def test_where_a_track_ended_that_was_never_confirmed_was_not_followed():
+def test_a_region_of_a_track_that_ended_unconfirmed_does_not_count_as_tracked():
     persons = regions(hold_s=0.5)
     box = (40, 40, 60, 80)
-    _, followed = persons.update(detections((*box, 0.9)), [track(box, TrackState.TENTATIVE)], NOBODY, STEP)
-    assert covers(followed, box)
-    _, followed = persons.update(detections(), [], NOBODY, STEP)
-    assert not followed[cells(box, followed.shape)].any()
+    _, tracked = persons.update(detections((*box, 0.9)), [track(box, TrackState.TENTATIVE)], NOBODY, STEP)
+    assert covers(tracked, box)
+    _, tracked = persons.update(detections(), [], NOBODY, STEP)
+    assert not tracked[box_cells(box, tracked.shape)].any()
 
 
 def detections(*rows):
@@ -48,14 +40,14 @@ def track(box, state=TrackState.CONFIRMED, subject_id=1):
 
 
 def regions(hold_s=1.0):
-    return PersonRegions(SHAPE, blocking_score=0.25, hold_s=hold_s, margins=MARGINS)
+    return PersonRegions(SHAPE, blocking_threshold=0.25, hold_s=hold_s, margins=MARGINS)
 
 
 def covers(mask, box):
-    return bool(mask[cells(box, mask.shape)].all())
+    return bool(mask[box_cells(box, mask.shape)].all())
 
 
-def test_a_single_pixel_makes_its_whole_cell_unsafe_in_pictures_of_odd_size():
+def test_a_single_pixel_excludes_its_whole_cell_in_pictures_of_odd_size():
     for y, x in ((0, 0), (119, 160), (57, 33)):
         where = NOBODY.copy()
         where[y, x] = True
@@ -70,31 +62,31 @@ def test_the_grid_holds_the_mean_of_each_cell():
     np.testing.assert_array_equal(to_grid(picture), [[10, 18], [42, 50]])
 
 
-def test_a_box_that_is_not_finite_is_everywhere():
+def test_a_box_that_is_not_finite_covers_all_cells():
     mask = np.zeros((60, 81), np.uint8)
-    mask[cells((10.0, np.nan, 20.0, 30.0), mask.shape)] = 255
+    mask[box_cells((10.0, np.nan, 20.0, 30.0), mask.shape)] = 255
     assert mask.all()
 
 
 def test_a_box_outside_of_the_picture_covers_nothing():
-    assert np.zeros((60, 81))[cells((-50.0, -50.0, -10.0, -10.0), (60, 81))].size == 0
+    assert np.zeros((60, 81))[box_cells((-50.0, -50.0, -10.0, -10.0), (60, 81))].size == 0
 
 
 @pytest.mark.parametrize("state", list(TrackState))
-def test_a_track_of_every_state_is_unsafe_with_its_margin(state):
+def test_a_track_of_every_state_is_excluded_with_its_margin(state):
     mask, _ = regions().update(detections(), [track((40, 40, 60, 80), state)], NOBODY, STEP)
     assert covers(mask, (36, 32, 64, 88))
     assert not mask.all()
 
 
-def test_a_person_mask_is_unsafe_with_its_margin():
+def test_a_person_mask_is_excluded_with_its_margin():
     where = NOBODY.copy()
     where[50:60, 50:60] = True
     mask, _ = regions().update(detections(), [], where, STEP)
     assert covers(mask, (48, 48, 62, 62))
 
 
-def test_a_detection_stays_unsafe_for_the_hold_and_no_longer():
+def test_a_detection_stays_excluded_for_the_hold_and_no_longer():
     persons = regions(hold_s=1.0)
     box = (40, 40, 60, 80)
     persons.update(detections((*box, 0.8)), [], NOBODY, STEP)
@@ -105,7 +97,7 @@ def test_a_detection_stays_unsafe_for_the_hold_and_no_longer():
     assert not mask.any()
 
 
-def test_a_lost_track_is_believed_for_the_hold():
+def test_a_lost_track_is_used_for_the_hold():
     persons = regions(hold_s=0.5)
     lost = track((40, 40, 60, 80), TrackState.LOST)
     assert persons.update(detections(), [lost], NOBODY, STEP)[0].any()
@@ -114,10 +106,10 @@ def test_a_lost_track_is_believed_for_the_hold():
     assert not mask.any()
 
 
-def test_a_weak_box_over_a_person_is_part_of_the_person():
-    weak = (30, 30, 70, 90, 0.06)
-    assert not regions().update(detections(weak), [], NOBODY, STEP)[0].any()
-    assert covers(regions().update(detections((40, 40, 60, 80, 0.9), weak), [], NOBODY, STEP)[0], weak[:4])
+def test_a_low_confidence_box_over_a_person_is_part_of_the_person():
+    low = (30, 30, 70, 90, 0.06)
+    assert not regions().update(detections(low), [], NOBODY, STEP)[0].any()
+    assert covers(regions().update(detections((40, 40, 60, 80, 0.9), low), [], NOBODY, STEP)[0], low[:4])
 
 
 def test_a_hold_is_measured_in_seconds_not_in_frames():
@@ -137,7 +129,7 @@ class TestMotion:
         return np.random.default_rng(1).integers(60, 200, (*SHAPE, 3)).astype(np.uint8)
 
     @staticmethod
-    def seen(motion, image, plate=None, suspects=(), persons=None):
+    def update(motion, image, plate=None, suspects=(), persons=None):
         grid = to_grid(image).shape[:2]
         known = np.full(grid, 0 if plate is None else 255, np.uint8)
         plate = np.zeros((*grid, 3), np.uint8) if plate is None else to_grid(plate)
@@ -148,19 +140,19 @@ class TestMotion:
     def settled(self, room, plate=None):
         motion = MotionDetector(SHAPE, hold_s=0.5)
         for _ in range(10):
-            result = self.seen(motion, room, plate)
+            result = self.update(motion, room, plate)
         assert not result.moving.any()
         return motion
 
     def test_everything_may_be_moving_in_the_first_frame(self, room):
-        assert self.seen(MotionDetector(SHAPE, hold_s=0.5), room).moving.all()
+        assert self.update(MotionDetector(SHAPE, hold_s=0.5), room).moving.all()
 
     def test_a_person_before_known_background_is_foreground_even_without_moving(self, room):
         motion = self.settled(room, room)
         person = room.copy()
         person[40:80, 40:70] = 20
         for _ in range(20):
-            result = self.seen(motion, person, room)
+            result = self.update(motion, person, room)
         assert covers(result.moving, (40, 40, 70, 80))
 
     def test_the_inside_of_an_even_shirt_moves_with_its_outline(self, room):
@@ -169,28 +161,28 @@ class TestMotion:
             person = room.copy()
             person[30:90, x : x + 24] = 20
             for _ in range(frames):
-                result = self.seen(motion, person)
-        assert not covers(result.disagrees, (44, 30, 68, 90))
+                result = self.update(motion, person)
+        assert not covers(result.differing, (44, 30, 68, 90))
         assert covers(result.moving, (44, 30, 68, 90))
 
-    def test_a_hand_that_moves_makes_the_whole_weak_box_move(self, room):
+    def test_a_hand_that_moves_makes_the_whole_low_confidence_box_move(self, room):
         motion = self.settled(room)
         hand = room.copy()
         hand[60:72, 60:72] = 20
         box = (40.0, 10.0, 100.0, 110.0)
-        assert covers(self.seen(motion, hand, suspects=[box]).moving, box)
+        assert covers(self.update(motion, hand, suspects=[box]).moving, box)
 
     def test_noise_is_not_motion(self, room):
         rng = np.random.default_rng(2)
         motion = MotionDetector(SHAPE, hold_s=0.5)
         for _ in range(30):
             noisy = np.clip(room + rng.normal(0, 4, room.shape), 0, 255).astype(np.uint8)
-            result = self.seen(motion, noisy, room)
+            result = self.update(motion, noisy, room)
         assert np.count_nonzero(result.moving) == 0
 
-    def test_what_happens_inside_a_person_tells_nothing_outside(self, room):
+    def test_the_pixels_of_a_person_have_no_influence_outside(self, room):
         persons = np.zeros(to_grid(room).shape[:2], np.uint8)
-        persons[cells((40, 40, 80, 100), persons.shape)] = 255
+        persons[box_cells((40, 40, 80, 100), persons.shape)] = 255
         results = []
         for seed in range(2):
             rng = np.random.default_rng(seed)
@@ -199,7 +191,7 @@ class TestMotion:
             for _ in range(10):
                 image = room.copy()
                 image[40:100, 40:80] = rng.integers(0, 256, (60, 40, 3))
-                moving.append(self.seen(motion, image, room, persons=persons).moving)
+                moving.append(self.update(motion, image, room, persons=persons).moving)
             results.append(moving)
         np.testing.assert_array_equal(*results)
 
@@ -209,7 +201,7 @@ def test_cells_of_many_boxes_are_counted_as_those_of_each():
     mask = np.where(random.random((60, 81)) < 0.3, np.uint8(255), np.uint8(0))
     boxes = [tuple(box) for box in random.uniform(-40, 200, (200, 4)).tolist()]
     boxes.append((float("nan"), 0.0, 10.0, 10.0))
-    found, sizes = counts(mask, boxes)
-    parts = [mask[cells(box, mask.shape)] for box in boxes]
+    found, sizes = count_cells(mask, boxes)
+    parts = [mask[box_cells(box, mask.shape)] for box in boxes]
     assert found.tolist() == [np.count_nonzero(part) for part in parts]
     assert sizes.tolist() == [part.size for part in parts]

@@ -1,4 +1,6 @@
 from concurrent.futures import Executor, Future
+from dataclasses import replace
+from math import ceil
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from privcam_core.detection.inspection import SensitiveDetection
 from privcam_core.images.environment import FILL, decode_environment
 from privcam_core.types.time import NS_PER_S
 from privcam_privacy.background.engine import EngineResult
+from privcam_privacy.background.exclusion_masks import Margins
 from privcam_privacy.egress.inline_executor import InlineExecutor
 from privcam_privacy.egress.inspection import STALE_TIMEOUT_S, Egress
 
@@ -73,13 +76,24 @@ def test_a_finding_is_blank_in_the_picture_that_leaves_and_the_rest_was_searched
 
 @pytest.mark.parametrize(("score", "confirmed_fraction"), [(0.3, 1.0), (0.9, 0.5)])
 def test_a_finding_with_low_score_or_around_a_hole_is_blanked_and_quarantines_nobody(score, confirmed_fraction):
-    weak = SensitiveDetection("person", PERSON.box, score, confirmed_fraction)
+    uncertain = SensitiveDetection("person", PERSON.box, score, confirmed_fraction)
     egress = Egress(Inspector([uncertain], [], []), InlineExecutor())
     picture, certain = egress.update(result(1), 0)
     assert not certain
     assert not picture.confirmed[8:40, 8:24].any()
     picture, _ = egress.update(result(2), 1)
     assert picture.confirmed.all()
+
+
+@pytest.mark.parametrize("box", [(8.4, 8.4, 24.4, 40.4), (8.6, 8.6, 23.6, 39.6)])
+def test_blanked_box_is_rounded_outwards_and_never_smaller_than_asked(box):
+    finding = replace(PERSON, box=box)
+    egress = Egress(Inspector([finding], []), InlineExecutor(), Margins(box=0.0, pad=0.0))
+    picture, _ = egress.update(result(1), 0)
+    rows, columns = np.nonzero(~picture.confirmed)
+    assert (columns.min(), rows.min()) == (8, 8)
+    assert columns.max() + 1 == ceil(box[2])
+    assert rows.max() + 1 == ceil(box[3])
 
 
 def test_a_picture_with_findings_in_every_round_is_withheld():

@@ -1,4 +1,4 @@
-"""An approved plate is used as it was approved, or not at all."""
+"""An approved plate is used exactly as it was approved, or refused."""
 
 import json
 from collections.abc import Callable
@@ -9,23 +9,23 @@ import numpy as np
 import pytest
 
 from privcam_core.images.environment import FILL, encode_environment
-from privcam_privacy.plates.approved import CommissionedPlate, PlateRejected
-from privcam_privacy.plates.pending import Candidate
+from privcam_privacy.plates.approved import ApprovedPlate, PlateRejected
+from privcam_privacy.plates.pending import PendingPlate
 from privcam_privacy.plates.plate_records import Reason, Region
 
 NOW = 1_700_000_000 * 10**9
-DOOR = Region(1, Reason.UNPROVEN, (0, 0, 8, 8), 0.1, 0.0)
+DOOR = Region(1, Reason.UNCONFIRMED, (0, 0, 8, 8), 0.1, 0.0)
 STAND = Region(2, Reason.PERSON, (8, 8, 16, 20), 0.05, 0.0)
 
 
 def png() -> bytes:
     picture = np.random.default_rng(1).integers(0, 256, (24, 32, 3), np.uint8)
-    validity = np.ones((24, 32), np.bool_)
-    validity[:8, :8] = False
-    return encode_environment(picture, validity)
+    confirmed = np.ones((24, 32), np.bool_)
+    confirmed[:8, :8] = False
+    return encode_environment(picture, confirmed)
 
 
-def plate(**changes: Any) -> CommissionedPlate:
+def plate(**changes: Any) -> ApprovedPlate:
     values = {
         "png": png(),
         "camera_id": "ward_3",
@@ -36,15 +36,15 @@ def plate(**changes: Any) -> CommissionedPlate:
         "settings": {"seconds": 20.0},
         "regions": (DOOR,),
     }
-    return CommissionedPlate(**{**values, **changes})
+    return ApprovedPlate(**{**values, **changes})
 
 
-def candidate(*regions: Region) -> Candidate:
+def pending(*regions: Region) -> PendingPlate:
     labels = np.zeros((24, 32), np.uint8)
     for region in regions:
         x0, y0, x1, y1 = region.box
         labels[y0:y1, x0:x1] = region.number
-    return Candidate(png(), labels, regions, "ward_3", NOW, "privcam 0.1.0", {"seconds": 20.0})
+    return PendingPlate(png(), labels, regions, "ward_3", NOW, "privcam 0.1.0", {"seconds": 20.0})
 
 
 def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
@@ -57,10 +57,10 @@ def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
 def test_stored_plate_comes_back_byte_for_byte_and_is_private(tmp_path: Path) -> None:
     saved = plate()
     own = saved.save(tmp_path)
-    loaded = CommissionedPlate.load(tmp_path, "ward_3")
+    loaded = ApprovedPlate.load(tmp_path, "ward_3")
     assert (loaded.png, loaded.digest, loaded.approved_by) == (saved.png, saved.digest, "Ines Ohm")
     assert (loaded.settings, list(loaded.regions)) == ({"seconds": 20.0}, [DOOR])
-    assert (loaded.picture[~loaded.validity] == FILL).all()
+    assert (loaded.picture[~loaded.confirmed] == FILL).all()
     assert own == tmp_path / "ward_3"
     assert own.stat().st_mode & 0o777 == 0o700
     assert {path.name: path.stat().st_mode & 0o777 for path in own.iterdir()} == {
@@ -76,7 +76,7 @@ def test_picture_of_a_plate_cannot_be_changed_in_memory() -> None:
 
 def test_camera_without_a_plate_is_told_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(PlateRejected, match=r"no approved plate of camera ward_3\. Run `./privcam commission"):
-        CommissionedPlate.load(tmp_path, "ward_3")
+        ApprovedPlate.load(tmp_path, "ward_3")
 
 
 def test_changed_picture_is_refused(tmp_path: Path) -> None:
@@ -84,13 +84,13 @@ def test_changed_picture_is_refused(tmp_path: Path) -> None:
     other = encode_environment(np.zeros((24, 32, 3), np.uint8), np.ones((24, 32), np.bool_))
     (own / "plate.png").write_bytes(other)
     with pytest.raises(PlateRejected, match="digest differs"):
-        CommissionedPlate.load(tmp_path, "ward_3")
+        ApprovedPlate.load(tmp_path, "ward_3")
 
 
 def test_plate_of_another_camera_is_refused(tmp_path: Path) -> None:
     plate().save(tmp_path).rename(tmp_path / "ward_4")
     with pytest.raises(PlateRejected, match="is of camera 'ward_3', not ward_4"):
-        CommissionedPlate.load(tmp_path, "ward_4")
+        ApprovedPlate.load(tmp_path, "ward_4")
 
 
 @pytest.mark.parametrize(
@@ -115,26 +115,26 @@ def test_record_that_is_not_one_of_an_approval_is_refused(
     plate().save(tmp_path)
     change(tmp_path, edit)
     with pytest.raises(PlateRejected, match=complaint):
-        CommissionedPlate.load(tmp_path, "ward_3")
+        ApprovedPlate.load(tmp_path, "ward_3")
 
 
 def test_broken_record_is_refused(tmp_path: Path) -> None:
     own = plate().save(tmp_path)
     (own / "plate.json").write_text("{")
     with pytest.raises(PlateRejected, match="not a JSON record"):
-        CommissionedPlate.load(tmp_path, "ward_3")
+        ApprovedPlate.load(tmp_path, "ward_3")
 
 
 def test_plate_that_others_may_write_is_refused(tmp_path: Path) -> None:
     own = plate().save(tmp_path)
     (own / "plate.png").chmod(0o666)
     with pytest.raises(PlateRejected, match="other users may write"):
-        CommissionedPlate.load(tmp_path, "ward_3")
+        ApprovedPlate.load(tmp_path, "ward_3")
 
 
 def test_name_of_a_camera_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     with pytest.raises(PlateRejected, match="is not 1 to 64"):
-        CommissionedPlate.load(tmp_path, "../ward_3")
+        ApprovedPlate.load(tmp_path, "../ward_3")
 
 
 def test_plate_that_shows_nothing_is_no_plate() -> None:
@@ -143,34 +143,34 @@ def test_plate_that_shows_nothing_is_no_plate() -> None:
         plate(png=empty)
 
 
-def test_candidate_is_never_loaded_as_a_plate_and_comes_back_as_it_was(tmp_path: Path) -> None:
-    made = candidate(DOOR, STAND)
+def test_pending_plate_is_never_loaded_as_a_plate_and_comes_back_as_it_was(tmp_path: Path) -> None:
+    made = pending(DOOR, STAND)
     made.save(tmp_path)
     with pytest.raises(PlateRejected, match="no approved plate"):
-        CommissionedPlate.load(tmp_path, "ward_3")
-    again = Candidate.load(tmp_path, "ward_3")
+        ApprovedPlate.load(tmp_path, "ward_3")
+    again = PendingPlate.load(tmp_path, "ward_3")
     assert (again.png, list(again.regions)) == (made.png, list(made.regions))
     assert (again.labels == made.labels).all()
 
 
 @pytest.mark.parametrize("name", ["plate.png", "regions.png"])
-def test_changed_candidate_is_refused(tmp_path: Path, name: str) -> None:
-    path = candidate(DOOR).save(tmp_path) / name
+def test_changed_pending_plate_is_refused(tmp_path: Path, name: str) -> None:
+    path = pending(DOOR).save(tmp_path) / name
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(PlateRejected, match="changed after it was made"):
-        Candidate.load(tmp_path, "ward_3")
+        PendingPlate.load(tmp_path, "ward_3")
 
 
-def test_region_where_somebody_was_followed_needs_a_decision() -> None:
+def test_region_with_a_tracked_person_needs_a_decision() -> None:
     with pytest.raises(ValueError, match="nobody decided about region 2"):
-        candidate(DOOR, STAND).approve("Ines Ohm", NOW)
-    approved = candidate(DOOR, STAND).approve("Ines Ohm", NOW, blank=[2])
+        pending(DOOR, STAND).approve("Ines Ohm", NOW)
+    approved = pending(DOOR, STAND).approve("Ines Ohm", NOW, blank=[2])
     assert [region.decision for region in approved.regions] == ["", "blank"]
 
 
 def test_only_a_region_that_is_blank_can_be_kept_blank() -> None:
-    shown = Region(3, Reason.WEAK, (8, 8, 16, 20), 0.1, 1.0)
+    visible = Region(3, Reason.LOW_CONFIDENCE, (8, 8, 16, 20), 0.1, 1.0)
     with pytest.raises(ValueError, match="region 3: is shown"):
-        candidate(shown).approve("Ines Ohm", NOW, blank=[3])
+        pending(visible).approve("Ines Ohm", NOW, blank=[3])
     with pytest.raises(ValueError, match="region 9: there is none"):
-        candidate(shown).approve("Ines Ohm", NOW, blank=[9])
+        pending(visible).approve("Ines Ohm", NOW, blank=[9])

@@ -1,4 +1,4 @@
-"""What commissioning shows of a room, what it asks about, and what it never shows without an answer."""
+"""Commissioning: the published parts of a room, the regions to review, and parts that need a decision."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from privcam_core.images.environment import decode_environment
 from privcam_core.types.arrays import Box
 from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
-from privcam_privacy.plates.pending import Candidate
+from privcam_privacy.plates.pending import PendingPlate
 from privcam_privacy.plates.plate_records import Reason
 
 SHAPE = (120, 160)
@@ -45,13 +45,13 @@ def watch(
     boxes: list[Box | None],
     *,
     score: float = 0.9,
-    followed: bool = True,
+    tracked: bool = True,
     declared: np.ndarray | None = None,
 ) -> Commissioning:
-    commissioning = Commissioning("room", CommissionSettings(least_s=6.0), declared)
+    commissioning = Commissioning("room", CommissionSettings(min_s=6.0), declared)
     for number, (image, box) in enumerate(zip(frames, boxes, strict=True)):
         seen = found(box, score=score) if box else found()
-        tracks = [track(box)] if box and followed else []
+        tracks = [track(box)] if box and tracked else []
         commissioning.add(image, seen, tracks, np.zeros(SHAPE, np.bool_), NOW + number * 10**9 // FPS)
     return commissioning
 
@@ -61,136 +61,136 @@ def watch_still(image: np.ndarray, box: Box | None = None, seconds: float = 12.0
     return watch([image] * count, [box] * count, **how)  # type: ignore[arg-type]
 
 
-def planes(candidate: Candidate) -> tuple[np.ndarray, np.ndarray]:
-    return decode_environment(candidate.png)
+def planes(pending: PendingPlate) -> tuple[np.ndarray, np.ndarray]:
+    return decode_environment(pending.png)
 
 
-def test_empty_room_is_shown_whole_and_nothing_is_asked() -> None:
+def test_empty_room_is_confirmed_whole_and_nothing_is_asked() -> None:
     commissioning = watch_still(room())
-    candidate = commissioning.candidate(nobody, NOW)
-    picture, validity = planes(candidate)
+    pending = commissioning.make_pending(nobody, NOW)
+    picture, confirmed = planes(pending)
     assert commissioning.done
-    assert validity.all()
+    assert confirmed.all()
     assert np.abs(picture.astype(int) - room()).max() <= 2
-    assert not candidate.regions
-    assert candidate.approve("Ines Ohm", NOW).digest == candidate.digest
+    assert not pending.regions
+    assert pending.approve("Ines Ohm", NOW).digest == pending.digest
 
 
-def test_recording_goes_on_until_enough_is_proven_or_the_time_is_over() -> None:
+def test_recording_goes_on_until_enough_is_confirmed_or_the_time_is_over() -> None:
     assert not watch_still(room(), seconds=3.0).done
     assert not watch_still(with_coat(), STAND, seconds=12.0).done
     assert watch_still(with_coat(), STAND, seconds=21.0).done
 
 
-def test_what_was_followed_is_blank_and_cannot_be_approved_without_a_word() -> None:
-    candidate = watch_still(with_coat(), STAND).candidate(nobody, NOW)
-    _, validity = planes(candidate)
-    assert [region.reason for region in candidate.undecided()] == [Reason.PERSON]
-    assert not validity[30:100, 60:90].any()
+def test_tracked_person_is_blank_and_cannot_be_approved_without_a_decision() -> None:
+    pending = watch_still(with_coat(), STAND).make_pending(nobody, NOW)
+    _, confirmed = planes(pending)
+    assert [region.reason for region in pending.undecided()] == [Reason.PERSON]
+    assert not confirmed[30:100, 60:90].any()
     with pytest.raises(ValueError, match="nobody decided"):
-        candidate.approve("Ines Ohm", NOW)
+        pending.approve("Ines Ohm", NOW)
 
 
 def test_region_stays_blank_where_somebody_walked_before() -> None:
-    """The ordinary engine would show the wall again; a commissioned plate asks for a room that was empty."""
+    """The ordinary engine would publish the wall again; an approved plate needs a room that was empty."""
     frames = [with_coat(10)] * 10 + [room()] * 60
     boxes: list[Box | None] = [(10.0, 30.0, 40.0, 100.0)] * 10 + [None] * 60
-    candidate = watch(frames, boxes).candidate(nobody, NOW)
-    _, validity = planes(candidate)
-    assert not validity[30:100, 10:40].any()
-    assert candidate.undecided()
+    pending = watch(frames, boxes).make_pending(nobody, NOW)
+    _, confirmed = planes(pending)
+    assert not confirmed[30:100, 10:40].any()
+    assert pending.undecided()
 
 
-def test_thing_that_looks_like_a_person_is_shown_when_the_operator_says_so() -> None:
+def test_thing_that_looks_like_a_person_is_published_when_the_operator_says_so() -> None:
     commissioning = watch_still(with_coat(), STAND)
-    candidate = commissioning.candidate(nobody, NOW)
-    number = candidate.undecided()[0].number
-    opened = commissioning.opened(candidate, *planes(candidate), [number])
-    picture, validity = planes(opened)
-    assert validity[30:100, 60:90].all()
+    pending = commissioning.make_pending(nobody, NOW)
+    number = pending.undecided()[0].number
+    reviewed = commissioning.open_regions(pending, *planes(pending), [number])
+    picture, confirmed = planes(reviewed)
+    assert confirmed[30:100, 60:90].all()
     assert np.abs(picture[30:100, 60:90].astype(int) - COAT).max() <= 2
-    assert opened.digest != candidate.digest
-    assert [region.decision for region in opened.approve("Ines Ohm", NOW).regions] == ["shown"]
+    assert reviewed.digest != pending.digest
+    assert [region.decision for region in reviewed.approve("Ines Ohm", NOW).regions] == ["shown"]
 
 
-def test_what_moves_stays_blank_whatever_the_operator_says() -> None:
+def test_moving_object_stays_blank_whatever_the_operator_says() -> None:
     frames = [with_coat(50 + 4 * (number % 6)) for number in range(60)]
     boxes: list[Box | None] = [(50.0 + 4 * (n % 6), 30.0, 80.0 + 4 * (n % 6), 100.0) for n in range(60)]
     commissioning = watch(frames, boxes)
-    candidate = commissioning.candidate(nobody, NOW)
-    opened = commissioning.opened(candidate, *planes(candidate), [r.number for r in candidate.undecided()])
-    _, validity = planes(opened)
-    assert not validity[35:95, 56:94].any()
+    pending = commissioning.make_pending(nobody, NOW)
+    reviewed = commissioning.open_regions(pending, *planes(pending), [r.number for r in pending.undecided()])
+    _, confirmed = planes(reviewed)
+    assert not confirmed[35:95, 56:94].any()
 
 
 def test_region_that_does_not_exist_cannot_be_opened() -> None:
     commissioning = watch_still(room())
-    candidate = commissioning.candidate(nobody, NOW)
+    pending = commissioning.make_pending(nobody, NOW)
     with pytest.raises(ValueError, match="region 7: there is none"):
-        commissioning.opened(candidate, *planes(candidate), [7])
+        commissioning.open_regions(pending, *planes(pending), [7])
 
 
 def test_declared_thing_is_in_the_next_recording_without_a_question() -> None:
-    first = watch_still(with_coat(), STAND).candidate(nobody, NOW)
+    first = watch_still(with_coat(), STAND).make_pending(nobody, NOW)
     declared = first.labels == first.undecided()[0].number
-    second = watch_still(with_coat(), STAND, declared=declared).candidate(nobody, NOW)
-    _, validity = planes(second)
-    assert validity[declared].all()
+    second = watch_still(with_coat(), STAND, declared=declared).make_pending(nobody, NOW)
+    _, confirmed = planes(second)
+    assert confirmed[declared].all()
     assert [(region.reason, region.decision) for region in second.regions] == [(Reason.DECLARED, "shown")]
     assert second.approve("Ines Ohm", NOW)
 
 
 def test_person_who_stands_before_a_declared_thing_is_still_a_person() -> None:
-    first = watch_still(with_coat(), STAND).candidate(nobody, NOW)
+    first = watch_still(with_coat(), STAND).make_pending(nobody, NOW)
     declared = first.labels == first.undecided()[0].number
     person: Box = (70.0, 20.0, 140.0, 115.0)
-    second = watch_still(with_coat(), person, declared=declared).candidate(nobody, NOW)
-    _, validity = planes(second)
+    second = watch_still(with_coat(), person, declared=declared).make_pending(nobody, NOW)
+    _, confirmed = planes(second)
     assert second.undecided()
-    assert not validity[30:100, 72:90].any()
+    assert not confirmed[30:100, 72:90].any()
 
 
-def test_box_that_was_not_followed_is_blank_but_asks_for_nothing() -> None:
-    candidate = watch_still(with_coat(), STAND, score=0.3, followed=False).candidate(nobody, NOW)
-    assert [region.reason for region in candidate.regions] == [Reason.LIKENESS]
-    assert not candidate.undecided()
-    assert candidate.approve("Ines Ohm", NOW)
+def test_box_that_was_not_tracked_is_blank_but_needs_no_decision() -> None:
+    pending = watch_still(with_coat(), STAND, score=0.3, tracked=False).make_pending(nobody, NOW)
+    assert [region.reason for region in pending.regions] == [Reason.LIKENESS]
+    assert not pending.undecided()
+    assert pending.approve("Ines Ohm", NOW)
 
 
-def test_weak_box_is_shown_and_pointed_out() -> None:
-    candidate = watch_still(with_coat(), STAND, score=0.2, followed=False).candidate(nobody, NOW)
-    assert [(region.reason, region.shown) for region in candidate.regions] == [(Reason.WEAK, 1.0)]
+def test_low_confidence_box_is_published_and_pointed_out() -> None:
+    pending = watch_still(with_coat(), STAND, score=0.2, tracked=False).make_pending(nobody, NOW)
+    assert [(region.reason, region.confirmed_fraction) for region in pending.regions] == [(Reason.LOW_CONFIDENCE, 1.0)]
 
 
-def test_what_the_inspection_finds_is_blank_also_when_it_shows_only_at_a_second_look() -> None:
+def test_finding_of_the_inspection_is_blank_also_when_it_appears_only_in_a_later_round() -> None:
     seen: list[float] = []
 
-    def inspect(_picture: np.ndarray, validity: np.ndarray) -> list[Box]:
-        seen.append(float(validity.mean()))
+    def inspect(_picture: np.ndarray, confirmed: np.ndarray) -> list[Box]:
+        seen.append(float(confirmed.mean()))
         return [(10.0, 10.0, 30.0, 40.0)] if len(seen) == 1 else [(110.0, 70.0, 130.0, 100.0)][: 3 - len(seen)]
 
-    candidate = watch_still(room()).candidate(inspect, NOW)
-    _, validity = planes(candidate)
-    assert [region.reason for region in candidate.regions] == [Reason.FINDING, Reason.FINDING]
-    assert not validity[10:40, 10:30].any()
-    assert not validity[70:100, 110:130].any()
+    pending = watch_still(room()).make_pending(inspect, NOW)
+    _, confirmed = planes(pending)
+    assert [region.reason for region in pending.regions] == [Reason.FINDING, Reason.FINDING]
+    assert not confirmed[10:40, 10:30].any()
+    assert not confirmed[70:100, 110:130].any()
     assert seen[0] > seen[1] > seen[2]
 
 
-def test_outline_of_what_was_just_blanked_is_nobody() -> None:
-    def inspect(_picture: np.ndarray, validity: np.ndarray) -> list[Box]:
-        return [(10.0, 10.0, 30.0, 40.0)] if validity.all() else [(0.0, 0.0, 60.0, 80.0)]
+def test_outline_of_a_region_that_was_just_blanked_is_no_person() -> None:
+    def inspect(_picture: np.ndarray, confirmed: np.ndarray) -> list[Box]:
+        return [(10.0, 10.0, 30.0, 40.0)] if confirmed.all() else [(0.0, 0.0, 60.0, 80.0)]
 
-    candidate = watch_still(room()).candidate(inspect, NOW)
-    _, validity = planes(candidate)
-    assert validity[60:, 40:].all()
+    pending = watch_still(room()).make_pending(inspect, NOW)
+    _, confirmed = planes(pending)
+    assert confirmed[60:, 40:].all()
 
 
 def test_room_that_was_seen_too_briefly_is_asked_about() -> None:
-    candidate = watch_still(room(), seconds=2.0).candidate(nobody, NOW)
-    assert [region.reason for region in candidate.regions] == [Reason.UNPROVEN]
+    pending = watch_still(room(), seconds=2.0).make_pending(nobody, NOW)
+    assert [region.reason for region in pending.regions] == [Reason.UNCONFIRMED]
     with pytest.raises(ValueError, match="shows nothing"):
-        candidate.approve("Ines Ohm", NOW)
+        pending.approve("Ines Ohm", NOW)
 
 
 def test_frame_of_another_size_ends_the_recording() -> None:
@@ -201,4 +201,4 @@ def test_frame_of_another_size_ends_the_recording() -> None:
 
 def test_recording_without_a_frame_gives_no_plate() -> None:
     with pytest.raises(ValueError, match="no frame"):
-        Commissioning("room").candidate(nobody, NOW)
+        Commissioning("room").make_pending(nobody, NOW)

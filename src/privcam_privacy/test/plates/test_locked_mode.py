@@ -1,4 +1,4 @@
-"""Mode `locked`: what is sent is the approved plate, whatever the camera sees."""
+"""Mode `locked`: the approved plate is sent, whatever the camera sees."""
 
 import cv2
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 
 from privcam_core.images.environment import FILL, encode_environment
 from privcam_core.types.perception import Detections
-from privcam_privacy.plates.approved import CommissionedPlate
+from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.locked import LockedEngine
 from privcam_privacy.plates.view_check import ViewCheck
 
@@ -20,15 +20,15 @@ def room(seed: int = 3) -> np.ndarray:
     return np.kron(coarse, np.ones((8, 8, 1), np.uint8))
 
 
-def validity() -> np.ndarray:
-    shown = np.ones(SHAPE, np.bool_)
-    shown[30:60, 40:70] = False
-    return shown
+def confirmed() -> np.ndarray:
+    mask = np.ones(SHAPE, np.bool_)
+    mask[30:60, 40:70] = False
+    return mask
 
 
 def engine() -> LockedEngine:
-    png = encode_environment(room(), validity())
-    return LockedEngine(CommissionedPlate(png, "ward_3", NOW, "Ines Ohm", NOW, "privcam 0.1.0"))
+    png = encode_environment(room(), confirmed())
+    return LockedEngine(ApprovedPlate(png, "ward_3", NOW, "Ines Ohm", NOW, "privcam 0.1.0"))
 
 
 def show(locked: LockedEngine, image: np.ndarray, seconds: int = 1, mask: np.ndarray | None = None, start: int = 0):
@@ -46,22 +46,22 @@ def test_no_byte_of_the_environment_depends_on_a_frame() -> None:
         a = show(one, room(), start=second)
         b = show(other, noise.integers(0, 256, (*SHAPE, 3), np.uint8), start=second)
         assert a.environment_plate.tobytes() == b.environment_plate.tobytes()
-        assert (a.validity.tobytes(), a.epoch, a.changed) == (b.validity.tobytes(), b.epoch, b.changed)
+        assert (a.confirmed.tobytes(), a.epoch, a.changed) == (b.confirmed.tobytes(), b.epoch, b.changed)
     assert (one.matches, other.matches) == (True, False)
 
 
-def test_plate_is_shown_from_the_first_frame_and_never_changes() -> None:
+def test_plate_is_published_from_the_first_frame_and_never_changes() -> None:
     locked = engine()
     first, second = show(locked, room()), show(locked, room(9), start=1)
     assert (first.changed, second.changed) == (True, False)
     assert (first.epoch, second.epoch) == (1, 1)
-    assert (second.validity == validity()).all()
-    assert (second.environment_plate[validity()] == room()[validity()]).all()
-    assert (second.environment_plate[~validity()] == FILL).all()
+    assert (second.confirmed == confirmed()).all()
+    assert (second.environment_plate[confirmed()] == room()[confirmed()]).all()
+    assert (second.environment_plate[~confirmed()] == FILL).all()
     assert second.withheld_fraction == pytest.approx(900 / 19200)
 
 
-def test_what_a_caller_does_with_a_result_does_not_reach_the_plate() -> None:
+def test_change_of_a_result_by_a_caller_does_not_reach_the_plate() -> None:
     locked = engine()
     show(locked, room()).environment_plate[:] = 0
     assert show(locked, room(), start=1).environment_plate.any()
@@ -85,7 +85,7 @@ def test_frame_of_another_size_withholds_everything_and_no_epoch_comes_twice() -
         (3, True),
         (4, True),
     ]
-    assert [bool(result.validity.any()) for result in results] == [True, False, False, True, False]
+    assert [bool(result.confirmed.any()) for result in results] == [True, False, False, True, False]
     assert results[1].environment_plate.shape == (60, 80, 3)
     assert (results[1].environment_plate == FILL).all()
     assert results[1].withheld_fraction == 1.0
@@ -99,7 +99,7 @@ def test_moved_camera_is_reported_and_the_plate_kept() -> None:
     result = show(locked, np.roll(room(), 12, axis=1), 6, start=6)
     assert locked.matches is False
     assert "was moved" in locked.note
-    assert (result.validity == validity()).all()
+    assert (result.confirmed == confirmed()).all()
 
 
 def test_one_bad_moment_is_no_moved_camera() -> None:
@@ -115,21 +115,21 @@ def test_mask_of_another_size_is_refused() -> None:
 
 
 @pytest.mark.parametrize("gain", [0.4, 0.8, 1.2])
-def test_view_is_known_in_other_light(gain: float) -> None:
+def test_view_is_recognised_in_other_illumination(gain: float) -> None:
     lit = cv2.convertScaleAbs(room(), alpha=gain)
-    assert ViewCheck(room(), validity())(lit, np.zeros(SHAPE, np.bool_)) is True
+    assert ViewCheck(room(), confirmed()).check(lit, np.zeros(SHAPE, np.bool_)) is True
 
 
-def test_view_is_known_behind_a_crowd_as_far_as_it_is_seen() -> None:
+def test_view_is_recognised_behind_a_crowd_as_far_as_it_is_in_sight() -> None:
     crowd = np.zeros(SHAPE, np.bool_)
     crowd[:, 60:] = True
     image = room()
     image[crowd] = room(5)[crowd]
-    check = ViewCheck(room(), validity())
-    assert check(image, crowd) is True
-    assert check(image, np.ones(SHAPE, np.bool_)) is None
+    view = ViewCheck(room(), confirmed())
+    assert view.check(image, crowd) is True
+    assert view.check(image, np.ones(SHAPE, np.bool_)) is None
 
 
 def test_blank_wall_says_nothing_about_the_view() -> None:
     wall = np.full((*SHAPE, 3), 180, np.uint8)
-    assert ViewCheck(wall, np.ones(SHAPE, np.bool_))(wall, np.zeros(SHAPE, np.bool_)) is None
+    assert ViewCheck(wall, np.ones(SHAPE, np.bool_)).check(wall, np.zeros(SHAPE, np.bool_)) is None

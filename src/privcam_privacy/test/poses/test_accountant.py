@@ -1,4 +1,4 @@
-"""The accountant: exact for Gaussian noise, over a sliding window, never flattering."""
+"""The accountant: exact for Gaussian noise, over a sliding window, never too small."""
 
 from itertools import pairwise
 from math import sqrt
@@ -28,31 +28,31 @@ def test_known_value() -> None:
 
 
 def test_nothing_released_costs_nothing_and_each_release_costs_more() -> None:
-    budget = Accountant(PoseSettings())
-    spent = [budget(START, released=False)[0]]
-    spent += [budget(START + n * FRAME, released=True)[0] for n in range(1, 5)]
+    accountant = Accountant(PoseSettings())
+    spent = [accountant.spend(START, released=False)[0]]
+    spent += [accountant.spend(START + n * FRAME, released=True)[0] for n in range(1, 5)]
     assert spent[0] == 0
     assert all(a < b for a, b in pairwise(spent))
-    assert budget(START + 5 * FRAME, released=False) == (spent[-1], 1e-5)
+    assert accountant.spend(START + 5 * FRAME, released=False) == (spent[-1], 1e-5)
 
 
 def test_window_forgets_what_is_older() -> None:
-    budget = Accountant(PoseSettings(), window_s=2.0)
-    first, _ = budget(START, released=True)
-    budget(START + 10 * FRAME, released=True)
-    assert budget(START + 25 * FRAME, released=False)[0] == first
-    assert budget(START + 60 * FRAME, released=False)[0] == 0
+    accountant = Accountant(PoseSettings(), window_s=2.0)
+    first, _ = accountant.spend(START, released=True)
+    accountant.spend(START + 10 * FRAME, released=True)
+    assert accountant.spend(START + 25 * FRAME, released=False)[0] == first
+    assert accountant.spend(START + 60 * FRAME, released=False)[0] == 0
 
 
 def test_huge_budget_is_reported_as_it_is() -> None:
-    budget = Accountant(PoseSettings())
+    accountant = Accountant(PoseSettings())
     for n in range(600):
-        spent, _ = budget(START + n * FRAME, released=True)
+        spent, _ = accountant.spend(START + n * FRAME, released=True)
     assert spent > 1e4
 
 
 def test_raw_poses_have_no_budget() -> None:
-    assert Accountant(PoseSettings(mode="raw"))(START, released=True) == (NO_ACCOUNTING, 0.0)
+    assert Accountant(PoseSettings(mode="raw")).spend(START, released=True) == (NO_ACCOUNTING, 0.0)
 
 
 @pytest.mark.parametrize("wrong", [{"delta": 0.0}, {"delta": 1.0}, {"window_s": 0.0}])

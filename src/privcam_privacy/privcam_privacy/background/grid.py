@@ -1,0 +1,147 @@
+"""The grid of the privacy engine: cells of 2x2 pixels, and the operations on grid masks.
+
+The grid has half the height and half the width of the picture, rounded up. A cell is excluded as a whole or not at all.
+A grid mask is (h, w) uint8 with the values 0 and 255, because OpenCV combines such masks many times faster than NumPy
+combines booleans.
+"""
+
+from collections.abc import Sequence
+from math import isfinite
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from privcam_core.types.arrays import BoolArray, Box, Float32Array, Image, Mask
+from privcam_core.types.boxes import pixel_slices
+
+# Side of a cell, px.
+GRID = 2
+
+# Moving parts are joined to bodies in a coarser picture. One of its pixels has this many cells per side.
+_COARSE_CELLS = 4
+# Parts of one body lie closer together than this fraction of the picture's height. Joined parts are filled as one
+# rectangle, because frame differences show only the outline of an even shirt.
+_BODY_GAP_FRACTION = 0.1
+
+
+def grid_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    """Return the grid's height and width for a picture of `shape` (H, W)."""
+    return -(-shape[0] // GRID), -(-shape[1] // GRID)
+
+
+def to_grid(picture: Image) -> Image:
+    """Return the mean of every cell of a (H, W) or (H, W, 3) uint8 picture. An odd border is repeated first."""
+    height, width = picture.shape[:2]
+    if height % GRID or width % GRID:
+        picture = cv2.copyMakeBorder(picture, 0, height % GRID, 0, width % GRID, cv2.BORDER_REPLICATE)
+    half = (picture.shape[1] // GRID, picture.shape[0] // GRID)
+    means: Image = cv2.resize(picture, half, interpolation=cv2.INTER_AREA)
+    return means
+
+
+def any_to_grid(where: BoolArray) -> Mask:
+    """Return the cells in which at least one pixel of `where` (H, W) is set."""
+    # The mean of a cell with one set pixel of four is 64.
+    return above(to_grid(where.astype(np.uint8) * np.uint8(255)), 0)
+
+
+def from_grid(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    """Return a grid mask as a picture mask of `shape` (H, W)."""
+    full = cv2.resize(mask, (mask.shape[1] * GRID, mask.shape[0] * GRID), interpolation=cv2.INTER_NEAREST)
+    return np.ascontiguousarray(full[: shape[0], : shape[1]])
+
+
+def union(first: Mask, *others: Mask) -> Mask:
+    """Return the cells that are in at least one of the masks."""
+    joined = first
+    for other in others:
+        joined = cv2.bitwise_or(joined, other)
+    return joined
+
+
+def intersect(first: Mask, second: Mask) -> Mask:
+    """Return the cells that are in both masks."""
+    common: Mask = cv2.bitwise_and(first, second)
+    return common
+
+
+def complement(mask: Mask) -> Mask:
+    """Return the cells that are not in `mask`."""
+    others: Mask = cv2.bitwise_not(mask)
+    return others
+
+
+def subtract(first: Mask, second: Mask) -> Mask:
+    """Return the cells that are in `first` and not in `second`."""
+    return intersect(first, complement(second))
+
+
+def dilate(mask: Mask, radius: int) -> Mask:
+    """Return `mask` dilated by a square of `radius` cells. A square kernel is separable, therefore fast."""
+    wider: Mask = cv2.dilate(mask, np.ones((2 * radius + 1, 2 * radius + 1), np.uint8))
+    return wider
+
+
+def above(plane: Image | Float32Array, limit: float | Image) -> Mask:
+    """Return where `plane` (h, w) is greater than `limit`, which is a number or another plane (h, w)."""
+    where: Mask = cv2.compare(plane, limit, cv2.CMP_GT)
+    return where
+
+
+def fraction(mask: Mask) -> float:
+    """Return the fraction of the picture that is in `mask`, in [0, 1]."""
+    return float(cv2.countNonZero(mask) / mask.size)
+
+
+def box_cells(box: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Return the rows and columns of a grid of `shape` (h, w) that `box` (px) touches, rounded outwards.
+
+    A box that is not finite touches all cells.
+    """
+    if not all(map(isfinite, box)):
+        # Checked before the sides are ordered: min and max may drop a side that is not a number.
+        return slice(0, shape[0]), slice(0, shape[1])
+    x0, y0, x1, y1 = (side / GRID for side in box)
+    return pixel_slices((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), shape[0], shape[1])
+
+
+def count_cells(mask: Mask, boxes: Sequence[Box]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return how many cells of each box (px) are in `mask`, and how many cells each box has; both (N,).
+
+    The cells of a box are those of `box_cells`. All boxes are counted at once.
+    """
+    if not boxes:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    rows, columns = mask.shape
+    corners = np.asarray(boxes, np.float64)
+    finite = np.asarray(np.isfinite(corners).all(axis=1))
+    corners = np.where(finite[:, None], corners, (0, 0, GRID * columns, GRID * rows))
+    low = np.floor(np.minimum(corners[:, :2], corners[:, 2:]) / GRID)
+    high = np.ceil(np.maximum(corners[:, :2], corners[:, 2:]) / GRID)
+    x0, y0 = np.clip(low, 0, (columns, rows)).astype(np.int64).T
+    x1, y1 = np.clip(high, 0, (columns, rows)).astype(np.int64).T
+    sums = cv2.integral(cv2.min(mask, 1)).astype(np.int64)
+    inside = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
+    return inside, (y1 - y0) * (x1 - x0)
+
+
+def component_boxes(mask: Mask) -> list[Box]:
+    """Return the boxes, in px, of the connected components of a grid mask."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    return [(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h in (GRID * stats[1:count, :4]).tolist()]
+
+
+def fill_bodies(mask: Mask) -> Mask:
+    """Return `mask` with parts near each other joined, and every joined part filled as a rectangle."""
+    rows, columns = mask.shape
+    height, width = -(-rows // _COARSE_CELLS), -(-columns // _COARSE_CELLS)
+    padding = (height * _COARSE_CELLS - rows, width * _COARSE_CELLS - columns)
+    padded = cv2.copyMakeBorder(mask, 0, padding[0], 0, padding[1], cv2.BORDER_CONSTANT)
+    coarse = above(cv2.resize(padded, (width, height), interpolation=cv2.INTER_AREA), 0)
+    gap = max(1, round(_BODY_GAP_FRACTION * height / 2))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(dilate(coarse, gap), connectivity=8)
+    filled = mask.copy()
+    for x, y, w, h, _ in (_COARSE_CELLS * stats[1:count]).tolist():
+        filled[y : y + h, x : x + w] = 255
+    return filled
