@@ -73,8 +73,8 @@ class BridgeNode(PrivcamNode[Parameters]):
         try:
             omega = self._gate.check(payload)
             self._timed(self._link.send, omega)
-            if self._repeater.wanted:
-                self._repeater(omega)
+            if self._repeater.has_subscribers:
+                self._repeater.publish(omega)
         except Rejected as rejection:
             self.fail(f"Ω stopped at the gate: {rejection}")
         except sqlite3.Error as error:
@@ -83,10 +83,10 @@ class BridgeNode(PrivcamNode[Parameters]):
         except Exception as error:
             self.fail(f"Ω stopped: {type(error).__name__}: {error}")
 
-    def status(self) -> tuple[bytes, str]:
-        """Return whether a cloud is connected, and count the waiting, lost and rejected Ω."""
+    def collect_diagnostics(self) -> None:
+        """Count the sent, waiting, lost and rejected Ω."""
         link, gate, queue = self._link, self._gate, self._queue
-        self.facts.update(
+        self.diagnostics.update(
             passed=gate.passed,
             rejected=sum(gate.rejected.values()),
             sent=link.sent,
@@ -98,11 +98,14 @@ class BridgeNode(PrivcamNode[Parameters]):
             lost=queue.lost,
         )
         if self._credentials is not None:
-            self.facts["certificate_days"] = f"{days_left(self._credentials):.1f}"
-        self.facts.update({f"rejected_{reason.value}": count for reason, count in gate.rejected.items()})
-        self.facts.update({f"refused_{reason.value}": count for reason, count in link.refused.items()})
+            self.diagnostics["certificate_days"] = f"{days_left(self._credentials):.1f}"
+        self.diagnostics.update({f"rejected_{reason.value}": count for reason, count in gate.rejected.items()})
+        self.diagnostics.update({f"refused_{reason.value}": count for reason, count in link.refused.items()})
+
+    def status(self) -> tuple[bytes, str]:
+        """Return whether a cloud is connected, and a warning if the certificate ends soon."""
         level, text = super().status()
-        if level == DiagnosticStatus.OK and not link.connected:
+        if level == DiagnosticStatus.OK and not self._link.connected:
             return DiagnosticStatus.WARN, f"no cloud at {self.parameters.endpoint}: trying again and again"
         warning = certificate_warning(self._credentials)
         return (DiagnosticStatus.WARN, warning) if level == DiagnosticStatus.OK and warning else (level, text)

@@ -143,12 +143,17 @@ class CameraNode(PrivcamNode[Parameters], FrameListener):
         decode = self._bridge.compressed_imgmsg_to_cv2 if compressed else self._bridge.imgmsg_to_cv2
         return np.asarray(decode(message, "bgr8"))
 
+    def collect_diagnostics(self) -> None:
+        """Copy the counters and the state of the source."""
+        if self._feed is not None:
+            self.counts.update({name: value - self.counts[name] for name, value in self._feed.counts.items()})
+            self.diagnostics["state"] = self._feed.state
+
     def status(self) -> tuple[bytes, str]:
         """Return the state of the source."""
         if self._feed is None:
             return super().status()
-        self.counts.update({name: value - self.counts[name] for name, value in self._feed.counts.items()})
-        self.facts["state"] = state = self._feed.state
+        state = self._feed.state
         if state == "opening":
             return DiagnosticStatus.WARN, "opening the source, or waiting for the nodes that read frames"
         return (DiagnosticStatus.OK if state in ("capturing", "ended") else DiagnosticStatus.ERROR), state

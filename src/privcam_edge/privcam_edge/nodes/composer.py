@@ -11,7 +11,7 @@ from visualization_msgs.msg import MarkerArray
 from privcam_core.types.omega import SyncKey
 from privcam_edge.composition import Composer, UnknownEnvironment
 from privcam_edge.nodes.markers import markers
-from privcam_ros.conversions import from_msg, key_to_msg
+from privcam_ros.conversions import environment_from_msg, key_to_msg, poses_from_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 
 
@@ -35,12 +35,12 @@ class ComposerNode(PrivcamNode[Parameters]):
 
     def _update_environment(self, _key: SyncKey, message: Environment) -> None:
         """Decode a new picture as soon as it arrives, before the other part of its frame."""
-        self._composer.update(from_msg(message))
+        self._composer.update(environment_from_msg(message))
 
     def _compose(self, key: SyncKey, environment: Environment, poses: SubjectPoseArray) -> None:
-        subjects = from_msg(poses)
+        subjects = poses_from_msg(poses)
         try:
-            anonymous = self._composer.compose(from_msg(environment), subjects)
+            anonymous = self._composer.compose(environment_from_msg(environment), subjects)
         except UnknownEnvironment:
             # This happens only after a restart of this node, until the eraser repeats its picture.
             self.counts["without_environment"] += 1

@@ -10,7 +10,7 @@ from privcam_core.detection.person_detector import PersonDetector
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
-from privcam_ros.conversions import to_msg
+from privcam_ros.conversions import detections_to_msg
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
 
@@ -39,8 +39,8 @@ class DetectorNode(FrameNode[Parameters]):
 
     def _detect(self, key: SyncKey, image: Image) -> None:
         detections = self._detector.detect(image)
-        self.facts["persons"] = len(detections.with_min_score(thresholds.TRACK_ACTIVATION))
-        self._out.publish(to_msg(detections, key))
+        self.diagnostics["persons"] = len(detections.with_min_score(thresholds.TRACK_ACTIVATION))
+        self._out.publish(detections_to_msg(detections, key))
 
 
 def main() -> None:

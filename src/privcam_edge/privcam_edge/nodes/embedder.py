@@ -8,7 +8,7 @@ from privcam_msgs.msg import Embedding, ProxyFrame
 
 from privcam_core.types.omega import SyncKey
 from privcam_edge.embedding.encoder import BottleneckEncoder
-from privcam_ros.conversions import to_msg
+from privcam_ros.conversions import embedding_to_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
 
@@ -33,7 +33,7 @@ class EmbedderNode(PrivcamNode[Parameters]):
 
     def _encode(self, key: SyncKey, proxy: ProxyFrame) -> None:
         anonymous = self._bridge.imgmsg_to_cv2(proxy.image, "bgr8")
-        self._out.publish(to_msg(self._encoder.encode(anonymous), key))
+        self._out.publish(embedding_to_msg(self._encoder.encode(anonymous), key))
 
 
 def main() -> None:

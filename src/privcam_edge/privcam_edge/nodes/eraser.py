@@ -15,7 +15,14 @@ from privcam_privacy.eraser import Eraser, Mode
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.poses.anonymizer import PoseMode, PoseSettings
 from privcam_privacy.state.background_state import BackgroundStateStore
-from privcam_ros.conversions import from_msg, poses_to_msg, to_msg
+from privcam_ros.conversions import (
+    detections_from_msg,
+    environment_to_msg,
+    poses_from_msg,
+    poses_to_msg,
+    privacy_to_msg,
+    tracks_from_msg,
+)
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
 
@@ -74,17 +81,17 @@ class EraserNode(FrameNode[Parameters]):
         raw_poses: SubjectPoseArray,
     ) -> None:
         environment, report, poses = self._eraser.erase(
-            key, image, from_msg(detections), from_msg(tracks), from_msg(raw_poses)
+            key, image, detections_from_msg(detections), tracks_from_msg(tracks), poses_from_msg(raw_poses)
         )
-        self.facts["confirmed_fraction"] = f"{environment.confirmed_fraction:.3f}"
-        self.facts["epoch"] = environment.epoch
-        self.facts.update(self._eraser.diagnostics)
+        self.diagnostics["confirmed_fraction"] = f"{environment.confirmed_fraction:.3f}"
+        self.diagnostics["epoch"] = environment.epoch
+        self.diagnostics.update(self._eraser.diagnostics)
         if self._eraser.state_error:
             self.fail(self._eraser.state_error)
             self._eraser.state_error = ""
-        self._reports.publish(to_msg(report, key))
+        self._reports.publish(privacy_to_msg(report, key))
         self._poses.publish(poses_to_msg(poses, key))
-        self._environments.publish(to_msg(environment))
+        self._environments.publish(environment_to_msg(environment))
 
     def stop(self) -> None:
         """End the inspection of pictures."""

@@ -9,7 +9,14 @@ from privcam_msgs.msg import SyncKey as SyncKeyMsg
 
 from privcam_core.types.omega import Omega, SyncKey
 from privcam_edge.composition import PictureKeeper
-from privcam_ros.conversions import from_msg, key_to_msg, to_msg
+from privcam_ros.conversions import (
+    embedding_from_msg,
+    environment_from_msg,
+    key_to_msg,
+    omega_to_msg,
+    poses_from_msg,
+    privacy_from_msg,
+)
 from privcam_ros.node import FINISHED, JOIN_TIMEOUT_S, STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
 
@@ -41,7 +48,7 @@ class OmegaNode(PrivcamNode[Parameters]):
         self.on_joined(parts, self._join, self.parameters.join_timeout_s)
 
     def _note_picture(self, _key: SyncKey, message: Environment) -> None:
-        self._pictures.note(from_msg(message))
+        self._pictures.note(environment_from_msg(message))
 
     def _join(
         self,
@@ -54,12 +61,12 @@ class OmegaNode(PrivcamNode[Parameters]):
         try:
             omega = Omega(
                 key,
-                self._pictures.complete(from_msg(environment)),
-                from_msg(poses),
-                from_msg(embedding),
-                from_msg(report),
+                self._pictures.complete(environment_from_msg(environment)),
+                poses_from_msg(poses),
+                embedding_from_msg(embedding),
+                privacy_from_msg(report),
             )
-            self._out.publish(to_msg(omega))
+            self._out.publish(omega_to_msg(omega))
         finally:
             # The frame has left the graph, as Ω or rejected: the camera may send another one.
             self._done.publish(key_to_msg(key))

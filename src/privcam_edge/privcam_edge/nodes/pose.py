@@ -9,7 +9,7 @@ from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
 from privcam_edge.perception.subject_poser import SubjectPoser
-from privcam_ros.conversions import from_msg, poses_to_msg
+from privcam_ros.conversions import poses_to_msg, tracks_from_msg
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
 
@@ -32,8 +32,8 @@ class PoseNode(FrameNode[Parameters]):
         self.on_frame(self._estimate, ("tracks", TrackArray))
 
     def _estimate(self, key: SyncKey, image: Image, tracks: TrackArray) -> None:
-        poses = self._poser.estimate(image, from_msg(tracks), key.stamp_ns)
-        self.facts["subjects"] = len(poses)
+        poses = self._poser.estimate(image, tracks_from_msg(tracks), key.stamp_ns)
+        self.diagnostics["subjects"] = len(poses)
         self._out.publish(poses_to_msg(poses, key))
 
 

@@ -10,7 +10,7 @@ from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
 from privcam_edge.tracking.person_tracker import PersonTracker
-from privcam_ros.conversions import from_msg, tracks_to_msg
+from privcam_ros.conversions import detections_from_msg, tracks_to_msg
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
 
@@ -46,8 +46,8 @@ class TrackerNode(FrameNode[Parameters]):
         self.on_frame(self._track, ("detections", DetectionArray))
 
     def _track(self, key: SyncKey, image: Image, found: DetectionArray) -> None:
-        tracks = self._tracker.track(image, from_msg(found), key.stamp_ns)
-        self.facts["tracks"] = len(tracks)
+        tracks = self._tracker.track(image, detections_from_msg(found), key.stamp_ns)
+        self.diagnostics["tracks"] = len(tracks)
         self._out.publish(tracks_to_msg(tracks, key))
 
 
