@@ -1,6 +1,6 @@
-"""`./privcam train`: trains the networks of our own, or with --quick shows in a minute that this still works.
+"""`./privcam train`: trains the networks of the project; --quick checks in a minute that the training works.
 
-The code is in the folder `training`, and needs what requirements/generative.txt lists. It is in no package of ours, so
+The code is in the folder `training`, and needs what requirements/generative.txt lists. It is in no ROS package, so
 that no edge and no cloud can come to need it.
 """
 

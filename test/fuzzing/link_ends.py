@@ -133,9 +133,7 @@ class CloudEnd:
         self._clock = Clock()
         self._handed: list[Omega] = []
         self._replies: list[ReplyHandler] = []
-        self.cameras = Cameras(
-            [CAMERA], "fuzzing", recording=False, sink=self, clock=self._clock
-        )
+        self.cameras = Cameras([CAMERA], "fuzzing", recording=False, sink=self, clock=self._clock)
         self.cameras.connect(self)
 
     def ask(self, _camera_id: str, _query: Query, reply: ReplyHandler) -> None:

@@ -24,7 +24,7 @@ KEYS = {
     "omega_bytes_per_s",
     "latency_ms",
     "skipped_frames",
-    "withheld_share",
+    "withheld_fraction",
 }
 
 
@@ -90,8 +90,8 @@ def test_summary_has_its_numbers_in_both_forms(demo: Any) -> None:
     assert summary["latency_ms"]["p95"] >= summary["latency_ms"]["p50"] > 0
     assert 0 < summary["omega_bytes_per_s"] < 10_000_000
     # A room is confirmed over frames, not seconds: busy cores may have confirmed nothing of it by then.
-    assert summary["withheld_share"]["last"] == pytest.approx(1 - summary["confirmed_share"]["last"], abs=1e-3)
-    assert 0 < summary["withheld_share"]["mean"] <= 1
+    assert summary["withheld_fraction"]["last"] == pytest.approx(1 - summary["confirmed_fraction"]["last"], abs=1e-3)
+    assert 0 < summary["withheld_fraction"]["mean"] <= 1
     assert summary["gate_rejected"] == summary["cloud_rejected"] == 0
     text = (demo.out / "summary.md").read_text()
     assert f"| frames | {summary['frames']} |" in text

@@ -7,7 +7,7 @@ import pytest
 
 from link_testbed.network_namespaces import unavailable
 from link_testbed.outage_measurement import SCENARIOS, measure_outage
-from link_testbed.testbed import BRIDGE, CAMERA_ID, RECORDER, Rig, tally
+from link_testbed.testbed import BRIDGE, CAMERA_ID, RECORDER, Testbed, tally
 
 # Longer than the lease of Zenoh (10 s): the connection is given up. `link_testbed.outage_measurement` measures 60 s.
 OUTAGE_S = 13.0
@@ -34,51 +34,51 @@ def test_after_an_outage_live_is_back_before_the_backlog_and_each_omega_is_recor
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
+def testbed(tmp_path: Path) -> Iterator[Testbed]:
     """Two clouds with a recorder each, on one cable."""
-    with Rig(tmp_path, clouds=CLOUDS) as rig:
-        rig.feed.say("go")
+    with Testbed(tmp_path, clouds=CLOUDS) as testbed:
+        testbed.feed.say("go")
         for cloud in CLOUDS:
-            rig.wait_until_kept(cloud, 1)
-        yield rig
+            testbed.wait_until_kept(cloud, 1)
+        yield testbed
 
 
-def test_two_clouds_have_everything_although_bridge_and_recorder_are_killed(rig: Rig) -> None:
-    rig.kill("cloud", BRIDGE)
-    rig.kill("archive", RECORDER)
-    rig.wait_for_sent(1.0)
-    rig.start("cloud", BRIDGE)
-    rig.start("archive", RECORDER)
-    rig.wait_for_sent(1.0)
-    rig.finish()
-    sent = [event.stamp_ns for event in rig.sent()]
+def test_two_clouds_have_everything_although_bridge_and_recorder_are_killed(testbed: Testbed) -> None:
+    testbed.kill("cloud", BRIDGE)
+    testbed.kill("archive", RECORDER)
+    testbed.wait_for_sent(1.0)
+    testbed.start("cloud", BRIDGE)
+    testbed.start("archive", RECORDER)
+    testbed.wait_for_sent(1.0)
+    testbed.finish()
+    sent = [event.stamp_ns for event in testbed.sent()]
     for cloud in CLOUDS:
-        result = tally(sent, rig.recorded(cloud))
+        result = tally(sent, testbed.recorded(cloud))
         assert result.complete, (cloud, result)
 
 
-def test_edge_and_cloud_killed_while_the_link_is_down_lose_nothing_that_was_queued(rig: Rig) -> None:
-    rig.down()
-    rig.wait_for_sent(2.0)
-    rig.kill("", BRIDGE)
-    queued_ns = rig.newest_queued()
-    rig.kill("cloud", BRIDGE)
-    rig.kill("archive", RECORDER)
-    mark = rig.feed.mark()
-    rig.start_edge()
+def test_edge_and_cloud_killed_while_the_link_is_down_lose_nothing_that_was_queued(testbed: Testbed) -> None:
+    testbed.down()
+    testbed.wait_for_sent(2.0)
+    testbed.kill("", BRIDGE)
+    queued_ns = testbed.newest_queued()
+    testbed.kill("cloud", BRIDGE)
+    testbed.kill("archive", RECORDER)
+    mark = testbed.feed.mark()
+    testbed.start_edge()
     for cloud, node in (("cloud", BRIDGE), ("archive", RECORDER)):
-        rig.start(cloud, node)
-    again = rig.feed.expect(
-        lambda e: e.what == "status" and e.space == EDGE_BRIDGE and int(e.facts.get("passed", 0)) > 0,
+        testbed.start(cloud, node)
+    again = testbed.feed.expect(
+        lambda e: e.what == "status" and e.space == EDGE_BRIDGE and int(e.diagnostics.get("passed", 0)) > 0,
         "the edge bridge to pass Ω again",
         since=mark,
     )
-    rig.up()
-    rig.wait_for_sent(1.0)
-    rig.finish()
-    sent = [event.stamp_ns for event in rig.sent()]
+    testbed.up()
+    testbed.wait_for_sent(1.0)
+    testbed.finish()
+    sent = [event.stamp_ns for event in testbed.sent()]
     nobody_listened = {stamp for stamp in sent if queued_ns < stamp < again.at_s * 1e9}
     for cloud in CLOUDS:
-        result = tally(sent, rig.recorded(cloud))
+        result = tally(sent, testbed.recorded(cloud))
         assert set(result.lost) <= nobody_listened, (cloud, result)
         assert (result.duplicated, result.out_of_order, result.strange) == (0, 0, 0), (cloud, result)

@@ -1,4 +1,4 @@
-"""A made-up room for measurements of the link: Ω of the size and the habits of real ones, at no cost.
+"""Makes synthetic Ω for measurements of the link, with the size and the timing of real ones.
 
 Two people walk; the picture of the room changes in places every ten seconds, as when somebody has moved on.
 """

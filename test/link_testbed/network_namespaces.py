@@ -1,4 +1,4 @@
-"""Two ends with a cable between them on one machine: network namespaces, and what happens to real lines.
+"""Makes two network namespaces with a cable between them on one machine; the cable can be cut and slowed down.
 
 Needs Linux, root and `ip` (iproute2). Nothing outside of the two namespaces is touched.
 """

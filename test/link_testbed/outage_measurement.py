@@ -1,4 +1,4 @@
-"""How soon the link is back after an outage, and what a recorder has of what was sent in it. Needs root (namespaces).
+"""Measures how soon the link recovers after an outage, and which Ω the recorder has. Needs root (namespaces).
 
 Each scenario runs the real nodes at the two ends of a veth pair, over mTLS.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from link_testbed.probe import Event
-from link_testbed.testbed import LIVE_S, Rig, tally
+from link_testbed.testbed import LIVE_S, Testbed, tally
 
 BEFORE_S = 2.0
 # Against a measurement that hangs.
@@ -19,7 +19,7 @@ HANG_LIMIT_S = 300.0
 
 @dataclass(frozen=True)
 class Scenario:
-    """What happens to the line.
+    """How the line is disturbed.
 
     kbit_per_s: 0 is no limit. relay: arguments of `link_testbed.relay`; then every connection is cut once too.
     """
@@ -40,46 +40,46 @@ def measure_outage(scenario: Scenario, folder: Path, *, outage_s: float) -> dict
 
     Ω come at 10 a second all the time. With a relay every connection is cut once more, 2 s after that.
     """
-    with Rig(folder, relay=scenario.relay) as rig:
-        rig.feed.say("go")
-        rig.wait_until_kept("cloud", 1, HANG_LIMIT_S)
-        rig.watch.expect(lambda e: e.what == "report", "a report", timeout_s=HANG_LIMIT_S)
+    with Testbed(folder, relay=scenario.relay) as testbed:
+        testbed.feed.say("go")
+        testbed.wait_until_kept("cloud", 1, HANG_LIMIT_S)
+        testbed.watch.expect(lambda e: e.what == "report", "a report", timeout_s=HANG_LIMIT_S)
         if scenario.kbit_per_s:
-            rig.cable.limit(scenario.kbit_per_s)
-        rig.wait_for_sent(BEFORE_S)
-        before = rig.cable.edge.bytes_sent()
-        broken_ns = rig.sent()[-1].stamp_ns
-        rig.down()
-        rig.wait_for_sent(outage_s)
+            testbed.cable.limit(scenario.kbit_per_s)
+        testbed.wait_for_sent(BEFORE_S)
+        before = testbed.cable.edge.bytes_sent()
+        broken_ns = testbed.sent()[-1].stamp_ns
+        testbed.down()
+        testbed.wait_for_sent(outage_s)
         # What a dying connection still held came before this.
-        mark = rig.watch.mark()
-        rig.up()
+        mark = testbed.watch.mark()
+        testbed.up()
         if scenario.relay:
-            rig.wait_for_sent(2.0)
-            rig.cut()
-        last = max(event.stamp_ns for event in rig.sent() if event.stamp_ns < rig.up_at_s * 1e9)
+            testbed.wait_for_sent(2.0)
+            testbed.cut()
+        last = max(event.stamp_ns for event in testbed.sent() if event.stamp_ns < testbed.up_at_s * 1e9)
 
         def first(matches: Any, what: str) -> Event:
-            return rig.watch.expect(matches, what, since=mark, timeout_s=HANG_LIMIT_S)
+            return testbed.watch.expect(matches, what, since=mark, timeout_s=HANG_LIMIT_S)
 
         news = first(lambda e: e.what == "live" and e.stamp_ns > last, "an Ω from after the outage")
         live = first(lambda e: e.what == "live" and e.age_s < LIVE_S and e.stamp_ns > last, "a live Ω")
         through = first(lambda e: e.what == "record" and e.stamp_ns >= last, "the backlog")
         kept = first(lambda e: e.what == "kept" and e.stamp_ns >= last, "the backlog in a bag")
-        rig.wait_for_sent(1.0)
-        rig.finish(HANG_LIMIT_S)
-        sent = [event.stamp_ns for event in rig.sent()]
-        omegas, kept_reports = tally(sent, rig.recorded("cloud")), rig.reports("cloud")
+        testbed.wait_for_sent(1.0)
+        testbed.finish(HANG_LIMIT_S)
+        sent = [event.stamp_ns for event in testbed.sent()]
+        omegas, kept_reports = tally(sent, testbed.recorded("cloud")), testbed.reports("cloud")
         # What came before the inference and the recorder had found each other nobody promised to report.
         began = min([broken_ns, *kept_reports[:1]])
         reports = tally([stamp for stamp in sent if stamp >= began], kept_reports)
         return {
             "outage_s": outage_s,
             "kbit_per_s": scenario.kbit_per_s or None,
-            "first_new_s": round(news.at_s - rig.up_at_s, 2),
-            "back_to_live_s": round(live.at_s - rig.up_at_s, 2),
-            "backlog_kept_s": round(kept.at_s - rig.up_at_s, 2),
-            "backlog_through_s": round(through.at_s - rig.up_at_s, 2),
+            "first_new_s": round(news.at_s - testbed.up_at_s, 2),
+            "back_to_live_s": round(live.at_s - testbed.up_at_s, 2),
+            "backlog_kept_s": round(kept.at_s - testbed.up_at_s, 2),
+            "backlog_through_s": round(through.at_s - testbed.up_at_s, 2),
             "live_before_backlog": news.at_s < through.at_s,
             "sent": omegas.sent,
             "recorded": omegas.recorded,
@@ -88,7 +88,7 @@ def measure_outage(scenario: Scenario, folder: Path, *, outage_s: float) -> dict
             "out_of_order": omegas.out_of_order,
             "reports_lost": len(reports.lost),
             "reports_duplicated": reports.duplicated,
-            "bytes_from_outage_on": rig.cable.edge.bytes_sent() - before,
+            "bytes_from_outage_on": testbed.cable.edge.bytes_sent() - before,
         }
 
 

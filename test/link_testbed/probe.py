@@ -1,10 +1,10 @@
-"""Feeds or watches one end of the link, inside the network namespace of that end, and tells in lines of JSON.
+"""Publishes Ω into one end of the link, or observes what comes out of the other end; prints events as lines of JSON.
 
     python -m link_testbed.probe --camera-id room --feed 10
     python -m link_testbed.probe --camera-id room --watch cloud
 
-Each line of stdout is an `Event`. `--feed` publishes a made-up Ω stream from a line `go` on stdin to a line `rest`;
-both end with stdin. A thing of tests and of `link_testbed.outage_measurement`: DDS does not reach from one namespace to
+Each line of stdout is an `Event`. `--feed` publishes synthetic Ω from a line `go` on stdin to a line `rest`; both end
+with stdin. The process runs inside the network namespace of its end, because DDS does not reach from one namespace to
 another.
 """
 
@@ -29,7 +29,7 @@ from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from link_testbed.feed_scene import Scene
 from privcam_core.types.omega import InvalidOmega
 from privcam_link import cdr
-from privcam_ros.conversions import stamp_from_msg, to_msg
+from privcam_ros.conversions import omega_to_msg, stamp_from_msg
 from privcam_ros.node import FINISHED
 
 MANY = QoSProfile(depth=4096, reliability=QoSReliabilityPolicy.RELIABLE)
@@ -37,14 +37,14 @@ MANY = QoSProfile(depth=4096, reliability=QoSReliabilityPolicy.RELIABLE)
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened. what: see `FEEDS` and `TOPICS`. at_s: since the epoch. stamp_ns: of κ, if it has one."""
+    """One event. what: see `FEEDS` and `TOPICS`. at_s: since the epoch. stamp_ns: of κ, if it has one."""
 
     what: str
     at_s: float
     space: str = ""
     frame_id: int = 0
     stamp_ns: int = 0
-    facts: dict[str, str] = field(default_factory=dict)
+    diagnostics: dict[str, str] = field(default_factory=dict)
 
     @property
     def age_s(self) -> float:
@@ -72,16 +72,16 @@ class Feed:
         listeners = self._publisher.get_subscription_count()
         if listeners != self._listeners:
             self._listeners = listeners
-            tell(Event("matched", time.time(), facts={"listeners": str(listeners)}))
+            tell(Event("matched", time.time(), diagnostics={"listeners": str(listeners)}))
         if not self.going:
             return
         self._frame_id += 1
         stamp_ns = time.time_ns()
-        self._publisher.publish(to_msg(self._scene.omega(self._frame_id, stamp_ns)))
+        self._publisher.publish(omega_to_msg(self._scene.omega(self._frame_id, stamp_ns)))
         tell(Event("sent", time.time(), "", self._frame_id, stamp_ns))
 
 
-def _watch(node: Node, camera_id: str, space: str) -> None:
+def _observe_cloud(node: Node, camera_id: str, space: str) -> None:
     """Tell of everything that comes out of one cloud, as `live`, `record`, `report` and `kept`."""
 
     def raw(what: str, schema: bool) -> Callable[[bytes], None]:
@@ -106,8 +106,8 @@ def _watch(node: Node, camera_id: str, space: str) -> None:
 
 def _tell_status(message: DiagnosticArray) -> None:
     for status in message.status:
-        facts = {item.key: item.value for item in status.values}
-        tell(Event("status", time.time(), status.name, facts={**facts, "message": status.message}))
+        diagnostics = {item.key: item.value for item in status.values}
+        tell(Event("status", time.time(), status.name, diagnostics={**diagnostics, "message": status.message}))
 
 
 def main(argv: Sequence[str]) -> int:
@@ -118,14 +118,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--watch", action="append", default=[], metavar="SPACE", help="namespace of a cloud")
     options = parser.parse_args(argv)
     rclpy.init()
-    node = Node("link_witness", enable_rosout=False, start_parameter_services=False)
+    node = Node("link_probe", enable_rosout=False, start_parameter_services=False)
     feed = Feed(node, options.camera_id, options.feed) if options.feed else None
     for space in options.watch:
-        _watch(node, options.camera_id, space)
+        _observe_cloud(node, options.camera_id, space)
     node.create_subscription(DiagnosticArray, "/diagnostics", _tell_status, MANY)
     executor: Any = SingleThreadedExecutor()
     executor.add_node(node)
-    spinning = threading.Thread(target=executor.spin, name="witness", daemon=True)
+    spinning = threading.Thread(target=executor.spin, name="probe", daemon=True)
     spinning.start()
     tell(Event("ready", time.time()))
     for line in sys.stdin:

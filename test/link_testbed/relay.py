@@ -1,4 +1,4 @@
-"""A bad line for one TCP port: delay each way, random stalls, cuts. For kernels without netem.
+"""Relays one TCP port over a simulated bad line: delay each way, random stalls, cuts. For kernels without netem.
 
     python -m link_testbed.relay --listen 198.18.77.2:7450 --to 127.0.0.1:7447 --delay 0.2 --stall 3
 

@@ -1,4 +1,4 @@
-"""A whole link with a cable that can be broken: the real nodes of an edge and of its clouds, fed and watched."""
+"""Runs the real nodes of an edge and of its clouds at the two ends of a cable that a test can break."""
 
 import signal
 import sqlite3
@@ -16,7 +16,7 @@ from rosbags.rosbag2 import Reader
 
 from link_testbed.network_namespaces import CLOUD_ADDRESS, Cable
 from link_testbed.probe import Event
-from link_testbed.testbed_processes import HANG_LIMIT_S, Side, Witness, end_process
+from link_testbed.testbed_processes import HANG_LIMIT_S, Probe, Side, end_process
 from privcam_bringup.graph import free_domain
 from privcam_edge.link.omega_queue import FILE, queue_folder
 from privcam_link import cdr
@@ -32,7 +32,7 @@ LIVE_S = 1.0
 
 @dataclass(frozen=True)
 class Tally:
-    """What of the Ω that were sent a recorder has. lost: stamps."""
+    """Compares the Ω that were sent with those in the bags of a recorder. lost: stamps."""
 
     sent: int
     recorded: int
@@ -76,7 +76,7 @@ def recorded_stamps(path: Path, topic: str, *, schema: bool) -> list[int]:
     return stamps
 
 
-class Rig:
+class Testbed:
     """An edge bridge and clouds (bridge, inference, recorder) at the two ends of a cable, over mTLS.
 
     folder: for logs, keys, queue and bags. clouds: their names. relay: arguments of `link_testbed.relay` for a
@@ -92,7 +92,7 @@ class Rig:
         self._nodes: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
         self.up_at_s = 0.0
 
-    def __enter__(self) -> "Rig":
+    def __enter__(self) -> "Testbed":
         try:
             self._make_keys()
             self.cable = self._stack.enter_context(Cable())
@@ -100,8 +100,8 @@ class Rig:
             self._edge = Side(self.cable.edge, domain, self.folder / "edge")
             self._cloud = Side(self.cable.cloud, domain % 100 + 1, self.folder / "cloud")
             watched = [word for cloud in self.clouds for word in ("--watch", cloud)]
-            self.feed = self._witness(self._edge, "feed", "--feed", f"{RATE_HZ:g}")
-            self.watch = self._witness(self._cloud, "watch", *watched)
+            self.feed = self._start_probe(self._edge, "feed", "--feed", f"{RATE_HZ:g}")
+            self.watch = self._start_probe(self._cloud, "watch", *watched)
             self._stack.callback(self._end_nodes)
             if self._relay_arguments:
                 self._start_relay()
@@ -202,10 +202,10 @@ class Rig:
         with closing(sqlite3.connect(file)) as base:
             return int(base.execute("SELECT max(stamp_ns) FROM omega").fetchone()[0])
 
-    def wait_for_status(self, witness: Witness, node: str, name: str, value: str, since: int = 0) -> Event:
+    def wait_for_status(self, probe: Probe, node: str, name: str, value: str, since: int = 0) -> Event:
         """Wait until a node says this in its diagnostics."""
-        return witness.expect(
-            lambda e: e.what == "status" and e.space == node and e.facts.get(name) == value,
+        return probe.expect(
+            lambda e: e.what == "status" and e.space == node and e.diagnostics.get(name) == value,
             f"{node} to say {name} = {value}",
             since=since,
         )
@@ -232,10 +232,10 @@ class Rig:
         """Return the stamps of the scene reports in all bags of a cloud."""
         return recorded_stamps(self.bag(cloud), f"/{CAMERA_ID}/{cloud}/report", schema=False)
 
-    def _witness(self, side: Side, log: str, *arguments: str) -> Witness:
-        witness = self._stack.enter_context(Witness(side, log, "--camera-id", CAMERA_ID, *arguments))
-        witness.expect(lambda e: e.what == "ready", log)
-        return witness
+    def _start_probe(self, side: Side, log: str, *arguments: str) -> Probe:
+        probe = self._stack.enter_context(Probe(side, log, "--camera-id", CAMERA_ID, *arguments))
+        probe.expect(lambda e: e.what == "ready", log)
+        return probe
 
     def _start_relay(self) -> None:
         address = self.cable.cloud.address

@@ -1,4 +1,4 @@
-"""Processes at one end of a measured link, and what they tell."""
+"""Starts processes at one end of the link testbed and collects the events that the probe prints."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from privcam_bringup.launching.resources import find_executable
 
 # Against a test that hangs: what has not happened by then will not happen, on the slowest machine either.
 HANG_LIMIT_S = 300.0
-LOOK_AGAIN_S = 0.5
+POLL_S = 0.5
 END_S = 60.0
 
 Matches = Callable[[Event], bool]
@@ -78,8 +78,8 @@ def end_process(process: "subprocess.Popen[bytes] | subprocess.Popen[str]", numb
         process.wait()
 
 
-class Witness:
-    """Runs `link_testbed.probe` at one side, and keeps the events that it tells of. Ends with its block."""
+class Probe:
+    """Runs `link_testbed.probe` at one side and keeps the events that it prints. Ends with its block."""
 
     def __init__(self, side: Side, log: str, *arguments: str) -> None:
         self._process = side.module("link_testbed.probe", log, *arguments)
@@ -88,7 +88,7 @@ class Witness:
         self._thread = threading.Thread(target=self._listen, name=log)
         self._thread.start()
 
-    def __enter__(self) -> "Witness":
+    def __enter__(self) -> "Probe":
         return self
 
     def __exit__(
@@ -103,7 +103,7 @@ class Witness:
         self._thread.join()
 
     def say(self, line: str) -> None:
-        """Send it a command."""
+        """Send a command to the probe."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
@@ -129,10 +129,10 @@ class Witness:
                         return event
                 since = len(self._events)
                 if self._process.poll() is not None:
-                    raise RuntimeError(f"the witness ended with {self._process.returncode}, waiting for {what}")
+                    raise RuntimeError(f"the probe ended with {self._process.returncode}, waiting for {what}")
                 if time.monotonic() >= end:
                     raise TimeoutError(f"waited {timeout_s:g} s for {what}")
-                self._changed.wait(LOOK_AGAIN_S)
+                self._changed.wait(POLL_S)
 
     def _listen(self) -> None:
         assert self._process.stdout is not None

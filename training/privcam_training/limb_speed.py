@@ -1,4 +1,4 @@
-"""How fast limbs are in what single people do: what could be taken for a fight if two did it beside each other.
+"""Measures the speed of limbs in actions of single people, as a baseline for the fight detection.
 
     PYTHONPATH=training python -m privcam_training.limb_speed FOLDER
 
@@ -62,9 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             found[int(clip.action[1:])].append(speed)
     print(f"| action | recordings | half below, H/s | 19 of 20 below, H/s | above {BEGIN} |\n|---|---|---|---|---|")
     for action, speeds in sorted(found.items()):
-        half, most = np.percentile(speeds, (50, 95))
+        half, high = np.percentile(speeds, (50, 95))
         above = np.mean(np.array(speeds) >= BEGIN)
-        print(f"| {ACTIONS[action - 1]} | {len(speeds)} | {half:.2f} | {most:.2f} | {above:.2f} |")
+        print(f"| {ACTIONS[action - 1]} | {len(speeds)} | {half:.2f} | {high:.2f} | {above:.2f} |")
     everyone = np.array([speed for speeds in found.values() for speed in speeds])
     print(f"| all | {len(everyone)} | {np.median(everyone):.2f} | {np.percentile(everyone, 95):.2f} | "
           f"{np.mean(everyone >= BEGIN):.2f} |")  # fmt: skip

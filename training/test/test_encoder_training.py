@@ -11,10 +11,10 @@ from privcam_core.drawing.proxy import render_subject
 from privcam_core.images.environment import FILL
 from privcam_edge.embedding.encoder import INPUT
 from privcam_training.encoder.backgrounds import background
-from privcam_training.encoder.encoder_fitting import Views, drawn, fit_bottleneck, map_loss, rate_of, shares_of
-from privcam_training.encoder.encoder_network import DIMENSIONS, FEATURES, Found, summed
+from privcam_training.encoder.encoder_fitting import Views, fit_bottleneck, map_loss, rate_of, sample_z, shares_of
+from privcam_training.encoder.encoder_network import DIMENSIONS, FEATURES, ProxyPrediction, summarize
 from privcam_training.encoder.proxy_figures import KINDS, figures
-from privcam_training.encoder.scenes import compose, count_of, layout_of, middles, owners, proxies, rooms, squeezed
+from privcam_training.encoder.scenes import compose, count_of, layout_of, middles, owners, proxies, rooms, squeeze
 from privcam_training.encoder.sweep import Point, chosen
 
 SIZE = (240, 320)
@@ -34,12 +34,12 @@ def test_empty_pictures_and_full_ones_are_drawn_and_say_who_is_in_them(drawn_peo
         assert set(people[people[:, 0] >= 0, 3] + 1) <= set(np.unique(colors))
 
 
-def found(*, colors: torch.Tensor, there: int, kind: int) -> Found:
+def found(*, colors: torch.Tensor, there: int, kind: int) -> ProxyPrediction:
     """A map that is sure of one person: in which colour, and in which posture."""
     logits = torch.full((1, COLORS), -9.0)
     logits[0, there] = 9.0
     kinds = 9.0 * torch.nn.functional.one_hot(torch.tensor([[kind] * COLORS]), len(KINDS))
-    return Found(9.0 * shares_of(colors), logits, kinds.float(), torch.full((1, COLORS, 2), 0.5))
+    return ProxyPrediction(9.0 * shares_of(colors), logits, kinds.float(), torch.full((1, COLORS, 2), 0.5))
 
 
 def test_a_map_costs_least_if_it_says_who_is_where_and_in_which_posture() -> None:
@@ -57,7 +57,7 @@ def test_a_map_costs_least_if_it_says_who_is_where_and_in_which_posture() -> Non
 
 
 def test_people_are_summed_over_cells_and_in_all() -> None:
-    features = summed(found(colors=torch.zeros(1, *INPUT, dtype=torch.uint8), there=3, kind=2))
+    features = summarize(found(colors=torch.zeros(1, *INPUT, dtype=torch.uint8), there=3, kind=2))
     assert features.shape == (1, FEATURES)
     assert float(features[0, -1]) == pytest.approx(1, abs=0.01)
     assert features[0, -1 - len(KINDS) : -1].numpy() == pytest.approx([0, 0, 1, 0], abs=0.01)
@@ -66,8 +66,8 @@ def test_people_are_summed_over_cells_and_in_all() -> None:
 def test_how_surely_somebody_bends_and_sways_does_not_reach_the_bottleneck() -> None:
     still = found(colors=torch.zeros(1, *INPUT, dtype=torch.uint8), there=3, kind=2)
     moved = replace(still, there=still.there * 0.1, kinds=still.kinds * 0.1, middles=still.middles + 0.1)
-    assert torch.equal(summed(moved), summed(still))
-    assert not torch.equal(summed(replace(still, middles=still.middles + 0.3)), summed(still))
+    assert torch.equal(summarize(moved), summarize(still))
+    assert not torch.equal(summarize(replace(still, middles=still.middles + 0.3)), summarize(still))
 
 
 def test_the_same_people_come_again_and_others_with_another_seed(drawn_people) -> None:
@@ -85,7 +85,7 @@ def test_a_picture_before_a_room_is_what_the_edge_would_compose(drawn_people) ->
 
 
 def test_of_a_wide_camera_everybody_is_narrower_and_where_they_are_said_to_be(drawn_people) -> None:
-    wide = squeezed(drawn_people, np.random.default_rng(3), 1.0)
+    wide = squeeze(drawn_people, np.random.default_rng(3), 1.0)
     assert (count_of(wide.people) <= count_of(drawn_people.people)).all()
     assert (wide.covers > 0).sum() < 0.8 * (drawn_people.covers > 0).sum()
     for colors, people in zip(wide.colors, wide.people, strict=True):
@@ -130,7 +130,7 @@ def counted(beta: float) -> tuple[float, float]:
     people[np.arange(3) < count[:, None]] = 0
     coder = fit_bottleneck(Views(features, people), beta=beta, epochs=150)
     with torch.no_grad():
-        said = coder.tasks(drawn(coder, features, 1)).count.argmax(dim=1).numpy()
+        said = coder.tasks(sample_z(coder, features, 1)).count.argmax(dim=1).numpy()
     return coder.rate, float((said == count).mean())
 
 

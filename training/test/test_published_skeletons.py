@@ -11,10 +11,10 @@ import pytest
 
 from privcam_core.types.skeleton import SEEN, Joint
 from privcam_training.temporal.data import sbu, upfall, urfd
-from privcam_training.temporal.data.skeleton_clips import Take, clip_of, omegas
-from privcam_training.temporal.examples import recorded
+from privcam_training.temporal.data.skeleton_clips import SkeletonClip, clip_of, omegas
+from privcam_training.temporal.examples import clip_examples
 from privcam_training.temporal.leave_one_subject_out import _of
-from privcam_training.temporal.train_temporal import published
+from privcam_training.temporal.train_temporal import published_examples
 
 # A body that stands, x and y as shares of the picture, y down, by joint.
 HEIGHTS = {"nose": 0.2, "eye": 0.19, "ear": 0.2, "shoulder": 0.3, "elbow": 0.4, "wrist": 0.5, "hip": 0.5, "knee": 0.65,
@@ -66,19 +66,19 @@ def write_upfall(folder: Path, *, missing: tuple[int, ...] = (), frames: int = 1
 def test_frames_that_are_sorted_as_text_are_found_again(tmp_path: Path) -> None:
     numbers = write_upfall(tmp_path, missing=(17, 45, 46, 103))
     ((_, rows),) = upfall._files(tmp_path / "upfall")
-    found = upfall.numbered(rows.reshape(len(rows), -1))
+    found = upfall.order_rows(rows.reshape(len(rows), -1))
     assert (np.diff(rows[np.argsort(found), 0, 1]) >= -0.03).all(), "the head only ever comes down"
     assert (np.abs(found - numbers) <= 2).mean() > 0.9, "who stands still could be in a frame or in the next"
 
 
 def test_a_fall_of_upfall_is_one_clip_of_its_subject(tmp_path: Path) -> None:
     write_upfall(tmp_path, missing=(3, 60))
-    (take,) = upfall.read(tmp_path)
-    assert (take.clip.name, take.clip.group, take.clip.label) == ("upfall_C1S1A2T3", "upfall_S1", "fall")
-    assert take.clip.fall == (20, 38)
-    nose = take.poses[:, 0, Joint.NOSE]
-    assert nose[take.clip.fall[0] - 1, 1] < 0.25 * 480 < 0.7 * 480 < nose[take.clip.fall[1] + 1, 1]
-    assert take.poses[..., 2].any(axis=(1, 2)).sum() == 100, "nobody is in the frames that are missing"
+    (sequence,) = upfall.read(tmp_path)
+    assert (sequence.clip.name, sequence.clip.group, sequence.clip.label) == ("upfall_C1S1A2T3", "upfall_S1", "fall")
+    assert sequence.clip.fall == (20, 38)
+    nose = sequence.poses[:, 0, Joint.NOSE]
+    assert nose[sequence.clip.fall[0] - 1, 1] < 0.25 * 480 < 0.7 * 480 < nose[sequence.clip.fall[1] + 1, 1]
+    assert sequence.poses[..., 2].any(axis=(1, 2)).sum() == 100, "nobody is in the frames that are missing"
 
 
 def test_a_fall_that_is_not_in_the_first_hundred_rows_is_left_out(tmp_path: Path) -> None:
@@ -112,11 +112,11 @@ def _joint(name: str) -> Joint:
 
 def test_a_clip_of_urfd_belongs_to_its_actor_and_has_its_marks(tmp_path: Path) -> None:
     write_urfd(tmp_path / urfd.FILE, "fall-13", "0001112")
-    (take,) = urfd.read(tmp_path)
-    assert (take.clip.group, take.clip.rate, take.clip.fall) == ("urfd_C", 30.0, (7, 9))
-    assert not take.poses[:4].any(), "it begins with frame 5"
-    assert take.poses[4, 0, Joint.LEFT_ANKLE].tolist() == pytest.approx([0.52 * 320, 0.8 * 240, 0.9])
-    assert not take.poses[:, 0, Joint.LEFT_EYE].any(), "eyes are not known"
+    (sequence,) = urfd.read(tmp_path)
+    assert (sequence.clip.group, sequence.clip.rate, sequence.clip.fall) == ("urfd_C", 30.0, (7, 9))
+    assert not sequence.poses[:4].any(), "it begins with frame 5"
+    assert sequence.poses[4, 0, Joint.LEFT_ANKLE].tolist() == pytest.approx([0.52 * 320, 0.8 * 240, 0.9])
+    assert not sequence.poses[:, 0, Joint.LEFT_EYE].any(), "eyes are not known"
 
 
 def test_a_clip_of_urfd_with_two_labels_for_a_frame_is_left_out(tmp_path: Path) -> None:
@@ -145,18 +145,18 @@ def test_two_people_of_sbu_stand_beside_each_other_and_kicks_are_fights(tmp_path
     assert {pose.subject_id for pose in sent[0].poses} == {1, 2}
 
 
-def fall(frames: int = 60) -> Take:
+def fall(frames: int = 60) -> SkeletonClip:
     """Somebody who falls from frame 20 to 38, at 18 frames/s."""
     poses = np.zeros((frames, 1, 17, 3), np.float32)
     for frame in range(frames):
         for joint, (x, y) in between(float(np.clip((frame - 20) / 18, 0, 1))).items():
             poses[frame, 0, joint] = x * 640, y * 480, 0.9
-    return Take(clip_of("fall", "fall", "somebody", 18.0, (20, 38)), poses, (480, 640))
+    return SkeletonClip(clip_of("fall", "fall", "somebody", 18.0, (20, 38)), poses, (480, 640))
 
 
 def test_examples_of_a_published_fall_carry_its_subject_and_say_when_it_is_one() -> None:
-    take = fall()
-    examples = recorded(take.clip, omegas(take))
+    sequence = fall()
+    examples = clip_examples(sequence.clip, omegas(sequence))
     assert len(examples) and set(examples.groups) == {"somebody"}
     falls = examples.allowed[:, _label("fall")]
     assert falls[-1] and not falls[0]
@@ -167,10 +167,10 @@ def test_who_is_tested_is_not_learned_from_in_a_published_set_either(tmp_path: P
     write_urfd(tmp_path / "urfd" / urfd.FILE, "fall-13", "0" * 20 + "1" * 30 + "2" * 10)
     (tmp_path / "sbu").mkdir()
     write_sbu(tmp_path / "sbu" / sbu.FILE, [4])
-    examples = published(tmp_path)
+    examples = published_examples(tmp_path)
     assert set(examples.groups) == {"urfd_C", "sbu"}
     assert set(_of(examples, {"urfd_C", "kal_1"}, left=False).groups) == {"sbu"}
-    assert len(published(None)) == 0
+    assert len(published_examples(None)) == 0
 
 
 def _label(name: str) -> int:
@@ -180,14 +180,14 @@ def _label(name: str) -> int:
 
 
 def test_what_is_sent_of_a_published_skeleton_is_anonymised() -> None:
-    take = fall()
-    shown = omegas(take)[10].poses[0]
+    sequence = fall()
+    shown = omegas(sequence)[10].poses[0]
     assert set(np.unique(shown.keypoints[:, 2])) <= {np.float32(0.0), np.float32(0.35), np.float32(0.8)}
     assert (shown.keypoints[:, :2] == np.rint(shown.keypoints[:, :2])).all()
     assert (shown.keypoints[:, 2] >= SEEN).all()
 
 
 def test_nobody_is_sent_of_a_frame_without_joints() -> None:
-    take = fall()
-    take.poses[5] = 0.0
-    assert omegas(take)[5].poses == []
+    sequence = fall()
+    sequence.poses[5] = 0.0
+    assert omegas(sequence)[5].poses == []

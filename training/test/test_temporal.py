@@ -11,15 +11,15 @@ from privcam_cloud.recognition.temporal.temporal_model import LABELS, TemporalMo
 from privcam_cloud.recognition.temporal.temporal_network import TemporalNetwork as Deployed
 from privcam_cloud.recognition.temporal.windows import FEATURES, STEPS
 from privcam_core.types.skeleton import Joint
-from privcam_evaluation.recognition.event_matching import watch
+from privcam_evaluation.recognition.event_matching import match_events
 from privcam_evaluation.recognition.labelled_clips import Clip
-from privcam_training.temporal.data.skeleton_clips import clip_of, sent
-from privcam_training.temporal.examples import SOON_S, _soon, simulated
+from privcam_training.temporal.data.skeleton_clips import clip_of, omegas_of_poses
+from privcam_training.temporal.examples import SOON_S, _soon, simulate_examples
 from privcam_training.temporal.folds import folds
 from privcam_training.temporal.labels import but, only
 from privcam_training.temporal.simulation import simulator, stick_body
 from privcam_training.temporal.temporal_export import export
-from privcam_training.temporal.temporal_fitting import fit, share, temperature, varied
+from privcam_training.temporal.temporal_fitting import allowed_probability, augment, fit, temperature
 from privcam_training.temporal.trained_network import TemporalNetwork, predict
 
 FALL = LABELS.index("fall")
@@ -59,7 +59,7 @@ def test_every_script_gives_a_recording_that_an_edge_could_have_sent() -> None:
 
 
 def test_simulation_is_the_same_again_for_the_same_seed_and_another_for_another() -> None:
-    first, again, other = simulated(3, 1), simulated(3, 1), simulated(3, 2)
+    first, again, other = simulate_examples(3, 1), simulate_examples(3, 1), simulate_examples(3, 2)
     assert np.array_equal(first.windows, again.windows)
     assert not np.array_equal(first.windows[:4], other.windows[:4])
 
@@ -75,8 +75,8 @@ def test_moments_soon_after_a_change_are_those_and_no_others() -> None:
 
 
 def test_varied_windows_keep_their_shape_and_their_signs_of_life() -> None:
-    windows = simulated(4, 5).windows
-    changed = varied(windows, np.random.default_rng(0))
+    windows = simulate_examples(4, 5).windows
+    changed = augment(windows, np.random.default_rng(0))
     assert changed.shape == windows.shape
     assert np.array_equal(changed[:, :, 0], windows[:, :, 0]), "who was seen stays seen"
     assert not np.array_equal(changed, windows)
@@ -85,13 +85,13 @@ def test_varied_windows_keep_their_shape_and_their_signs_of_life() -> None:
 @pytest.fixture(scope="module")
 def learned() -> TemporalNetwork:
     torch.set_num_threads(1)
-    fitted = fit(simulated(260, 11), epochs=8)
+    fitted = fit(simulate_examples(260, 11), epochs=8)
     assert fitted.losses[-1] < 0.6 * fitted.losses[0]
     return fitted.network
 
 
 def test_what_is_learned_holds_for_other_simulated_people(learned: TemporalNetwork) -> None:
-    others = simulated(80, 99)
+    others = simulate_examples(80, 99)
     logits = predict(learned, others.windows)
     falls = others.allowed[:, FALL] & (others.allowed.sum(axis=1) == 1)
     none = ~others.allowed[:, FALL]
@@ -100,7 +100,7 @@ def test_what_is_learned_holds_for_other_simulated_people(learned: TemporalNetwo
 
 
 def test_exported_network_says_what_the_trained_one_says(learned: TemporalNetwork, tmp_path: Path) -> None:
-    windows = simulated(6, 7).windows
+    windows = simulate_examples(6, 7).windows
     deployed = Deployed(export(learned, tmp_path / "temporal.json", temperature=1.0))
     logits = predict(learned, windows)
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -115,7 +115,7 @@ def test_temperature_makes_an_oversure_network_as_sure_as_it_is_right() -> None:
     true = np.where(random.random(600) < 0.7, said, (said + 1) % 3)
     logits, allowed = np.eye(3, dtype=np.float32)[said] * 8.0, np.eye(3, dtype=bool)[true]
     t = temperature(logits, allowed)
-    assert float(share(logits / t, np.eye(3, dtype=bool)[said]).mean()) == pytest.approx(0.7, abs=0.06)
+    assert float(allowed_probability(logits / t, np.eye(3, dtype=bool)[said]).mean()) == pytest.approx(0.7, abs=0.06)
 
 
 def test_sets_of_labels_say_what_they_are() -> None:
@@ -135,8 +135,8 @@ def test_nobody_is_in_two_folds_and_everybody_in_one() -> None:
 def falls_of(recording: simulator.Recording) -> int:
     """How often the model that privcam ships reports a fall."""
     poses = [[] if pose is None else [pose] for pose in recording.poses]
-    omegas = sent(zip(recording.seconds.tolist(), poses, strict=True), simulator.PICTURE)
-    return len(watch(clip_of("simulated", "adl", "", 1.0), omegas, TemporalModel()).falls)
+    omegas = omegas_of_poses(zip(recording.seconds.tolist(), poses, strict=True), simulator.PICTURE)
+    return len(match_events(clip_of("simulated", "adl", "", 1.0), omegas, TemporalModel()).falls)
 
 
 def test_shipped_model_reports_simulated_falls_once_and_none_of_people_who_sit_down_or_walk() -> None:

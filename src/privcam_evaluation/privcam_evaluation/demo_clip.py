@@ -1,4 +1,4 @@
-"""The clip of the demo: people walking over a square, from Debian's package opencv-doc."""
+"""Fetches the clip of the demo, people walking over a square, from Debian's package opencv-doc."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ SHA256 = "45cddc9490be69345cbdab64ca583be65987e864ca408038e648db99e10516cf"
 
 
 class ClipError(RuntimeError):
-    """The clip cannot be had. The message says why and what to do."""
+    """The clip is not available. The message says why and what to do."""
 
 
 def demo_clip(say: Callable[[str], None]) -> Path:
@@ -34,7 +34,7 @@ def demo_clip(say: Callable[[str], None]) -> Path:
         say(f"fetching the demo clip (package {PACKAGE}, about 100 MB, not installed)")
         archive = _download(Path(folder))
         found = Path(folder) / "vtest.avi"
-        _take_out(archive, found)
+        _extract(archive, found)
         actual = _sha256(found)
         if actual != SHA256:
             raise ClipError(f"{MEMBER} of {archive.name} has SHA-256 {actual}, expected {SHA256}; use --source FILE")
@@ -71,7 +71,7 @@ def _apt(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]
     return subprocess.run(["apt-get", "-q", *arguments], cwd=folder, capture_output=True, text=True, check=False)
 
 
-def _take_out(archive: Path, target: Path) -> None:
+def _extract(archive: Path, target: Path) -> None:
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as unpacker:
         with tarfile.open(fileobj=unpacker.stdout, mode="r|") as files:
             for member in files:

@@ -1,4 +1,4 @@
-"""Figures of bench and survey."""
+"""Colours of all figures, and the figure of `./privcam survey`."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ BLUE, ORANGE, GREEN, GREY = "#2b6cb0", "#dd6b20", "#2f855a", "#a0aec0"
 
 
 def survey_figure(curves: dict[str, list[tuple[float, float]]], path: Path) -> None:
-    """Draw the confirmed share of the picture over camera time, one line per clip."""
+    """Draw the confirmed fraction of the picture over camera time, one line per clip."""
     figure, axes = plt.subplots(figsize=(10, 5.5), layout="constrained")
     axes.set_prop_cycle(color=plt.get_cmap("tab20").colors[::2] + plt.get_cmap("tab20").colors[1::2])
     for name, curve in curves.items():
         if curve:
-            axes.plot([s for s, _ in curve], [100 * share for _, share in curve], label=name)
+            axes.plot([s for s, _ in curve], [100 * fraction for _, fraction in curve], label=name)
     axes.set(
-        title="share of the picture that was proven to be background",
+        title="fraction of the picture that is confirmed background",
         xlabel="s of camera time since the start",
         ylabel="% of the picture",
         ylim=(0, 102),

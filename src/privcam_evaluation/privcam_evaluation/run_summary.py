@@ -1,4 +1,4 @@
-"""What a run of the graph did, in numbers: as JSON for programs and as Markdown for people."""
+"""Summarises a run of the graph: JSON for programs and Markdown for people."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from privcam_bringup.graph_observer import Observations
 
 
 def summarize(seen: Observations, camera_id: str) -> dict[str, Any]:
-    """Return the figures of one run. Times in s, latency in ms, areas as shares of the picture."""
+    """Return the numbers of one run. Times in s, latency in ms, areas as fractions of the picture."""
     edge, cloud = f"/{camera_id}", f"/{camera_id}/cloud"
     frames = seen.frames
     if not frames:
@@ -31,7 +31,7 @@ def summarize(seen: Observations, camera_id: str) -> dict[str, Any]:
         "people": {
             "subjects": len(seen.subjects),
             "per_frame_mean": round(float(people.mean()), 2),
-            "per_frame_most": int(people.max()),
+            "per_frame_max": int(people.max()),
         },
         "events": events,
         "omega_bytes": int(sent),
@@ -48,11 +48,11 @@ def summarize(seen: Observations, camera_id: str) -> dict[str, Any]:
         "gate_rejected": int(seen.latest(f"{edge}/bridge", "rejected")),
         "cloud_rejected": int(seen.latest(f"{cloud}/cloud_bridge", "rejected")),
         "withheld_pixels_per_frame": round(float(np.mean([f.withheld_fraction * f.pixels for f in frames]))),
-        "withheld_share": {
+        "withheld_fraction": {
             "mean": round(float(np.mean([f.withheld_fraction for f in frames])), 4),
             "last": round(frames[-1].withheld_fraction, 4),
         },
-        "confirmed_share": {
+        "confirmed_fraction": {
             "last": round(frames[-1].confirmed_fraction, 4),
             "after_s": confirmed_over_time(seen),
         },
@@ -60,15 +60,15 @@ def summarize(seen: Observations, camera_id: str) -> dict[str, Any]:
 
 
 def confirmed_over_time(seen: Observations, at_s: tuple[float, ...] = (2, 5, 10, 20, 30)) -> dict[str, float]:
-    """Return the confirmed share of the picture at some seconds of camera time after the first frame."""
+    """Return the confirmed fraction of the picture at some seconds of camera time after the first frame."""
     first = seen.frames[0].stamp_s
     last = seen.frames[-1].stamp_s - first
-    shares: dict[str, float] = {}
+    fractions: dict[str, float] = {}
     for moment in at_s:
         before = [f.confirmed_fraction for f in seen.frames if f.stamp_s - first <= moment]
         if moment <= last:
-            shares[f"{moment:g}"] = round(before[-1], 4)
-    return shares
+            fractions[f"{moment:g}"] = round(before[-1], 4)
+    return fractions
 
 
 def write(figures: dict[str, Any], title: str, folder: Path, notes: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The still of a run: what the room looks like without people, beside the contour."""
+"""Makes the still picture of a run: the environment without people, beside the contour."""
 
 from bisect import bisect_right
 from pathlib import Path
@@ -29,7 +29,7 @@ class Album:
             self.pictures.append((shown_s, picture))
 
     def best(self, seen: Observations) -> tuple[FrameSummary, Image]:
-        """Return the picture in which most can be seen of people, with the facts of its frame.
+        """Return the picture in which people are most visible, with the facts of its frame.
 
         Raises LookupError if no picture was taken.
         """

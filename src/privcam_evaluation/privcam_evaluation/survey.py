@@ -1,4 +1,4 @@
-"""`./privcam survey CLIP...`: the real graph over many clips; a table and a figure of what it did with each."""
+"""`./privcam survey CLIP...`: runs the real graph over many clips and writes a table and a figure of the results."""
 
 import argparse
 import json
@@ -20,11 +20,11 @@ COLUMNS = (
     ("frames/s", ("frames_per_s",)),
     ("people per frame", ("people", "per_frame_mean")),
     ("subjects", ("people", "subjects")),
-    ("confirmed after 2 s", ("confirmed_share", "after_s", "2")),
-    ("5 s", ("confirmed_share", "after_s", "5")),
-    ("10 s", ("confirmed_share", "after_s", "10")),
-    ("30 s", ("confirmed_share", "after_s", "30")),
-    ("at the end", ("confirmed_share", "last")),
+    ("confirmed after 2 s", ("confirmed_fraction", "after_s", "2")),
+    ("5 s", ("confirmed_fraction", "after_s", "5")),
+    ("10 s", ("confirmed_fraction", "after_s", "10")),
+    ("30 s", ("confirmed_fraction", "after_s", "30")),
+    ("at the end", ("confirmed_fraction", "last")),
     ("Ω bytes/s", ("omega_bytes_per_s",)),
     ("pictures", ("environment_pictures",)),
     ("dropped", ("dropped_frames",)),
@@ -56,8 +56,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run(clip: Path, seconds: float, out: Path) -> tuple[dict[str, Any], list[tuple[float, float]]]:
-    """Return the summary of one clip, and (camera s, confirmed share) over time."""
-    arguments = {"camera_id": CAMERA_ID, "source": str(clip.absolute()), "lossless": "true", "endpoint": free_endpoint()}
+    """Return the summary of one clip, and (camera s, confirmed fraction) over time."""
+    arguments = {
+        "camera_id": CAMERA_ID,
+        "source": str(clip.absolute()),
+        "lossless": "true",
+        "endpoint": free_endpoint(),
+    }
     domain = free_domain()
     graph = Graph("demo", arguments, log=out / f"{clip.stem}.log", domain_id=domain)
     os.environ.update(graph.environment)

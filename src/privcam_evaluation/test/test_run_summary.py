@@ -47,7 +47,7 @@ def test_figures_are_those_of_the_run() -> None:
     assert figures["frames"] == 101
     assert figures["frames_per_s"] == pytest.approx(10.0)
     assert figures["camera_seconds"] == pytest.approx(10.0)
-    assert figures["people"] == {"subjects": 2, "per_frame_mean": 0.99, "per_frame_most": 2}
+    assert figures["people"] == {"subjects": 2, "per_frame_mean": 0.99, "per_frame_max": 2}
     assert figures["events"] == {"walking": 2, "fall": 1}
     assert figures["environment_pictures"] == 2
     assert figures["skipped_frames"] == 7
@@ -67,10 +67,10 @@ def test_latency_is_from_capture_to_arrival_and_one_late_frame_shows_in_no_perce
 def test_shares_are_given_at_the_end_and_over_time() -> None:
     run = seen()
     figures = summarize(run, "demo")
-    assert figures["withheld_share"]["last"] == 0.5
-    assert figures["withheld_share"]["mean"] == pytest.approx(0.75, abs=0.01)
+    assert figures["withheld_fraction"]["last"] == 0.5
+    assert figures["withheld_fraction"]["mean"] == pytest.approx(0.75, abs=0.01)
     assert confirmed_over_time(run, at_s=(2, 8)) == {"2": 0.0, "8": 0.5}
-    assert "20" not in figures["confirmed_share"]["after_s"]  # the run did not last that long
+    assert "20" not in figures["confirmed_fraction"]["after_s"]  # the run did not last that long
 
 
 def test_run_without_a_frame_says_so() -> None:

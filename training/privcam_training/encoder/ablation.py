@@ -1,4 +1,4 @@
-"""What z adds to the temporal model: windows of real clips, told from what the network says, with and without z.
+"""Ablation of z: classifies windows of real clips from the output of the temporal network, with and without z.
 
     PYTHONPATH=training python -m privcam_training.encoder.ablation CLIPS --bags BAGS --temporal OUT
 
@@ -22,7 +22,7 @@ from privcam_core.types.omega import Omega
 from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_evaluation.recognition.labelled_clips import Clip, bags_of, read_annotations, read_bag, seconds_of
-from privcam_training.temporal.examples import looked
+from privcam_training.temporal.examples import label_windows
 from privcam_training.temporal.folds import folds
 from privcam_training.temporal.leave_one_subject_out import SEEDS
 from privcam_training.temporal.trained_network import allowed_loss
@@ -49,7 +49,7 @@ def rows_of(clips: Sequence[Clip], bags: Mapping[str, Path], network: TemporalNe
     for clip in clips:
         omegas = read_bag(bags[clip.name])
         times, codes = _encoded(omegas)
-        found = list(looked(clip, omegas))
+        found = list(label_windows(clip, omegas))
         if not found:
             continue
         said.append(np.log(np.maximum(network(np.array([row[1] for row in found], np.float32)), 1e-6)))
@@ -70,7 +70,7 @@ def _lately(times: Array, codes: Array, now: float) -> Array:
     return np.concatenate((new, new - old.mean(axis=0) if len(old) else np.zeros_like(new)))
 
 
-def judged(train: Sequence[Rows], test: Rows, *, with_z: bool) -> tuple[float, float]:
+def evaluate(train: Sequence[Rows], test: Rows, *, with_z: bool) -> tuple[float, float]:
     """Return the mean -log of the probability of what may be right, and the share where the likeliest is right."""
 
     def of(rows: Sequence[Rows]) -> torch.Tensor:
@@ -112,7 +112,7 @@ def main() -> None:
         parts.append(rows_of([clip for clip in clips if clip.group in groups], bags, network))
     size = np.array([len(part.said) for part in parts], float)
     for name, with_z in (("what the network says", False), ("and z", True)):
-        tested = [judged([*parts[:i], *parts[i + 1 :]], part, with_z=with_z) for i, part in enumerate(parts)]
+        tested = [evaluate([*parts[:i], *parts[i + 1 :]], part, with_z=with_z) for i, part in enumerate(parts)]
         loss, right = (np.array(tested) * (size / size.sum())[:, None]).sum(axis=0)
         print(f"{name}: loss {loss:.4f}, right {right:.4f}, {int(size.sum())} windows, {len(parts)} folds")
 

@@ -21,10 +21,10 @@ from privcam_training.encoder.encoder_network import (
     FEATURES,
     GRID,
     Bottleneck,
-    Found,
     Map,
+    ProxyPrediction,
     Tasks,
-    summed,
+    summarize,
 )
 from privcam_training.encoder.scenes import (
     COLOR,
@@ -37,7 +37,7 @@ from privcam_training.encoder.scenes import (
     count_of,
     kinds_of,
     layout_of,
-    squeezed,
+    squeeze,
 )
 
 SEED = 5
@@ -98,8 +98,8 @@ def fit_map(
             pictures, colors, people = batch(proxies, rooms, order[start : start + BATCH], random)
             # Half the digits in the convolutions: twice as fast, and precise enough for these.
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                looked = network.look(torch.from_numpy(pictures))
-            loss = map_loss(network.find(looked.float()), torch.from_numpy(colors), torch.from_numpy(people))
+                label_windows = network.look(torch.from_numpy(pictures))
+            loss = map_loss(network.find(label_windows.float()), torch.from_numpy(colors), torch.from_numpy(people))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -111,7 +111,7 @@ def fit_map(
     return network, losses
 
 
-def map_loss(said: Found, colors: torch.Tensor, people: torch.Tensor) -> torch.Tensor:
+def map_loss(said: ProxyPrediction, colors: torch.Tensor, people: torch.Tensor) -> torch.Tensor:
     """Return how wrong a map is: whose each place is, who can be seen, and in which posture.
 
     colors, people: see `Proxies`, as tensors.
@@ -134,15 +134,15 @@ def shares_of(colors: torch.Tensor) -> torch.Tensor:
     y, x = (torch.arange(side) * places // side for side, places in zip((height, width), GRID, strict=True))
     place = (torch.arange(n)[:, None, None] * GRID[0] + y[:, None]) * GRID[1] + x
     counts = torch.bincount((place * (COLORS + 1) + colors).flatten(), minlength=n * GRID[0] * GRID[1] * (COLORS + 1))
-    shares = counts.view(n, *GRID, COLORS + 1).permute(0, 3, 1, 2)
-    return shares.float() * (GRID[0] * GRID[1] / (height * width))
+    color_fractions = counts.view(n, *GRID, COLORS + 1).permute(0, 3, 1, 2)
+    return color_fractions.float() * (GRID[0] * GRID[1] / (height * width))
 
 
 def batch(
     proxies: Proxies, rooms: Image, chosen: npt.NDArray[np.intp], random: np.random.Generator
 ) -> tuple[Image, Colors, Array]:
     """Return pictures, (N, *INPUT, 3), with colors and people: each before its own room, some mirrored or squeezed."""
-    made = squeezed(Proxies(*(getattr(proxies, field.name)[chosen] for field in fields(Proxies))), random, _WIDE)
+    made = squeeze(Proxies(*(getattr(proxies, field.name)[chosen] for field in fields(Proxies))), random, _WIDE)
     pictures = compose(made.shown, made.covers, rooms[random.integers(len(rooms), size=len(chosen))])
     mirrored = random.random(len(chosen)) < 0.5
     pictures[mirrored] = pictures[mirrored][:, :, ::-1]
@@ -155,7 +155,9 @@ def maps_of(network: Map, pictures: Image) -> Array:
     """Return what the bottleneck takes of pictures (N, *INPUT, 3): (N, FEATURES)."""
     network.eval()
     with torch.no_grad():
-        parts = [summed(network(torch.from_numpy(pictures[i : i + 256]))).numpy() for i in range(0, len(pictures), 256)]
+        parts = [
+            summarize(network(torch.from_numpy(pictures[i : i + 256]))).numpy() for i in range(0, len(pictures), 256)
+        ]
     return np.concatenate(parts) if parts else np.zeros((0, FEATURES), np.float32)
 
 
@@ -216,7 +218,7 @@ def fit_bottleneck(made: Views, *, beta: float, epochs: int, seed: int = SEED) -
     return Coder(beta, bottleneck.eval(), tasks.eval(), bits)
 
 
-def drawn(coder: Coder, features: Array, seed: int) -> torch.Tensor:
+def sample_z(coder: Coder, features: Array, seed: int) -> torch.Tensor:
     """Return z of features as the cloud gets it, (N, DIMENSIONS), with fresh noise."""
     torch.manual_seed(seed)
     with torch.no_grad():
@@ -225,6 +227,6 @@ def drawn(coder: Coder, features: Array, seed: int) -> torch.Tensor:
 
 
 def counted(coder: Coder, features: Array, seed: int) -> npt.NDArray[np.int64]:
-    """Return how many people z says there are, (N,), see `drawn`."""
+    """Return how many people z says there are, (N,), see `sample_z`."""
     with torch.no_grad():
-        return np.asarray(coder.tasks(drawn(coder, features, seed)).count.argmax(dim=1).numpy())
+        return np.asarray(coder.tasks(sample_z(coder, features, seed)).count.argmax(dim=1).numpy())

@@ -18,7 +18,7 @@ CLIP_NORM = float(3 * DIMENSIONS**0.5)
 
 
 @dataclass(frozen=True)
-class Found:
+class ProxyPrediction:
     """What the map finds in N pictures.
 
     colors: (N, COLORS + 1, *GRID) logits, whose colour each place has; the first is the room's. Of each colour: there,
@@ -60,7 +60,7 @@ class Map(nn.Module):
         y, x = torch.meshgrid(*((torch.arange(side) + 0.5) / side for side in GRID), indexing="ij")
         self.register_buffer("places", torch.stack((x, y), dim=-1).flatten(0, 1), persistent=False)
 
-    def forward(self, pictures: torch.Tensor) -> Found:
+    def forward(self, pictures: torch.Tensor) -> ProxyPrediction:
         """Return who is in the pictures."""
         return self.find(self.look(pictures))
 
@@ -73,15 +73,15 @@ class Map(nn.Module):
         x = near + nn.functional.interpolate(self.back(x), scale_factor=2.0, mode="nearest")
         return self.both(x)
 
-    def find(self, looked: torch.Tensor) -> Found:
+    def find(self, label_windows: torch.Tensor) -> ProxyPrediction:
         """Return who is in what `look` returned."""
-        colors, kinds = self.colors(looked), self.kinds(looked).flatten(2)
+        colors, kinds = self.colors(label_windows), self.kinds(label_windows).flatten(2)
         share = colors.softmax(dim=1)[:, 1:].flatten(2)
         # What is surely somebody's tells more than a little of everything.
         sure = share**2
         area = sure.sum(dim=2, keepdim=True) + 1e-3
         hints = torch.stack(((share.sum(dim=2) + 1e-2).log(), area[..., 0].log(), share.amax(dim=2)), dim=2)
-        return Found(
+        return ProxyPrediction(
             colors,
             self.there(hints)[..., 0],
             sure @ kinds.transpose(1, 2) / area,
@@ -89,7 +89,7 @@ class Map(nn.Module):
         )
 
 
-def summed(found: Found) -> torch.Tensor:
+def summarize(found: ProxyPrediction) -> torch.Tensor:
     """Return what the bottleneck takes, (N, FEATURES): how many of each kind in each cell, and in all.
 
     These are decisions and not measures. How surely somebody bends, and where in a cell they sway, is how they move,
@@ -163,5 +163,5 @@ class Encoder(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean and log-variance."""
-        mean, log_variance = self.bottleneck(summed(self.map(pictures)))
+        mean, log_variance = self.bottleneck(summarize(self.map(pictures)))
         return mean, log_variance

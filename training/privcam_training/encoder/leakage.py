@@ -16,7 +16,7 @@ from privcam_edge.embedding.encoder import INPUT, shrink
 from privcam_evaluation.audit.attacks.inversion_attack import InversionAttack
 from privcam_evaluation.audit.attacks.pose_sequences import PoseClip, anonymise, msr_action3d
 from privcam_evaluation.audit.attacks.reidentification import CHOSEN_ON, Score, majority, strongest
-from privcam_evaluation.audit.attacks.sequence_classifiers import crossed, statistics
+from privcam_evaluation.audit.attacks.sequence_classifiers import cross_validate, statistics
 from privcam_privacy.poses.anonymizer import PoseSettings
 from privcam_training.encoder.recordings import Moment
 
@@ -79,7 +79,9 @@ def named(of: Naming, z: Array) -> Score:
     """
     series = z.reshape(len(of.clips), FRAMES, -1).transpose(0, 2, 1).astype(np.float64)
     features = np.array([statistics(np.arange(FRAMES), one, rhythmic=one) for one in series])
-    return strongest(crossed(features, features, [clip.subject for clip in of.clips], [clip.take for clip in of.clips]))
+    return strongest(
+        cross_validate(features, features, [clip.subject for clip in of.clips], [clip.session for clip in of.clips])
+    )
 
 
 def inverted(of: Sequence[Moment], z: Array, out: Path) -> tuple[float, float, float]:

@@ -66,7 +66,7 @@ def compose(shown: Image, covers: Image, rooms: Image) -> Image:
     return (shown + (rooms * through + 127) // 255).clip(0, 255).astype(np.uint8)
 
 
-def squeezed(proxies: Proxies, random: Random, share: float) -> Proxies:
+def squeeze(proxies: Proxies, random: Random, share: float) -> Proxies:
     """Return proxies of which a share is as a wide camera (16:9) shows them, and some are farther away."""
     made = Proxies(*(getattr(proxies, field.name).copy() for field in fields(Proxies)))
     for picture in np.flatnonzero(random.random(len(made)) < share):

@@ -14,7 +14,7 @@ import matplotlib as mpl
 import numpy as np
 import torch
 
-from privcam_training.encoder.encoder_fitting import Coder, Views, counted, drawn, fit_bottleneck, maps_of
+from privcam_training.encoder.encoder_fitting import Coder, Views, counted, fit_bottleneck, maps_of, sample_z
 from privcam_training.encoder.encoder_network import Map
 from privcam_training.encoder.leakage import Naming, inverted, named, naming
 from privcam_training.encoder.recordings import Moment
@@ -85,8 +85,8 @@ def trained(made: Views) -> list[Coder]:
 def useful(coder: Coder, half: Half, others: Views) -> Point:
     """Return what z is good for. others: simulated people that nothing was trained on."""
     with torch.no_grad():
-        real = coder.tasks(drawn(coder, half.features, _SEED))
-        made = coder.tasks(drawn(coder, others.features, _SEED))
+        real = coder.tasks(sample_z(coder, half.features, _SEED))
+        made = coder.tasks(sample_z(coder, others.features, _SEED))
     count = np.array([moment.count for moment in half.moments])
     layout = np.array([moment.layout for moment in half.moments])
     said = real.layout.numpy() > 0
@@ -115,13 +115,13 @@ def recognised(point: Point, coder: Coder, half: Half) -> Point:
     """Return a point with how many subjects are named from z."""
     if half.naming is None:
         return point
-    hits = named(half.naming, drawn(coder, half.naming_features, _SEED).numpy())
-    return replace(point, named=(hits.share, hits.low, hits.high), chance=half.naming.chance)
+    hits = named(half.naming, sample_z(coder, half.naming_features, _SEED).numpy())
+    return replace(point, named=(hits.fraction, hits.low, hits.high), chance=half.naming.chance)
 
 
 def inverted_from(point: Point, coder: Coder, half: Half, out: Path) -> Point:
     """Return a point with how well persons are computed back."""
-    z_db, both_db, mean_db = inverted(half.moments, drawn(coder, half.features, _SEED).numpy(), out)
+    z_db, both_db, mean_db = inverted(half.moments, sample_z(coder, half.features, _SEED).numpy(), out)
     return replace(point, z_db=z_db - mean_db, both_db=both_db - mean_db)
 
 

@@ -1,4 +1,4 @@
-"""Labelled windows: of simulated people and of recorded clips, both as the cloud will cut them out of Ω."""
+"""Makes labelled windows of simulated people and of recorded clips, cut out of Ω as the cloud does it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,14 @@ from privcam_evaluation.recognition.labelled_clips import Clip, faller, seconds_
 from privcam_training.temporal.labels import Allowed, but, only
 from privcam_training.temporal.simulation.simulator import Recording, simulate
 
-# Of a recording a window is taken this often, in s.
+# Time between two windows of a recording, s.
 EVERY_S = 0.2
-# Of a simulated recording so many windows are taken. What is difficult is to say early what happens: a moment up to so
-# long (s) after something changed is taken so many times as often.
+# Windows per simulated recording.
 WINDOWS_A_SIMULATION = 4
-SOON_S, SOON_WEIGHT = 0.8, 3.0
+# Early recognition is difficult: moments up to this long after a change are sampled more often.
+SOON_S = 0.8
+# How many times as often they are sampled.
+SOON_WEIGHT = 3.0
 # Somebody out of sight for longer than this says nothing any more.
 LOST_S = 2.0
 
@@ -61,7 +63,7 @@ def join(parts: Sequence[Examples]) -> Examples:
     )
 
 
-def followed(frames: Iterable[tuple[float, Sequence[SubjectPose]]]) -> Iterator[tuple[float, SubjectHistory]]:
+def track_subjects(frames: Iterable[tuple[float, Sequence[SubjectPose]]]) -> Iterator[tuple[float, SubjectHistory]]:
     """Yield who is remembered after each frame. frames: camera time in s, poses."""
     people = SubjectHistory(DEFAULT)
     for seconds, poses in frames:
@@ -69,14 +71,14 @@ def followed(frames: Iterable[tuple[float, Sequence[SubjectPose]]]) -> Iterator[
         yield seconds, people
 
 
-def of(person: Subject, now: float) -> npt.NDArray[np.float32] | None:
+def window_of(person: Subject, now: float) -> npt.NDArray[np.float32] | None:
     """Return the window of a person, None where there is nothing to say: no body was seen, or not for long."""
     if person.height_px is None or now - person.last > LOST_S:
         return None
     return window(person.track_buffer.track(), person.height_px, now)
 
 
-def simulated(count: int, seed: int) -> Examples:
+def simulate_examples(count: int, seed: int) -> Examples:
     """Return windows of so many simulated people."""
     random = np.random.default_rng(seed)
     rows = []
@@ -84,11 +86,11 @@ def simulated(count: int, seed: int) -> Examples:
         likely = np.where(_soon(recording), SOON_WEIGHT, 1.0)
         chosen = set(random.choice(len(likely), WINDOWS_A_SIMULATION, p=likely / likely.sum()).tolist())
         frames = ((s, [pose] if pose else []) for s, pose in zip(recording.seconds, recording.poses, strict=True))
-        for index, (seconds, people) in enumerate(followed(frames)):
+        for index, (seconds, people) in enumerate(track_subjects(frames)):
             if index not in chosen:
                 continue
             for person in people:
-                cut = of(person, seconds)
+                cut = window_of(person, seconds)
                 if cut is not None:
                     rows.append((cut, recording.allowed[index], "simulated"))
     return collect(rows)
@@ -101,28 +103,28 @@ def _soon(recording: Recording) -> npt.NDArray[np.bool_]:
     return np.asarray(((age >= 0) & (age <= SOON_S)).any(axis=1))
 
 
-def recorded(clip: Clip, omegas: Sequence[Omega]) -> Examples:
-    """Return windows of everybody in a clip, see `looked`."""
-    return collect([(cut, allowed, clip.group) for _, cut, allowed in looked(clip, omegas)])
+def clip_examples(clip: Clip, omegas: Sequence[Omega]) -> Examples:
+    """Return windows of everybody in a clip, see `label_windows`."""
+    return collect([(cut, allowed, clip.group) for _, cut, allowed in label_windows(clip, omegas)])
 
 
-def looked(clip: Clip, omegas: Sequence[Omega]) -> Iterator[tuple[float, npt.NDArray[np.float32], Allowed]]:
-    """Yield when somebody in a clip is looked at, s since it began, the window, and what it may be.
+def label_windows(clip: Clip, omegas: Sequence[Omega]) -> Iterator[tuple[float, npt.NDArray[np.float32], Allowed]]:
+    """Yield time (s since the clip began), window and allowed labels of every subject, every EVERY_S.
 
-    Who falls is the one whose box comes down most between the two marks of the clip. Everything else is labelled with
-    what the rule model says of it, which is no fall; where that says a fall, with all that is none.
+    The faller is the subject whose box comes down farthest between the two marks of the clip. All other windows get the
+    label of the rule model, if that is no fall; otherwise all labels but fall are allowed.
     """
     rules, due = RuleModel(), 0.0
     who = faller(clip, omegas)
     mark = None if clip.fall is None else tuple(frame / clip.rate for frame in clip.fall)
     frames = ((seconds_of(omega), omega.poses) for omega in omegas)
-    for (seconds, people), omega in zip(followed(frames), omegas, strict=True):
+    for (seconds, people), omega in zip(track_subjects(frames), omegas, strict=True):
         said = {b.subject_ids[0]: b.label for b in rules.update(omega).events if b.label in LABELS}
         if seconds < due:
             continue
         due = seconds + EVERY_S
         for person in people:
-            cut = of(person, seconds)
+            cut = window_of(person, seconds)
             if cut is None:
                 continue
             label = said.get(person.ids[0])

@@ -1,4 +1,4 @@
-"""What the temporal model says of people on whom it was not trained.
+"""Evaluates the temporal model on people of other data sets and on newly simulated people.
 
     PYTHONPATH=training python -m privcam_training.temporal.external_eval [FOLDER] [--weights FILE]
 
@@ -16,19 +16,19 @@ import numpy as np
 from privcam_cloud.recognition.temporal.temporal_model import TemporalModel
 from privcam_cloud.recognition.temporal.temporal_network import SUBJECT_WEIGHTS
 from privcam_core.types.omega import Omega
-from privcam_evaluation.recognition.event_matching import Seen, watch
+from privcam_evaluation.recognition.event_matching import ClipResult, match_events
 from privcam_evaluation.recognition.scores import fights
 from privcam_training.temporal.data import sbu, upfall
-from privcam_training.temporal.data.skeleton_clips import Take, clip_of, omegas, sent
+from privcam_training.temporal.data.skeleton_clips import SkeletonClip, clip_of, omegas, omegas_of_poses
 from privcam_training.temporal.simulation.simulator import PICTURE, SCRIPTS, Recording, record
 
 # Simulated people of each kind, and the seed; the training takes other ones.
 PEOPLE, SEED = 40, 1000
 
 
-def watched(takes: Sequence[Take], weights: Path) -> list[Seen]:
-    """Return what the model says of each sequence."""
-    return [watch(take.clip, omegas(take), TemporalModel(weights=weights)) for take in takes]
+def recognise(sequences: Sequence[SkeletonClip], weights: Path) -> list[ClipResult]:
+    """Return the events of the model for each sequence."""
+    return [match_events(sequence.clip, omegas(sequence), TemporalModel(weights=weights)) for sequence in sequences]
 
 
 def simulated_falls(weights: Path, people: int) -> dict[str, int]:
@@ -37,45 +37,46 @@ def simulated_falls(weights: Path, people: int) -> dict[str, int]:
     for name, script in SCRIPTS.items():
         recordings = [record(script(random), random) for _ in range(people)]
         clip = clip_of(name, name, "simulated", 1.0)
-        seen = [watch(clip, _sent(recording), TemporalModel(weights=weights)) for recording in recordings]
-        result[name] = sum(bool(one.falls) for one in seen)
+        results = [match_events(clip, _omegas(recording), TemporalModel(weights=weights)) for recording in recordings]
+        result[name] = sum(bool(one.falls) for one in results)
     return result
 
 
-def _sent(recording: Recording) -> list[Omega]:
+def _omegas(recording: Recording) -> list[Omega]:
     poses = [[] if pose is None else [pose] for pose in recording.poses]
-    return sent(zip(recording.seconds.tolist(), poses, strict=True), PICTURE)
+    return omegas_of_poses(zip(recording.seconds.tolist(), poses, strict=True), PICTURE)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print what there is to say."""
+    """Print the results."""
     parser = argparse.ArgumentParser(prog="python -m privcam_training.temporal.external_eval", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", help="folder of published skeletons")
     parser.add_argument("--weights", type=Path, default=SUBJECT_WEIGHTS, help="JSON file of a network")
     options = parser.parse_args(argv)
     if options.folder is not None:
-        _print_falls(watched(upfall.read(options.folder), options.weights), upfall.count(options.folder))
-        _print_pairs(watched(sbu.read(options.folder / "sbu"), options.weights))
+        _print_falls(recognise(upfall.read(options.folder), options.weights), upfall.count(options.folder))
+        _print_pairs(recognise(sbu.read(options.folder / "sbu"), options.weights))
     for name, fallen in simulated_falls(options.weights, PEOPLE).items():
         print(f"simulated, {name}: a fall is reported of {fallen} of {PEOPLE}")
     return 0
 
 
-def _print_falls(seen: Sequence[Seen], files: int) -> None:
-    missed = [one.clip.name for one in seen if one.hit is None]
-    early = sum(one.false_alarms for one in seen)
-    print(f"UP-Fall: {len(seen)} of {files} files show a fall from before until it is over")
-    print(f"UP-Fall: {len(seen) - len(missed)} of {len(seen)} falls found, {early} other reports; missed: {missed}")
+def _print_falls(results: Sequence[ClipResult], files: int) -> None:
+    missed = [one.clip.name for one in results if one.hit is None]
+    early = sum(one.false_alarms for one in results)
+    print(f"UP-Fall: {len(results)} of {files} files show a fall from before until it is over")
+    detected = len(results) - len(missed)
+    print(f"UP-Fall: {detected} of {len(results)} falls detected, {early} other reports; missed: {missed}")
 
 
-def _print_pairs(seen: Sequence[Seen]) -> None:
+def _print_pairs(results: Sequence[ClipResult]) -> None:
     reported: dict[str, list[bool]] = defaultdict(list)
-    for one in seen:
+    for one in results:
         reported[one.clip.name.split("_", 2)[2].replace("_", " ")].append(one.fights)
     for action, fought in reported.items():
         print(f"SBU, {action}: a fight is reported in {sum(fought)} of {len(fought)}")
-    falls = sum(len(one.falls) for one in seen)
-    print(f"SBU: balanced accuracy of fights {fights(seen)['balanced_accuracy']}; {falls} falls reported")
+    falls = sum(len(one.falls) for one in results)
+    print(f"SBU: balanced accuracy of fights {fights(results)['balanced_accuracy']}; {falls} falls reported")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Nobody is tested on whom the network was trained: one fold leaves out one subject, or one scene without a name."""
+"""Splits clips into folds, so that no network is tested on a subject or scene that it was trained on."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Leave one subject out: every clip is judged by a network that never saw its subject or its scene.
+"""Leave-one-subject-out evaluation: every clip is evaluated with a network that never saw its subject or scene.
 
 One such test is partly chance: with another seed, or of the same clips once more through the edge, which draws its
 noise on poses anew, other falls are missed. So all is tested with several seeds on several recordings.
@@ -27,12 +27,12 @@ SEEDS = (SEED, SEED + 1)
 PROCESSES = 2
 
 # Fold to (logits, allowed) of the windows that were left out.
-Said = dict[int, tuple[Float32Array, BoolArray]]
+Predictions = dict[int, tuple[Float32Array, BoolArray]]
 
 
 def fit_folds(
     clips: Sequence[Clip], real: Examples, others: Examples, epochs: int, seed: int, out: Path
-) -> tuple[list[Path], Said]:
+) -> tuple[list[Path], Predictions]:
     """Train a network without each fold and export it into `out`; return the files, and what they say. Shows progress.
 
     real: of the clips. others: what is trained on and never tested; nor is anything trained on of who is left out.
@@ -40,7 +40,7 @@ def fit_folds(
     parts, networks, said = folds(clips), {}, {}
     with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
         trainings = ((join([_of(real, g, left=False), _of(others, g, left=False)]), epochs, seed) for g in parts)
-        for number, (network, loss) in enumerate(pool.imap(_fitted, trainings)):
+        for number, (network, loss) in enumerate(pool.imap(_fit, trainings)):
             networks[number], shown = network, _of(real, parts[number], left=True)
             said[number] = predict(network, shown.windows), shown.allowed
             print(f"[train] seed {seed}, fold {number + 1}/{len(parts)}: loss {loss:.3f}", file=sys.stderr, flush=True)
@@ -48,7 +48,7 @@ def fit_folds(
     return [export(networks[n], out / f"{n}.json", temperature=found[n]) for n in range(len(parts))], said
 
 
-def judged(clips: Sequence[Clip], bags: dict[str, Path], weights: Sequence[Path]) -> list[ClipResult]:
+def evaluate_folds(clips: Sequence[Clip], bags: dict[str, Path], weights: Sequence[Path]) -> list[ClipResult]:
     """Return what is said of each clip by the network that was trained without it. weights: of each fold."""
     return [
         match_events(clip, read_bag(bags[clip.name]), TemporalModel(weights=of_fold))
@@ -63,7 +63,7 @@ def _of(examples: Examples, groups: set[str], *, left: bool) -> Examples:
     return examples.where(np.isin(examples.groups, sorted(groups)) == left)
 
 
-def _fitted(work: tuple[Examples, int, int]) -> tuple[TemporalNetwork, float]:
+def _fit(work: tuple[Examples, int, int]) -> tuple[TemporalNetwork, float]:
     torch.set_num_threads(1)
     examples, epochs, seed = work
     fitted = fit(examples, epochs=epochs, seed=seed)

@@ -25,14 +25,16 @@ class Fitted:
     losses: list[float]
 
 
-def fit(examples: Examples, *, epochs: int, recorded_share: float = 0.3, seed: int = SEED) -> Fitted:
+def fit(examples: Examples, *, epochs: int, recorded_fraction: float = 0.3, seed: int = SEED) -> Fitted:
     """Train from scratch. recorded_share: weight of all recorded examples against the simulated ones."""
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     simulated = examples.groups == "simulated"
     weights = np.ones(len(examples))
     if simulated.any() and not simulated.all():
-        weights = np.where(simulated, (1 - recorded_share) / simulated.mean(), recorded_share / (1 - simulated.mean()))
+        weights = np.where(
+            simulated, (1 - recorded_fraction) / simulated.mean(), recorded_fraction / (1 - simulated.mean())
+        )
     network = TemporalNetwork(examples.windows.shape[2], examples.allowed.shape[1])
     steps = epochs * -(-len(examples) // BATCH)
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
@@ -43,7 +45,7 @@ def fit(examples: Examples, *, epochs: int, recorded_share: float = 0.3, seed: i
         order, total = random.permutation(len(examples)), 0.0
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            windows = torch.from_numpy(varied(examples.windows[chosen], random))
+            windows = torch.from_numpy(augment(examples.windows[chosen], random))
             allowed = torch.from_numpy(examples.allowed[chosen])
             loss = allowed_loss(network(windows), allowed, torch.from_numpy(weights[chosen].astype(np.float32)))
             optimizer.zero_grad()
@@ -56,7 +58,7 @@ def fit(examples: Examples, *, epochs: int, recorded_share: float = 0.3, seed: i
     return Fitted(network, losses)
 
 
-def varied(windows: Float32Array, random: np.random.Generator) -> Float32Array:
+def augment(windows: Float32Array, random: np.random.Generator) -> Float32Array:
     """Return windows as they could have been as well: seen in a mirror, a little larger, with poses that were lost."""
     windows = windows.copy()
     count, first = len(windows), len(SCALARS)
@@ -93,11 +95,11 @@ _FROM_POSE = ("posed", "lean_x", "lean_y", "hip_height", "thigh_drop", "hand_lef
 def temperature(logits: Float32Array, allowed: npt.NDArray[np.bool_]) -> float:
     """Return by what logits have to be divided so that the probability of what may be right is highest."""
     candidates = np.exp(np.linspace(np.log(0.3), np.log(5.0), 60))
-    scores = [float(np.mean(np.log(np.maximum(share(logits / t, allowed), 1e-9)))) for t in candidates]
+    scores = [float(np.mean(np.log(np.maximum(allowed_probability(logits / t, allowed), 1e-9)))) for t in candidates]
     return float(candidates[int(np.argmax(scores))])
 
 
-def share(logits: Float32Array, allowed: npt.NDArray[np.bool_]) -> Float32Array:
+def allowed_probability(logits: Float32Array, allowed: npt.NDArray[np.bool_]) -> Float32Array:
     """Return the probability (N,) that is given to what may be right."""
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray((p * allowed).sum(axis=1) / p.sum(axis=1), np.float32)

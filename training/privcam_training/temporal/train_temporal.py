@@ -1,7 +1,7 @@
 """Trains and tests the temporal model, for `./privcam train`.
 
-First it is tested, see `left_out`. Then one network of everything is exported, with the temperature that the networks
-of the first seed ask for on whom they never saw.
+The model is evaluated first, see `leave_one_subject_out`. Then one network is trained on everything and exported, with
+the temperature that fits the held-out predictions of the first seed.
 """
 
 import json
@@ -19,8 +19,8 @@ from privcam_evaluation.recognition.labelled_clips import Clip, bags_of, read_an
 from privcam_evaluation.recognition.scores import scores
 from privcam_training.temporal.data import sbu, upfall, urfd
 from privcam_training.temporal.data.skeleton_clips import omegas
-from privcam_training.temporal.examples import Examples, collect, join, recorded, simulated
-from privcam_training.temporal.leave_one_subject_out import PROCESSES, SEEDS, fit_folds, judged
+from privcam_training.temporal.examples import Examples, clip_examples, collect, join, simulate_examples
+from privcam_training.temporal.leave_one_subject_out import PROCESSES, SEEDS, evaluate_folds, fit_folds
 from privcam_training.temporal.temporal_export import export
 from privcam_training.temporal.temporal_fitting import fit, temperature
 from privcam_training.temporal.trained_network import predict
@@ -36,23 +36,23 @@ def simulations(count: int) -> Examples:
     seeds = range(-(-count // A_BATCH))
     with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
         parts = []
-        for part in pool.imap(_simulated, [(min(A_BATCH, count - seed * A_BATCH), seed) for seed in seeds]):
+        for part in pool.imap(_simulate, [(min(A_BATCH, count - seed * A_BATCH), seed) for seed in seeds]):
             parts.append(part)
             print(f"[train] simulated {len(parts)}/{len(seeds)}", file=sys.stderr, flush=True)
     return join(parts)
 
 
-def _simulated(work: tuple[int, int]) -> Examples:
-    return simulated(*work)
+def _simulate(work: tuple[int, int]) -> Examples:
+    return simulate_examples(*work)
 
 
-def published(skeletons: Path | None) -> Examples:
+def published_examples(skeletons: Path | None) -> Examples:
     """Return windows of the published sequences in a folder. They are never what is tested."""
     if skeletons is None:
         return collect([])
-    takes = [*upfall.read(skeletons), *urfd.read(skeletons / "urfd"), *sbu.read(skeletons / "sbu")]
-    print(f"[train] published sequences: {len(takes)}", file=sys.stderr, flush=True)
-    return join([collect([]), *(recorded(take.clip, omegas(take)) for take in takes)])
+    sequences = [*upfall.read(skeletons), *urfd.read(skeletons / "urfd"), *sbu.read(skeletons / "sbu")]
+    print(f"[train] published sequences: {len(sequences)}", file=sys.stderr, flush=True)
+    return join([collect([]), *(clip_examples(sequence.clip, omegas(sequence)) for sequence in sequences)])
 
 
 def train(
@@ -65,12 +65,12 @@ def train(
     """
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
-    real = join([recorded(clip, read_bag(runs[0][clip.name])) for clip in clips])
+    real = join([clip_examples(clip, read_bag(runs[0][clip.name])) for clip in clips])
     tests, result, said = [], [], {}
     for seed in SEEDS:
         weights, said[seed] = fit_folds(clips, real, join([made, others]), EPOCHS, seed, out / f"folds_{seed}")
         for number, bags in enumerate(runs, start=1):
-            tests.append(judged(clips, bags, weights))
+            tests.append(evaluate_folds(clips, bags, weights))
             result.append({"seed": seed, "recording": number, **scores(tests[-1])})
             print(f"[train] left out, seed {seed}, recording {number}: {summary(result[-1])}", flush=True)
             write(f"temporal_{seed}_{number}", tests[-1], out)
@@ -94,7 +94,7 @@ def train_full(folder: Path, bag_folder: Path, out: Path, skeletons: Path | None
         made = simulations(SIMULATIONS)
         store.parent.mkdir(parents=True, exist_ok=True)
         np.savez(store, windows=made.windows, allowed=made.allowed, groups=made.groups)
-    result = train(clips, runs, made, published(skeletons), out)
+    result = train(clips, runs, made, published_examples(skeletons), out)
     print(f"[train] left out, all of these: {summary(result)}")
     return result
 
@@ -102,9 +102,9 @@ def train_full(folder: Path, bag_folder: Path, out: Path, skeletons: Path | None
 def train_quick(out: Path) -> float:
     """Train on few simulated people, export, and return how much of other ones it then says right."""
     torch.set_num_threads(1)
-    fitted = fit(simulated(150, 1), epochs=6)
+    fitted = fit(simulate_examples(150, 1), epochs=6)
     export(fitted.network, out / "temporal.json", temperature=1.0)
-    others = simulated(40, 2)
+    others = simulate_examples(40, 2)
     logits = predict(fitted.network, others.windows)
     right = float(others.allowed[np.arange(len(others)), logits.argmax(axis=1)].mean())
     print(

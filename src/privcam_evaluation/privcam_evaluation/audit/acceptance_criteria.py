@@ -1,4 +1,4 @@
-"""What the figures of an audit are held against, and which of them lose."""
+"""The acceptance criteria of an audit: its summary table, the cases that miss a criterion, and the verdict."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,16 +6,27 @@ from typing import Any
 
 Values = Mapping[str, Any]
 
-LEAK, CHANCE_POINTS, BEHAVIOUR_POINTS, PSNR_DB, CONFIRMED_S = 1e-5, 0.05, 0.03, 35.0, 10.0
+# Person pixels that may leak in mode `adaptive`, as a fraction of all labelled ones.
+LEAK = 1e-5
+# How far above chance subjects may be named from anonymised poses.
+CHANCE_POINTS = 0.05
+# How much worse than from raw poses behaviour may be named from anonymised ones.
+BEHAVIOUR_POINTS = 0.03
+# Lowest PSNR of the environment outside of people.
+PSNR_DB = 35.0
+# Longest time until an empty room is confirmed.
+CONFIRMED_S = 10.0
 # Beyond this an ε tells two persons apart almost surely.
 MEANS_LITTLE = 10.0
-# Shares that are equal but for rounding.
+# Fractions that are equal but for rounding.
 _SLACK = 1e-9
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the summary. value: as it is shown, "" if it was not measured. reached: None where no bar is set.
+    """One line of the summary. value: as it is shown, "" if it was not measured. criterion: "" where there is none.
+
+    reached: None where there is no criterion, or no value.
 
     key: dotted, in report.json.
     """
@@ -23,7 +34,7 @@ class Row:
     what: str
     key: str
     value: str
-    bar: str
+    criterion: str
     reached: bool | None
 
 
@@ -36,18 +47,18 @@ def at(values: Values, key: str) -> Any:
 
 
 def summary(values: Values) -> list[Row]:
-    """Return the lines of the summary table, those that have a bar first."""
+    """Return the lines of the summary table, those with a criterion first."""
     number, percent = "{:.1f}".format, _percent
     rows = [
-        _row(values, "Person pixels that leak, mode `adaptive`", "leak.adaptive", _share, "≤ 1 in 100 000",
+        _row(values, "Person pixels that leak, mode `adaptive`", "leak.adaptive", _fraction, "≤ 1 in 100 000",
              lambda v: v <= LEAK),
-        _row(values, "Person pixels that leak, mode `locked`", "leak.locked", _share, "0", lambda v: v == 0),
-        _row(values, "Faces found in the picture of the room, per 1000 frames", "detector.faces", number, "0",
+        _row(values, "Person pixels that leak, mode `locked`", "leak.locked", _fraction, "0", lambda v: v == 0),
+        _row(values, "Faces found in the environment picture, per 1000 frames", "detector.faces", number, "0",
              lambda v: v == 0),
-        _row(values, "Persons found in the picture of the room, per 1000 frames", "detector.persons", number, "0",
+        _row(values, "Persons found in the environment picture, per 1000 frames", "detector.persons", number, "0",
              lambda v: v == 0),
-        _row(values, "Frames that stay the same byte by byte with other people", "interference.share", percent, "100 %",
-             lambda v: v == 1),
+        _row(values, "Frames that stay the same byte by byte with other people", "interference.fraction", percent,
+             "100 %", lambda v: v == 1),
         _row(values, "Picture of the room outside people, PSNR", "environment.psnr_db", "{:.1f} dB".format, "≥ 35 dB",
              lambda v: v >= PSNR_DB),
         _row(values, "Empty room confirmed to 99 % after", "environment.confirmed_s", "{:.1f} s".format, "≤ 10 s",
@@ -68,11 +79,11 @@ def summary(values: Values) -> list[Row]:
     def of(windows: str) -> Callable[[Any], str]:
         return lambda matches: f"{matches} of {at(values, f'recognition.{windows}')}"
 
-    facts = (
+    comparisons = (
         ("For comparison: people named rightly from raw poses", "reid.raw", percent),
-        ("For comparison: person pixels that leak, mode `paper`", "leak.paper", _share),
-        ("For comparison: whole picture blurred", "leak.blur", _share),
-        ("For comparison: whole picture pixelated", "leak.pixelate", _share),
+        ("For comparison: person pixels that leak, mode `mask_only`", "leak.mask_only", _fraction),
+        ("For comparison: whole picture blurred", "leak.blur", _fraction),
+        ("For comparison: whole picture pixelated", "leak.pixelate", _fraction),
         ("Faces found in anonymised frames beside the drawn figures, per 1000", "detector.faces_in.anonymous", number),
         ("Faces of the people recognised in what leaves, windows", "recognition.matches", of("windows")),
         ("For comparison: faces of strangers, windows", "recognition.control_matches", of("control_windows")),
@@ -83,24 +94,25 @@ def summary(values: Values) -> list[Row]:
         ("and its δ", "budget.delta", "{:g}".format),
         ("Budget if somebody is seen for all of the 60 s, ε", "budget.full_window_epsilon", epsilon_text),
     )
-    return rows + [_row(values, what, key, show, "", None) for what, key, show in facts]
+    return rows + [_row(values, what, key, show, "", None) for what, key, show in comparisons]
 
 
 def losing(values: Values) -> list[str]:
-    """Return a sentence for each case that is worse than its bar, so that nobody has to search for it."""
+    """Return a sentence for each case that misses its criterion."""
     lines = []
     for name, clip in (at(values, "leak.clips") or {}).items():
         for mode, limit in (("adaptive", LEAK), ("locked", 0.0)):
             leak = clip.get(mode)
-            if leak and leak["share"] is not None and leak["share"] > limit:
+            if leak and leak["fraction"] is not None and leak["fraction"] > limit:
                 lines.append(
                     f"{name}, `{mode}`: {leak['leaked_pixels']} of {leak['labelled_pixels']} person pixels leak"
-                    f" ({_share(leak['share'])}), in {leak['leaking_frames']} of {leak['frames']} frames, most in frame"
-                    f" {leak['worst_frame']}; {_share(leak['exposed_share'])} may show a person's colour."
+                    f" ({_fraction(leak['fraction'])}), in {leak['leaking_frames']} of {leak['frames']} frames, the"
+                    f" worst is frame {leak['worst_frame']};"
+                    f" {_fraction(leak['exposed_fraction'])} may show a person's colour."
                 )
     for key, what in (
-        ("faces", "face(s) per 1000 frames were found in the picture of the room"),
-        ("persons", "person(s) per 1000 frames were found in the picture of the room"),
+        ("faces", "face(s) per 1000 frames were found in the environment picture"),
+        ("persons", "person(s) per 1000 frames were found in the environment picture"),
     ):
         found = at(values, f"detector.{key}")
         if found:
@@ -113,10 +125,10 @@ def losing(values: Values) -> list[str]:
             )
     for name, clip in (at(values, "environment.clips") or {}).items():
         if clip["psnr_db"] is not None and clip["empty_s"] >= 1 and clip["psnr_db"] < PSNR_DB:
-            lines.append(f"{name}: the picture of the room has {clip['psnr_db']} dB, less than {PSNR_DB:g} dB.")
+            lines.append(f"{name}: the environment picture has {clip['psnr_db']} dB, less than {PSNR_DB:g} dB.")
         late = clip["confirmed_s"] is None if clip["empty_s"] >= CONFIRMED_S else False
         if late or (clip["confirmed_s"] or 0) > CONFIRMED_S:
-            reached = f"after {clip['confirmed_s']} s" if not late else f"never, {clip['best_share']:.1%} at most"
+            reached = f"after {clip['confirmed_s']} s" if not late else f"never, {clip['best_fraction']:.1%} at most"
             lines.append(f"{name}: the empty room is confirmed to 99 % {reached} ({clip['empty_s']} s of it seen).")
     for name, data in (at(values, "reid.datasets") or {}).items():
         for kind, how in (("canonical", "learnt from them"), ("transferred", "learnt from raw poses")):
@@ -136,7 +148,7 @@ def losing(values: Values) -> list[str]:
 
 def failed(values: Values) -> bool:
     """Return whether people's pixels leak, somebody is found in what leaves, or people change it."""
-    leak, same = at(values, "leak.adaptive"), at(values, "interference.share")
+    leak, same = at(values, "leak.adaptive"), at(values, "interference.fraction")
     found = at(values, "detector.faces"), at(values, "detector.persons")
     return (leak is not None and leak > LEAK) or any(found) or (same is not None and same < 1)
 
@@ -146,19 +158,25 @@ def epsilon_text(epsilon: float) -> str:
     return f"{epsilon:.2g}" if epsilon <= MEANS_LITTLE else f"{epsilon:,.0f}: proves nothing"
 
 
-def _percent(share: float) -> str:
+def _percent(fraction: float) -> str:
     # Four digits: 99.99 % of the frames are not all of them.
-    return f"{100 * share:.4g} %"
+    return f"{100 * fraction:.4g} %"
 
 
-def _share(share: float) -> str:
-    return "0" if share == 0 else f"{100 * share:.3g} %" if share >= 0.01 else f"{1e5 * share:.3g} in 100 000"
+def _fraction(fraction: float) -> str:
+    return (
+        "0" if fraction == 0 else f"{100 * fraction:.3g} %" if fraction >= 0.01 else f"{1e5 * fraction:.3g} in 100 000"
+    )
 
 
 def _row(
-    values: Values, what: str, key: str, show: Callable[[Any], str], bar: str, holds: Callable[[Any], bool] | None
+    values: Values, what: str, key: str, show: Callable[[Any], str], criterion: str, holds: Callable[[Any], bool] | None
 ) -> Row:
     value = at(values, key)
     return Row(
-        what, key, "" if value is None else show(value), bar, holds(value) if holds and value is not None else None
+        what,
+        key,
+        "" if value is None else show(value),
+        criterion,
+        holds(value) if holds and value is not None else None,
     )

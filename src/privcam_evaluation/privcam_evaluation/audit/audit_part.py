@@ -1,4 +1,4 @@
-"""One part of an audit: figures for machines, text for people, pictures for both."""
+"""The result of one part of an audit: values for programs, text and figures for people."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Part:
-    """What one measurement found.
+class AuditPart:
+    """The result of one measurement.
 
     title: heading in the report. values: goes into report.json, merged with those of the other parts by key, so the
     top-level keys of two parts differ or hold dicts that do. text: Markdown for a data-protection officer, with the

@@ -1,4 +1,4 @@
-"""`report.md` for people and `report.json` for programs, from the parts of an audit."""
+"""Writes `report.md` for people and `report.json` for programs, from the parts of an audit."""
 
 import json
 import platform
@@ -13,14 +13,14 @@ import numpy as np
 
 from privcam_core.models.manifest import load_manifest
 from privcam_evaluation.audit.acceptance_criteria import Row, losing, summary
-from privcam_evaluation.audit.audit_part import Part
+from privcam_evaluation.audit.audit_part import AuditPart
 
 # What a report always has, null where it was not measured.
 KEYS = (
-    *(f"leak.{mode}" for mode in ("adaptive", "locked", "paper", "blur", "pixelate")),
+    *(f"leak.{mode}" for mode in ("adaptive", "locked", "mask_only", "blur", "pixelate")),
     "detector.faces", "detector.persons", "recognition.matches", "inversion.psnr_db", "inversion.mean_picture_psnr_db",
     "reid.raw", "reid.canonical", "reid.chance", "environment.psnr_db", "environment.confirmed_s",
-    "interference.share", "budget.epsilon", "budget.delta",
+    "interference.fraction", "budget.epsilon", "budget.delta",
 )  # fmt: skip
 _NOT_CHOSEN = "not part of this audit (--only)"
 _SOFTWARE = (
@@ -37,18 +37,18 @@ _HEAD = """\
 
 {when}, {what}.
 
-This report says what of people can be found in what leaves the edge, measured with attacks. It holds for these
-{things} and these versions; another room, camera or light can be worse. It is no legal opinion.
+This report says how much of people can be found in the data that leaves the edge, measured with attacks. It holds for
+these {things} and these versions; another room, camera or light can be worse. It is no legal advice.
 
 ## Summary
 
-| what | value | bar | reached |
+| what | value | criterion | reached |
 |---|---|---|---|
 {rows}
 """
 
 
-def merged(parts: Sequence[Part], reasons: Mapping[str, str]) -> dict[str, Any]:
+def merged(parts: Sequence[AuditPart], reasons: Mapping[str, str]) -> dict[str, Any]:
     """Return the values of all parts as JSON values, with every one of KEYS; null ones are explained in `reasons`.
 
     reasons: by dotted key, or by the first part of one.
@@ -62,7 +62,9 @@ def merged(parts: Sequence[Part], reasons: Mapping[str, str]) -> dict[str, Any]:
                 values[name] = value
     interference = values.get("interference")
     if interference:
-        interference["share"] = interference["identical"] / interference["frames"] if interference["frames"] else None
+        interference["fraction"] = (
+            interference["identical"] / interference["frames"] if interference["frames"] else None
+        )
     found: dict[str, Any] = _plain(values)
     why = {}
     for key in KEYS:
@@ -73,7 +75,7 @@ def merged(parts: Sequence[Part], reasons: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def write(parts: Sequence[Part], values: Mapping[str, Any], about: Mapping[str, Any], out: Path) -> None:
+def write(parts: Sequence[AuditPart], values: Mapping[str, Any], about: Mapping[str, Any], out: Path) -> None:
     """Write both reports into `out`. values: what `merged` returned. about: of each clip or camera."""
     now = datetime.now(timezone.utc).replace(microsecond=0)
     content = {**values, "clips": _plain(about), "date": now.isoformat(), "software": _software(), "models": _models()}
@@ -83,12 +85,14 @@ def write(parts: Sequence[Part], values: Mapping[str, Any], about: Mapping[str, 
 
 
 def _markdown(
-    parts: Sequence[Part], values: Mapping[str, Any], about: Mapping[str, Any], now: datetime, out: Path
+    parts: Sequence[AuditPart], values: Mapping[str, Any], about: Mapping[str, Any], now: datetime, out: Path
 ) -> str:
     clips = any("rate_hz" in clip for clip in about.values())
     names = ", ".join(about)
     reasons = values["reasons"]
-    shown = [row for row in summary(values) if row.value or (row.bar and clips and _why(row, reasons) != _NOT_CHOSEN)]
+    shown = [
+        row for row in summary(values) if row.value or (row.criterion and clips and _why(row, reasons) != _NOT_CHOSEN)
+    ]
     rows = "\n".join(_line(row, reasons) for row in shown)
     text = [
         _HEAD.format(
@@ -123,8 +127,8 @@ def _markdown(
 
 def _line(row: Row, reasons: Mapping[str, str]) -> str:
     value = row.value or f"not measured: {_why(row, reasons)}"
-    reached = {True: "yes", False: "**no**", None: "" if not row.bar else "–"}[row.reached]
-    return f"| {row.what} | {value} | {row.bar or '–'} | {reached} |"
+    reached = {True: "yes", False: "**no**", None: "" if not row.criterion else "–"}[row.reached]
+    return f"| {row.what} | {value} | {row.criterion or '–'} | {reached} |"
 
 
 def _why(row: Row, reasons: Mapping[str, str]) -> str:

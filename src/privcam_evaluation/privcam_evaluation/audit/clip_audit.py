@@ -1,4 +1,4 @@
-"""All parts of the audit over clips, each of which shares the findings, the labels and one pass of the edge."""
+"""Audits clips: all parts use the same recorded perception, the same labels and one run of the edge per clip."""
 
 import time
 from collections import Counter
@@ -16,7 +16,7 @@ from privcam_evaluation.audit.attacks.inversion_attack import InversionAttack
 from privcam_evaluation.audit.attacks.pose_sequences import clips_of
 from privcam_evaluation.audit.attacks.recognition_attack import RecognitionAttack
 from privcam_evaluation.audit.attacks.reidentification import reidentification
-from privcam_evaluation.audit.audit_part import Part
+from privcam_evaluation.audit.audit_part import AuditPart
 from privcam_evaluation.audit.leakage.fidelity import fidelity
 from privcam_evaluation.audit.leakage.interference import interference
 from privcam_evaluation.audit.leakage.leak import leak
@@ -32,8 +32,10 @@ PARTS = ("leak", "detector", "recognition", "inversion", "reid", "environment", 
 # What needs labels, and what needs a run of the edge.
 _LABELLED = {"leak", "detector", "environment"}
 _RUN = {"leak", "detector", "recognition", "inversion", "environment", "budget"}
-# Frames a second that costly attacks look at, and that the cheap one learns from.
-_LOOKS_HZ, _SAMPLES_HZ = 2.0, 5.0
+# Frames/s that the costly attacks (detector, recognition) get.
+_OBSERVED_HZ = 2.0
+# Frames/s that the inversion attack trains on.
+_SAMPLES_HZ = 5.0
 
 DRAWN_TEXT = (
     "The anonymised frame Ĩ adds nothing but drawn figures to the environment. A face that is found in it and not in"
@@ -73,7 +75,7 @@ class Clip:
 class Audit:
     """parts: what was measured. about: of each clip, for the report. reasons: why a value is null, by dotted key."""
 
-    parts: list[Part]
+    parts: list[AuditPart]
     about: dict[str, Any]
     reasons: dict[str, str]
 
@@ -91,7 +93,7 @@ def audit_clips(paths: Sequence[Path], options: Options, say: Say) -> Audit:
         clip = _prepare(path, options, say, progress)
         if attacks.any:
             say(f"{progress}attacking what left")
-            attacks.look(clip)
+            attacks.observe(clip)
         clips.append(clip)
         say(f"{progress}{len(clip.recording)} frames in {time.monotonic() - began:.0f} s")
     reasons: dict[str, str] = {}
@@ -112,7 +114,7 @@ def _prepare(path: Path, options: Options, say: Say, progress: str) -> Clip:
     recording = record(path, cache=cache, seconds=options.seconds, crop=options.crop, threads=options.threads)
     if not len(recording):
         raise ValueError(f"{path}: holds no frame")
-    labels = Labels([found.detections.boxes[:0] for found in recording.found])
+    labels = Labels([found.detections.boxes[:0] for found in recording.perceptions])
     if options.parts & _LABELLED:
         say(f"{progress}labelling people")
         if options.labels is not None:
@@ -141,29 +143,29 @@ class _Attacks:
         """Whether one of them was chosen."""
         return not (self.detector is None and self.recognition is None and self.inversion is None)
 
-    def look(self, clip: Clip) -> None:
-        """Show one clip to the attacks. Detectors see every environment that left, and frames at an even pace."""
+    def observe(self, clip: Clip) -> None:
+        """Show one clip to the attacks: detectors get every new environment, all attacks get frames at a fixed rate."""
         recording, composer, encoder = clip.recording, Composer(), BottleneckEncoder(seed=edge_runs.SEED)
-        looks, samples = (max(1, round(recording.rate_hz / hz)) for hz in (_LOOKS_HZ, _SAMPLES_HZ))
+        observed_step, sample_step = (max(1, round(recording.rate_hz / hz)) for hz in (_OBSERVED_HZ, _SAMPLES_HZ))
         last = b""
         for number, (frame, published) in enumerate(zip(recording.frames(), clip.left, strict=True)):
             environment, report, poses = published
             new, last = environment.digest != last, environment.digest
             anonymous, plate = composer.compose(environment, poses), composer.compose(environment, [])
-            look = number % looks == 0
-            if self.detector and (look or new):
+            observed = number % observed_step == 0
+            if self.detector and (observed or new):
                 empty = clip.labels.empty(number)
-                self.detector.look(frame.image, plate, anonymous, clip=recording.name, empty=empty)
-            if self.recognition and look:
-                self.recognition.look(recording.name, frame.image, plate, anonymous, frame.poses)
-            if self.inversion and number % samples == 0:
+                self.detector.observe(frame.image, plate, anonymous, clip=recording.name, empty=empty)
+            if self.recognition and observed:
+                self.recognition.observe(recording.name, frame.image, plate, anonymous, frame.poses)
+            if self.inversion and number % sample_step == 0:
                 omega = Omega(frame.key, environment, poses, encoder.encode(anonymous), report)
-                self.inversion.look(recording.name, frame.image, omega, frame.poses)
+                self.inversion.observe(recording.name, frame.image, omega, frame.poses)
 
 
 def _measure(
     name: str, clips: Sequence[Clip], attacks: _Attacks, options: Options, reasons: dict[str, str], say: Say
-) -> Part | None:
+) -> AuditPart | None:
     """Return one part; None, and a reason, where it cannot be measured on these clips."""
     labelled = [(clip.recording, clip.labels) for clip in clips]
     if name == "leak":
@@ -196,7 +198,7 @@ def _measure(
         return part
     if name == "environment":
         kept = iter(clips)
-        part = fidelity(labelled, lambda: edge_runs.replayed(next(kept).left), options.out)
+        part = fidelity(labelled, lambda: edge_runs.replay(next(kept).left), options.out)
         found = part.values["environment"]
         if found["psnr_db"] is None:
             reasons["environment.psnr_db"] = "no clip shows an empty room and goes on after the warm-up"
@@ -217,7 +219,7 @@ def _measure(
     return part
 
 
-def detector_part(part: Part) -> Part:
+def detector_part(part: AuditPart) -> AuditPart:
     """Return the part with one number for faces and one for persons: found in environments, per 1000 frames.
 
     Ĩ does not leave, and adds nothing but drawn figures to the environment, which is searched itself. What is found in

@@ -1,4 +1,4 @@
-"""Listening to a running graph: every Ω of one camera, and what else the graph says about it in the open."""
+"""Listens to a running graph: every Ω of one camera, and the topics that the graph offers about it."""
 
 import time
 from typing import Any
@@ -10,14 +10,14 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 
-from privcam_evaluation.audit.audit_part import Part
+from privcam_evaluation.audit.audit_part import AuditPart
 
 # The cloud's own contour has this type; a picture of a standard type may hold raw pixels.
 _PICTURES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _POLL_S = 0.2
 
 
-def listen(camera_id: str, seconds: float) -> tuple[list[bytes], Part]:
+def listen(camera_id: str, seconds: float) -> tuple[list[bytes], AuditPart]:
     """Return the bytes of every Ω that the cloud side of a camera publishes in the ROS domain, and its topics.
 
     seconds: how long to listen. Raises ValueError where no Ω came.
@@ -49,7 +49,7 @@ def listen(camera_id: str, seconds: float) -> tuple[list[bytes], Part]:
     return heard, _topics(own)
 
 
-def _topics(topics: dict[str, list[str]]) -> Part:
+def _topics(topics: dict[str, list[str]]) -> AuditPart:
     pictures = [name for name, types in topics.items() if any(kind in _PICTURES for kind in types)]
     values: dict[str, Any] = {"topics": topics, "picture_topics": pictures}
     rows = "\n".join(f"| `{name}` | {', '.join(types)} |" for name, types in topics.items())
@@ -65,4 +65,4 @@ def _topics(topics: dict[str, list[str]]) -> Part:
         f"{rows}\n\n{warning} What goes over the network between edge and cloud was not listened to: the audit heard Ω"
         " where the cloud publishes it.\n"
     )
-    return Part("Topics of the graph", {"graph": values}, text)
+    return AuditPart("Topics of the graph", {"graph": values}, text)

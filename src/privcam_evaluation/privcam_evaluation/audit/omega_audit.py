@@ -1,4 +1,4 @@
-"""What can be audited without a raw picture: Ω as it was recorded in a bag, or heard from a graph."""
+"""Audits Ω without raw pictures: from a bag, or received from a graph."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ from privcam_link import cdr
 
 PARTS = ("counts", "detector", "budget")
 # Anonymised frames are looked at this often; every environment is.
-_LOOKS_NS = NS_PER_S // 2
+_OBSERVE_EVERY_NS = NS_PER_S // 2
 # What takes raw frames, and so cannot be told from Ω.
 _NEEDS_RAW = {
     "leak": "needs the clip: what a raw pixel changes cannot be seen in Ω",
@@ -37,8 +37,8 @@ _NEEDS_RAW = {
 }
 _COUNTS = """\
 {frames} Ω were read, of {cameras} camera(s): {names}. {rejected} messages were no valid Ω. {subjects} subjects, up to
-{most} at a time. {pictures} different pictures of the room came; with {unknown} Ω the picture was not known yet. The
-edge itself withheld {withheld} frames. On average {shown:.0f} % of the picture was shown.
+{max_subjects} at a time. {pictures} different environment pictures came; with {unknown} Ω the picture was not known
+yet. The edge itself withheld {withheld} frames. On average {shown:.0f} % of the picture was shown.
 """
 
 
@@ -51,7 +51,7 @@ class _Camera:
     digests: set[bytes] = field(default_factory=set)
     digest: bytes = b""
     plate: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0, 3), np.uint8))
-    looked_ns: int = -_LOOKS_NS
+    observed_ns: int = -_OBSERVE_EVERY_NS
 
 
 def payloads(bag: Path) -> Iterator[bytes]:
@@ -73,7 +73,7 @@ def audit_payloads(messages: Iterable[bytes], source: str, parts: frozenset[str]
     """Audit Ω as the messages' bytes. source: names the bag or the graph. Raises ValueError where there is no Ω."""
     attack = DetectorAttack(threads) if "detector" in parts else None
     cameras: dict[str, _Camera] = {}
-    counts, most = Counter[str](), 0
+    counts, max_subjects = Counter[str](), 0
     for message in messages:
         try:
             omega = cdr.decode(message)
@@ -83,18 +83,18 @@ def audit_payloads(messages: Iterable[bytes], source: str, parts: frozenset[str]
         camera = cameras.setdefault(omega.key.camera_id, _Camera())
         counts["frames"] += 1
         counts["withheld"] += omega.privacy.verdict == Verdict.WITHHOLD
-        most = max(most, len(omega.poses))
+        max_subjects = max(max_subjects, len(omega.poses))
         new = _learn(camera, omega)
         if omega.environment.digest != camera.digest:
             counts["unknown"] += 1
-        elif attack and (new or omega.key.stamp_ns - camera.looked_ns >= _LOOKS_NS):
-            camera.looked_ns = omega.key.stamp_ns
-            _look(attack, omega, camera)
+        elif attack and (new or omega.key.stamp_ns - camera.observed_ns >= _OBSERVE_EVERY_NS):
+            camera.observed_ns = omega.key.stamp_ns
+            _observe(attack, omega, camera)
     if not cameras:
         raise ValueError(f"{source}: no Ω came, and {counts['rejected']} messages that are none")
     measured, reasons = [], dict(_NEEDS_RAW)
     if "counts" in parts:
-        measured.append(_counted(cameras, counts, most))
+        measured.append(_count(cameras, counts, max_subjects))
     if attack and counts["unknown"] < counts["frames"]:
         measured.append(_without_raw(attack.part(out)))
     elif attack:
@@ -121,13 +121,13 @@ def _learn(camera: _Camera, omega: Omega) -> bool:
     return True
 
 
-def _look(attack: DetectorAttack, omega: Omega, camera: _Camera) -> None:
+def _observe(attack: DetectorAttack, omega: Omega, camera: _Camera) -> None:
     # There is no raw frame; the attack gets a blank one, and what it says of raw frames is left out below.
     blank = np.full_like(camera.plate, FILL)
-    attack.look(blank, camera.plate, overlay(camera.plate, omega.poses), clip=omega.key.camera_id)
+    attack.observe(blank, camera.plate, overlay(camera.plate, omega.poses), clip=omega.key.camera_id)
 
 
-def _counted(cameras: dict[str, _Camera], counts: Counter[str], most: int) -> AuditPart:
+def _count(cameras: dict[str, _Camera], counts: Counter[str], max_subjects: int) -> AuditPart:
     reports = [report for camera in cameras.values() for report in camera.reports]
     found: dict[str, Any] = {
         "frames": counts["frames"],
@@ -135,7 +135,7 @@ def _counted(cameras: dict[str, _Camera], counts: Counter[str], most: int) -> Au
         "withheld_frames": counts["withheld"],
         "cameras": len(cameras),
         "subjects": sum(len(camera.subjects) for camera in cameras.values()),
-        "max_subjects": most,
+        "max_subjects": max_subjects,
         "environments": sum(len(camera.digests) for camera in cameras.values()),
         "frames_without_picture": counts["unknown"],
         "confirmed_fraction": float(np.mean([1 - report.withheld_fraction for report in reports])),
@@ -146,7 +146,7 @@ def _counted(cameras: dict[str, _Camera], counts: Counter[str], most: int) -> Au
         names=", ".join(sorted(cameras)),
         rejected=found["rejected"],
         subjects=found["subjects"],
-        most=most,
+        max_subjects=max_subjects,
         pictures=found["environments"],
         unknown=found["frames_without_picture"],
         withheld=found["withheld_frames"],

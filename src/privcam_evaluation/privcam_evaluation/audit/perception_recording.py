@@ -1,6 +1,6 @@
-"""What the edge's perception found in a clip, kept so that every part of the audit starts from the same findings.
+"""Records the perception of a clip once, so that every part of the audit starts from the same detections.
 
-Kept are κ, boxes, tracks and poses, never a pixel: the pictures are decoded anew by whoever needs them.
+The cache holds κ, boxes, tracks and poses, never a pixel. Pictures are decoded again for each use.
 """
 
 import hashlib
@@ -29,13 +29,13 @@ CAMERA_ID = "audit"
 START_NS = 1_700_000_000 * NS_PER_S
 # A file that says 15.01 frames/s is taken whole at 15.
 _RATE_SLACK = 0.05
-# What the findings depend on: a change in any of it makes them anew.
+# Models and modules that the perception depends on: a change in one of them makes a new recording.
 _MODELS = ("nanodet", "movenet_thunder", "movenet_lightning")
 _CODE = ("pipeline", "pose_estimator", "subject_poser", "head_orientation")
 
 
 class Frame(NamedTuple):
-    """One frame and what was found in it. image: (H, W, 3) uint8 BGR. poses: as estimated, not anonymised."""
+    """One frame with its perception. image: (H, W, 3) uint8 BGR. poses: as estimated, not anonymised."""
 
     key: SyncKey
     image: Image
@@ -46,7 +46,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FramePerception:
-    """What was found in one frame."""
+    """The detections, tracks and poses of one frame. poses: as estimated, not anonymised."""
 
     key: SyncKey
     detections: Detections
@@ -56,30 +56,30 @@ class FramePerception:
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """The findings of a clip, and a way to its pictures.
+    """The perception of a clip, and a way to its pictures.
 
     name: of the clip. digest: hex, of the clip and all settings, to key results that are kept. shape: (H, W).
-    rate_hz: of the frames taken. read: decodes the pictures anew, as many as `found`.
+    rate_hz: of the frames taken. read: decodes the pictures anew, as many as `perceptions`.
     """
 
     name: str
     digest: str
     shape: tuple[int, int]
     rate_hz: float
-    found: Sequence[FramePerception]
+    perceptions: Sequence[FramePerception]
     read: Callable[[], Iterator[Image]]
 
     def __len__(self) -> int:
-        return len(self.found)
+        return len(self.perceptions)
 
     def frames(self) -> Iterator[Frame]:
-        """Yield every frame with its findings, one picture in memory at a time."""
-        for found, image in zip(self.found, self.read(), strict=True):
-            yield Frame(found.key, image, found.detections, found.tracks, found.poses)
+        """Yield every frame with its perception, one picture in memory at a time."""
+        for one, image in zip(self.perceptions, self.read(), strict=True):
+            yield Frame(one.key, image, one.detections, one.tracks, one.poses)
 
     def seconds(self, number: int) -> float:
         """Return the time of frame `number` (from 0) since the first one, in s."""
-        return (self.found[number].key.stamp_ns - self.found[0].key.stamp_ns) / NS_PER_S
+        return (self.perceptions[number].key.stamp_ns - self.perceptions[0].key.stamp_ns) / NS_PER_S
 
 
 def record(
@@ -91,9 +91,9 @@ def record(
     crop: Crop | None = None,
     threads: int = 1,
 ) -> Recording:
-    """Return the findings in every n-th frame of a clip, so many that there are at most rate_hz a second.
+    """Return the perception of every n-th frame of a clip, with n such that there are at most `rate_hz` frames/s.
 
-    cache: folder in which findings are kept. seconds: of the clip, all if None. crop: the part of the picture that is
+    cache: folder of earlier recordings. seconds: of the clip, all if None. crop: the part of the picture that is
     the camera's; if None, what the clip's annotations say (see `annotated_crop`). threads: processor cores.
     Raises SourceError for a clip that cannot be read, ValueError for a crop that is not in the picture.
     """
@@ -101,23 +101,23 @@ def record(
     clip_hz = frame_rate(clip)
     step = max(1, ceil(clip_hz / rate_hz - _RATE_SLACK))
     taken_hz = clip_hz / step
-    most = None if seconds is None else max(1, round(seconds * taken_hz))
-    settings = {"clip": sha256_of(clip), "step": step, "most": most, "crop": crop, "uses": _uses()}
+    limit = None if seconds is None else max(1, round(seconds * taken_hz))
+    settings = {"clip": sha256_of(clip), "step": step, "limit": limit, "crop": crop, "uses": _uses()}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     kept = cache / f"{clip.stem}-{digest[:16]}.npz"
     if kept.exists():
         with np.load(kept) as arrays:
-            shape, found = unpack(arrays)
+            shape, perceptions = unpack(arrays)
     else:
-        shape, found = _perceive(read_frames(clip, step=step, limit=most, crop=crop), taken_hz, threads)
+        shape, perceptions = _perceive(read_frames(clip, step=step, limit=limit, crop=crop), taken_hz, threads)
         cache.mkdir(parents=True, exist_ok=True)
         # Written beside and moved, so that a half-written file is never taken for a whole one.
         partial = kept.with_suffix(".part.npz")
-        np.savez_compressed(partial, **pack(shape, found))
+        np.savez_compressed(partial, **pack(shape, perceptions))
         partial.replace(kept)
-    count = len(found)
+    count = len(perceptions)
     return Recording(
-        clip.stem, digest, shape, taken_hz, found, lambda: read_frames(clip, step=step, limit=count, crop=crop)
+        clip.stem, digest, shape, taken_hz, perceptions, lambda: read_frames(clip, step=step, limit=count, crop=crop)
     )
 
 
@@ -142,47 +142,47 @@ def _uses() -> dict[str, list[str]]:
 
 def _perceive(pictures: Iterator[Image], rate_hz: float, threads: int) -> tuple[tuple[int, int], list[FramePerception]]:
     perception = PerceptionPipeline(threads=threads)
-    shape, found = (0, 0), []
+    shape, perceptions = (0, 0), []
     for number, image in enumerate(pictures):
         key = SyncKey(CAMERA_ID, number + 1, START_NS + round(number * NS_PER_S / rate_hz))
-        found.append(FramePerception(key, *perception.perceive(image, key.stamp_ns)))
+        perceptions.append(FramePerception(key, *perception.perceive(image, key.stamp_ns)))
         shape = (image.shape[0], image.shape[1])
-    return shape, found
+    return shape, perceptions
 
 
-def pack(shape: tuple[int, int], found: Sequence[FramePerception]) -> dict[str, npt.NDArray[Any]]:
-    """Return the findings as flat arrays; rows of one frame follow each other."""
+def pack(shape: tuple[int, int], perceptions: Sequence[FramePerception]) -> dict[str, npt.NDArray[Any]]:
+    """Return the perception of all frames as flat arrays; rows of one frame follow each other."""
     tracks = [
         (t.subject_id, *t.box, *t.velocity, t.score, t.state, t.hits, t.age, t.lost_frames)
-        for frame in found
+        for frame in perceptions
         for t in frame.tracks
     ]
     poses = [
         (p.subject_id, *p.box, p.layer, *((1, p.head.yaw, p.head.pitch, p.head.roll) if p.head else (0, 0, 0, 0)))
-        for frame in found
+        for frame in perceptions
         for p in frame.poses
     ]
     return {
         "shape": np.array(shape),
-        "stamps": np.array([frame.key.stamp_ns for frame in found], np.int64),
-        "counts": np.array([(len(f.detections), len(f.tracks), len(f.poses)) for f in found]).reshape(-1, 3),
-        "boxes": np.concatenate([frame.detections.boxes for frame in found]),
-        "scores": np.concatenate([frame.detections.scores for frame in found]),
+        "stamps": np.array([frame.key.stamp_ns for frame in perceptions], np.int64),
+        "counts": np.array([(len(f.detections), len(f.tracks), len(f.poses)) for f in perceptions]).reshape(-1, 3),
+        "boxes": np.concatenate([frame.detections.boxes for frame in perceptions]),
+        "scores": np.concatenate([frame.detections.scores for frame in perceptions]),
         "tracks": np.array(tracks, np.float64).reshape(-1, 14),
         "poses": np.array(poses, np.float64).reshape(-1, 10),
-        "keypoints": np.array([p.keypoints for f in found for p in f.poses], np.float32).reshape(-1, 17, 3),
+        "keypoints": np.array([p.keypoints for f in perceptions for p in f.poses], np.float32).reshape(-1, 17, 3),
     }
 
 
 def unpack(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[tuple[int, int], list[FramePerception]]:
-    """Return (H, W) and the findings from what `pack` made."""
+    """Return (H, W) and the perception of all frames from the arrays of `pack`."""
     boxes, scores, keypoints = arrays["boxes"], arrays["scores"], arrays["keypoints"]
     tracks, poses = arrays["tracks"].tolist(), arrays["poses"].tolist()
-    found = []
+    perceptions = []
     d = t = p = 0
     for number, (stamp, counts) in enumerate(zip(arrays["stamps"].tolist(), arrays["counts"].tolist(), strict=True)):
         d1, t1, p1 = d + counts[0], t + counts[1], p + counts[2]
-        found.append(
+        perceptions.append(
             FramePerception(
                 SyncKey(CAMERA_ID, number + 1, stamp),
                 Detections(boxes[d:d1], scores[d:d1]),
@@ -192,7 +192,7 @@ def unpack(arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[tuple[int, int], lis
         )
         d, t, p = d1, t1, p1
     height, width = arrays["shape"].tolist()
-    return (height, width), found
+    return (height, width), perceptions
 
 
 def _track(row: list[float]) -> Track:

@@ -1,16 +1,16 @@
-"""The part of the audit that reads the accountant's budget from the privacy reports."""
+"""Reports the privacy budget of the poses from the privacy reports of Ω."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from privcam_core.types.omega import PrivacyReport
 from privcam_evaluation.audit.acceptance_criteria import epsilon_text
-from privcam_evaluation.audit.audit_part import Part
+from privcam_evaluation.audit.audit_part import AuditPart
 from privcam_privacy.poses.accountant import WINDOW_S, epsilon
 
 _TEXT = """\
-Poses leave with Gaussian noise, one new key posture every few tenths of a second and the same for everybody in sight.
-The accountant counts the key postures of the last {window:g} s. The largest budget that any frame carried:
+Poses leave with Gaussian noise, one new keyframe every few tenths of a second and the same for everybody in sight.
+The accountant counts the keyframes of the last {window:g} s. The largest budget that any frame carried:
 
 | clip or camera | ε | δ |
 |---|---|---|
@@ -33,10 +33,10 @@ _SCALE = (
 
 def budget(
     reports: Mapping[str, Sequence[PrivacyReport]], full: tuple[float, int, float] | None = None
-) -> tuple[Part, str | None]:
+) -> tuple[AuditPart, str | None]:
     """Return the largest budget of all frames, and why there is none if so.
 
-    reports: of each clip or camera. full: sensitivity, key postures in a window and δ, to say what a window full of
+    reports: of each clip or camera. full: sensitivity, keyframes in a window and δ, to say what a window full of
     people comes to; None where the settings are not known.
     """
     clips = {name: max(own, key=lambda report: report.epsilon) for name, own in reports.items() if own}
@@ -65,4 +65,4 @@ def budget(
     ]
     text = _TEXT.format(window=WINDOW_S, rows="\n".join(rows), scale=scale)
     reason = None if worst else "poses left without accounting (raw), or there was no frame"
-    return Part("Budget of the poses", {"budget": found}, text), reason
+    return AuditPart("Budget of the poses", {"budget": found}, text), reason

@@ -1,4 +1,4 @@
-"""Labelled clips: the form of `annotations.json`, and what the edge makes of a clip, as an Ω bag."""
+"""Reads labelled clips (`annotations.json`) and runs the edge over them to make Ω bags."""
 
 import json
 import multiprocessing
@@ -132,12 +132,12 @@ def bags_of(clips: Sequence[Clip], folder: Path, *, processes: int) -> dict[str,
     missing = [(clip, bags[clip.name]) for clip in clips if not (bags[clip.name] / "metadata.yaml").exists()]
     if missing:
         with multiprocessing.get_context("spawn").Pool(min(processes, len(missing))) as pool:
-            for done, (name, count) in enumerate(pool.imap_unordered(_made, missing), start=1):
+            for done, (name, count) in enumerate(pool.imap_unordered(_make, missing), start=1):
                 print(f"[bags] {done}/{len(missing)} {name}: {count} Ω", file=sys.stderr, flush=True)
     return bags
 
 
-def _made(work: tuple[Clip, Path]) -> tuple[str, int]:
+def _make(work: tuple[Clip, Path]) -> tuple[str, int]:
     clip, bag = work
     partial = bag.with_name(f"{bag.name}.part")
     count = make_bag(clip, partial)

@@ -1,4 +1,4 @@
-"""From what was said of every clip to the numbers of eval.json."""
+"""Computes the scores of eval.json from the results of all clips."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -7,24 +7,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from privcam_evaluation.recognition.event_matching import KINDS, Seen
+from privcam_evaluation.recognition.event_matching import KINDS, ClipResult
 
 BINS = 10
 
 
-def scores(seen: Sequence[Seen]) -> dict[str, Any]:
+def scores(results: Sequence[ClipResult]) -> dict[str, Any]:
     """Return everything that is measured, ready for JSON. What cannot be measured on these clips is null."""
-    falls = [one for one in seen if one.clip.label == "fall"]
-    others = [one for one in seen if one.clip.label != "fall"]
+    falls = [one for one in results if one.clip.label == "fall"]
+    others = [one for one in results if one.clip.label != "fall"]
     hits = [one for one in falls if one.hit is not None]
     delays = [one.delay_s for one in hits if one.delay_s is not None]
-    matrix = confusion(seen)
-    chances = [chance for one in seen for chance in one.chances]
+    matrix = confusion(results)
+    subject_frames = sum(one.subject_frames for one in results)
+    probabilities = [pair for one in results for pair in one.probabilities]
     return {
-        "clips": len(seen),
+        "clips": len(results),
         "falls": {
             "clips": len(falls),
-            "recall": _share(len(hits), len(falls)),
+            "recall": _fraction(len(hits), len(falls)),
             "missed": sorted(one.clip.name for one in falls if one.hit is None),
             "other_clips": len(others),
             "false_alarms": sum(one.false_alarms for one in others),
@@ -33,14 +34,14 @@ def scores(seen: Sequence[Seen]) -> dict[str, Any]:
             "delay_s": round(median(delays), 2) if delays else None,
             "delay_s_worst": round(max(delays), 2) if delays else None,
         },
-        "fights": fights(seen),
-        "ece": round(calibration_error(chances), 4) if chances else None,
-        "ms_per_subject": round(1e3 * sum(one.seconds for one in seen) / max(1, sum(one.looks for one in seen)), 3),
+        "fights": fights(results),
+        "ece": round(calibration_error(probabilities), 4) if probabilities else None,
+        "ms_per_subject": round(1e3 * sum(one.seconds for one in results) / max(1, subject_frames), 3),
         "kinds": {
             kind: {
                 "clips": int(matrix[row].sum()),
-                "recall": _share(int(matrix[row, row]), int(matrix[row].sum())),
-                "precision": _share(int(matrix[row, row]), int(matrix[:, row].sum())),
+                "recall": _fraction(int(matrix[row, row]), int(matrix[row].sum())),
+                "precision": _fraction(int(matrix[row, row]), int(matrix[:, row].sum())),
             }
             for row, kind in enumerate(KINDS)
         },
@@ -48,12 +49,12 @@ def scores(seen: Sequence[Seen]) -> dict[str, Any]:
     }
 
 
-def fights(seen: Sequence[Seen]) -> dict[str, Any]:
-    """Return how well clips of fights and of ordinary life before the same kind of camera are told apart."""
-    fought = [one.fights for one in seen if one.clip.label == "fight"]
-    calm = [not one.fights for one in seen if one.clip.label == "no_fight"]
-    both = [_share(sum(part), len(part)) for part in (fought, calm)]
-    known = [share for share in both if share is not None]
+def fights(results: Sequence[ClipResult]) -> dict[str, Any]:
+    """Return the scores of fight detection on clips labelled `fight` and `no_fight`."""
+    fought = [one.fights for one in results if one.clip.label == "fight"]
+    calm = [not one.fights for one in results if one.clip.label == "no_fight"]
+    both = [_fraction(sum(part), len(part)) for part in (fought, calm)]
+    known = [fraction for fraction in both if fraction is not None]
     return {
         "clips": len(fought),
         "calm_clips": len(calm),
@@ -63,31 +64,31 @@ def fights(seen: Sequence[Seen]) -> dict[str, Any]:
     }
 
 
-def confusion(seen: Sequence[Seen]) -> npt.NDArray[np.int64]:
-    """Return how many clips of each kind (rows) were said to be of each kind (columns)."""
+def confusion(results: Sequence[ClipResult]) -> npt.NDArray[np.int64]:
+    """Return the confusion matrix: rows are the true kinds, columns the reported ones."""
     matrix = np.zeros((len(KINDS), len(KINDS)), np.int64)
-    for one in seen:
-        matrix[KINDS.index(one.kind), KINDS.index(one.said)] += 1
+    for one in results:
+        matrix[KINDS.index(one.true_kind), KINDS.index(one.reported_kind)] += 1
     return matrix
 
 
-def reliability(chances: Sequence[tuple[float, bool]]) -> list[tuple[float, float, int]]:
-    """Return (mean probability, share that was true, count) of each of BINS equal bins that holds any."""
-    said, true = np.array([c for c, _ in chances]), np.array([t for _, t in chances], float)
-    place = np.minimum((said * BINS).astype(int), BINS - 1)
+def reliability(probabilities: Sequence[tuple[float, bool]]) -> list[tuple[float, float, int]]:
+    """Return (mean probability, fraction that was true, count) of each of BINS equal bins that holds any."""
+    predicted, true = np.array([c for c, _ in probabilities]), np.array([t for _, t in probabilities], float)
+    place = np.minimum((predicted * BINS).astype(int), BINS - 1)
     return [
-        (float(said[place == k].mean()), float(true[place == k].mean()), int((place == k).sum()))
+        (float(predicted[place == k].mean()), float(true[place == k].mean()), int((place == k).sum()))
         for k in range(BINS)
         if (place == k).any()
     ]
 
 
-def calibration_error(chances: Sequence[tuple[float, bool]]) -> float:
-    """Return the expected calibration error: how far probabilities are from what was true, weighted by count."""
-    bins = reliability(chances)
+def calibration_error(probabilities: Sequence[tuple[float, bool]]) -> float:
+    """Return the expected calibration error: the mean distance of probabilities from frequencies, weighted by count."""
+    bins = reliability(probabilities)
     total = sum(count for _, _, count in bins)
-    return sum(abs(said - true) * count for said, true, count in bins) / total
+    return sum(abs(predicted - true) * count for predicted, true, count in bins) / total
 
 
-def _share(part: int, whole: int) -> float | None:
+def _fraction(part: int, whole: int) -> float | None:
     return round(part / whole, 4) if whole else None

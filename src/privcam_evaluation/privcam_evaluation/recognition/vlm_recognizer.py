@@ -1,4 +1,4 @@
-"""A vision-language model as a recogniser that can be judged: it is asked as often as on a gateway, and waited for."""
+"""Wraps a vision-language model as a recogniser for `privcam eval`, queried as often as on a gateway."""
 
 import sys
 from collections import Counter
@@ -14,10 +14,10 @@ from privcam_vlm.vlm_settings import Settings
 
 
 class VlmRecognizer:
-    """Answers for one clip; `process` may answer for many, one after the other.
+    """Recognises the events of one clip; one `process` may serve many clips, one after the other.
 
-    Asked once in `vlm_period_s` of camera time, whatever time an answer takes within its budget. Where there is none,
-    the reason is counted in `failures` and nothing is said.
+    The model is queried once per `vlm_period_s` of camera time, whatever time an answer takes within its budget. The
+    reason of a missing answer is counted in `failures`, and the report is empty.
     """
 
     def __init__(self, settings: Settings, process: ModelProcess, failures: Counter[str]) -> None:
@@ -27,11 +27,11 @@ class VlmRecognizer:
 
     @property
     def model_id(self) -> str:
-        """Where it runs and its name."""
+        """Backend and name of the model."""
         return self._settings.model_id
 
     def update(self, omega: Omega) -> SceneReport:
-        """Return what the model says of this Ω, nothing where it is not asked or does not answer."""
+        """Return the report of the model on this Ω, an empty one where it is not queried or gives no answer."""
         moment = self._scene.take(omega)
         nothing = SceneReport(omega.key, [], [], "", self.model_id)
         if omega.key.stamp_ns < self._next_ns:

@@ -1,1 +1,1 @@
-"""How well tracking preserves identities."""
+"""Evaluates how well tracking preserves identities."""

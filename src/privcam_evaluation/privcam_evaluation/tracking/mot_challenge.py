@@ -1,4 +1,4 @@
-"""Sequences in the folder format of the MOT Challenge: public detections and ground truth."""
+"""Reads sequences in the folder format of the MOT Challenge: public detections and ground truth."""
 
 import configparser
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from privcam_core.types.perception import Detections
 
 # Sequences without a seqinfo.ini (MOT15) that were checked here run at this rate.
 _DEFAULT_RATE = 25.0
-# In the ground truth of MOT16 and later: a walking person, and what looks like one and is not counted either way
+# Classes in the ground truth of MOT16 and later: a walking person, and objects that count neither as right nor as wrong
 # (person on a vehicle, static person, distractor, reflection). MOT15 has world coordinates in these columns.
 _PEDESTRIAN = 1
 _IGNORED = (2, 7, 8, 12)

@@ -1,9 +1,10 @@
-"""How well people keep their number: IDF1 and HOTA of our tracker and of others on the same detections.
+"""Tracking evaluation: IDF1 and HOTA of the project's tracker and of others on the same detections.
 
     python -m privcam_evaluation.tracking.tracking_eval FOLDER [FOLDER ...] [--every 3]
 
-Folders are MOT Challenge sequences. Metrics and baselines come from the optional package `trackers`. There are no
-pictures in those folders, so ours follows by motion alone. Every tracker reports only people it has a detection for.
+Folders are MOT Challenge sequences. Metrics and baselines come from the optional package `trackers`. The folders
+hold no pictures, so the tracker of the project uses motion alone. Every tracker reports only people that it has a
+detection for.
 """
 
 import argparse

@@ -88,7 +88,7 @@ def test_clip_of_people_gives_a_report_and_keeps_no_picture(tmp_path: Path) -> N
     assert (found["leak"]["adaptive"], found["leak"]["locked"]) == (0.0, None)
     assert "was commissioned" in (tmp_path / "report.md").read_text()
     assert "commission a plate" in found["reasons"]["leak.locked"]
-    assert min(found["leak"][mode] for mode in ("paper", "blur", "pixelate")) > 0.01
+    assert min(found["leak"][mode] for mode in ("mask_only", "blur", "pixelate")) > 0.01
     assert found["interference"]["fraction"] == 1.0
     assert found["detector"]["faces"] is None
     assert "--only" in found["reasons"]["detector.faces"]
@@ -101,11 +101,11 @@ def test_clip_of_people_gives_a_report_and_keeps_no_picture(tmp_path: Path) -> N
 
 def test_graph_is_listened_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rclpy = pytest.importorskip("rclpy")
-    from privcam_ros.conversions import to_msg
+    from privcam_ros.conversions import omega_to_msg
 
     monkeypatch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    with publishing(rclpy, [to_msg(omega) for omega in omegas()]):
+    with publishing(rclpy, [omega_to_msg(omega) for omega in omegas()]):
         assert main(["--live", CAMERA, "--seconds", "3", "--only", "counts,budget", "--out", str(tmp_path)]) == CLEAN
     found = report(tmp_path)
     assert found["counts"]["frames"] > 0

@@ -54,7 +54,7 @@ def withheld(image: np.ndarray) -> np.ndarray:
 def test_person_and_face_of_the_raw_frame_are_counted_and_what_is_withheld_is_not(tmp_path: Path) -> None:
     attack = DetectorAttack()
     for _ in range(4):
-        attack.look(with_person(room()), withheld(room()), withheld(room()))
+        attack.observe(with_person(room()), withheld(room()), withheld(room()))
     values = attack.part(tmp_path).values["detector"]
     assert values["frames"] == 4 and values["environments"] == 1
     assert values["persons"]["raw"] >= 1000 and values["faces"]["raw"] >= 1000
@@ -65,7 +65,7 @@ def test_person_in_the_environment_counts_in_every_frame_and_is_cut_out_once(tmp
     attack = DetectorAttack()
     leaking = with_person(room())
     for _ in range(5):
-        attack.look(leaking, leaking, leaking, clip="hall")
+        attack.observe(leaking, leaking, leaking, clip="hall")
     part = attack.part(tmp_path)
     values = part.values["detector"]
     for kind in ("persons", "faces"):
@@ -77,7 +77,7 @@ def test_person_in_the_environment_counts_in_every_frame_and_is_cut_out_once(tmp
 
 def test_face_of_a_proxy_is_counted_apart(tmp_path: Path) -> None:
     attack = DetectorAttack()
-    attack.look(room(), room(), with_person(room()))
+    attack.observe(room(), room(), with_person(room()))
     faces = attack.part(tmp_path).values["detector"]["faces"]
     assert faces["proxies"] >= 1000 and faces["anonymous"] == 0
 
@@ -87,16 +87,16 @@ def test_face_beside_a_proxy_is_counted_as_what_it_is(tmp_path: Path) -> None:
     environment = with_person(room(), x=60)
     anonymous = environment.copy()
     anonymous[:, 200:] = 30
-    attack.look(room(), environment, anonymous)
+    attack.observe(room(), environment, anonymous)
     faces = attack.part(tmp_path).values["detector"]["faces"]
     assert faces["anonymous"] >= 1000 and faces["proxies"] == 0
 
 
 def test_findings_in_frames_without_people_are_shown_as_false_alarms(tmp_path: Path) -> None:
     attack = DetectorAttack()
-    attack.look(room(), room(), room(), empty=True)
-    attack.look(with_person(room()), room(), room())
-    attack.look(with_person(room()), room(), room(), empty=True)  # a figure that is part of the room
+    attack.observe(room(), room(), room(), empty=True)
+    attack.observe(with_person(room()), room(), room())
+    attack.observe(with_person(room()), room(), room(), empty=True)  # a figure that is part of the room
     part = attack.part(tmp_path)
     values = part.values["detector"]
     assert values["empty_frames"] == 2
@@ -108,7 +108,7 @@ def test_findings_in_frames_without_people_are_shown_as_false_alarms(tmp_path: P
 
 def test_report_has_a_row_for_every_detector_and_plain_numbers(tmp_path: Path) -> None:
     attack = DetectorAttack()
-    attack.look(room(), room(), room())
+    attack.observe(room(), room(), room())
     part = attack.part(tmp_path)
     for name in ("faces", "persons", "BlazeFace short range", "BlazeFace full range", "Haar frontal", "Haar profile"):
         assert name in part.text

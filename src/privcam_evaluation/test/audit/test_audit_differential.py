@@ -10,12 +10,12 @@ from privcam_core.images.environment import FILL, encode_environment, environmen
 from privcam_core.types.omega import PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.types.perception import Detections
 from privcam_evaluation.audit.leakage.baselines import blur, pixelate
-from privcam_evaluation.audit.leakage.counterfactual import twin
-from privcam_evaluation.audit.leakage.differential import differential, leak_of, practice
+from privcam_evaluation.audit.leakage.counterfactual import invert_labelled
+from privcam_evaluation.audit.leakage.differential import differential, measure_baseline, measure_leak
 from privcam_evaluation.audit.leakage.fidelity import fidelity
 from privcam_evaluation.audit.leakage.person_labels import Labels
 from privcam_evaluation.audit.leakage.true_background import background
-from privcam_evaluation.audit.perception_recording import START_NS, Found, Recording
+from privcam_evaluation.audit.perception_recording import START_NS, FramePerception, Recording
 from privcam_privacy.eraser import Eraser
 
 SHAPE = (96, 128)
@@ -50,7 +50,7 @@ def scene() -> tuple[Recording, Labels]:
         pictures.append(np.clip(noisy, 0, 255).astype(np.uint8))
         rows = np.array(here, np.float32).reshape(-1, 4)
         detections = Detections(rows, np.full(len(rows), 0.9, np.float32))
-        found.append(Found(SyncKey("audit", number + 1, START_NS + number * 2 * 10**8), detections, [], []))
+        found.append(FramePerception(SyncKey("audit", number + 1, START_NS + number * 2 * 10**8), detections, [], []))
         boxes.append(rows)
     return Recording("walk", "walk", SHAPE, RATE_HZ, found, lambda: iter(pictures)), Labels(boxes)
 
@@ -75,22 +75,22 @@ ALL = np.ones(SHAPE, np.bool_)
 
 def leak(show):
     recording, labels = scene()
-    return leak_of(recording, labels, Edge(show), Edge(show))
+    return measure_leak(recording, labels, Edge(show), Edge(show))
 
 
 def test_twin_differs_by_128_in_every_labelled_value_and_nowhere_else() -> None:
     image = np.random.default_rng(1).integers(0, 256, (*SHAPE, 3)).astype(np.uint8)
     where = np.zeros(SHAPE, np.bool_)
     where[10:40, 20:50] = True
-    other = twin(image, where)
+    other = invert_labelled(image, where)
     assert (np.abs(other.astype(int) - image)[where] == 128).all()
     assert np.array_equal(other[~where], image[~where])
-    assert np.array_equal(twin(other, where), image)
+    assert np.array_equal(invert_labelled(other, where), image)
 
 
 def test_edge_that_sends_the_frame_leaks_every_labelled_pixel() -> None:
     result = leak(lambda _number, image: (image, ALL))
-    assert result.share == 1.0
+    assert result.fraction == 1.0
     assert result.values()["first_frame"] == EMPTY
     assert result.values()["colour_levels"] == 128
     assert result.values()["inside_labels"] == 1.0
@@ -99,8 +99,8 @@ def test_edge_that_sends_the_frame_leaks_every_labelled_pixel() -> None:
 
 def test_edge_that_sends_a_grey_picture_leaks_nothing() -> None:
     result = leak(lambda _number, image: (np.full_like(image, FILL), ~ALL))
-    assert result.share == 0.0
-    assert result.values()["picture_shown"] == 0.0
+    assert result.fraction == 0.0
+    assert result.values()["confirmed_fraction"] == 0.0
 
 
 def test_one_leaked_frame_is_found_and_named() -> None:
@@ -122,7 +122,7 @@ def test_ghost_that_stays_after_the_person_left_is_counted_in_every_frame() -> N
         return show
 
     recording, labels = scene()
-    result = leak_of(recording, labels, Edge(keeping()), Edge(keeping()))
+    result = measure_leak(recording, labels, Edge(keeping()), Edge(keeping()))
     assert result.values()["leaking_frames"] == FRAMES - EMPTY - 3
     assert result.values()["inside_labels"] < 1.0
 
@@ -135,12 +135,14 @@ def test_shape_alone_is_counted_but_told_from_colour() -> None:
 
     values = leak(show).values()
     assert values["leaked_pixels"] > 0
-    assert values["exposed_share"] == 0.0
+    assert values["exposed_fraction"] == 0.0
 
 
 def test_person_who_is_shown_in_one_run_only_is_exposed_and_the_room_around_is_not() -> None:
     recording, labels = scene()
-    result = leak_of(recording, labels, Edge(lambda _n, image: (image, ALL)), Edge(lambda _n, image: (image, ~ALL)))
+    result = measure_leak(
+        recording, labels, Edge(lambda _n, image: (image, ALL)), Edge(lambda _n, image: (image, ~ALL))
+    )
     people = (FRAMES - EMPTY) * 24 * 60
     assert sum(result.leaked) == FRAMES * ALL.size
     assert 0.8 * people < result.exposed <= people
@@ -148,7 +150,7 @@ def test_person_who_is_shown_in_one_run_only_is_exposed_and_the_room_around_is_n
 
 def test_difference_within_the_tolerance_is_no_leak() -> None:
     result = leak(lambda _number, image: (room() + (image[50, 60, 0] // 32).astype(np.uint8), ALL))
-    assert result.share == 0.0
+    assert result.fraction == 0.0
 
 
 def test_runs_with_other_noise_on_their_poses_are_refused() -> None:
@@ -162,28 +164,28 @@ def test_runs_with_other_noise_on_their_poses_are_refused() -> None:
         return environment, report, [replace(pose, keypoints=noise)]
 
     with pytest.raises(ValueError, match="the same seed"):
-        leak_of(recording, labels, noisy, noisy)
+        measure_leak(recording, labels, noisy, noisy)
 
 
 @pytest.mark.parametrize("obscure", [blur, pixelate])
 def test_usual_practice_leaks_most_of_what_is_labelled(obscure) -> None:
     recording, labels = scene()
-    result = practice(recording, labels, obscure)
-    assert result.share is not None and result.share > 0.5
+    result = measure_baseline(recording, labels, obscure)
+    assert result.fraction is not None and result.fraction > 0.5
 
 
 def test_engine_shows_the_room_and_leaks_nothing_of_somebody_who_is_found(tmp_path: Path) -> None:
     clip = scene()
 
     def make_eraser(mode, _recording, _labels, _run):
-        return Eraser(mode)
+        return Eraser(mode).erase
 
-    part = differential([clip], make_eraser, ["adaptive", "paper"], tmp_path)
+    part = differential([clip], make_eraser, ["adaptive", "mask_only"], tmp_path)
     found = part.values["leak"]
-    assert found["clips"]["walk"]["adaptive"]["picture_shown"] > 0.2
+    assert found["clips"]["walk"]["adaptive"]["confirmed_fraction"] > 0.2
     assert found["adaptive"] == 0.0
     # Nobody had a pose, so nothing was masked: the equation taken literally shows everybody.
-    assert found["paper"] == 1.0
+    assert found["mask_only"] == 1.0
     assert found["labelled_pixels"] == sum(clip[1].mask(n, SHAPE).sum() for n in range(FRAMES))
     assert "| walk |" in part.text
     assert all(path.stat().st_size > 0 for path, _ in part.figures)
@@ -220,4 +222,4 @@ def test_room_that_is_never_confirmed_has_no_time(tmp_path: Path) -> None:
     values = fidelity([clip], lambda: Edge(lambda _number, _image: (room(), half)), tmp_path).values["environment"]
     assert values["confirmed_s"] is None
     assert values["clips"]["walk"]["confirmed_s"] is None
-    assert values["clips"]["walk"]["best_share"] == 0.5
+    assert values["clips"]["walk"]["best_fraction"] == 0.5

@@ -13,19 +13,21 @@ from privcam_evaluation.audit.leakage.interference import (
     interference_of,
     load_faces,
     noise,
-    pasted,
+    paste_faces,
     texture,
 )
-from privcam_evaluation.audit.perception_recording import START_NS, Found, Recording, record
+from privcam_evaluation.audit.perception_recording import START_NS, FramePerception, Recording, record
 from privcam_evaluation.demo_clip import demo_clip
 from privcam_privacy.background.clean_plate import PlateTimes
-from privcam_privacy.background.engine import EngineSettings, PrivacyEngine
-from privcam_privacy.background.exclusion_masks import Unsafe
+from privcam_privacy.background.engine import PrivacyEngine
+from privcam_privacy.background.engine_settings import EngineSettings
+from privcam_privacy.background.exclusion_masks import ExclusionMasks
+from privcam_privacy.egress.inspection import NoInspection
 
 SHAPE = (96, 128)
 FRAMES, RATE_HZ = 50, 5.0
-PAINTS = {"noise": noise, "texture": texture, "faces": pasted([drawn_face()])}
-QUICK = EngineSettings(times=PlateTimes(confirm=2.0, doubt=3.0, change=3.0, relearn=6.0), step_s=1.0)
+PAINTS = {"noise": noise, "texture": texture, "faces": paste_faces([drawn_face()])}
+QUICK = EngineSettings(times=PlateTimes(confirm_s=2.0, low_confidence_s=3.0, change_s=3.0, relearn_s=6.0), step_s=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def walk() -> Recording:
         pictures.append(np.clip(picture, 0, 255).astype(np.uint8))
         rows = np.array(boxes, np.float32).reshape(-1, 4)
         detections = Detections(rows, np.full(len(rows), 0.9, np.float32))
-        found.append(Found(SyncKey("audit", number + 1, START_NS + number * 2 * 10**8), detections, [], []))
+        found.append(FramePerception(SyncKey("audit", number + 1, START_NS + number * 2 * 10**8), detections, [], []))
     return Recording("walk", "walk", SHAPE, RATE_HZ, found, lambda: iter(pictures))
 
 
@@ -51,33 +53,29 @@ def engine() -> PrivacyEngine:
     return PrivacyEngine(QUICK)
 
 
-def nothing_found(_png: bytes) -> list[object]:
-    return []
-
-
 class Curious(PrivacyEngine):
-    """An engine that reads one pixel that it must not: the brightness of the unsafe region goes into the room's."""
+    """An engine that reads one pixel that it must not: the brightness of the excluded region goes into the plate."""
 
-    def absorb(self, image, unsafe, tracks, stamp_ns):
+    def absorb(self, image, exclusion, tracks, stamp_ns):
         peeked = image.copy()
-        region = image[::2, ::2][unsafe.mask > 0]
+        region = image[::2, ::2][exclusion.mask > 0]
         if region.size:
             peeked[:, :, 0] = np.clip(image[:, :, 0].astype(int) + region.mean() / 8, 0, 255)
-        return super().absorb(peeked, unsafe, tracks, stamp_ns)
+        return super().absorb(peeked, exclusion, tracks, stamp_ns)
 
 
 class Forgetful(PrivacyEngine):
-    """An engine that tells of a smaller unsafe region than the one that it recorded: a rim of people is learnt."""
+    """An engine that returns a smaller exclusion mask than it recorded: a rim of people is learnt."""
 
-    def absorb(self, image, unsafe, tracks, stamp_ns):
-        rim = unsafe.mask.copy()
+    def absorb(self, image, exclusion, tracks, stamp_ns):
+        rim = exclusion.mask.copy()
         rim[:, 1:] &= rim[:, :-1]
-        parts = {name: getattr(unsafe, name) for name in Unsafe.__dataclass_fields__}
-        return super().absorb(image, Unsafe(**{**parts, "mask": rim, "persons": rim}), tracks, stamp_ns)
+        parts = {name: getattr(exclusion, name) for name in ExclusionMasks.__dataclass_fields__}
+        return super().absorb(image, ExclusionMasks(**{**parts, "mask": rim, "persons": rim}), tracks, stamp_ns)
 
 
-def test_nothing_that_is_put_into_the_unsafe_region_changes_a_byte(walk: Recording) -> None:
-    result = interference_of(walk, PAINTS, nothing_found, engine)
+def test_nothing_that_is_put_into_the_excluded_region_changes_a_byte(walk: Recording) -> None:
+    result = interference_of(walk, PAINTS, NoInspection(), engine)
     assert result.frames == result.identical == FRAMES
     assert result.first_difference is None
     # The test says something only where pixels were replaced and the room was shown.
@@ -86,8 +84,8 @@ def test_nothing_that_is_put_into_the_unsafe_region_changes_a_byte(walk: Recordi
 
 
 @pytest.mark.parametrize("broken", [Curious, Forgetful])
-def test_engine_that_reads_an_unsafe_pixel_is_found_out(walk: Recording, broken: type[PrivacyEngine]) -> None:
-    result = interference_of(walk, PAINTS, nothing_found, lambda: broken(QUICK))
+def test_engine_that_reads_an_excluded_pixel_is_found_out(walk: Recording, broken: type[PrivacyEngine]) -> None:
+    result = interference_of(walk, PAINTS, NoInspection(), lambda: broken(QUICK))
     assert result.identical < result.frames == FRAMES
     assert result.first_difference is not None
 
@@ -98,7 +96,7 @@ def test_real_people_can_be_replaced_without_changing_a_byte(tmp_path: Path) -> 
     found = part.values["interference"]
     assert found["frames"] == found["identical"] == 40
     assert found["clips"]["vtest"]["swapped_pixels"] > 40 * 10_000
-    assert found["clips"]["vtest"]["largest_share_shown"] > 0.05
+    assert found["clips"]["vtest"]["largest_fraction_shown"] > 0.05
     assert "40 of 40 frames" in part.text
 
 

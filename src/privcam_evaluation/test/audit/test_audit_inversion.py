@@ -33,7 +33,7 @@ def attack(rng: np.random.Generator, *, leaks: bool, clips: int = 4, frames: int
             blotches = np.clip(128 + 40 * tones.reshape(3, 2), 0, 255).astype(np.uint8)
             raw = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
             raw[10:110, 40:80] = cv2.resize(blotches, (40, 100), interpolation=cv2.INTER_LINEAR)[..., None]
-            made.look(f"clip{clip}", raw, omega(tones if leaks else rng.normal(size=6)), [POSE])
+            made.observe(f"clip{clip}", raw, omega(tones if leaks else rng.normal(size=6)), [POSE])
     return made
 
 
@@ -47,7 +47,7 @@ def test_decoder_rebuilds_persons_from_numbers_that_hold_them(tmp_path: Path, rn
     found = part.values["inversion"]
     assert found["psnr_db"] > found["mean_picture_psnr_db"] + 6
     assert found["z_psnr_db"] > found["mean_picture_psnr_db"] + 6
-    assert found["gain_db_interval"] is None  # two clips to test on say nothing about other clips
+    assert found["improvement_db_interval"] is None  # two clips to test on say nothing about other clips
     assert found["ssim"] > found["mean_picture_ssim"]
     assert (found["train_crops"], found["test_crops"]) == (60, 60)
     assert json.loads(json.dumps(part.values)) == part.values
@@ -60,8 +60,12 @@ def test_decoder_gains_nothing_from_numbers_that_hold_nothing(tmp_path: Path, rn
     assert found["z_psnr_db"] < found["mean_picture_psnr_db"] + 0.3
 
 
-def test_gain_comes_with_an_interval_over_clips_when_there_are_enough(tmp_path: Path, rng: np.random.Generator) -> None:
-    low, high = attack(rng, leaks=True, clips=6, frames=12).part(tmp_path).values["inversion"]["gain_db_interval"]
+def test_improvement_comes_with_an_interval_over_clips_when_there_are_enough(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    low, high = (
+        attack(rng, leaks=True, clips=6, frames=12).part(tmp_path).values["inversion"]["improvement_db_interval"]
+    )
     assert 3 < low <= high
 
 
@@ -80,7 +84,7 @@ def test_too_few_persons_are_refused_with_their_number(tmp_path: Path, rng: np.r
 def test_persons_that_did_not_leave_are_not_trained_on(tmp_path: Path) -> None:
     made = InversionAttack()
     stranger = SubjectPose(2, POSE.box, POSE.keypoints)
-    made.look("clip", np.zeros((HEIGHT, WIDTH, 3), np.uint8), omega(np.zeros(6)), [stranger])
+    made.observe("clip", np.zeros((HEIGHT, WIDTH, 3), np.uint8), omega(np.zeros(6)), [stranger])
     with pytest.raises(ValueError, match="0 persons to train on and 0 to test on"):
         made.part(tmp_path)
 

@@ -7,7 +7,7 @@ import pytest
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.perception import Detections
 from privcam_evaluation.audit.leakage.person_labels import MARGIN, Labels, label
-from privcam_evaluation.audit.perception_recording import START_NS, Found, Recording
+from privcam_evaluation.audit.perception_recording import START_NS, FramePerception, Recording
 
 SHAPE = (120, 160)
 RATE_HZ = 10.0
@@ -27,7 +27,7 @@ def film(boxes, score=0.9, drawn=None, name="film"):
         pictures.append(picture)
         rows = np.array([box] if box is not None else [], np.float32).reshape(-1, 4)
         detections = Detections(rows, np.full(len(rows), score, np.float32))
-        found.append(Found(SyncKey("audit", number + 1, START_NS + number * 10**8), detections, [], []))
+        found.append(FramePerception(SyncKey("audit", number + 1, START_NS + number * 10**8), detections, [], []))
     return Recording(name, f"{name}{len(boxes)}{score}", SHAPE, RATE_HZ, found, lambda: iter(pictures))
 
 

@@ -55,15 +55,15 @@ def attack() -> RecognitionAttack:
     return RecognitionAttack()
 
 
-def look(attack: RecognitionAttack, clip: str, person: dict, environment: Image, times: int) -> None:
+def observe(attack: RecognitionAttack, clip: str, person: dict, environment: Image, times: int) -> None:
     """Show a person who moves a little, with an environment that is also the anonymous frame."""
     for step in range(times):
-        attack.look(clip, room(face(**person), (20, 20 + 3 * step)), environment, environment, NOBODY)
+        attack.observe(clip, room(face(**person), (20, 20 + 3 * step)), environment, environment, NOBODY)
 
 
 def test_face_that_stays_inside_is_not_found_in_the_room_that_leaves(attack: RecognitionAttack, tmp_path: Path) -> None:
-    look(attack, "anna", ANNA, room(), times=3)
-    look(attack, "bert", BERT, room(), times=3)
+    observe(attack, "anna", ANNA, room(), times=3)
+    observe(attack, "bert", BERT, room(), times=3)
     part = attack.part(tmp_path)
     found = part.values["recognition"]
     assert found["matches"] == 0 and found["comparisons"] > 0 and found["clips_with_a_face"] == 2
@@ -73,29 +73,29 @@ def test_face_that_stays_inside_is_not_found_in_the_room_that_leaves(attack: Rec
 
 
 def test_face_that_leaves_is_found_and_strangers_are_not(attack: RecognitionAttack, tmp_path: Path) -> None:
-    look(attack, "anna", ANNA, room(face(**ANNA), (40, 80)), times=2)
-    look(attack, "bert", BERT, room(), times=2)
+    observe(attack, "anna", ANNA, room(face(**ANNA), (40, 80)), times=2)
+    observe(attack, "bert", BERT, room(), times=2)
     found = attack.part(tmp_path).values["recognition"]
     assert found["matches"] > 0
     assert found["control_matches"] < found["matches"] / 2
 
 
 def test_environment_that_did_not_change_is_searched_once(attack: RecognitionAttack, tmp_path: Path) -> None:
-    look(attack, "anna", ANNA, room(), times=1)
+    observe(attack, "anna", ANNA, room(), times=1)
     once = attack.part(tmp_path).values["recognition"]["windows"]
-    look(attack, "anna", ANNA, room(), times=2)
+    observe(attack, "anna", ANNA, room(), times=2)
     assert attack.part(tmp_path).values["recognition"]["windows"] == once > 0
 
 
 def test_one_clip_has_no_strangers_and_the_text_says_so(attack: RecognitionAttack, tmp_path: Path) -> None:
-    look(attack, "anna", ANNA, room(), times=1)
+    observe(attack, "anna", ANNA, room(), times=1)
     part = attack.part(tmp_path)
     assert part.values["recognition"]["control_matches"] is None
     assert "no faces of strangers" in part.text
 
 
 def test_clip_without_a_clear_face_is_no_proof_of_anything(attack: RecognitionAttack, tmp_path: Path) -> None:
-    attack.look("empty", room(), room(), room(), NOBODY)
+    attack.observe("empty", room(), room(), room(), NOBODY)
     part = attack.part(tmp_path)
     assert part.values["recognition"]["matches"] == part.values["recognition"]["comparisons"] == 0
     assert "could not be made" in part.text

@@ -7,7 +7,7 @@ import pytest
 
 from privcam_core.types.omega import HeadOrientation, SubjectPose, SyncKey
 from privcam_core.types.perception import Detections, Track, TrackState
-from privcam_evaluation.audit.perception_recording import Found, pack, record, unpack
+from privcam_evaluation.audit.perception_recording import FramePerception, pack, record, unpack
 from privcam_evaluation.clip_reader import annotated_crop, parse_crop
 
 WIDTH, HEIGHT, RATE_HZ, FRAMES = 96, 64, 30.0, 24
@@ -55,7 +55,7 @@ def test_findings_are_kept_and_hold_no_picture(clip: Path, tmp_path: Path) -> No
         assert sum(array.nbytes for array in arrays.values()) < FRAMES * HEIGHT * WIDTH / 10
     again = record(clip, cache=cache)
     assert kept.stat().st_mtime_ns == written
-    assert [found.key for found in again.found] == [found.key for found in recording.found]
+    assert [found.key for found in again.perceptions] == [found.key for found in recording.perceptions]
 
 
 def test_other_settings_and_another_clip_are_recorded_anew(clip: Path, tmp_path: Path) -> None:
@@ -115,7 +115,10 @@ def test_findings_come_back_from_the_disk_as_they_were() -> None:
     key = SyncKey("audit", 1, 1_700_000_000 * 10**9)
     nobody = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
     somebody = Detections(random.random((2, 4)).astype(np.float32), np.array([0.9, 0.1], np.float32))
-    found = [Found(key, nobody, [], []), Found(SyncKey("audit", 2, key.stamp_ns + 1), somebody, [track], poses)]
+    found = [
+        FramePerception(key, nobody, [], []),
+        FramePerception(SyncKey("audit", 2, key.stamp_ns + 1), somebody, [track], poses),
+    ]
     shape, back = unpack(pack((48, 64), found))
     assert shape == (48, 64)
     assert [one.key for one in back] == [one.key for one in found]

@@ -9,29 +9,31 @@ import pytest
 from privcam_core.types.omega import SubjectPose, SyncKey
 from privcam_core.types.perception import Detections
 from privcam_core.types.skeleton import Joint
-from privcam_evaluation.audit.attacks.pose_sequences import PoseClip, anonymised, clips_of, msr_action3d
+from privcam_evaluation.audit.attacks.pose_sequences import PoseClip, anonymise, clips_of, msr_action3d
 from privcam_evaluation.audit.attacks.reidentification import reidentification, wilson
-from privcam_evaluation.audit.attacks.sequence_classifiers import crossed, features
-from privcam_evaluation.audit.perception_recording import Found, Recording
+from privcam_evaluation.audit.attacks.sequence_classifiers import cross_validate, features
+from privcam_evaluation.audit.perception_recording import FramePerception, Recording
 from privcam_privacy.poses.anonymizer import PoseSettings
-from privcam_privacy.poses.standard_body import REST, Posture, stand
+from privcam_privacy.poses.standard_body import REST, Posture, place_body
 
 SHAPE, FRAMES = (480, 640), 20
 TIMES = np.arange(FRAMES) / 10
 
 
-def clip(subject: str, take: int, *, shoulders: float = 0.0, waves: bool = False) -> PoseClip:
-    """Return somebody with a build, who stands or waves, in slightly other poses in each take."""
-    random, poses = np.random.default_rng(sum(subject.encode()) + 31 * take + waves), []
+def clip(subject: str, session: int, *, shoulders: float = 0.0, waves: bool = False) -> PoseClip:
+    """Return somebody with a build, who stands or waves, in slightly other poses in each session."""
+    random, poses = np.random.default_rng(sum(subject.encode()) + 31 * session + waves), []
     for seconds in TIMES:
         directions = REST.copy()
         if waves:
             directions[2] = np.sin(6 * seconds) * 0.5, -1.0
-        points = stand(Posture(np.array([300.0, 440.0]), 300.0, directions, 1.0, 0.0), np.ones(17, np.bool_))
+        points = place_body(Posture(np.array([300.0, 440.0]), 300.0, directions, 1.0, 0.0), np.ones(17, np.bool_))
         points[[Joint.LEFT_SHOULDER, Joint.LEFT_ELBOW, Joint.LEFT_WRIST], 0] += shoulders
         poses.append(np.column_stack([points + random.normal(size=(17, 2)), np.full(17, 0.9)]))
-    name = f"{subject}-{take}-{waves}"
-    return PoseClip(name, "room", subject, f"take{take}", "wave" if waves else "stand", TIMES, np.array(poses), SHAPE)
+    name = f"{subject}-{session}-{waves}"
+    return PoseClip(
+        name, "room", subject, f"take{session}", "wave" if waves else "stand", TIMES, np.array(poses), SHAPE
+    )
 
 
 def everyone() -> list[PoseClip]:
@@ -41,7 +43,9 @@ def everyone() -> list[PoseClip]:
 
 def recording(poses: list[list[SubjectPose]]) -> Recording:
     none = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-    found = [Found(SyncKey("audit", n + 1, 10**18 + n * 10**8), none, [], frame) for n, frame in enumerate(poses)]
+    found = [
+        FramePerception(SyncKey("audit", n + 1, 10**18 + n * 10**8), none, [], frame) for n, frame in enumerate(poses)
+    ]
     return Recording("clip", "00", SHAPE, 10.0, found, lambda: iter(()))
 
 
@@ -72,9 +76,9 @@ def test_one_subject_alone_is_not_measured_and_the_text_says_why(tmp_path: Path)
 
 
 def test_attackers_are_never_tried_on_a_take_that_they_learned() -> None:
-    # Every take holds one label only: whoever is kept apart from it cannot name it.
+    # Every session holds one label only: whoever is kept apart from it cannot name it.
     marks = np.repeat(np.eye(4), 5, axis=0)
-    right = crossed(marks, marks, [str(n // 5) for n in range(20)], [f"take{n // 5}" for n in range(20)])
+    right = cross_validate(marks, marks, [str(n // 5) for n in range(20)], [f"session{n // 5}" for n in range(20)])
     assert not any(hits.any() for hits in right.values())
 
 
@@ -91,8 +95,8 @@ def test_features_of_a_body_that_is_never_seen_are_finite() -> None:
 
 def test_anonymised_clip_keeps_its_labels_and_its_length() -> None:
     before = clip("ada", 1, waves=True)
-    after = anonymised(before, PoseSettings(seed=1))
-    assert (after.name, after.subject, after.take, after.behaviour) == ("ada-1-True", "ada", "take1", "wave")
+    after = anonymise(before, PoseSettings(seed=1))
+    assert (after.name, after.subject, after.session, after.behaviour) == ("ada-1-True", "ada", "take1", "wave")
     assert after.poses.shape == before.poses.shape
     assert not np.allclose(after.poses, before.poses)
 
@@ -103,7 +107,7 @@ def test_annotated_clip_gives_the_subject_who_is_longest_in_the_picture(tmp_path
     (tmp_path / "annotations.json").write_text(json.dumps([entry]))
     frames = [[standing(1)] + ([standing(2)] if n < 10 else []) for n in range(20)]
     (found,) = clips_of(recording(frames), tmp_path / "falls" / "a.mp4")
-    assert (found.subject, found.behaviour, found.source, found.take) == ("ada", "fall", "falls", "a")
+    assert (found.subject, found.behaviour, found.source, found.session) == ("ada", "fall", "falls", "a")
     assert len(found.times) == 20
 
 
@@ -111,7 +115,7 @@ def test_clip_without_annotations_is_cut_into_segments_of_each_track(tmp_path: P
     found = clips_of(recording([[standing(1), standing(2)]] * 90), tmp_path / "a.mp4")
     assert len(found) == 8
     assert {c.subject for c in found} == {"a/1", "a/2"}
-    assert {c.take for c in found} == {f"segment {n}" for n in range(1, 5)}
+    assert {c.session for c in found} == {f"segment {n}" for n in range(1, 5)}
 
 
 def test_skeletons_are_projected_as_a_camera_sees_them(tmp_path: Path) -> None:
@@ -122,7 +126,7 @@ def test_skeletons_are_projected_as_a_camera_sees_them(tmp_path: Path) -> None:
     (tmp_path / "msraction3d").mkdir()
     np.savez(tmp_path / "msraction3d" / "some.npz", a13_s02_e01=joints)
     (found,) = msr_action3d(tmp_path)
-    assert (found.subject, found.take, found.behaviour, found.action) == ("s02", "e01", "bend", "a13")
+    assert (found.subject, found.session, found.behaviour, found.action) == ("s02", "e01", "bend", "a13")
     pose = found.poses[0]
     assert pose[Joint.NOSE, 1] < 240
     assert pose[Joint.LEFT_SHOULDER, 0] > pose[Joint.RIGHT_SHOULDER, 0]

@@ -8,7 +8,7 @@ import pytest
 
 from privcam_core.types.omega import PrivacyReport, Verdict
 from privcam_evaluation.audit.acceptance_criteria import failed, losing, summary
-from privcam_evaluation.audit.audit_part import Part
+from privcam_evaluation.audit.audit_part import AuditPart
 from privcam_evaluation.audit.audit_report import KEYS, merged, write
 from privcam_evaluation.audit.clip_audit import detector_part
 from privcam_evaluation.audit.privacy_budget import budget
@@ -16,37 +16,41 @@ from privcam_evaluation.audit.privacy_budget import budget
 ABOUT = {"walk": {"file": "walk.mp4", "frames": 60, "rate_hz": 10.0, "width": 64, "height": 48, "camera_moves": True}}
 
 
-def leak(share: float) -> Part:
+def leak(fraction: float) -> AuditPart:
     clip = {
-        "share": share, "exposed_share": share / 2, "leaked_pixels": 12, "labelled_pixels": 1000, "leaking_frames": 3,
-        "frames": 60, "worst_frame": 40,
+        "fraction": fraction, "exposed_fraction": fraction / 2, "leaked_pixels": 12, "labelled_pixels": 1000,
+        "leaking_frames": 3, "frames": 60, "worst_frame": 40,
     }  # fmt: skip
-    totals = {"adaptive": np.float64(share), "locked": 0.0, "paper": 0.2, "blur": 0.8, "pixelate": 0.9}
-    return Part("Leak test", {"leak": {**totals, "clips": {"walk": {"adaptive": clip}}}}, "How it was done.")
+    totals = {"adaptive": np.float64(fraction), "locked": 0.0, "mask_only": 0.2, "blur": 0.8, "pixelate": 0.9}
+    return AuditPart("Leak test", {"leak": {**totals, "clips": {"walk": {"adaptive": clip}}}}, "How it was done.")
 
 
-def detector(faces: float, persons: float) -> Part:
+def detector(faces: float, persons: float) -> AuditPart:
     found = {"raw": 500.0, "environment": faces, "anonymous": 30.0, "proxies": 70.0}
     return detector_part(
-        Part("Detectors", {"detector": {"faces": found, "persons": {"raw": 900.0, "environment": persons}}}, "Table.")
+        AuditPart(
+            "Detectors", {"detector": {"faces": found, "persons": {"raw": 900.0, "environment": persons}}}, "Table."
+        )
     )
 
 
-def interference(identical: int) -> Part:
+def interference(identical: int) -> AuditPart:
     clip = {"frames": 60, "identical": identical, "first_difference": ["faces", 7]}
-    return Part("Same", {"interference": {"frames": 60, "identical": identical, "clips": {"walk": clip}}}, "Replayed.")
+    return AuditPart(
+        "Same", {"interference": {"frames": 60, "identical": identical, "clips": {"walk": clip}}}, "Replayed."
+    )
 
 
 GOOD = [leak(0.0), detector(0.0, 0.0), interference(60)]
 
 
-def rows(parts: list[Part]) -> dict[str, bool | None]:
+def rows(parts: list[AuditPart]) -> dict[str, bool | None]:
     return {row.key: row.reached for row in summary(merged(parts, {}))}
 
 
 def test_every_key_is_there_and_what_is_null_has_a_reason(tmp_path: Path) -> None:
     reasons = {"inversion": "too few persons", "environment.psnr_db": "never empty"}
-    values = merged([*GOOD, Part("Room", {"environment": {"psnr_db": np.nan}}, "")], reasons)
+    values = merged([*GOOD, AuditPart("Room", {"environment": {"psnr_db": np.nan}}, "")], reasons)
     write(GOOD, values, ABOUT, tmp_path)
     read = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)
     for key in KEYS:
@@ -60,9 +64,9 @@ def test_every_key_is_there_and_what_is_null_has_a_reason(tmp_path: Path) -> Non
     assert len(read["models"]["nanodet"][0]) == 64
 
 
-def test_bars_say_what_is_reached_and_what_is_not() -> None:
+def test_criteria_say_what_is_reached_and_what_is_not() -> None:
     good, bad = rows(GOOD), rows([leak(0.012), detector(2.0, 1.0), interference(59)])
-    keys = ("leak.adaptive", "detector.faces", "detector.persons", "interference.share")
+    keys = ("leak.adaptive", "detector.faces", "detector.persons", "interference.fraction")
     assert [good[key] for key in keys] == [True] * 4
     assert [bad[key] for key in keys] == [False] * 4
     assert good["environment.psnr_db"] is None  # not measured is neither
@@ -75,7 +79,7 @@ def test_recognition_is_held_against_chance_and_behaviour_against_raw(
     canonical: float, behaviour: float, reached: tuple[bool, bool]
 ) -> None:
     named = {"raw": 0.9, "canonical": behaviour, "chance": 0.3}
-    part = Part(
+    part = AuditPart(
         "Who", {"reid": {"raw": 0.8, "canonical": canonical, "chance": 0.2, "behaviour": named, "datasets": {}}}, ""
     )
     found = rows([part])
@@ -98,7 +102,7 @@ def test_report_for_people_has_a_summary_the_parts_and_their_figures(tmp_path: P
     figure = tmp_path / "leak.png"
     figure.touch()
     part = leak(0.012)
-    parts = [Part(part.title, part.values, part.text, [(figure, "Where it leaks")])]
+    parts = [AuditPart(part.title, part.values, part.text, [(figure, "Where it leaks")])]
     write(parts, merged(parts, {}), ABOUT, tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "| Person pixels that leak, mode `adaptive` | 1.2 % | ≤ 1 in 100 000 | **no** |" in text

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from privcam_evaluation.recognition.event_matching import KINDS, Happening, Seen
+from privcam_evaluation.recognition.event_matching import KINDS, ClipResult, ReportedEvent
 from privcam_evaluation.recognition.labelled_clips import BadAnnotations, Clip, read_annotations
 from privcam_evaluation.recognition.scores import calibration_error, confusion, reliability, scores
 
@@ -15,39 +15,39 @@ def clip(label: str, fall: tuple[int, int] | None = None, name: str = "a") -> Cl
     return Clip(Path(f"{name}.mp4"), label, fall, "s1", "room", 10.0, depth_beside=False)
 
 
-def fall(reported: float) -> Happening:
-    return Happening("fall", reported, 0.8)
+def fall(reported: float) -> ReportedEvent:
+    return ReportedEvent("fall", reported, 0.8)
 
 
-def fight() -> Happening:
-    return Happening("pushing_fighting", 1.0, 0.7)
+def fight() -> ReportedEvent:
+    return ReportedEvent("pushing_fighting", 1.0, 0.7)
 
 
 def test_fall_that_is_reported_is_a_hit_with_its_delay_from_the_body_at_rest() -> None:
-    seen = Seen(clip("fall", (10, 20)), [fall(2.6)])
+    seen = ClipResult(clip("fall", (10, 20)), [fall(2.6)])
     assert seen.hit is not None
     assert seen.delay_s == pytest.approx(0.6)
     assert seen.false_alarms == 0
 
 
 def test_fall_that_is_reported_before_it_happens_is_a_false_alarm_and_no_hit() -> None:
-    seen = Seen(clip("fall", (50, 60)), [fall(2.0)])
+    seen = ClipResult(clip("fall", (50, 60)), [fall(2.0)])
     assert (seen.hit, seen.false_alarms) == (None, 1)
 
 
 def test_second_report_of_one_fall_is_a_false_alarm() -> None:
-    assert Seen(clip("fall", (10, 20)), [fall(2.1), fall(4.0)]).false_alarms == 1
+    assert ClipResult(clip("fall", (10, 20)), [fall(2.1), fall(4.0)]).false_alarms == 1
 
 
 def test_scores_count_recall_alarms_and_fights() -> None:
     result = scores(
         [
-            Seen(clip("fall", (10, 20), "hit"), [fall(2.5)]),
-            Seen(clip("fall", (10, 20), "miss")),
-            Seen(clip("adl", name="alarm"), [fall(3.0)]),
-            Seen(clip("fight"), [fight()]),
-            Seen(clip("no_fight"), [fight()]),
-            Seen(clip("no_fight")),
+            ClipResult(clip("fall", (10, 20), "hit"), [fall(2.5)]),
+            ClipResult(clip("fall", (10, 20), "miss")),
+            ClipResult(clip("adl", name="alarm"), [fall(3.0)]),
+            ClipResult(clip("fight"), [fight()]),
+            ClipResult(clip("no_fight"), [fight()]),
+            ClipResult(clip("no_fight")),
         ]
     )
     assert (result["falls"]["recall"], result["falls"]["clips"], result["falls"]["false_alarms"]) == (0.5, 2, 1)
@@ -58,13 +58,13 @@ def test_scores_count_recall_alarms_and_fights() -> None:
 
 
 def test_what_cannot_be_measured_is_not_a_number() -> None:
-    result = scores([Seen(clip("adl"))])
+    result = scores([ClipResult(clip("adl"))])
     assert result["falls"]["recall"] is None
     assert result["fights"]["balanced_accuracy"] is None
 
 
 def test_most_serious_happening_is_what_a_clip_is_said_to_show() -> None:
-    matrix = confusion([Seen(clip("fight"), [fight(), fall(1.0)]), Seen(clip("walking"))])
+    matrix = confusion([ClipResult(clip("fight"), [fight(), fall(1.0)]), ClipResult(clip("walking"))])
     assert matrix[KINDS.index("fight"), KINDS.index("fall")] == 1
     assert matrix[KINDS.index("ordinary"), KINDS.index("ordinary")] == 1
 

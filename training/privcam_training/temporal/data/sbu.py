@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from privcam_core.types.skeleton import Joint
-from privcam_training.temporal.data.skeleton_clips import Take, clip_of, poses_of
+from privcam_training.temporal.data.skeleton_clips import SkeletonClip, clip_of, poses_of
 
 FILE = "val.json"
 RATE_HZ = 15.0
@@ -26,7 +26,7 @@ JOINTS = {
 }  # fmt: skip
 
 
-def read(folder: Path) -> list[Take]:
+def read(folder: Path) -> list[SkeletonClip]:
     """Return the sequences in `folder`/FILE, [] where it is not there.
 
     JSON in a JSON string: `x`, (N, 2 people, 25 frames, 15 joints, 2), x to the right and y up, both from -1 to 1 over
@@ -36,7 +36,7 @@ def read(folder: Path) -> list[Take]:
     if not source.is_file():
         return []
     content = json.loads(json.loads(source.read_text(encoding="utf-8")))
-    takes = []
+    sequences = []
     for number, (x, label) in enumerate(zip(content["x"], content["label"], strict=True)):
         shares = np.array(x).transpose(1, 0, 2, 3) * (0.5, -0.5) + 0.5
         action = ACTIONS[label]
@@ -46,5 +46,5 @@ def read(folder: Path) -> list[Take]:
             "sbu",
             RATE_HZ,
         )
-        takes.append(Take(clip, poses_of(JOINTS, shares * SHAPE[::-1], SHAPE), SHAPE))
-    return takes
+        sequences.append(SkeletonClip(clip, poses_of(JOINTS, shares * SHAPE[::-1], SHAPE), SHAPE))
+    return sequences

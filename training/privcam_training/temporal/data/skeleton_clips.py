@@ -1,7 +1,7 @@
-"""Published skeletons as clips: what an edge would have sent of the people in them.
+"""Turns published skeletons into clips with the Ω that an edge would have sent of them.
 
 Each set has a reader (`upfall`, `urfd`, `sbu`); what it returns goes through the project's own anonymiser, and from
-there on everything is as for recorded clips: windows of training, happenings of a model.
+there on everything is as for recorded clips: windows of training, events of a model.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ _SEED = 0
 
 
 @dataclass(frozen=True, eq=False)
-class Take:
+class SkeletonClip:
     """A published sequence. poses: (frames, people, 17, 3) px, px, ρ, ρ = 0 where unseen. shape: (H, W) px.
 
     `clip` says what it shows, of whom, and at what rate; there is no file of it.
@@ -58,15 +58,16 @@ def poses_of(places: dict[Joint, int], points: npt.NDArray[np.float64], shape: t
     return poses
 
 
-def omegas(take: Take) -> list[Omega]:
+def omegas(sequence: SkeletonClip) -> list[Omega]:
     """Return what an edge would have sent, an Ω for each frame, poses `canonical`. Boxes are those of the joints."""
-    anonymize = PoseAnonymizer(PoseSettings(mode="canonical", seed=_SEED))
-    times = np.arange(len(take.poses)) / take.clip.rate
-    frames = ((seconds, list(_people(frame))) for seconds, frame in zip(times.tolist(), take.poses, strict=True))
-    return sent(((seconds, anonymize(people, take.shape, _stamp(seconds))) for seconds, people in frames), take.shape)
+    anonymizer = PoseAnonymizer(PoseSettings(mode="canonical", seed=_SEED))
+    times = np.arange(len(sequence.poses)) / sequence.clip.rate
+    frames = ((seconds, list(_people(frame))) for seconds, frame in zip(times.tolist(), sequence.poses, strict=True))
+    published = ((seconds, anonymizer.anonymize(people, sequence.shape, _stamp(seconds))) for seconds, people in frames)
+    return omegas_of_poses(published, sequence.shape)
 
 
-def sent(frames: Iterable[tuple[float, Sequence[SubjectPose]]], shape: tuple[int, int]) -> list[Omega]:
+def omegas_of_poses(frames: Iterable[tuple[float, Sequence[SubjectPose]]], shape: tuple[int, int]) -> list[Omega]:
     """Return an Ω for each frame, in an empty room. frames: s since the clip began, poses as sent. shape: (H, W)."""
     png = encode_environment(np.zeros((*shape, 3), np.uint8), np.ones(shape, bool))
     room = environment_of(SyncKey(CAMERA_ID, 1, START_NS), png, 1).without_png()

@@ -2,7 +2,7 @@
 
 The rows of the published files are not in the order of time: they are sorted by the number of the frame as text (1,
 10, 100, 101, ... 109, 11, 110 ...), without the frames in which nobody was found, and end after 100 rows. So frame 2
-can be row 60, or missing. `numbered` finds the frames again. The column LABEL goes by rows, not by time, and is left.
+can be row 60, or missing. `order_rows` finds the frames again. The column LABEL goes by rows, not by time, and is left.
 """
 
 import csv
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from privcam_core.types.arrays import Float32Array
 from privcam_core.types.skeleton import Joint
-from privcam_training.temporal.data.skeleton_clips import Take, clip_of, poses_of
+from privcam_training.temporal.data.skeleton_clips import SkeletonClip, clip_of, poses_of
 
 # Where the sets of the whole folder of skeletons are: the poses, and when the falls are (OmniFall).
 POSES, TIMES = "upfall", "omnifall_labels/omnifall_up_fall.csv"
@@ -37,7 +37,7 @@ _GAP_S, _JUMP, _DOWN = 0.5, 0.25, 0.2
 _NAME = re.compile(r"S(\d+)_?A(\d)_?T(\d)")
 
 
-def read(folder: Path) -> list[Take]:
+def read(folder: Path) -> list[SkeletonClip]:
     """Return the falls that can be watched from before until they are over, [] where POSES or TIMES is not there.
 
     Each `SUBJECT*.zip` has files of 100 rows of 33 joints, x, y (shares of the picture) and z, and LABEL. Their names
@@ -47,19 +47,19 @@ def read(folder: Path) -> list[Take]:
     if not times.is_file():
         return []
     falls = _times(times)
-    takes = []
+    sequences = []
     for name, rows in _files(folder / POSES):
         if (found := _NAME.search(name)) is None or found.groups() not in falls:
             continue
         start, end = (round(seconds * RATE_HZ) for seconds in falls[found.groups()])
-        numbers = numbered(rows.reshape(len(rows), -1)) - 1
+        numbers = order_rows(rows.reshape(len(rows), -1)) - 1
         points = np.full((LAST, *rows.shape[1:]), -1.0)
         points[numbers] = rows
-        if _watched(points, start, end):
+        if _is_observable(points, start, end):
             clip = clip_of(f"upfall_{name}", "fall", f"upfall_S{found[1]}", RATE_HZ, (start, end))
             poses: Float32Array = poses_of(JOINTS, points * SHAPE[::-1], SHAPE)[:, None]
-            takes.append(Take(clip, poses, SHAPE))
-    return takes
+            sequences.append(SkeletonClip(clip, poses, SHAPE))
+    return sequences
 
 
 def count(folder: Path) -> int:
@@ -88,7 +88,7 @@ def _times(path: Path) -> dict[tuple[str, ...], tuple[float, float]]:
     return found
 
 
-def numbered(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def order_rows(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Return the number of the frame that each row is, (rows,). rows: (rows, values), sorted by number as text.
 
     Rows of numbers with as many digits follow each other in time. Of all ways to give numbers to rows the one is taken
@@ -114,7 +114,7 @@ def numbered(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     return np.array(min(orders.values())[1])
 
 
-def _watched(points: npt.NDArray[np.float64], start: int, end: int) -> bool:
+def _is_observable(points: npt.NDArray[np.float64], start: int, end: int) -> bool:
     """Say whether a fall can be watched. points: (frames, 33, 2), -1 where nobody was found. start, end: its frames."""
     frames = np.flatnonzero(points[:, 0, 0] >= 0)
     within = frames[(frames >= start) & (frames <= end)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from privcam_core.types.skeleton import KEYPOINT_COUNT, Joint
-from privcam_training.temporal.data.skeleton_clips import Take, clip_of
+from privcam_training.temporal.data.skeleton_clips import SkeletonClip, clip_of
 
 FILE = "pose_urfd_3classes.csv"
 RATE_HZ = 30.0
@@ -25,7 +25,7 @@ _NAMES = {
 }
 
 
-def read(folder: Path) -> list[Take]:
+def read(folder: Path) -> list[SkeletonClip]:
     """Return the falls in `folder`/FILE, [] where it is not there.
 
     One row a frame: video, frame (from 1), x and y as shares of the picture and a score for each of 13 joints, and a
@@ -41,7 +41,7 @@ def read(folder: Path) -> list[Take]:
     return [_take(name, found) for name, found in rows.items() if len({row["frame"] for row in found}) == len(found)]
 
 
-def _take(name: str, rows: Sequence[Mapping[str, str]]) -> Take:
+def _take(name: str, rows: Sequence[Mapping[str, str]]) -> SkeletonClip:
     poses = np.zeros((int(rows[-1]["frame"]), 1, KEYPOINT_COUNT, 3), np.float32)
     for row in rows:
         for joint, column in _NAMES.items():
@@ -51,4 +51,4 @@ def _take(name: str, rows: Sequence[Mapping[str, str]]) -> Take:
     falling = [int(row["frame"]) - 1 for row in rows if row["label"] == FALLING]
     number = int(name.split("-")[1])
     actor = next(who for first, last, who in _ACTORS if first <= number <= last)
-    return Take(clip_of(f"urfd_{name}", "fall", actor, RATE_HZ, (falling[0], falling[-1])), poses, SHAPE)
+    return SkeletonClip(clip_of(f"urfd_{name}", "fall", actor, RATE_HZ, (falling[0], falling[-1])), poses, SHAPE)

@@ -98,7 +98,8 @@ def _stride(posture: Posture, now: float) -> Posture:
 def _seen(points: list[Float64Array], seconds: list[float], stature: float, random: Random) -> list[SubjectPose | None]:
     """Return what an estimator and the anonymiser make of true joints, (17, 2) H each."""
     canonical = random.random() < 0.85
-    anonymize = PoseAnonymizer(PoseSettings(mode="canonical" if canonical else "raw", seed=int(random.integers(2**31))))
+    seed = int(random.integers(2**31))
+    anonymizer = PoseAnonymizer(PoseSettings(mode="canonical" if canonical else "raw", seed=seed))
     middle = np.array([PICTURE[1] / 2, PICTURE[0] * 0.6])
     hidden = _hidden_joints(random)
     noise = float(random.uniform(0.008, 0.03))
@@ -138,7 +139,7 @@ def _seen(points: list[Float64Array], seconds: list[float], stature: float, rand
         keypoints = np.concatenate((visible * stature + middle, rho[:, None]), axis=1).astype(np.float32)
         pixels = tuple(float(v) for v in np.tile(middle, 2) + box * stature)
         pose = SubjectPose(1, pixels, keypoints)  # type: ignore[arg-type]
-        result.append(anonymize([pose], PICTURE, start_ns + round(moment * NS_PER_S))[0])
+        result.append(anonymizer.anonymize([pose], PICTURE, start_ns + round(moment * NS_PER_S))[0])
     return result
 
 
@@ -177,26 +178,26 @@ def _hold(seconds: float, posture: Posture, *labels: str) -> Phase:
 def _down(random: Random) -> Posture:
     return [stick_body.SUPINE, stick_body.PRONE, stick_body.ON_SIDE, replace(stick_body.ON_SIDE, roll=-88.0)][
         random.integers(4)
-    ].varied(random, 12.0)
+    ].vary(random, 12.0)
 
 
 def _walk(random: Random, seconds: float) -> Phase:
     way = random.uniform(-1.0, 1.0, 2)
     way *= random.uniform(0.35, 0.9) * seconds / max(float(np.hypot(*way)), 0.1)
-    return Phase(seconds, stick_body.STANDING.varied(random, 4.0), 1.0, only("walking"), (way[0], way[1]), walks=True)
+    return Phase(seconds, stick_body.STANDING.vary(random, 4.0), 1.0, only("walking"), (way[0], way[1]), walks=True)
 
 
 def _beginning(random: Random) -> list[Phase]:
     """Return what somebody does before: stands, walks, sits or bends. Some are found only when it is nearly over."""
-    kind, standing = random.random(), stick_body.STANDING.varied(random, 5.0)
+    kind, standing = random.random(), stick_body.STANDING.vary(random, 5.0)
     first = _hold(float(random.uniform(0.1, 2.5)), standing, "standing")
     if kind < 0.35:
         return [first]
     if kind < 0.65:
         return [replace(first, seconds=0.2), _walk(random, float(random.uniform(0.8, 3.0)))]
     if kind < 0.9:
-        return [_hold(float(random.uniform(0.1, 3.0)), stick_body.SITTING.varied(random, 8.0), "sitting")]
-    bent = stick_body.BENDING.varied(random, 10.0)
+        return [_hold(float(random.uniform(0.1, 3.0)), stick_body.SITTING.vary(random, 8.0), "sitting")]
+    bent = stick_body.BENDING.vary(random, 10.0)
     return [first, Phase(1.0, bent, 0.0, only("bending")), _hold(0.5, bent, "bending")]
 
 
@@ -206,7 +207,7 @@ def _fall(random: Random) -> list[Phase]:
     falling = but(("standing", "walking", "lying", "getting_up", "sitting"))
     phases = list(before)
     if random.random() < 0.3:  # the knees go first
-        crouch = stick_body.CROUCHING.varied(random, 12.0)
+        crouch = stick_body.CROUCHING.vary(random, 12.0)
         phases.append(Phase(0.4 * seconds, crouch, 1.5, falling, (way[0] / 2, way[1] / 2)))
         seconds, way = 0.7 * seconds, way / 2
     early = max(0.05, seconds - _BEFORE_DOWN_S)
@@ -215,9 +216,9 @@ def _fall(random: Random) -> list[Phase]:
     nearly = phases[-1].to.blend(lies, share)
     phases.append(Phase(early, nearly, 1.8, falling, (way[0] * share, way[1] * share)))
     phases.append(Phase(seconds - early + 0.02, lies, 1.0, only("fall"), (way[0] * (1 - share), way[1] * (1 - share))))
-    phases.append(Phase(FALL_FOR_S, lies.varied(random, 8.0), 1.0, only("fall")))
+    phases.append(Phase(FALL_FOR_S, lies.vary(random, 8.0), 1.0, only("fall")))
     rest = float(random.uniform(0.2, 3.0))
-    phases.append(Phase(rest, lies.varied(random, 8.0), 1.0, only("fall", "lying")))
+    phases.append(Phase(rest, lies.vary(random, 8.0), 1.0, only("fall", "lying")))
     return phases
 
 
@@ -225,7 +226,7 @@ def _lie_down(random: Random) -> list[Phase]:
     """On a bed or the floor, with care: sit first, then lie."""
     lies, bed = _down(random), float(random.choice([0.0, 0.0, 0.25]))
     lies = replace(lies, hip=lies.hip + bed)
-    sits = (stick_body.SITTING if bed else stick_body.FLOOR_SITTING).varied(random, 8.0)
+    sits = (stick_body.SITTING if bed else stick_body.FLOOR_SITTING).vary(random, 8.0)
     phases = _beginning(random)
     if bed and phases[-1].to.hip < 0.35:
         phases = [_hold(0.5, sits, "sitting")]
@@ -238,25 +239,25 @@ def _lie_down(random: Random) -> list[Phase]:
 
 
 def _get_up(random: Random) -> list[Phase]:
-    lies, sits = _down(random), stick_body.FLOOR_SITTING.varied(random, 8.0)
+    lies, sits = _down(random), stick_body.FLOOR_SITTING.vary(random, 8.0)
     return [
         _hold(float(random.uniform(1.0, 3.0)), lies, "lying"),
         Phase(float(random.uniform(0.8, 2.0)), sits, 0.0, only("getting_up")),
-        Phase(float(random.uniform(0.5, 1.5)), stick_body.CROUCHING.varied(random, 8.0), 0.0, only("getting_up")),
-        Phase(float(random.uniform(0.6, 1.5)), stick_body.STANDING.varied(random, 5.0), 0.0, only("getting_up")),
-        _hold(2.0, stick_body.STANDING.varied(random, 5.0), "standing"),
+        Phase(float(random.uniform(0.5, 1.5)), stick_body.CROUCHING.vary(random, 8.0), 0.0, only("getting_up")),
+        Phase(float(random.uniform(0.6, 1.5)), stick_body.STANDING.vary(random, 5.0), 0.0, only("getting_up")),
+        _hold(2.0, stick_body.STANDING.vary(random, 5.0), "standing"),
     ]
 
 
 def _sit_down(random: Random) -> list[Phase]:
     """Also very fast: the hard negative of a fall."""
-    sits = stick_body.SITTING.varied(random, 10.0)
+    sits = stick_body.SITTING.vary(random, 10.0)
     return [
-        _hold(float(random.uniform(0.5, 2.0)), stick_body.STANDING.varied(random, 5.0), "standing"),
+        _hold(float(random.uniform(0.5, 2.0)), stick_body.STANDING.vary(random, 5.0), "standing"),
         Phase(float(random.uniform(0.45, 2.0)), sits, float(random.choice([0.0, 1.6])), only("sitting_down")),
-        _hold(float(random.uniform(1.0, 3.0)), sits.varied(random, 6.0), "sitting"),
-        Phase(float(random.uniform(0.7, 1.8)), stick_body.STANDING.varied(random, 5.0), 0.0, but(("fall", "lying"))),
-        _hold(1.0, stick_body.STANDING.varied(random, 5.0), "standing"),
+        _hold(float(random.uniform(1.0, 3.0)), sits.vary(random, 6.0), "sitting"),
+        Phase(float(random.uniform(0.7, 1.8)), stick_body.STANDING.vary(random, 5.0), 0.0, but(("fall", "lying"))),
+        _hold(1.0, stick_body.STANDING.vary(random, 5.0), "standing"),
     ]
 
 
@@ -264,23 +265,23 @@ def _bend(random: Random) -> list[Phase]:
     """Down to the floor and up again: with a bent back, with bent knees, or on the knees."""
     low = [stick_body.BENDING, stick_body.CROUCHING, stick_body.KNEELING, stick_body.PROSTRATE][
         random.integers(4)
-    ].varied(random, 12.0)
+    ].vary(random, 12.0)
     down, up = float(random.uniform(0.5, 2.5)), float(random.uniform(0.5, 2.0))
     while_low = only("bending", "unclear", "sitting")
     return [
         *_beginning(random),
         Phase(down, low, float(random.choice([0.0, 1.6])), only("bending", "sitting_down", "unclear")),
-        Phase(float(random.uniform(0.3, 3.0)), low.varied(random, 5.0), 1.0, while_low),
-        Phase(up, stick_body.STANDING.varied(random, 5.0), 0.0, only("bending", "unclear", "standing", "getting_up")),
-        _hold(1.0, stick_body.STANDING.varied(random, 5.0), "standing"),
+        Phase(float(random.uniform(0.3, 3.0)), low.vary(random, 5.0), 1.0, while_low),
+        Phase(up, stick_body.STANDING.vary(random, 5.0), 0.0, only("bending", "unclear", "standing", "getting_up")),
+        _hold(1.0, stick_body.STANDING.vary(random, 5.0), "standing"),
     ]
 
 
 def _stay(random: Random) -> list[Phase]:
     where, label = [(stick_body.STANDING, "standing"), (stick_body.SITTING, "sitting")][random.integers(2)]
-    phases = [_hold(0.1, where.varied(random, 6.0), label)]
+    phases = [_hold(0.1, where.vary(random, 6.0), label)]
     for _ in range(6):
-        phases.append(_hold(float(random.uniform(0.4, 1.5)), where.varied(random, 6.0), label))
+        phases.append(_hold(float(random.uniform(0.4, 1.5)), where.vary(random, 6.0), label))
     return phases
 
 
@@ -290,7 +291,7 @@ def _go(random: Random) -> list[Phase]:
 
 def _hand_to_mouth(random: Random) -> list[Phase]:
     """A hand that goes to the mouth again and again, as with a cigarette."""
-    base = [stick_body.STANDING, stick_body.SITTING][random.integers(2)].varied(random, 6.0)
+    base = [stick_body.STANDING, stick_body.SITTING][random.integers(2)].vary(random, 6.0)
     side = "left" if random.random() < 0.5 else "right"
     raised = replace(base, **{f"arm_{side}": 40.0 + random.normal(0, 8), f"forearm_{side}": 165.0}, spread=5.0)
     phases, label = [_hold(0.3, base, "smoking_like")], only("smoking_like")

@@ -43,7 +43,7 @@ class Posture:
         """Return the posture on the way to another one, at `share` in [0, 1]."""
         return Posture(*(a + share * (b - a) for a, b in zip(_values(self), _values(other), strict=True)))
 
-    def varied(self, random: np.random.Generator, degrees: float) -> "Posture":
+    def vary(self, random: np.random.Generator, degrees: float) -> "Posture":
         """Return the posture as another person would take it: each angle by about so many degrees otherwise."""
         changes = {
             field.name: getattr(self, field.name) + random.normal(0.0, degrees)

@@ -1,1 +1,1 @@
-"""What an attacker who has Ω can find out about people."""
+"""Attacks of somebody who has Ω: detection, recognition, inversion, re-identification."""

@@ -1,4 +1,4 @@
-"""What an attacker knows a face by: a descriptor of it, and where in a picture one may look for a face."""
+"""Describes faces as unit vectors, and proposes the windows of a picture in which to search for a face."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ class FaceDescriptor:
         self.crop = float(self._session.entry.decode["crop"])
         self.threshold = float(self._session.entry.decode["threshold"])
 
-    def __call__(self, image: Image, windows: Sequence[Window]) -> Float32Array:
+    def describe(self, image: Image, windows: Sequence[Window]) -> Float32Array:
         """Return (N, D) unit vectors of those windows of a (H, W, 3) BGR picture that show anything, N at most theirs.
 
         Colours are left out: the threshold was measured on grey pictures, and the light of a room has its own colour.

@@ -1,4 +1,4 @@
-"""Inversion attack: can a picture of a person be computed back from the numbers that leave, z and P?
+"""Inversion attack: reconstructs pictures of persons from the numbers that leave, z and P.
 
 The attacker is generous: he owns raw pictures of half of the clips with the numbers that left beside them, and trains
 decoders on these pairs. They are measured on the other half against decoders that see less.
@@ -38,7 +38,7 @@ ONE_CLIP = "first and second half of the one clip, with a gap"
 MIN_CROPS = 20
 _RIDGE_PENALTIES = np.logspace(1, 7, 13)
 _NETWORK_PENALTIES = (1.0, 10.0, 100.0)
-_PASSES = 60
+_EPOCHS = 60
 _FOLDS = 4
 _SEED = 0
 # Decoders by what they see; of each two the stronger one counts.
@@ -65,7 +65,7 @@ class InversionAttack:
         self._samples: list[_Sample] = []
         self._frames: dict[str, int] = {}
 
-    def look(self, clip: str, raw: Image, omega: Omega, subjects: Sequence[SubjectPose]) -> None:
+    def observe(self, clip: str, raw: Image, omega: Omega, subjects: Sequence[SubjectPose]) -> None:
         """Take one frame of a clip, in the order of time.
 
         raw: (H, W, 3) uint8 BGR. omega: what left. subjects: the poses as the edge found them, with the ids of omega:
@@ -173,7 +173,7 @@ def _decode(train: Sequence[_Sample], test: Sequence[_Sample]) -> dict[str, Arra
     def pictures(decoder: Pipeline, choices: dict[str, Any], known: Array, given: Array) -> Array:
         search = GridSearchCV(decoder, choices, cv=folds, scoring="neg_mean_squared_error")
         with warnings.catch_warnings():
-            # The network stops after its passes on purpose; the search sees whether that was good.
+            # The network stops after _EPOCHS on purpose; the search chooses by the error on held-out folds.
             warnings.simplefilter("ignore", ConvergenceWarning)
             search.fit(known, targets)
         return np.clip(mean + search.predict(given).reshape(len(given), count) * scale @ components, 0, 1)
@@ -181,7 +181,7 @@ def _decode(train: Sequence[_Sample], test: Sequence[_Sample]) -> dict[str, Arra
     ridge = make_pipeline(StandardScaler(), Ridge()), {"ridge__alpha": _RIDGE_PENALTIES}
     network = (
         make_pipeline(
-            StandardScaler(), MLPRegressor(hidden_layer_sizes=(HIDDEN,), max_iter=_PASSES, random_state=_SEED)
+            StandardScaler(), MLPRegressor(hidden_layer_sizes=(HIDDEN,), max_iter=_EPOCHS, random_state=_SEED)
         ),
         {"mlpregressor__alpha": _NETWORK_PENALTIES},
     )

@@ -1,4 +1,4 @@
-"""Pose sequences with a subject: from recordings of clips, and from skeletons that others have published."""
+"""Reads pose sequences with a known subject, from recorded clips and from published skeletons."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,15 +44,15 @@ _MSR_KINDS = {
 class PoseClip:
     """One subject doing something.
 
-    source: where clips were made in the same way; subjects are compared within a source only. take: clips of one take
-    are left out together. behaviour: None if not known; action: a finer label, None if there is none. times: (T,) s.
-    poses: (T, 17, 3) u, v in px and ρ. shape: (H, W) of the picture.
+    source: where clips were made in the same way; subjects are compared within a source only. session: clips of one
+    session are held out together. behaviour: None if not known; action: a finer label, None if there is none. times:
+    (T,) s. poses: (T, 17, 3) u, v in px and ρ. shape: (H, W) of the picture.
     """
 
     name: str
     source: str
     subject: str
-    take: str
+    session: str
     behaviour: str | None
     times: Float64Array
     poses: Float64Array
@@ -62,13 +62,13 @@ class PoseClip:
 
 def anonymise(clip: PoseClip, settings: PoseSettings) -> PoseClip:
     """Return the clip as it leaves the edge. Boxes and heads are those that the keypoints give."""
-    anonymize, out = PoseAnonymizer(settings), []
+    anonymizer, out = PoseAnonymizer(settings), []
     for seconds, keypoints in zip(clip.times, clip.poses.astype(np.float32), strict=True):
         pose = SubjectPose(1, _box(keypoints), keypoints, head_orientation(keypoints))
-        (shown,) = anonymize([pose], clip.shape, NS_PER_S + round(seconds * NS_PER_S))
+        (shown,) = anonymizer.anonymize([pose], clip.shape, NS_PER_S + round(seconds * NS_PER_S))
         out.append(shown.keypoints)
     return PoseClip(
-        clip.name, clip.source, clip.subject, clip.take, clip.behaviour, clip.times, np.array(out, np.float64),
+        clip.name, clip.source, clip.subject, clip.session, clip.behaviour, clip.times, np.array(out, np.float64),
         clip.shape, clip.action,
     )  # fmt: skip
 
@@ -95,9 +95,9 @@ def clips_of(recording: Recording, clip: Path) -> list[PoseClip]:
             continue
         for number, part in enumerate(np.array_split(np.arange(len(times)), _SEGMENTS)):
             name = f"{clip.stem}/{subject_id}"
-            take = f"segment {number + 1}"
+            session = f"segment {number + 1}"
             found.append(
-                PoseClip(f"{name}/{number}", clip.stem, name, take, None, times[part], poses[part], recording.shape)
+                PoseClip(f"{name}/{number}", clip.stem, name, session, None, times[part], poses[part], recording.shape)
             )
     return found
 
@@ -115,12 +115,12 @@ def _msr_file(path: Path) -> Iterator[PoseClip]:
     with np.load(path) as arrays:
         for name in sorted(arrays.files):
             joints = arrays[name].astype(np.float64)
-            action, subject, take = name.split("_")
+            action, subject, session = name.split("_")
             kind = next(kind for kind, actions in _MSR_KINDS.items() if int(action[1:]) in actions)
             poses = _projected(joints[joints[:, :, 2].min(axis=1) > 0.5])
             if len(poses) >= _MIN_FRAMES:
                 times = np.arange(len(poses)) / _MSR_RATE_HZ
-                yield PoseClip(name, "msraction3d", subject, take, kind, times, poses, _MSR_SHAPE, action)
+                yield PoseClip(name, "msraction3d", subject, session, kind, times, poses, _MSR_SHAPE, action)
 
 
 def _projected(joints: Float64Array) -> Float64Array:

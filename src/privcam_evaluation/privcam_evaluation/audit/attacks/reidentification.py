@@ -1,4 +1,4 @@
-"""Who is it, from poses alone? Subjects are named from raw and from anonymised poses, beside what they do."""
+"""Re-identification attack: names subjects and their behaviour from raw and from anonymised poses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,8 +23,11 @@ from matplotlib import pyplot as plt
 TITLE = "Re-identification from poses"
 # The steps of the anonymiser were chosen on these subjects of MSR Action3D; what is reported is of the others.
 CHOSEN_ON = ("s01", "s02", "s03", "s04", "s05")
-_MIN_SUBJECTS, _MIN_CLIPS = 2, 2
-# Actions are left out in so many groups.
+# A source with fewer subjects is not measured.
+_MIN_SUBJECTS = 2
+# A subject with fewer clips is left out.
+_MIN_CLIPS = 2
+# Number of groups of actions, each of which is held out once.
 _ACTION_GROUPS = 5
 _Z = 1.96  # of a 95 % interval
 _FIGURE = "reidentification.png"
@@ -43,7 +46,7 @@ class Score:
 
 @dataclass(frozen=True)
 class ReidentificationResult:
-    """What came out for one source of clips.
+    """The result for one source of clips.
 
     chance: fraction of the subject with most clips. transferred: trained on raw, tried on canonical poses.
     other_actions: raw and canonical, tried on actions that the attacker never saw anybody do. behaviour and
@@ -69,13 +72,13 @@ def reidentification(clips: Sequence[PoseClip], out: Path, skeletons: Path | Non
     """
     msr = [clip for clip in msr_action3d(skeletons) if clip.subject not in CHOSEN_ON] if skeletons else []
     sources = dict.fromkeys(clip.source for clip in (*msr, *clips))
-    found, left_out = [], []
+    found, skipped = [], []
     for source in sources:
         mine = _enough([clip for clip in (*msr, *clips) if clip.source == source])
         if mine:
             found.append(attack(source, mine, settings))
         else:
-            left_out.append(source)
+            skipped.append(source)
     if not found:
         nothing = {"raw": None, "canonical": None, "chance": None, "interval": None, "behaviour": None, "datasets": {}}
         text = (
@@ -84,11 +87,11 @@ def reidentification(clips: Sequence[PoseClip], out: Path, skeletons: Path | Non
         )
         return AuditPart(TITLE, {"reid": nothing}, text)
     # The largest source is the one with the narrowest interval; all of them are in the table.
-    main = max(found, key=lambda finding: finding.clips)
+    main = max(found, key=lambda one: one.clips)
     figure = out / _FIGURE
     _draw(found, figure)
     caption = "Clips whose subject, and whose behaviour, the best attacker names rightly, with 95 % intervals."
-    return AuditPart(TITLE, {"reid": _values(main, found)}, _text(main, found, left_out), [(figure, caption)])
+    return AuditPart(TITLE, {"reid": _values(main, found)}, _text(main, found, skipped), [(figure, caption)])
 
 
 def attack(source: str, clips: Sequence[PoseClip], settings: PoseSettings) -> ReidentificationResult:
@@ -97,10 +100,10 @@ def attack(source: str, clips: Sequence[PoseClip], settings: PoseSettings) -> Re
     hidden = [anonymise(clip, replace(canonical, seed=crc32(clip.name.encode()))) for clip in clips]
     raw_features = np.array([features(clip.times, clip.poses) for clip in clips])
     features_hidden = np.array([features(clip.times, clip.poses) for clip in hidden])
-    takes, subjects = [clip.take for clip in clips], [clip.subject for clip in clips]
+    sessions, subjects = [clip.session for clip in clips], [clip.subject for clip in clips]
 
     def best(train: npt.NDArray[np.float64], test: npt.NDArray[np.float64], labels: Sequence[str]) -> Score:
-        return strongest(cross_validate(train, test, labels, takes))
+        return strongest(cross_validate(train, test, labels, sessions))
 
     def elsewhere() -> tuple[Score, Score] | None:
         actions = sorted({clip.action for clip in clips if clip.action is not None})
@@ -152,10 +155,10 @@ def strongest(right: dict[str, BoolArray]) -> Score:
 
 def _enough(clips: Sequence[PoseClip]) -> list[PoseClip]:
     """Return the clips of subjects that have enough of them, [] if too few subjects are left."""
-    takes: dict[str, set[str]] = {}
+    sessions: dict[str, set[str]] = {}
     for clip in clips:
-        takes.setdefault(clip.subject, set()).add(clip.take)
-    kept = [clip for clip in clips if len(takes[clip.subject]) >= _MIN_CLIPS]
+        sessions.setdefault(clip.subject, set()).add(clip.session)
+    kept = [clip for clip in clips if len(sessions[clip.subject]) >= _MIN_CLIPS]
     return kept if len({clip.subject for clip in kept}) >= _MIN_SUBJECTS else []
 
 
@@ -171,26 +174,26 @@ def _values(main: ReidentificationResult, found: Sequence[ReidentificationResult
         chance, raw, canonical = scores
         return {"raw": raw.fraction, "canonical": canonical.fraction, "chance": chance}
 
-    def entry(finding: ReidentificationResult) -> dict[str, Any]:
-        scores = {"raw": finding.raw, "canonical": finding.canonical, "transferred": finding.transferred}
+    def entry(one: ReidentificationResult) -> dict[str, Any]:
+        scores = {"raw": one.raw, "canonical": one.canonical, "transferred": one.transferred}
         return {
             **{name: score.fraction for name, score in scores.items()},
-            "chance": finding.chance,
+            "chance": one.chance,
             "interval": {name: [score.low, score.high] for name, score in scores.items()},
-            "behaviour": pair(finding.behaviour),
-            "action": pair(finding.action),
-            "other_actions": finding.other_actions
-            and {"raw": finding.other_actions[0].fraction, "canonical": finding.other_actions[1].fraction},
-            "subjects": finding.subjects,
-            "clips": finding.clips,
+            "behaviour": pair(one.behaviour),
+            "action": pair(one.action),
+            "other_actions": one.other_actions
+            and {"raw": one.other_actions[0].fraction, "canonical": one.other_actions[1].fraction},
+            "subjects": one.subjects,
+            "clips": one.clips,
         }
 
     values = entry(main)
     kept = ("raw", "canonical", "chance", "interval", "behaviour")
-    return {**{key: values[key] for key in kept}, "datasets": {finding.source: entry(finding) for finding in found}}
+    return {**{key: values[key] for key in kept}, "datasets": {one.source: entry(one) for one in found}}
 
 
-def _text(main: ReidentificationResult, found: Sequence[ReidentificationResult], left_out: Sequence[str]) -> str:
+def _text(main: ReidentificationResult, found: Sequence[ReidentificationResult], skipped: Sequence[str]) -> str:
     lines = [
         "Attackers (extra trees, SVM, logistic regression; settings fixed in advance, the best one "
         "counts) learn subjects from some clips and name those of the clips kept apart. They see a body relative to "
@@ -214,7 +217,7 @@ def _text(main: ReidentificationResult, found: Sequence[ReidentificationResult],
     lines += [
         "",
         f"On {main.source} canonical poses are named {100 * above:.0f} points above chance. What is left is how "
-        "somebody moves, and how they stood to the camera in that session, which the takes fraction. The best of three "
+        "somebody moves, and how they stood to the camera in that session. The best of three "
         "attackers is slightly above chance by luck alone. The settings were chosen on subjects "
         f"{CHOSEN_ON[0]} to {CHOSEN_ON[-1]} of MSR Action3D; those are not in the table.",
     ]
@@ -224,8 +227,8 @@ def _text(main: ReidentificationResult, found: Sequence[ReidentificationResult],
             f"Tried on actions that the attacker has seen nobody do, {_percent(raw)} are named from raw and "
             f"{_percent(canonical)} from canonical poses."
         )
-    if left_out:
-        names = ", ".join(left_out)
+    if skipped:
+        names = ", ".join(skipped)
         lines.append(f"Too few subjects with {_MIN_CLIPS} clips each to measure: {names}.")
     return "\n".join(lines)
 
@@ -235,11 +238,11 @@ def _percent(score: Score) -> str:
 
 
 def _draw(found: Sequence[ReidentificationResult], path: Path) -> None:
-    """Draw bars with intervals, subjects on the left and behaviour on the right."""
+    """Draw the accuracies with intervals, subjects on the left and behaviour on the right."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
     behaviours = [(one.source, *one.behaviour) for one in found if one.behaviour is not None]
-    _bars(left, "Whose poses are these?", [(one.source, one.chance, one.raw, one.canonical) for one in found])
-    _bars(right, "What is being done?", behaviours)
+    _draw_accuracy(left, "Whose poses are these?", [(one.source, one.chance, one.raw, one.canonical) for one in found])
+    _draw_accuracy(right, "What is being done?", behaviours)
     left.set_ylabel("clips named rightly, %")
     left.legend(loc="upper right")
     figure.tight_layout()
@@ -248,7 +251,7 @@ def _draw(found: Sequence[ReidentificationResult], path: Path) -> None:
     plt.close(figure)
 
 
-def _bars(axes: Any, title: str, rows: Sequence[tuple[str, float, Score, Score]]) -> None:
+def _draw_accuracy(axes: Any, title: str, rows: Sequence[tuple[str, float, Score, Score]]) -> None:
     for shift, name, colour, scores in (
         (-0.2, "raw poses", "#9a6a2f", [row[2] for row in rows]),
         (0.2, "canonical poses", "#2f6f9a", [row[3] for row in rows]),

@@ -1,4 +1,4 @@
-"""Who did it, and what was done: classifiers of pose sequences, trained and tested on clips kept apart.
+"""Classifies pose sequences by subject or behaviour, trained and tested on separate clips.
 
 The features see a body relative to its own hips and its own size only: where somebody stood and how large they were
 in the picture tells the clip, not the person. The length of a clip is no feature either, since whoever cut it chose it.
@@ -69,17 +69,17 @@ def statistics(times: Float64Array, series: Float64Array, rhythmic: Float64Array
 
 
 def cross_validate(
-    train: Float64Array, test: Float64Array, labels: Sequence[str], takes: Sequence[str]
+    train: Float64Array, test: Float64Array, labels: Sequence[str], sessions: Sequence[str]
 ) -> dict[str, BoolArray]:
-    """Return for each attacker which of the clips it names rightly, each while its take was kept from the training.
+    """Return for each attacker which of the clips it names rightly, each while its session was kept from the training.
 
     train, test: (N, F) features of the same clips, of the kind the attacker learns on and of the kind it is tried on.
-    labels, takes: of each clip.
+    labels, sessions: of each clip.
     """
-    y, take = np.array(labels), np.array(takes)
+    y, session = np.array(labels), np.array(sessions)
     right = {name: np.zeros(len(y), np.bool_) for name in ATTACKERS}
-    for left_out in np.unique(take):
-        held = take == left_out
+    for group in np.unique(session):
+        held = session == group
         if len(np.unique(y[~held])) < 2:
             continue
         for name, make in ATTACKERS.items():

@@ -1,1 +1,1 @@
-"""Whether pixels of people leave, measured against labels."""
+"""Measures whether pixels of people leave the edge, against labels."""

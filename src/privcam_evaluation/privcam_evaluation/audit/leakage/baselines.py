@@ -1,4 +1,4 @@
-"""What is usually done for privacy, to compare with: the whole picture blurred, or in tiles of one colour."""
+"""Baselines to compare with: the whole picture blurred, or pixelated."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,10 @@ import numpy as np
 
 from privcam_core.types.arrays import Image
 
-# Fractions of the picture's width: at 640 px a Gaussian with a standard deviation of 10 px, and tiles of 16 px.
-BLUR_SIGMA, TILE = 1 / 64, 1 / 40
+# Standard deviation of the Gaussian as a fraction of the picture's width: 10 px at 640 px.
+BLUR_SIGMA = 1 / 64
+# Side of a tile as a fraction of the picture's width: 16 px at 640 px.
+TILE = 1 / 40
 
 
 def blur(image: Image) -> Image:

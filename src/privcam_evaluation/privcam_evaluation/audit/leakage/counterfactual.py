@@ -1,4 +1,4 @@
-"""The twin of a clip: the same room with other people in it, as far from the first as a pixel can be."""
+"""Makes the counterfactual of a clip: the same environment, and other values in every person pixel."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,11 +6,11 @@ import numpy.typing as npt
 _HALF = np.uint8(128)
 
 
-def twin(image: npt.NDArray[np.uint8], labelled: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+def invert_labelled(image: npt.NDArray[np.uint8], labelled: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
     """Return a copy of a (H, W, 3) picture in which every value v in `labelled` (H, W) is (v + 128) mod 256.
 
     Every labelled value differs by 128 from the original, whatever it was; so what does not depend on it stays, and no
-    colour of a person agrees with the twin's by chance.
+    colour of a person agrees with the counterfactual's by chance.
     """
     changed = image.copy()
     # uint8 arithmetic wraps around, which is the mod 256.

@@ -1,7 +1,7 @@
-"""The differential leak test: what changes in what leaves the edge when every person pixel of a clip is another.
+"""The differential leak test: compares two runs of the edge that differ in the person pixels alone.
 
-The edge runs over a clip and over its twin, with the same findings and the same seeds. A pixel is leaked where the two
-runs differ in what leaves. Comparing with the raw frame would not do: a grey fill equals grey clothes by chance.
+The edge runs over a clip and over its counterfactual, with the same perception and the same seeds. A pixel leaks where
+the outputs of the two runs differ. A comparison with the raw frame would not do: a grey fill equals grey clothes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import SubjectPose
 from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_evaluation.audit.audit_part import AuditPart
-from privcam_evaluation.audit.leakage.baselines import BLUR_SIGMA, BASELINES, TILE
+from privcam_evaluation.audit.leakage.baselines import BASELINES, BLUR_SIGMA, TILE
 from privcam_evaluation.audit.leakage.counterfactual import invert_labelled
 from privcam_evaluation.audit.leakage.person_labels import MARGIN, Labels
 from privcam_evaluation.audit.leakage.true_background import background
@@ -39,11 +39,11 @@ LEVELS = 8
 # people's pixels are that near by chance.
 ROOM_LEVELS = 24
 _SEED = 7
-RUNS = ("original", "twin")
+RUNS = ("original", "counterfactual")
 _TEXT = """\
 Every pixel of every person was labelled (boxes with {margin} % more on each side). The edge ran over the clip, and over
-a twin of it in which each labelled value v is (v + 128) mod 256, with the same findings and the same seeds. Everything
-that leaves was compared: a pixel that differs by more than {levels} levels is leaked. The figures are leaked pixels per
+a counterfactual of it in which each labelled value v is (v + 128) mod 256, with the same detections and seeds. All that
+leaves was compared: a pixel that differs by more than {levels} levels is leaked. The figures are leaked pixels per
 labelled pixel, summed over all frames; a pixel that stays in the picture counts in every frame. In brackets: those that
 show a colour that may be a person's, because both runs show the pixel in different colours, or one run shows it in a
 colour that is not the room's. The others show the room in one run and nothing in the other: they tell the shape of what
@@ -122,7 +122,7 @@ class _Run:
         self.poses: Sequence[SubjectPose] = []
         self.z = b""
 
-    def take(self, frame: Frame, image: Image) -> None:
+    def process(self, frame: Frame, image: Image) -> None:
         """Send one frame, with `image` as its picture, through the edge."""
         left = self._erase(frame.key, image, frame.detections, frame.tracks, frame.poses)
         environment, self.poses = left[0], left[2] if len(left) > 2 else frame.poses
@@ -134,7 +134,7 @@ class _Run:
 
 
 def measure_leak(recording: Recording, labels: Labels, original: Eraser, other: Eraser) -> Leak:
-    """Return what leaks of a clip. original, other: two fresh erasers of one mode, for the clip and for its twin.
+    """Return what leaks of a clip. original, other: fresh erasers of one mode, for the clip and its counterfactual.
 
     Raises ValueError where the poses that leave differ: both erasers need the same seed for the noise on poses.
     """
@@ -143,8 +143,8 @@ def measure_leak(recording: Recording, labels: Labels, original: Eraser, other: 
     room, known = background(recording, labels)
     for number, frame in enumerate(recording.frames()):
         labelled = labels.mask(number, recording.shape)
-        one.take(frame, frame.image)
-        two.take(frame, invert_labelled(frame.image, labelled))
+        one.process(frame, frame.image)
+        two.process(frame, invert_labelled(frame.image, labelled))
         _require_same_poses(number, one.poses, two.poses)
         leaked = differs(one.environment, two.environment) | differs(one.anonymous, two.anonymous)
         result.labelled.append(int(np.count_nonzero(labelled)))
@@ -168,7 +168,9 @@ def _require_same_poses(number: int, one: Sequence[SubjectPose], two: Sequence[S
     # Poses are made from findings that are the same in both runs. Noise that is not would look like a leak of pixels.
     same = len(one) == len(two) and all(np.array_equal(a.keypoints, b.keypoints) for a, b in zip(one, two, strict=True))
     if not same:
-        raise ValueError(f"frame {number}: poses differ between clip and twin; give both erasers the same seed")
+        raise ValueError(
+            f"frame {number}: poses differ between clip and counterfactual; give both erasers the same seed"
+        )
 
 
 def measure_baseline(recording: Recording, labels: Labels, obscure: Callable[[Image], Image]) -> Leak:
@@ -199,8 +201,8 @@ def differential(
 ) -> AuditPart:
     """Run the test on all clips.
 
-    make_eraser: called with mode, recording, labels and run ("original" or "twin"), gives a fresh eraser; one that
-    needs a commissioned plate takes it from the pictures of that run. modes: of the engine. out: folder of the figures.
+    make_eraser: called with mode, recording, labels and run (one of RUNS), returns a fresh eraser; one
+    that needs a commissioned plate takes it from the pictures of that run. modes: of the engine. out: for the figures.
     """
     leaks: dict[str, dict[str, Leak]] = {}
     figures = []

@@ -1,4 +1,4 @@
-"""How true the environment is to the room outside of people, and how soon it is there."""
+"""Measures the fidelity of the environment picture outside of people, and the time until it is confirmed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,18 +1,18 @@
-"""The differential leak test on the edge as it is, in all its modes."""
+"""Runs the differential leak test on the edge with its default settings, in all modes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from privcam_evaluation.audit import edge_runs
-from privcam_evaluation.audit.audit_part import Part
+from privcam_evaluation.audit.audit_part import AuditPart
 from privcam_evaluation.audit.leakage.differential import Eraser, differential
 from privcam_evaluation.audit.leakage.person_labels import Labels
 from privcam_evaluation.audit.perception_recording import Recording
 from privcam_privacy.eraser import Published
-from privcam_privacy.plates.approved import CommissionedPlate
+from privcam_privacy.plates.approved import ApprovedPlate
 
-MODES = ("adaptive", "locked", "paper")
+MODES = ("adaptive", "locked", "mask_only")
 
 
 def leak(
@@ -20,13 +20,13 @@ def leak(
     out: Path,
     threads: int,
     say: Callable[[str], None],
-) -> tuple[Part, dict[str, str]]:
+) -> tuple[AuditPart, dict[str, str]]:
     """Return the part, and why values of it are null, by dotted key.
 
     clips: each with its labels and what left of it in mode adaptive, which is not computed again.
     """
     kept = {recording.name: left for recording, _, left in clips}
-    plates: dict[str, CommissionedPlate | None] = {}
+    plates: dict[str, ApprovedPlate | None] = {}
 
     def make(mode: str, recording: Recording, labels: Labels, run: str) -> Eraser:
         say(f"leak: {recording.name}, {mode}, {run}")
@@ -34,28 +34,30 @@ def leak(
             if recording.name not in plates:
                 plates[recording.name] = edge_runs.commission(recording, labels, threads)
             plate = plates[recording.name]
-            return edge_runs.eraser("locked", threads, plate) if plate else edge_runs.ShowsNothing(recording.shape)
+            return edge_runs.eraser("locked", threads, plate) if plate else edge_runs.WithholdingEdge(recording.shape)
         if mode == "adaptive" and run == "original":
-            return edge_runs.replayed(kept[recording.name])
-        return edge_runs.eraser("paper" if mode == "paper" else "adaptive", threads)
+            return edge_runs.replay(kept[recording.name])
+        return edge_runs.eraser("mask_only" if mode == "mask_only" else "adaptive", threads)
 
     part = differential([(recording, labels) for recording, labels, _ in clips], make, MODES, out)
     found, reasons = part.values["leak"], {}
-    found["commissioned"] = {name: float(plate.validity.mean()) if plate else 0.0 for name, plate in plates.items()}
+    found["commissioned"] = {name: float(plate.confirmed.mean()) if plate else 0.0 for name, plate in plates.items()}
     if not found["labelled_pixels"]:
         reasons["leak"] = "nobody is labelled in these clips"
     elif not any(plates.values()):
         found["locked"] = None
         reasons["leak.locked"] = "no clip shows the empty room long enough to commission a plate: nothing was shown"
-    shown = {name: modes["adaptive"]["picture_shown"] for name, modes in found["clips"].items()}
+    shown = {name: modes["adaptive"]["confirmed_fraction"] for name, modes in found["clips"].items()}
     return replace(part, text=part.text + _text(shown, found["commissioned"])), reasons
 
 
 def _text(shown: Mapping[str, float], plates: Mapping[str, float]) -> str:
-    rows = "\n".join(f"| {name} | {100 * share:.0f} % | {100 * plates[name]:.0f} % |" for name, share in shown.items())
+    rows = "\n".join(
+        f"| {name} | {100 * fraction:.0f} % | {100 * plates[name]:.0f} % |" for name, fraction in shown.items()
+    )
     return (
         "\nFor `locked` a plate was commissioned from the frames of the same clip in which nobody is labelled; nothing"
         " that looked like a person was approved. What shows nothing leaks nothing, so 0"
-        " means little where little is shown:\n\n| clip | share of the picture that `adaptive` shows, on average |"
-        f" share that the plate of `locked` shows |\n|---|---|---|\n{rows}\n"
+        " means little where little is shown:\n\n| clip | fraction of the picture that `adaptive` shows, on average |"
+        f" fraction that the plate of `locked` shows |\n|---|---|---|\n{rows}\n"
     )

@@ -1,4 +1,4 @@
-"""Where people are in a clip, found with more time and more looks than a camera has: the truth of the leak test.
+"""Labels the people in a clip, with more computing time than a camera has: the ground truth of the leak test.
 
 Boxes are found in the whole picture and in tiles of it, linked forwards and backwards in time, and what lies between
 two linked boxes is labelled as well. Labels can be looked at, and replaced by given ones.
@@ -29,13 +29,13 @@ Link = tuple[Node, Node]
 MARGIN = 0.1
 # A chain of boxes is a person when one of them scores _SURE. It is one too when one scores _LIKELY and either _POSED of
 # them hold a body whose joints are seen this surely on average and fill this fraction of the box, or it lasts and its
-# centre moves by this fraction of its size (standard deviation). The others are objects: bottles and carpets score up to
-# 0.6, but in one place and without joints (0.3 and less); a man on the floor scores 0.5, but he got there.
+# centre moves by this fraction of its size (standard deviation). The others are objects: bottles and carpets score up
+# to 0.6, but in one place and without joints (0.3 and less); a man on the floor scores 0.5, but he moved there.
 _LIKELY, _SURE = 0.4, 0.65
 _POSED, _JOINTS, _FILLED, _POSE_IOU = 3, 0.45, 0.4, 0.5
 _MIN_BOXES, _LASTS_S, _MOVES = 3, 1.0, 0.1
 # Signs and bollards would be linked to people who pass them. They are left out before: boxes that come again at one
-# place (IoU) in this fraction of the frames and over this fraction of the clip, and of which few are sure or hold a body.
+# place (IoU) in this fraction of the frames and over this fraction of the clip, few of them sure or with a body.
 _SAME_PLACE, _OFTEN, _SPAN, _FEW = 0.6, 0.05, 0.5, 0.2
 # Boxes are linked over gaps of at most this, when they overlap at least so much (IoU).
 _GAP_S, _LINK_IOU = 3.0, 0.3

@@ -34,7 +34,7 @@ def detect_tiled(detector: PersonDetector, image: Image) -> Detections:
             tiles += [(x, y, x + wide, y + tall) for x, y in corners]
     boxes, scores = [], []
     for x0, y0, x1, y1 in tiles:
-        found = detector(np.ascontiguousarray(image[y0:y1, x0:x1]))
+        found = detector.detect(np.ascontiguousarray(image[y0:y1, x0:x1]))
         whole = _whole(found.boxes, (x1 - x0, y1 - y0), (x0, y0, width - x1, height - y1))
         boxes.append(found.boxes[whole] + np.array([x0, y0, x0, y0], np.float32))
         scores.append(found.scores[whole])

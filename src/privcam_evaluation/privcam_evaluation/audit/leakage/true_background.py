@@ -1,4 +1,4 @@
-"""The true background of a clip: what the room looks like where and when nobody is labelled."""
+"""Computes the true background of a clip: the environment where and when nobody is labelled."""
 
 from collections.abc import Sequence
 
@@ -32,7 +32,7 @@ def background(recording: Recording, labels: Labels) -> tuple[Image, BoolArray]:
     return truth, count >= min(_MIN_SAMPLES, len(chosen))
 
 
-def _spread(numbers: Sequence[int], most: int) -> set[int]:
-    """Return up to `most` of the numbers, evenly spread."""
-    places = np.linspace(0, len(numbers) - 1, min(most, len(numbers))).round().astype(int).tolist()
+def _spread(numbers: Sequence[int], limit: int) -> set[int]:
+    """Return up to `limit` of the numbers, evenly spread."""
+    places = np.linspace(0, len(numbers) - 1, min(limit, len(numbers))).round().astype(int).tolist()
     return {numbers[place] for place in places}
