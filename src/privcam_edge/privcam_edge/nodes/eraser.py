@@ -67,7 +67,7 @@ class EraserNode(FrameNode[Parameters]):
             threads=given.threads,
         )
         self._environments = self.create_publisher(Environment, "environment", STREAM)
-        self._reports = self.create_publisher(PrivacyReport, "privacy", STREAM)
+        self._privacy_reports = self.create_publisher(PrivacyReport, "privacy", STREAM)
         self._poses = self.create_publisher(SubjectPoseArray, "poses", STREAM)
         parts = ("detections", DetectionArray), ("tracks", TrackArray), ("raw_poses", SubjectPoseArray)
         self.on_frame(self._erase, *parts)
@@ -89,7 +89,7 @@ class EraserNode(FrameNode[Parameters]):
         if self._eraser.state_error:
             self.fail(self._eraser.state_error)
             self._eraser.state_error = ""
-        self._reports.publish(privacy_to_msg(report, key))
+        self._privacy_reports.publish(privacy_to_msg(report, key))
         self._poses.publish(poses_to_msg(poses, key))
         self._environments.publish(environment_to_msg(environment))
 
