@@ -1,4 +1,4 @@
-"""Command line: record reference outputs. `python3 -m make_model_reference SOURCE [NAME ...]`.
+"""Records reference outputs of models: `PYTHONPATH=tools python -m make_model_reference SOURCE [NAME ...]`.
 
 For developers who add or change a model. Compare the import with the original runtime before recording anything.
 """
@@ -13,8 +13,8 @@ from privcam_core.models.session import Session
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Import each model from loose files and write its reference beside this module."""
-    parser = argparse.ArgumentParser(prog="python3 -m make_model_reference", description=__doc__)
+    """Import each model from loose files and write its reference into privcam_core."""
+    parser = argparse.ArgumentParser(prog="python -m make_model_reference", description=__doc__)
     parser.add_argument("source", type=Path, help="folder with the source files, at their paths inside the packages")
     parser.add_argument("names", nargs="*", help="models to record; all of the manifest if none")
     given = parser.parse_args(arguments)

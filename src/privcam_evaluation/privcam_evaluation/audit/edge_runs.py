@@ -1,7 +1,6 @@
 """Runs the edge over a recording once for all attacks, and commissions the plates of mode `locked`."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 import numpy as np
 
@@ -47,15 +46,19 @@ def replay(left: Sequence[Published]) -> Erase:
     return erase
 
 
+class NoPlate(Exception):
+    """No plate can be commissioned from a clip. The text says why."""
+
+
 class WithholdingEdge:
-    """What mode `locked` comes to without a plate: poses on a picture in which nothing is shown."""
+    """Mode `locked` without a plate: poses on a picture that is withheld as a whole."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self._picture = withheld_picture(shape, 1)
         self._writer = EnvironmentWriter()
         self._anonymizer = PoseAnonymizer(POSES)
 
-    def __call__(
+    def erase(
         self,
         key: SyncKey,
         image: Image,
@@ -68,8 +71,8 @@ class WithholdingEdge:
         return Published(self._writer.write(key, self._picture), PrivacyReport(0.0, 1.0, 0.0, Verdict.PASS), anonymous)
 
 
-def commission(recording: Recording, labels: Labels, threads: int) -> ApprovedPlate | None:
-    """Return the plate that an operator takes of the empty room of a clip, and why there is none if so.
+def commission(recording: Recording, labels: Labels, threads: int) -> ApprovedPlate:
+    """Return the plate that an operator takes of the empty room of a clip. Raises NoPlate.
 
     Only frames without labels are used. In these the counterfactual of a clip is the clip itself, so both runs of the
     leak test get this plate. No region is approved that looked like a person. Nothing is written to disk.
@@ -82,14 +85,14 @@ def commission(recording: Recording, labels: Labels, threads: int) -> ApprovedPl
             commissioning.add(frame.image, frame.detections, frame.tracks, mask, frame.key.stamp_ns)
             seen = frame.key.stamp_ns
     if not seen:
-        return None
+        raise NoPlate("every frame has a label")
     inspector = EgressInspector(threads=threads)
 
     def inspect(picture: Image, validity: BoolArray) -> list[Box]:
-        return [finding.box for finding in inspector.inspect_pixels(picture, validity)]
+        return [found.box for found in inspector.inspect_pixels(picture, validity)]
 
-    candidate = commissioning.make_pending(inspect, seen)
-    # A plate that shows nothing, or shows a place where somebody was followed, cannot be approved.
-    with suppress(ValueError):
-        return candidate.approve("privcam audit", seen, [region.number for region in candidate.undecided()])
-    return None
+    pending = commissioning.make_pending(inspect, seen)
+    try:
+        return pending.approve("privcam audit", seen, [region.number for region in pending.undecided()])
+    except ValueError as error:
+        raise NoPlate(f"the plate cannot be approved: {error}") from error

@@ -1,1 +1,1 @@
-"""What `./privcam bench` measures, one module a part."""
+"""The parts of `./privcam bench`, one module each."""

@@ -1,4 +1,4 @@
-"""How many bits Ω takes beside a video of the same scene, over minutes of a looped clip."""
+"""Measures the bit rate of Ω beside that of a video of the same scene, over minutes of a looped clip."""
 
 import tempfile
 import time

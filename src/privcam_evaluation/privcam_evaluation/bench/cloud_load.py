@@ -1,4 +1,4 @@
-"""How many cameras one core of the cloud keeps up with: bridge, inference and contour on N replayed streams of Ω."""
+"""Measures how many cameras one core of the cloud serves: bridge, inference and contour on N replayed streams of Ω."""
 
 import os
 import subprocess
@@ -23,55 +23,59 @@ from privcam_core.types.time import NS_PER_S
 from privcam_evaluation.bench.omega_replay import CAMERA, RATE_HZ, Recorded
 from privcam_ros.node import STREAM
 
-# One run of this many seconds decides; the first ones, in which everything starts, do not count.
-SETTLE_S, MEASURE_S = 5.0, 15.0
-# A cloud keeps up if it reports on nearly every Ω, in time, and draws nearly every picture that was to be drawn.
-KEPT_UP_FRACTION, KEPT_UP_P95_S = 0.97, 1.0
+# Start of a run that is not measured.
+SETTLE_S = 5.0
+# Length of the measurement.
+MEASURE_S = 15.0
+# A cloud keeps up if it reports on at least this fraction of the Ω, and draws this fraction of the pictures.
+KEPT_UP_FRACTION = 0.97
+# And if the 95th percentile of the time from capture to report is at most this.
+KEPT_UP_P95_S = 1.0
 STEPS = (1, 2, 4, 6, 8, 10, 12, 16, 20, 24)
 
 
 @dataclass
-class _Heard:
-    """What came of one camera. reports: (arrived, age) in s; pictures: when each contour came."""
+class _CameraOutput:
+    """The output of one camera. reports: (arrived, age) in s; pictures: when each contour came."""
 
     reports: list[tuple[float, float]] = field(default_factory=list)
     pictures: list[float] = field(default_factory=list)
 
 
-class _Audience(Listener):
-    """Somebody who looks at all cameras: a contour is only drawn while it is watched."""
+class _Viewer(Listener):
+    """Subscribes to all cameras, because a contour is only drawn while somebody subscribes to it."""
 
     def __init__(self, cameras: list[str], domain_id: int) -> None:
-        super().__init__("privcam_audience", domain_id)
-        self.heard: dict[str, _Heard] = defaultdict(_Heard)
+        super().__init__("privcam_viewer", domain_id)
+        self.received: dict[str, _CameraOutput] = defaultdict(_CameraOutput)
         for name in cameras:
-            heard = self.heard[name]
-            self.node.create_subscription(SceneReport, f"/{name}/cloud/report", self._take_report(heard), STREAM)
+            received = self.received[name]
+            self.node.create_subscription(SceneReport, f"/{name}/cloud/report", self._take_report(received), STREAM)
             self.node.create_subscription(
-                Image, f"/{name}/cloud/contour_image", self._take_picture(heard), STREAM, raw=True
+                Image, f"/{name}/cloud/contour_image", self._take_picture(received), STREAM, raw=True
             )
 
     @staticmethod
-    def _take_report(heard: _Heard) -> Callable[[SceneReport], None]:
+    def _take_report(received: _CameraOutput) -> Callable[[SceneReport], None]:
         def take(report: SceneReport) -> None:
             now = time.time()
-            heard.reports.append((now, now - report.key.stamp.sec - report.key.stamp.nanosec / NS_PER_S))
+            received.reports.append((now, now - report.key.stamp.sec - report.key.stamp.nanosec / NS_PER_S))
 
         return take
 
     @staticmethod
-    def _take_picture(heard: _Heard) -> Callable[[bytes], None]:
-        return lambda _data: heard.pictures.append(time.time())
+    def _take_picture(received: _CameraOutput) -> Callable[[bytes], None]:
+        return lambda _data: received.pictures.append(time.time())
 
 
-def measure_cameras(most: int, recorded: Recorded, out: Path, say: Callable[[str], None]) -> dict[str, Any]:
-    """Return how the cloud did with 1, 2, 4 ... up to `most` cameras, until it fell behind.
+def measure_cameras(max_cameras: int, recorded: Recorded, out: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Return how the cloud did with 1, 2, 4 ... up to `max_cameras` cameras, until it fell behind.
 
-    The cloud process is bound to one core; the cameras and the audience use the others. `cameras_per_core` is the
+    The cloud process is bound to one core; the cameras and the viewer use the others. `cameras_per_core` is the
     largest number that it kept up with.
     """
     steps, best = [], 0
-    for count in [step for step in STEPS if step < most] + [most]:
+    for count in [step for step in STEPS if step < max_cameras] + [max_cameras]:
         step = _run(count, recorded, out)
         steps.append(step)
         say(
@@ -93,7 +97,7 @@ def _run(count: int, recorded: Recorded, out: Path) -> dict[str, Any]:
     cores = sorted(os.sched_getaffinity(0))
     with ExitStack() as stack:
         stack.enter_context(graph)
-        audience = stack.enter_context(_Audience(cameras, domain))
+        viewer = stack.enter_context(_Viewer(cameras, domain))
         cloud = _bind(graph, cores[0])
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="privcam_cameras_"))
         replay = subprocess.Popen(
@@ -111,13 +115,13 @@ def _run(count: int, recorded: Recorded, out: Path) -> dict[str, Any]:
         stack.callback(replay.wait)
         stack.callback(replay.terminate)
         os.sched_setaffinity(replay.pid, set(cores[1:]) or {cores[0]})
-        _await_all(audience, graph)
+        _await_all(viewer, graph)
         time.sleep(SETTLE_S)  # a measurement takes time: this is what it measures, not a wait for something
         begun, before = time.time(), cloud.cpu_times()
         time.sleep(MEASURE_S)
         ended, after = time.time(), cloud.cpu_times()
     used = after.user + after.system - before.user - before.system
-    return _judge(audience, count, begun, ended, used)
+    return _judge(viewer, count, begun, ended, used)
 
 
 def _bind(graph: Graph, core: int) -> psutil.Process:
@@ -133,21 +137,21 @@ def _bind(graph: Graph, core: int) -> psutil.Process:
     raise RuntimeError(f"the cloud did not start; from {graph.log}:\n{graph.errors()}")
 
 
-def _await_all(audience: _Audience, graph: Graph) -> None:
+def _await_all(viewer: _Viewer, graph: Graph) -> None:
     end = time.monotonic() + START_TIMEOUT_S
-    while not all(heard.reports for heard in audience.heard.values()):
+    while not all(received.reports for received in viewer.received.values()):
         if time.monotonic() > end or not graph.running:
             raise RuntimeError(f"not every camera came through; from {graph.log}:\n{graph.errors()}")
         time.sleep(0.1)
 
 
-def _judge(audience: _Audience, count: int, begun: float, ended: float, used_s: float) -> dict[str, Any]:
+def _judge(viewer: _Viewer, count: int, begun: float, ended: float, used_s: float) -> dict[str, Any]:
     ages, pictures, fractions = [], [], []
-    for heard in audience.heard.values():
-        within = [age for arrived, age in heard.reports if begun <= arrived < ended]
+    for received in viewer.received.values():
+        within = [age for arrived, age in received.reports if begun <= arrived < ended]
         ages += within
         fractions.append(len(within) / (RATE_HZ * (ended - begun)))
-        pictures.append(sum(begun <= at < ended for at in heard.pictures) / (ended - begun))
+        pictures.append(sum(begun <= at < ended for at in received.pictures) / (ended - begun))
     p95 = float(np.percentile(ages, 95)) if ages else float("inf")
     return {
         "cameras": count,

@@ -1,4 +1,4 @@
-"""The parts of the benchmark that need the harness of the system tests, which is in no package."""
+"""Makes the harness of the system tests importable, which is in no package."""
 
 import sys
 

@@ -1,15 +1,16 @@
-"""How soon the service is back after SIGKILL: of every node in turn, of the whole edge and of the whole cloud.
+"""Measures the recovery after SIGKILL: of every node in turn, of the whole edge and of the whole cloud.
 
-`python -m privcam_cli.bench_recovery` starts both sides as a user does, kills, and measures the time until something
-that was captured after the kill comes out at the end. What was on its way at the kill does not count.
+`./privcam bench --only recovery` starts both sides as a user does, kills, and measures the time until the cloud outputs
+something that was captured after the kill. Data that was under way at the kill does not count.
 """
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,17 @@ from privcam_edge.frames.ring import SHM, prefix
 from privcam_ros.node import STREAM
 
 CAMERA_ID = "recovery"
-# The promise that the numbers are held against.
+# Longest recovery that is acceptable.
 LIMIT_S = 5.0
 # A service that is not back by then is reported as not back.
 GIVE_UP_S = 30.0
 START_TIMEOUT_S = 60.0
 # Between two kills the graph runs undisturbed for this many Ω.
 SETTLE_OMEGAS = 20
-# How often files are looked at, which send no event.
-LOOK_FOR_BAG_S, LOOK_FOR_MEMORY_S = 0.1, 0.002
+# Time between two reads of the newest bag.
+BAG_POLL_S = 0.1
+# Time between two checks whether the frame memory is gone.
+MEMORY_POLL_S = 0.002
 # Service of a node: what has to come again when it was killed. All others: Ω in the cloud.
 SERVICES = {
     "inference": ("report",),
@@ -47,17 +50,17 @@ SERVICES = {
 TOPICS = (("omega", Omega), ("report", SceneReport), ("contour_image/compressed", CompressedImage))
 
 
-class Arrivals(Listener):
-    """What comes out of the cloud and when: `arrived[service]` lists (time of capture, time of arrival), in s."""
+class CloudOutput(Listener):
+    """Collects the output of the cloud: `arrived[service]` lists (time of capture, time of arrival), in s."""
 
     def __init__(self, camera_id: str, domain_id: int) -> None:
         super().__init__("privcam_recovery", domain_id)
         self.arrived: dict[str, list[tuple[float, float]]] = {"omega": [], "report": [], "contour": []}
         for topic, kind in TOPICS:
             service = topic.split("_", maxsplit=1)[0]
-            self.node.create_subscription(kind, f"/{camera_id}/cloud/{topic}", self._taker(service), STREAM)
+            self.node.create_subscription(kind, f"/{camera_id}/cloud/{topic}", self._make_callback(service), STREAM)
 
-    def _taker(self, service: str) -> Callable[[Any], None]:
+    def _make_callback(self, service: str) -> Callable[[Any], None]:
         def take(message: Any) -> None:
             now = time.time()
             stamp = message.header.stamp if service == "contour" else message.key.stamp
@@ -82,13 +85,18 @@ class Arrivals(Listener):
 
 def recorded_since(folder: Path, moment_s: float, timeout_s: float) -> float | None:
     """Return when something that was recorded after this moment could be read from a bag; None: not in time."""
-    end = time.monotonic() + timeout_s
+    end, fault = time.monotonic() + timeout_s, "no bag was read"
     while time.monotonic() < end:
         newest = max(folder.iterdir(), key=lambda bag: bag.stat().st_mtime_ns)
-        with suppress(Exception), AnyReader([newest]) as reader:  # a bag that is just being made is no bag yet
-            if reader.end_time > moment_s * NS_PER_S:
-                return time.time()
-        time.sleep(LOOK_FOR_BAG_S)
+        try:
+            with AnyReader([newest]) as reader:
+                if reader.end_time > moment_s * NS_PER_S:
+                    return time.time()
+            fault = f"{newest.name} holds nothing newer"
+        except Exception as error:  # an unfinished bag can fail in many ways; the last fault is printed below
+            fault = f"{newest.name}: {type(error).__name__}: {error}"
+        time.sleep(BAG_POLL_S)
+    print(f"[bench] recovery: nothing recorded within {timeout_s:g} s ({fault})", file=sys.stderr, flush=True)
     return None
 
 
@@ -105,7 +113,7 @@ def unreadable(folder: Path) -> list[str]:
     return faults
 
 
-class Bench:
+class RecoveryBench:
     """Both sides running, ready to be killed."""
 
     def __init__(self, source: Path, out: Path, *, composed: bool = False) -> None:
@@ -115,7 +123,7 @@ class Bench:
         self._source, self._out, self._composed = source, out, composed
 
     @contextmanager
-    def running(self) -> Iterator[Arrivals]:
+    def running(self) -> Iterator[CloudOutput]:
         """Run both sides until the end of the block."""
         self._out.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self.bags, ignore_errors=True)
@@ -130,8 +138,8 @@ class Bench:
             environment["PRIVCAM_STATE"] = state
             self.edge = LauncherProcess("edge", common | edge, environment=environment, log=self._out / "edge.log")
             self.cloud = LauncherProcess("cloud", common | cloud, environment=environment, log=self._out / "cloud.log")
-            with Arrivals(CAMERA_ID, domain) as arrivals, self.cloud, self.edge:
-                yield arrivals
+            with CloudOutput(CAMERA_ID, domain) as output, self.cloud, self.edge:
+                yield output
 
 
 def _looping(out: Path) -> Path:
@@ -152,7 +160,7 @@ def _wiped_after(memories: set[Path], killed_s: float) -> float | None:
     while memories & frame_memories():
         if time.time() - killed_s > GIVE_UP_S:
             return None
-        time.sleep(LOOK_FOR_MEMORY_S)
+        time.sleep(MEMORY_POLL_S)
     return round(1e3 * (time.time() - killed_s), 1)
 
 
@@ -163,12 +171,12 @@ def measure_recovery(source: Path, out: Path, *, composed: bool = False, runs: i
     Seconds are from the kill until what was captured after it came out; None: not back within GIVE_UP_S. A side that
     was killed whole is started again at once: what a supervisor waits first comes on top.
     """
-    bench = Bench(source, out, composed=composed)
+    bench = RecoveryBench(source, out, composed=composed)
     seconds: dict[str, list[float | None]] = {}
     wiped: list[float | None] = []
-    with bench.running() as arrivals:
+    with bench.running() as output:
         for service in ("omega", "report"):
-            if arrivals.wait(service, 0.0, START_TIMEOUT_S, SETTLE_OMEGAS) is None:
+            if output.wait(service, 0.0, START_TIMEOUT_S, SETTLE_OMEGAS) is None:
                 raise RuntimeError(f"the graph did not run; see {bench.edge.log} and {bench.cloud.log}")
         for _ in range(runs):
             for side, whole in ((bench.edge, "whole_edge"), (bench.cloud, "whole_cloud")):
@@ -180,8 +188,8 @@ def measure_recovery(source: Path, out: Path, *, composed: bool = False, runs: i
                     if name == whole:
                         side.start()
                     services = SERVICES["cloud_composed"] if name == "whole_cloud" else SERVICES.get(name, ("omega",))
-                    seconds.setdefault(name, []).append(_back(services, arrivals, bench.bags, killed_s))
-                    arrivals.wait("omega", time.time(), GIVE_UP_S, SETTLE_OMEGAS)
+                    seconds.setdefault(name, []).append(_back(services, output, bench.bags, killed_s))
+                    output.wait("omega", time.time(), GIVE_UP_S, SETTLE_OMEGAS)
     worst = {name: _worst(values) for name, values in seconds.items()}
     return {
         "cores": os.cpu_count(),
@@ -198,14 +206,14 @@ def measure_recovery(source: Path, out: Path, *, composed: bool = False, runs: i
     }
 
 
-def _back(services: Sequence[str], arrivals: Arrivals, bags: Path, killed_s: float) -> float | None:
+def _back(services: Sequence[str], output: CloudOutput, bags: Path, killed_s: float) -> float | None:
     """Return the seconds from the kill until the last of the services was there."""
     latest = 0.0
     for service in services:
         if service == "recorded":
             arrival = recorded_since(bags, killed_s, GIVE_UP_S)
         else:
-            arrival = arrivals.wait(service, killed_s, GIVE_UP_S)
+            arrival = output.wait(service, killed_s, GIVE_UP_S)
         if arrival is None:
             return None
         latest = max(latest, arrival)

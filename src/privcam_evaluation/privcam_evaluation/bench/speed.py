@@ -1,4 +1,4 @@
-"""How fast, how late, how much of the machine: the graph of processes beside the same objects in one plain loop."""
+"""Measures throughput, latency and load of the graph of processes, beside the same objects in one plain loop."""
 
 import os
 import time

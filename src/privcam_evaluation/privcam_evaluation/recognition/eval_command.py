@@ -18,7 +18,7 @@ from privcam_evaluation.recognition.recognition_figures import calibration_figur
 from privcam_evaluation.recognition.scores import confusion, reliability, scores
 from privcam_evaluation.recognition.vlm_recognizer import VlmRecognizer
 from privcam_vlm.backends.model_process import ModelProcess
-from privcam_vlm.vlm_errors import NoAnswer, Unusable
+from privcam_vlm.vlm_errors import NoReply, Unusable
 from privcam_vlm.vlm_settings import OPENAI, TRANSFORMERS, Settings
 
 
@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
             results, failures = ask_vlm(clips, bags, settings)
             results["vlm"] = {**scores(results), "model_id": settings.model_id, "no_answer": failures}
             write("vlm", results, out)
-    except (BadAnnotations, SourceError, SourceTorn, WrongWeights, Unusable, NoAnswer) as error:
+    except (BadAnnotations, SourceError, SourceTorn, WrongWeights, Unusable, NoReply) as error:
         print(f"privcam eval: {error}", file=sys.stderr)
         return 2
     made = provenance.made(["privcam", "eval", *argv])

@@ -1,4 +1,4 @@
-"""The non-interference test: not one byte of Ω depends on a pixel that was taken for a person's.
+"""The non-interference test: no byte of Ω depends on a pixel of the exclusion masks.
 
 Where people may be is computed once from a clip. Then the same regions and findings are replayed with other pixels
 inside them - noise, a texture, faces - and every Ω has to come out byte by byte as it did with the real ones.
@@ -68,7 +68,7 @@ class Interference:
 
 
 class Replay:
-    """The half of the edge that makes Ω from a frame's safe part, fed with regions that were recorded."""
+    """The part of the edge after the exclusion masks: makes Ω of frames, with masks that were recorded."""
 
     def __init__(self, engine: PrivacyEngine, inspector: Inspector) -> None:
         self._engine = engine
@@ -77,13 +77,13 @@ class Replay:
         self._composer, self._encoder = Composer(), BottleneckEncoder(seed=_SEED)
         self.shown = 0.0
 
-    def __call__(self, frame: Frame, image: Image, exclusion: ExclusionMasks) -> bytes:
+    def make_omega(self, frame: Frame, image: Image, exclusion: ExclusionMasks) -> bytes:
         """Return the bytes of Ω of one frame with `image` as its picture."""
         stamp_ns = frame.key.stamp_ns
         result = self._engine.absorb(image, exclusion, frame.tracks, stamp_ns)
-        picture, findings = self._egress.update(result, stamp_ns)
-        if findings:
-            self._engine.quarantine_boxes([finding.box for finding in findings])
+        picture, detections = self._egress.update(result, stamp_ns)
+        if detections:
+            self._engine.quarantine_boxes([found.box for found in detections])
         environment = self._writer.write(frame.key, picture, stale=self._egress.stale)
         self.shown = float(picture.confirmed.mean())
         report = PrivacyReport(result.excluded_fraction, 1.0 - self.shown, result.quarantined_fraction, Verdict.PASS)
@@ -117,14 +117,14 @@ def interference_of(
             frame.key.stamp_ns,
         )
         where = from_grid(exclusion.mask, recording.shape) > 0
-        omega = original(frame, frame.image, exclusion)
+        omega = original.make_omega(frame, frame.image, exclusion)
         result.shown = max(result.shown, original.shown)
         result.swapped_pixels += int(np.count_nonzero(where))
         changed = []
         for kind, replay in others.items():
             image = frame.image.copy()
             image[where] = paints[kind](recording.shape, random)[where]
-            if replay(frame, image, exclusion) != omega:
+            if replay.make_omega(frame, image, exclusion) != omega:
                 changed.append(kind)
         result.frames += 1
         result.identical += not changed

@@ -27,14 +27,21 @@ def leak(
     """
     kept = {recording.name: left for recording, _, left in clips}
     plates: dict[str, ApprovedPlate | None] = {}
+    no_plate: dict[str, str] = {}
 
     def make(mode: str, recording: Recording, labels: Labels, run: str) -> Eraser:
         say(f"leak: {recording.name}, {mode}, {run}")
         if mode == "locked":
             if recording.name not in plates:
-                plates[recording.name] = edge_runs.commission(recording, labels, threads)
+                try:
+                    plates[recording.name] = edge_runs.commission(recording, labels, threads)
+                except edge_runs.NoPlate as error:
+                    plates[recording.name], no_plate[recording.name] = None, str(error)
+                    say(f"leak: {recording.name}, locked: {error}; nothing is shown")
             plate = plates[recording.name]
-            return edge_runs.eraser("locked", threads, plate) if plate else edge_runs.WithholdingEdge(recording.shape)
+            if plate is None:
+                return edge_runs.WithholdingEdge(recording.shape).erase
+            return edge_runs.eraser("locked", threads, plate)
         if mode == "adaptive" and run == "original":
             return edge_runs.replay(kept[recording.name])
         return edge_runs.eraser("mask_only" if mode == "mask_only" else "adaptive", threads)
@@ -42,6 +49,7 @@ def leak(
     part = differential([(recording, labels) for recording, labels, _ in clips], make, MODES, out)
     found, reasons = part.values["leak"], {}
     found["commissioned"] = {name: float(plate.confirmed.mean()) if plate else 0.0 for name, plate in plates.items()}
+    found["not_commissioned"] = no_plate
     if not found["labelled_pixels"]:
         reasons["leak"] = "nobody is labelled in these clips"
     elif not any(plates.values()):
