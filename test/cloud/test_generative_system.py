@@ -24,7 +24,7 @@ from harness.graph_probe import (
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, PrivacyReport, Verdict
 from privcam_core.types.omega import Omega as CoreOmega
-from privcam_ros.conversions import to_msg
+from privcam_ros.conversions import omega_to_msg
 from privcam_ros.node import STREAM
 
 CONTOUR, NODE = "/cam/contour", "/cam/reconstruction"
@@ -45,7 +45,7 @@ def omegas(probe: GraphProbe) -> Iterator[None]:
             now = scene(standing(), seconds=frame * PERIOD_S)
             environment = environment_of(now.key, png, 1)
             report = PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS)
-            out.publish(to_msg(CoreOmega(now.key, environment, now.poses, z, report)))
+            out.publish(omega_to_msg(CoreOmega(now.key, environment, now.poses, z, report)))
             frame += 1
 
     thread = threading.Thread(target=publish)

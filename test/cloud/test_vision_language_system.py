@@ -23,7 +23,7 @@ from harness.graph_probe import (
     wait_until,
 )
 from privcam_cloud.recognition.temporal.temporal_model import TemporalModel
-from privcam_ros.conversions import to_msg
+from privcam_ros.conversions import omega_to_msg
 from privcam_ros.node import STREAM
 
 REPORT, VLM_REPORT, NODE = "/cam/report", "/cam/vlm_report", "/cam/inference"
@@ -47,7 +47,7 @@ class Feed:
         while not condition():
             assert time.monotonic() < end, f"waited for {what}; received {dict(probe.counts)}"
             self.number += 1
-            self._out.publish(to_msg(omega(self.number)))
+            self._out.publish(omega_to_msg(omega(self.number)))
             time.sleep(PERIOD_S)
 
 

@@ -35,7 +35,7 @@ from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.models.cache import read_model
 from privcam_core.models.manifest import cache_folder, load_manifest
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
-from privcam_ros.conversions import to_msg
+from privcam_ros.conversions import omega_to_msg
 from privcam_ros.node import STREAM
 
 FRAMES = ("/cam/frames", FrameRef)
@@ -303,7 +303,7 @@ def test_bridge_without_a_cloud_warns_and_goes_on(log: Path) -> None:
         publisher = probe.node.create_publisher(OmegaMsg, "/cam/omega", STREAM)
         wait_until(lambda: publisher.get_subscription_count() > 0, "the bridge to listen")
         for frame_id in range(1, count + 1):
-            publisher.publish(to_msg(omega(frame_id)))
+            publisher.publish(omega_to_msg(omega(frame_id)))
         # All of them were queued although no cloud received one: the bridge did not wait for the network.
         status = wait_for_status(probe, "/cam/bridge", lambda s: values(s).get("queued") == str(count), "all Ω")
         assert values(status)["passed"] == str(count)

@@ -99,9 +99,9 @@ def _observe_cloud(node: Node, camera_id: str, space: str) -> None:
 
     at = f"/{camera_id}/{space}"
     node.create_subscription(OmegaMsg, f"{at}/omega", raw("live", True), MANY, raw=True)
-    node.create_subscription(OmegaMsg, f"{at}/record/omega", raw("record", True), MANY, raw=True)
-    node.create_subscription(SceneReport, f"{at}/record/report", raw("report", False), MANY, raw=True)
-    node.create_subscription(SyncKeyMsg, f"{at}/record/kept", kept, MANY)
+    node.create_subscription(OmegaMsg, f"{at}/recording/omega", raw("record", True), MANY, raw=True)
+    node.create_subscription(SceneReport, f"{at}/recording/report", raw("report", False), MANY, raw=True)
+    node.create_subscription(SyncKeyMsg, f"{at}/recording/kept", kept, MANY)
 
 
 def _tell_status(message: DiagnosticArray) -> None:

@@ -1,12 +1,11 @@
-"""Messages to core types and back.
+"""Converts ROS messages to core types and back.
 
-`to_msg(value, key)` and `from_msg(message)` go by the type of what they get; lists, which may be empty, have functions
-of their own. Whatever comes from a message is checked by the core type, which raises InvalidOmega with the field.
-Bytes go into `uint8[]` as `bytes`: everything else is copied value by value.
+The core type checks every value of a message and raises InvalidOmega, which names the field. Parts of a frame other than
+the environment have no κ of their own in core types: it is a parameter here, and `key_from_msg(message.key)` reads it.
+Data of `uint8[]` fields is assigned as `bytes`, because rclpy copies every other sequence value by value.
 """
 
 from collections.abc import Sequence
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -42,33 +41,14 @@ def key_from_msg(message: msg.SyncKey) -> SyncKey:
     return SyncKey(message.camera_id, int(message.frame_id), stamp_from_msg(message.stamp))
 
 
-@singledispatch
-def to_msg(value: object, key: SyncKey | None = None) -> Any:
-    """Return `value` as its message. `key` is κ of the frame, for values that do not carry it themselves."""
-    raise TypeError(f"to_msg: no message for {type(value).__name__} with key {key}")
-
-
-@singledispatch
-def from_msg(message: object) -> Any:
-    """Return the core value of a message. Raises InvalidOmega, naming the field, for a value that is not allowed.
-
-    Arrays come without their κ, which is `key_from_msg(message.key)`.
-    """
-    raise TypeError(f"from_msg: no core type for {type(message).__name__}")
-
-
-to_msg.register(SyncKey, lambda value, _key=None: key_to_msg(value))
-from_msg.register(msg.SyncKey, key_from_msg)
-
-
-@to_msg.register
-def _(value: Detections, key: SyncKey) -> msg.DetectionArray:
+def detections_to_msg(value: Detections, key: SyncKey) -> msg.DetectionArray:
+    """Return the detections of one frame as a message."""
     found = [msg.Detection(box=box, score=float(score)) for box, score in zip(value.boxes, value.scores, strict=True)]
     return msg.DetectionArray(key=key_to_msg(key), detections=found)
 
 
-@from_msg.register
-def _(message: msg.DetectionArray) -> Detections:
+def detections_from_msg(message: msg.DetectionArray) -> Detections:
+    """Return the detections of a message. Raises InvalidOmega."""
     boxes = np.array([found.box for found in message.detections], np.float32).reshape(-1, 4)
     scores = np.array([found.score for found in message.detections], np.float32)
     if not np.isfinite(boxes).all() or not (boxes[:, 2:] > boxes[:, :2]).all():
@@ -79,7 +59,7 @@ def _(message: msg.DetectionArray) -> Detections:
 
 
 def tracks_to_msg(tracks: Sequence[Track], key: SyncKey) -> msg.TrackArray:
-    """Return the live tracks of one frame as a message."""
+    """Return the active tracks of one frame as a message."""
     return msg.TrackArray(key=key_to_msg(key), tracks=[_track_to_msg(track) for track in tracks])
 
 
@@ -96,8 +76,8 @@ def _track_to_msg(track: Track) -> msg.Track:
     )
 
 
-@from_msg.register
-def _(message: msg.TrackArray) -> list[Track]:
+def tracks_from_msg(message: msg.TrackArray) -> list[Track]:
+    """Return the tracks of a message. Raises InvalidOmega."""
     return [_track_from_msg(track) for track in message.tracks]
 
 
@@ -132,7 +112,7 @@ def poses_to_msg(poses: Sequence[core.SubjectPose], key: SyncKey) -> msg.Subject
 
 def _pose_to_msg(pose: core.SubjectPose) -> msg.SubjectPose:
     message = msg.SubjectPose(subject_id=pose.subject_id, box=np.array(pose.box, np.float32), layer=pose.layer)
-    # A new message has made its keypoints already; making them once more would double the time.
+    # A new message already has its 17 keypoints; creating them again would double the time.
     for point, (u, v, rho) in zip(message.keypoints, pose.keypoints.tolist(), strict=True):
         point.u, point.v, point.rho = u, v, rho
     if pose.head is not None:
@@ -141,8 +121,8 @@ def _pose_to_msg(pose: core.SubjectPose) -> msg.SubjectPose:
     return message
 
 
-@from_msg.register
-def _(message: msg.SubjectPoseArray) -> list[core.SubjectPose]:
+def poses_from_msg(message: msg.SubjectPoseArray) -> list[core.SubjectPose]:
+    """Return the poses of a message. Raises InvalidOmega."""
     return [_pose_from_msg(pose) for pose in message.poses]
 
 
@@ -153,8 +133,8 @@ def _pose_from_msg(message: msg.SubjectPose) -> core.SubjectPose:
     return core.SubjectPose(int(message.subject_id), box, keypoints, head, int(message.layer))
 
 
-@to_msg.register
-def _(value: core.Environment, _key: SyncKey | None = None) -> msg.Environment:
+def environment_to_msg(value: core.Environment) -> msg.Environment:
+    """Return an environment, which has its own κ, as a message."""
     message = msg.Environment(
         key=key_to_msg(value.key),
         sha256=np.frombuffer(value.digest, np.uint8),
@@ -169,8 +149,8 @@ def _(value: core.Environment, _key: SyncKey | None = None) -> msg.Environment:
     return message
 
 
-@from_msg.register
-def _(message: msg.Environment) -> core.Environment:
+def environment_from_msg(message: msg.Environment) -> core.Environment:
+    """Return the environment of a message. Raises InvalidOmega."""
     if message.png.format != "png":
         raise InvalidOmega("environment.png.format", f"{message.png.format!r} is not 'png'")
     return core.Environment(
@@ -185,8 +165,8 @@ def _(message: msg.Environment) -> core.Environment:
     )
 
 
-@to_msg.register
-def _(value: core.Embedding, key: SyncKey) -> msg.Embedding:
+def embedding_to_msg(value: core.Embedding, key: SyncKey) -> msg.Embedding:
+    """Return the embedding of one frame as a message."""
     return msg.Embedding(
         key=key_to_msg(key),
         encoder_id=value.encoder_id,
@@ -199,8 +179,8 @@ def _(value: core.Embedding, key: SyncKey) -> msg.Embedding:
     )
 
 
-@from_msg.register
-def _(message: msg.Embedding) -> core.Embedding:
+def embedding_from_msg(message: msg.Embedding) -> core.Embedding:
+    """Return the embedding of a message. Raises InvalidOmega."""
     if message.dtype != "int8":
         raise InvalidOmega("embedding.dtype", f"{message.dtype!r} is not 'int8'")
     return core.Embedding(
@@ -213,8 +193,8 @@ def _(message: msg.Embedding) -> core.Embedding:
     )
 
 
-@to_msg.register
-def _(value: core.PrivacyReport, key: SyncKey) -> msg.PrivacyReport:
+def privacy_to_msg(value: core.PrivacyReport, key: SyncKey) -> msg.PrivacyReport:
+    """Return the privacy report of one frame as a message."""
     return msg.PrivacyReport(
         key=key_to_msg(key),
         excluded_fraction=value.excluded_fraction,
@@ -227,8 +207,8 @@ def _(value: core.PrivacyReport, key: SyncKey) -> msg.PrivacyReport:
     )
 
 
-@from_msg.register
-def _(message: msg.PrivacyReport) -> core.PrivacyReport:
+def privacy_from_msg(message: msg.PrivacyReport) -> core.PrivacyReport:
+    """Return the privacy report of a message. Raises InvalidOmega."""
     return core.PrivacyReport(
         excluded_fraction=float(message.excluded_fraction),
         withheld_fraction=float(message.withheld_fraction),
@@ -240,28 +220,32 @@ def _(message: msg.PrivacyReport) -> core.PrivacyReport:
     )
 
 
-@to_msg.register
-def _(value: core.Omega, _key: SyncKey | None = None) -> msg.Omega:
+def omega_to_msg(value: core.Omega) -> msg.Omega:
+    """Return Ω as a message."""
     return msg.Omega(
         schema=value.schema,
         key=key_to_msg(value.key),
-        environment=to_msg(value.environment),
+        environment=environment_to_msg(value.environment),
         poses=poses_to_msg(value.poses, value.key),
-        embedding=to_msg(value.embedding, value.key),
-        privacy=to_msg(value.privacy, value.key),
+        embedding=embedding_to_msg(value.embedding, value.key),
+        privacy=privacy_to_msg(value.privacy, value.key),
     )
 
 
-@from_msg.register
-def _(message: msg.Omega) -> core.Omega:
+def omega_from_msg(message: msg.Omega) -> core.Omega:
+    """Return the Ω of a message. Raises InvalidOmega, also if a part has another κ than Ω."""
     key = key_from_msg(message.key)
     for name in ("poses", "embedding", "privacy"):
         part_key = key_from_msg(getattr(message, name).key)
         if part_key != key:
             raise InvalidOmega(f"{name}.key", f"is {part_key}, Ω is of {key}")
-    environment, poses = from_msg(message.environment), from_msg(message.poses)
     return core.Omega(
-        key, environment, poses, from_msg(message.embedding), from_msg(message.privacy), int(message.schema)
+        key,
+        environment_from_msg(message.environment),
+        poses_from_msg(message.poses),
+        embedding_from_msg(message.embedding),
+        privacy_from_msg(message.privacy),
+        int(message.schema),
     )
 
 

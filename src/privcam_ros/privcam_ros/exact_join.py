@@ -1,4 +1,4 @@
-"""Joining the parts of one frame by exact equality of κ."""
+"""Joins the parts of one frame by exact equality of κ."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from privcam_core.types.omega import SyncKey
 class ExactJoin:
     """Collects one message per topic for the same κ.
 
-    Bounded: at most `depth` frames wait, none longer than `timeout_s`. A frame that is not complete by then is dropped
-    whole. When a frame is complete, all older ones are given up: a later frame must never be overtaken by an earlier.
+    At most `depth` frames wait, and none longer than `timeout_s`; an incomplete frame is dropped as a whole. When a
+    frame is complete, all older ones are dropped, so that frames are delivered in order.
     """
 
     def __init__(self, topics: Sequence[str], *, depth: int = 8, timeout_s: float = 0.5) -> None:
@@ -24,7 +24,7 @@ class ExactJoin:
         self.late = 0
 
     def add(self, topic: str, key: SyncKey, part: Any, now: float) -> tuple[Any, ...] | None:
-        """Take one part; return all parts in the order of the topics when the frame is complete.
+        """Add one part; return all parts in the order of the topics when the frame is complete.
 
         now: monotonic seconds. A part older than the last complete frame is late and ignored.
         """
@@ -50,7 +50,7 @@ class ExactJoin:
         return tuple(parts[topic] for topic in self._topics)
 
     def expire(self, now: float) -> None:
-        """Drop what has waited for longer than the timeout."""
+        """Drop frames that have waited for longer than the timeout. now: monotonic seconds."""
         while self._waiting:
             key, (started, _) = next(iter(self._waiting.items()))
             if now - started <= self._timeout_s:

@@ -25,7 +25,7 @@ from privcam_ros.parameters import declare, reject_unknown
 
 P = TypeVar("P")
 
-# Parts of frames: none is lost between two nodes, and no node holds back another by more than these few.
+# QoS of parts of frames: reliable; a slow node delays others by at most `depth` messages.
 STREAM = QoSProfile(
     history=QoSHistoryPolicy.KEEP_LAST,
     depth=8,
@@ -33,8 +33,7 @@ STREAM = QoSProfile(
     durability=QoSDurabilityPolicy.VOLATILE,
 )
 
-# Finished Ω on their way to the queue on disk: what does not reach it is lost, so a busy gateway may fall behind by
-# some seconds here.
+# QoS of finished Ω for the queue on disk: an Ω that does not reach it is lost, so a busy gateway may lag by some seconds.
 FINISHED = QoSProfile(
     history=QoSHistoryPolicy.KEEP_LAST,
     depth=128,
@@ -43,36 +42,37 @@ FINISHED = QoSProfile(
 )
 
 DIAGNOSTICS_PERIOD_S = 1.0
-# A part waits this long for the others of its frame: as long as the raw frame itself exists.
+# A part waits this long for the other parts of its frame: the lifetime of the raw frame.
 JOIN_TIMEOUT_S = 1.0
-# Where all cores are busy, a node that starts again gets about nine times the time of one that runs: what is missing
-# comes first. Linux counts niceness by thread, so those of the middleware keep theirs.
+# Niceness of a running node. A node that restarts has niceness 0 until it is ready, and so nine times the CPU time
+# of a running one when all cores are busy. Linux has one niceness per thread; threads of the middleware keep theirs.
 RUNNING_NICENESS = 10
 
 
 class StartError(RuntimeError):
-    """The node cannot do its work with what it was given. The message says what, where and what to do."""
+    """The node cannot start with its parameters or files. The message says what is wrong, where, and what to do."""
 
 
 class PrivcamNode(Node, Generic[P]):
-    """A node whose callbacks cannot fail unseen.
+    """A node that reports every failure of a callback.
 
-    A callback that raises loses its frame (nothing is published for it), is logged with its κ and counted; the counts
-    are in /diagnostics every second. `parameters` is the frozen dataclass given as `kind`. namespace: None takes that
-    of the process; a process with nodes of several cameras gives each its own.
+    When a callback raises, its frame is dropped (nothing is published for it), logged with its κ, and counted; the
+    counters are in /diagnostics every second. `parameters` is a value of the frozen dataclass `kind`. `counts` and
+    `diagnostics` are published as key and value. namespace: None for that of the process; a process with nodes of
+    several cameras gives each its own.
     """
 
     def __init__(self, name: str, kind: type[P], namespace: str | None = None) -> None:
         super().__init__(name, namespace=namespace)
         self.parameters: P = declare(self, kind)
         self.counts: Counter[str] = Counter()
-        self.facts: dict[str, Any] = {}
+        self.diagnostics: dict[str, Any] = {}
         self._joins: list[ExactJoin] = []
         self._durations: list[float] = []
         self._error: str | None = None
         self._error_at = 0.0
         self._exit_code: int | None = None
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._reports = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._report, callback_group=MutuallyExclusiveCallbackGroup())
 
     def on(self, topic: str, kind: type, callback: Callable[[SyncKey, Any], None], qos: QoSProfile = STREAM) -> None:
@@ -85,7 +85,7 @@ class PrivcamNode(Node, Generic[P]):
         callback: Callable[..., None],
         timeout_s: float = JOIN_TIMEOUT_S,
     ) -> None:
-        """Call `callback(κ, part, part, ...)` when all parts of one frame are there, in the order of `topics`."""
+        """Call `callback(κ, part, part, ...)` when all parts of one frame have arrived, in the order of `topics`."""
         join = ExactJoin([topic for topic, _, _ in topics], timeout_s=timeout_s)
         self._joins.append(join)
 
@@ -110,7 +110,7 @@ class PrivcamNode(Node, Generic[P]):
             else:
                 callback(key, message)
         except Exception as error:
-            # The frame is lost on purpose: a node that does not know what went wrong publishes nothing for it.
+            # The frame is dropped: after an unknown failure nothing may be published for it.
             self.fail(f"{topic}: frame {key.frame_id} dropped: {type(error).__name__}: {error}")
 
     def _timed(self, callback: Callable[..., None], *arguments: Any) -> None:
@@ -127,30 +127,30 @@ class PrivcamNode(Node, Generic[P]):
         self.get_logger().error(text, throttle_duration_sec=1.0)
 
     def end(self, code: int) -> None:
-        """End the process with this exit code when the running callback has returned. Any thread may call it."""
+        """End the process with this exit code after the running callback. Any thread may call it."""
         self._exit_code = code
         if self.executor is not None:
             self.executor.wake()
 
     @property
     def exit_code(self) -> int | None:
-        """What `end` was called with; None while the node wants to run."""
+        """The exit code given to `end`; None before."""
         return self._exit_code
 
+    def collect_diagnostics(self) -> None:
+        """Update `counts` and `diagnostics` from other objects, before each report. Nodes may override this."""
+
     def status(self) -> tuple[bytes, str]:
-        """Return the diagnostics level and text. Nodes with more to say override this."""
+        """Return the level and text of the diagnostics, without side effects. Nodes may override this."""
         if self._error is not None and time.monotonic() - self._error_at < 10 * DIAGNOSTICS_PERIOD_S:
             return DiagnosticStatus.ERROR, self._error
         return DiagnosticStatus.OK, "working" if self.counts["frames"] else "waiting for the first frame"
 
     def _report(self) -> None:
-        now = time.monotonic()
-        for join in self._joins:
-            join.expire(now)
-        self.counts["dropped"] = sum(join.dropped for join in self._joins)
-        self.counts["late"] = sum(join.late for join in self._joins)
+        self._expire_joins()
+        self.collect_diagnostics()
         durations, self._durations = sorted(self._durations), []
-        values: dict[str, Any] = {**self.counts, **self.facts}
+        values: dict[str, Any] = {**self.counts, **self.diagnostics}
         values["waiting"] = sum(len(join) for join in self._joins)
         if durations:
             values["median_ms"] = f"{1e3 * durations[len(durations) // 2]:.2f}"
@@ -162,19 +162,26 @@ class PrivcamNode(Node, Generic[P]):
         status.values = [KeyValue(key=name, value=str(value)) for name, value in values.items()]
         report = DiagnosticArray(status=[status])
         report.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(report)
+        self._reports.publish(report)
+
+    def _expire_joins(self) -> None:
+        now = time.monotonic()
+        for join in self._joins:
+            join.expire(now)
+        self.counts["dropped"] = sum(join.dropped for join in self._joins)
+        self.counts["late"] = sum(join.late for join in self._joins)
 
     def stop(self) -> None:
-        """Let go of everything that outlives the node. Called once, at the end."""
+        """Release resources that outlive the node. Called once, at the end."""
 
 
 def run(*factories: Callable[[], PrivcamNode[Any]]) -> int:
-    """Run the nodes in one executor until SIGINT or SIGTERM, or until one wants to end. Return the exit code."""
+    """Run the nodes in one executor until SIGINT, SIGTERM, or a call of `end`. Return the exit code."""
     return run_all(factory() for factory in factories)
 
 
-def run_all(making: Iterable[PrivcamNode[Any]]) -> int:
-    """Run nodes as `run` does. making: makes them one by one when it is asked to, which is when ROS is ready."""
+def run_all(nodes_to_run: Iterable[PrivcamNode[Any]]) -> int:
+    """Run nodes as `run` does. nodes_to_run: creates each node when it is iterated, after ROS was initialised."""
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     executor = SingleThreadedExecutor()
     ending = threading.Event()
@@ -188,16 +195,16 @@ def run_all(making: Iterable[PrivcamNode[Any]]) -> int:
     nodes: list[PrivcamNode[Any]] = []
     code = 0
     try:
-        for node in making:
+        for node in nodes_to_run:
             nodes.append(node)
             executor.add_node(node)
         reject_unknown(nodes)
         os.nice(RUNNING_NICENESS)
         while not ending.is_set():
             executor.spin_once(timeout_sec=1.0)
-            wishes = [node.exit_code for node in nodes if node.exit_code is not None]
-            if wishes:
-                code = max(wishes)
+            exit_codes = [node.exit_code for node in nodes if node.exit_code is not None]
+            if exit_codes:
+                code = max(exit_codes)
                 break
     except (ExternalShutdownException, KeyboardInterrupt):
         pass

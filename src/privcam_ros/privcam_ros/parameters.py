@@ -1,4 +1,4 @@
-"""ROS parameters declared from a frozen dataclass: name, type and default from the field, the rest from `param()`."""
+"""Declares ROS parameters from a frozen dataclass: name, type and default of each field, and its `param()`."""
 
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
@@ -10,17 +10,17 @@ from rclpy.node import Node
 
 T = TypeVar("T")
 
-# What rclpy itself takes from the overrides of a node.
+# Overrides that rclpy reads itself.
 RESERVED = ("use_sim_time", "start_type_description_service", "qos_overrides.")
 
 
 class ParameterError(ValueError):
-    """A parameter was given a value or a name that the node does not take. The message says which, and what is."""
+    """A parameter has an unknown name or an invalid value. The message names the valid ones."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a parameter's value must satisfy."""
+    """Description and valid values of a parameter."""
 
     description: str
     low: float | None = None
@@ -28,7 +28,7 @@ class Rule:
     choices: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """Say the rule in words."""
+        """Return the valid values in words."""
         if self.choices:
             return f"one of {', '.join(choice or 'empty' for choice in self.choices)}"
         if self.low is not None or self.high is not None:
@@ -77,11 +77,13 @@ def declare(node: Node, kind: type[T]) -> T:
             value = node.declare_parameter(name, default, descriptor).value
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
             given = node._parameter_overrides.get(name)
-            shown = given.value if given is not None else default
+            value_given = given.value if given is not None else default
             kind_name = type(default).__name__
-            # On a command line, YAML takes 0 for a number unless it is quoted twice.
-            hint = f"; write it as {name}:='\"{shown}\"'" if isinstance(default, str) else ""
-            raise ParameterError(f"{where} is {shown!r}; it must be a {kind_name}, {rule.text()}{hint}") from error
+            # On a command line, YAML reads 0 as a number unless it is quoted twice.
+            hint = f"; write it as {name}:='\"{value_given}\"'" if isinstance(default, str) else ""
+            raise ParameterError(
+                f"{where} is {value_given!r}; it must be a {kind_name}, {rule.text()}{hint}"
+            ) from error
         if rule.choices and value not in rule.choices:
             raise ParameterError(f"{where} is {value!r}; it must be {rule.text()}")
         values[name] = value
@@ -89,13 +91,13 @@ def declare(node: Node, kind: type[T]) -> T:
 
 
 def reject_unknown(nodes: Sequence[Node]) -> None:
-    """Raise ParameterError for an override that no node of this process takes.
+    """Raise ParameterError for an override that no node of this process declares.
 
-    A misspelt privacy setting must stop the process, not be ignored. Nodes that share a process share its overrides.
+    A misspelt privacy parameter must stop the process, not be ignored. Nodes of one process share its overrides.
     """
-    taken = {name for node in nodes for name in node._parameters}
+    declared = {name for node in nodes for name in node._parameters}
     for node in nodes:
-        unknown = [name for name in node._parameter_overrides if name not in taken and not name.startswith(RESERVED)]
+        unknown = [name for name in node._parameter_overrides if name not in declared and not name.startswith(RESERVED)]
         if unknown:
             raise ParameterError(
                 f"{node.get_fully_qualified_name()}: unknown parameter {', '.join(sorted(unknown))}; "

@@ -45,7 +45,7 @@ class Watched:
     def until(self, condition: Callable[[], Any], what: str) -> None:
         end = time.monotonic() + HANG_LIMIT_S
         while not condition():
-            assert time.monotonic() < end, f"waited for {what}; {self.worker.facts()} {self.worker.trouble}"
+            assert time.monotonic() < end, f"waited for {what}; {self.worker.diagnostics()} {self.worker.trouble}"
             time.sleep(0.02)
 
 
@@ -63,8 +63,8 @@ def test_newest_frame_is_reported_with_its_key_the_models_name_and_the_time_that
         assert report.caption == "One person stands in the room."
         assert [(b.label, b.subject_ids, b.phase) for b in report.events] == [("standing", (3,), Phase.STARTED)]
         assert watched.latencies[0] > 0
-        watched.until(lambda: watched.worker.facts().get("vlm_answered") == 1, "the count")
-        assert watched.worker.facts() == {"vlm_loaded": 1, "vlm_asked": 1, "vlm_answered": 1}
+        watched.until(lambda: watched.worker.diagnostics().get("vlm_answered") == 1, "the count")
+        assert watched.worker.diagnostics() == {"vlm_loaded": 1, "vlm_asked": 1, "vlm_answered": 1}
 
 
 def test_questions_keep_the_period_and_no_frame_is_asked_about_twice() -> None:
@@ -94,7 +94,7 @@ def test_wrong_answer_is_counted_and_the_next_right_one_is_reported(said: str, r
     with ChatServer(in_turn(says(said), says(text()))) as server, Watched(at(server)) as watched:
         watched.worker.offer(omega(1))
         assert reason in watched.complaints.get(timeout=HANG_LIMIT_S)
-        assert watched.worker.facts()[f"vlm_{reason}"] == 1
+        assert watched.worker.diagnostics()[f"vlm_{reason}"] == 1
         assert watched.worker.trouble.startswith(f"frame 1: {reason}")
         watched.worker.offer(omega(2))
         assert watched.reports.get(timeout=HANG_LIMIT_S).key == omega(2).key
@@ -120,7 +120,7 @@ def test_model_whose_process_hangs_is_killed_and_started_again(monkeypatch: pyte
     monkeypatch.setattr("privcam_vlm.backends.model_process.PATIENCE_S", 0.5)
     monkeypatch.setattr(worker_module, "LOAD_AGAIN_S", 0.1)
     with ChatServer(says(text())) as server, Watched(at(server, vlm_budget_s=0.5)) as watched:
-        watched.until(lambda: watched.worker.facts()["vlm_loaded"], "the model")
+        watched.until(lambda: watched.worker.diagnostics()["vlm_loaded"], "the model")
         stopped = watched.worker._model
         assert stopped is not None
         assert stopped.pid is not None
@@ -142,7 +142,7 @@ def test_model_whose_process_is_killed_is_started_again(monkeypatch: pytest.Monk
         assert model.pid is not None
         os.kill(model.pid, signal.SIGKILL)
         assert "ended with exit code -9" in watched.complaints.get(timeout=HANG_LIMIT_S)
-        assert watched.worker.facts()["vlm_crash"] == 1
+        assert watched.worker.diagnostics()["vlm_crash"] == 1
         watched.worker.offer(omega(2))
         assert watched.reports.get(timeout=HANG_LIMIT_S).key == omega(2).key
 
@@ -161,7 +161,7 @@ def test_model_that_cannot_be_loaded_is_said_once_and_nothing_is_asked(tmp_path:
     with Watched(Settings("transformers", str(tmp_path))) as watched:
         assert "is no image-text-to-text model" in watched.unusable.get(timeout=HANG_LIMIT_S)
         watched.worker.offer(omega(1))
-        assert watched.worker.facts() == {"vlm_loaded": 0}
+        assert watched.worker.diagnostics() == {"vlm_loaded": 0}
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="transformers 5 needs Python 3.11")
@@ -173,9 +173,9 @@ def test_model_in_a_folder_is_loaded_and_asked(tmp_path: Path) -> None:
         watched.worker.offer(omega(1, ids=(3, 5)))
         # What a model says that was never trained may be refused for what it says; it has the right form all the same.
         outcomes = ("vlm_answered", "vlm_schema", "vlm_length")
-        watched.until(lambda: any(outcome in watched.worker.facts() for outcome in outcomes), "an answer")
-        assert set(watched.worker.facts()) <= {"vlm_loaded", "vlm_asked", *outcomes}
-        if watched.worker.facts().get("vlm_answered"):
+        watched.until(lambda: any(outcome in watched.worker.diagnostics() for outcome in outcomes), "an answer")
+        assert set(watched.worker.diagnostics()) <= {"vlm_loaded", "vlm_asked", *outcomes}
+        if watched.worker.diagnostics().get("vlm_answered"):
             assert watched.reports.get_nowait().model_id == "transformers:llava"
 
 

@@ -14,7 +14,7 @@ from privcam_cloud.nodes.report_messages import report_from_msg
 from privcam_cloud.reconstruction.generative.generative_backend import GenerativeBackend, Reason
 from privcam_cloud.reconstruction.generative.generative_settings import GenerativeSettings
 from privcam_cloud.reconstruction.screen import Screen, Shown
-from privcam_ros.conversions import from_msg, key_to_msg, stamp_to_msg
+from privcam_ros.conversions import key_to_msg, omega_from_msg, stamp_to_msg
 from privcam_ros.node import STREAM, PrivcamNode, StartError, run
 from privcam_ros.parameters import param
 
@@ -53,7 +53,7 @@ class ReconstructionNode(PrivcamNode[Parameters]):
         self._images = self.create_publisher(Image, "contour_image", STREAM)
         self._compressed = self.create_publisher(CompressedImage, "contour_image/compressed", STREAM)
         player = self._screen.player
-        self.on("omega", Omega, lambda _key, omega: player.take(from_msg(omega)))
+        self.on("omega", Omega, lambda _key, omega: player.take(omega_from_msg(omega)))
         self.on("report", SceneReport, lambda _key, report: player.report(report_from_msg(report)))
         self.create_timer(1.0 / self.parameters.display_rate_hz, self._show)
 
@@ -122,9 +122,9 @@ class ReconstructionNode(PrivcamNode[Parameters]):
     def _tell(self, generative: GenerativeBackend, shown: Shown) -> None:
         """Put what is shown, and why, into the diagnostics; each fault once into the log."""
         self._fallback = reason = shown.fallback
-        self.facts["backend"] = shown.backend
-        self.facts["fallback"] = reason.value if reason else ""
-        self.facts |= generative.counts
+        self.diagnostics["backend"] = shown.backend
+        self.diagnostics["fallback"] = reason.value if reason else ""
+        self.diagnostics |= generative.counts
         if reason is not None and reason.is_fault and reason not in self._said:
             self._said.add(reason)
             self.get_logger().warning(f"the contour is shown: {reason.value}: {generative.detail}")

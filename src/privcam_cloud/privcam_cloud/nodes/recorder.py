@@ -3,7 +3,7 @@
 import functools
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,22 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import Omega, SceneReport, SyncKey
 from sensor_msgs.msg import CompressedImage
 
-from privcam_cloud.nodes.recording_topics import KEPT, RECORD
+from privcam_cloud.nodes.recording_topics import LATCHED, RECORDING
 from privcam_cloud.recording.bag_recorder import BagRecorder, RecordingStopped
-from privcam_cloud.recording.gap_filter import Continuity
+from privcam_cloud.recording.gap_filter import GapFilter
 from privcam_cloud.recording.newest_stamp import newest_stamp
 from privcam_link import cdr
 from privcam_ros.conversions import stamp_from_msg, stamp_to_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
 
-OMEGA, REPORT, PICTURE = "omega", "report", "contour_image/compressed"
-KINDS: dict[str, tuple[Any, str]] = {
-    OMEGA: (Omega, "privcam_msgs/msg/Omega"),
-    REPORT: (SceneReport, "privcam_msgs/msg/SceneReport"),
-    PICTURE: (CompressedImage, "sensor_msgs/msg/CompressedImage"),
+OMEGA = "omega"
+REPORT = "report"
+PICTURE = "contour_image/compressed"
+MESSAGE_TYPES = {
+    OMEGA: "privcam_msgs/msg/Omega",
+    REPORT: "privcam_msgs/msg/SceneReport",
+    PICTURE: "sensor_msgs/msg/CompressedImage",
 }
 
 
@@ -37,73 +39,82 @@ class Parameters:
     camera_id: str = param("camera", "the camera of this namespace")
     path: str = param("privcam_bag", "folder of the bag; an existing one is never overwritten")
     flush_s: float = param(1.0, "at most this much is lost when the recorder is killed, in s", low=0.1, high=60.0)
-    complete: bool = param(True, "what was missed too, from the bridge; false: only what is live, as in a replay")
+    recording: bool = param(True, "record also missed Ω, from the bridge; false: only live ones, as in a replay")
 
 
 class RecorderNode(PrivcamNode[Parameters]):
-    """Writes what the cloud knows, byte for byte as it came, each κ once and in order.
+    """Writes Ω, reports and contour pictures into a bag, byte for byte as they came, each κ once and in order.
 
-    The bag has the complete stream under the names of the live one. What was recorded and is safe on disk is said to
-    the bridge, which lets the edge forget it; after a restart the recording goes on behind what an earlier bag holds.
+    The bag has the recording under the topics of the live stream. The recorder reports to the bridge what is on disk,
+    and the edge may forget that; after a restart the recording continues behind the end of an earlier bag.
     """
 
-    def __init__(self, camera_id: str | None = None, namespace: str | None = None) -> None:
-        """Begin a bag. camera_id, namespace: of one of several cameras in this process, in a folder of its own."""
+    def __init__(self, camera_id: str | None = None, namespace: str | None = None, *, has_bridge: bool = True) -> None:
+        """Begin a bag.
+
+        camera_id, namespace: of one of several cameras in this process, each in a folder of its own. has_bridge: false
+        where no bridge sends missed Ω.
+        """
         super().__init__("recorder", Parameters, namespace)
-        given = self.parameters
-        self._camera_id = camera_id or given.camera_id
-        folder = Path(given.path, camera_id) if camera_id else Path(given.path)
-        self._recorder = BagRecorder(folder, flush_s=given.flush_s)
-        self.facts["bag"] = str(self._recorder.path)
-        self._newest = {
+        parameters = self.parameters
+        self._camera_id = camera_id or parameters.camera_id
+        self._with_missed = parameters.recording and has_bridge
+        folder = Path(parameters.path, camera_id) if camera_id else Path(parameters.path)
+        self._recorder = BagRecorder(folder, flush_s=parameters.flush_s)
+        self.diagnostics["bag"] = str(self._recorder.path)
+        self._newest_ns = {
             topic: newest_stamp(self._recorder.earlier, self.resolve_topic_name(topic), schema=topic == OMEGA)
             for topic in (OMEGA, REPORT)
         }
-        self._continuity: Continuity[Callable[[], None]] = Continuity()
-        self.create_subscription(SyncKey, "record/from", self._begin, KEPT)
-        for topic, (kind, name) in KINDS.items():
-            complete = given.complete and topic != PICTURE
-            write = functools.partial(self._write, topic, self.resolve_topic_name(topic), name)
-            source = f"record/{topic}" if complete else topic
-            take = functools.partial(self._take, write) if complete and topic == OMEGA else write
-            self.create_subscription(kind, source, take, RECORD if complete else STREAM, raw=True)
-        self._kept = self.create_publisher(SyncKey, "record/kept", STREAM)
-        self._started = self.create_publisher(SyncKey, "record/start", KEPT)
-        self._started.publish(self._position())
-        self.create_timer(given.flush_s, self._flush)
+        self._gap_filter: GapFilter[bytes] = GapFilter()
+        self.create_subscription(SyncKey, "recording/from", self._begin, LATCHED)
+        if self._with_missed:
+            self.create_subscription(Omega, "recording/omega", self._take_omega, RECORDING, raw=True)
+            self.create_subscription(
+                SceneReport, "recording/report", functools.partial(self._write, REPORT), RECORDING, raw=True
+            )
+        else:
+            self.create_subscription(Omega, OMEGA, functools.partial(self._write, OMEGA), STREAM, raw=True)
+            self.create_subscription(SceneReport, REPORT, functools.partial(self._write, REPORT), STREAM, raw=True)
+        self.create_subscription(CompressedImage, PICTURE, functools.partial(self._write, PICTURE), STREAM, raw=True)
+        self._kept = self.create_publisher(SyncKey, "recording/kept", STREAM)
+        self._start = self.create_publisher(SyncKey, "recording/start", LATCHED)
+        self._start.publish(self._position())
+        self.create_timer(parameters.flush_s, self._flush)
 
     def _position(self) -> SyncKey:
-        stamp_ns = self._newest[OMEGA]
+        stamp_ns = self._newest_ns[OMEGA]
         return SyncKey(camera_id=self._camera_id, stamp=stamp_to_msg(stamp_ns) if stamp_ns else Time())
 
     def _begin(self, key: SyncKey) -> None:
-        if stamp_from_msg(key.stamp) <= self._newest[OMEGA]:
-            for write in self._continuity.begin(key.frame_id):
-                write()
+        if stamp_from_msg(key.stamp) <= self._newest_ns[OMEGA]:
+            for payload in self._gap_filter.begin(key.frame_id):
+                self._write(OMEGA, payload)
 
-    def _take(self, write: Callable[[bytes], None], payload: bytes, info: Mapping[str, Any]) -> None:
-        for ready in self._continuity.take(info["publication_sequence_number"], functools.partial(write, payload)):
-            ready()
+    def _take_omega(self, payload: bytes, info: Mapping[str, Any]) -> None:
+        for ready in self._gap_filter.add(info["publication_sequence_number"], payload):
+            self._write(OMEGA, ready)
 
-    def _write(self, topic: str, absolute: str, name: str, payload: bytes) -> None:
+    def _write(self, topic: str, payload: bytes) -> None:
+        name = self.resolve_topic_name(topic)
         try:
             stamp_ns = 0 if topic == PICTURE else cdr.peek_key(payload, schema=topic == OMEGA).stamp_ns
-            if self.parameters.complete and 0 < stamp_ns <= self._newest[topic]:
+            if self._with_missed and 0 < stamp_ns <= self._newest_ns[topic]:
                 self.counts["again"] += 1
                 return
-            self._recorder.write(absolute, name, payload, time.time_ns())
+            self._recorder.write(name, MESSAGE_TYPES[topic], payload, time.time_ns())
             if stamp_ns:
-                self._newest[topic] = stamp_ns
+                self._newest_ns[topic] = stamp_ns
         except RecordingStopped as error:
             self.fail(str(error))
             self.end(1)
         except Exception as error:
-            self.fail(f"{absolute}: not recorded: {error}")
+            self.fail(f"{name}: not recorded: {error}")
         else:
             self.counts["recorded"] += 1
 
     def _flush(self) -> None:
-        # Also when nothing comes any more: the last seconds before a stall are the ones that matter.
+        # Also when no message comes any more: the last seconds before a stall matter most.
         bag = self._recorder.path
         try:
             self._recorder.flush()
@@ -112,14 +123,14 @@ class RecorderNode(PrivcamNode[Parameters]):
             self.end(1)
             return
         self._kept.publish(self._position())
-        if str(bag) != self.facts["bag"] or (self.parameters.complete and not self._continuity.open):
-            # Another bag needs the picture of the room, which the bridge sends when somebody starts. Or something was
-            # lost between the two: the bridge begins again behind what is here.
-            self.facts["bag"] = str(bag)
-            self._started.publish(self._position())
+        if str(bag) != self.diagnostics["bag"] or (self._with_missed and not self._gap_filter.is_open):
+            # Either a new bag needs the picture of the environment, which the bridge sends at a start. Or a message was
+            # lost between the two nodes: then the bridge begins again behind the end of the recording.
+            self.diagnostics["bag"] = str(bag)
+            self._start.publish(self._position())
 
     def status(self) -> tuple[bytes, str]:
-        """Tell whether anything is being recorded."""
+        """Return the folder of the bag while all is well."""
         level, text = super().status()
         return (level, f"recording to {self._recorder.path}") if level == DiagnosticStatus.OK else (level, text)
 

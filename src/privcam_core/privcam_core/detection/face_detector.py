@@ -28,7 +28,7 @@ class FaceDetector:
         if not 0.0 <= score <= 1.0:
             raise ValueError(f"score: {score} is not in [0, 1]")
         if model not in _GRIDS:
-            raise ValueError(f"model: {model!r} is not a face detector; choose from {', '.join(_GRIDS)}")
+            raise ValueError(f"model: {model!r} is not a face detector; there are {', '.join(_GRIDS)}")
         self._score = score
         self._session = load(model, threads=threads)
         self._side = self._session.entry.input.size[0]
