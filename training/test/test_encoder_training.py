@@ -11,7 +11,14 @@ from privcam_core.drawing.proxy import render_subject
 from privcam_core.images.environment import FILL
 from privcam_edge.embedding.encoder import INPUT
 from privcam_training.encoder.backgrounds import background
-from privcam_training.encoder.encoder_fitting import Views, fit_bottleneck, map_loss, rate_of, sample_z, shares_of
+from privcam_training.encoder.encoder_fitting import (
+    Views,
+    color_fractions_of,
+    fit_bottleneck,
+    map_loss,
+    rate_of,
+    sample_z,
+)
 from privcam_training.encoder.encoder_network import DIMENSIONS, FEATURES, ProxyPrediction, summarize
 from privcam_training.encoder.proxy_figures import KINDS, figures
 from privcam_training.encoder.scenes import compose, count_of, layout_of, middles, owners, proxies, rooms, squeeze
@@ -39,7 +46,7 @@ def found(*, colors: torch.Tensor, there: int, kind: int) -> ProxyPrediction:
     logits = torch.full((1, COLORS), -9.0)
     logits[0, there] = 9.0
     kinds = 9.0 * torch.nn.functional.one_hot(torch.tensor([[kind] * COLORS]), len(KINDS))
-    return ProxyPrediction(9.0 * shares_of(colors), logits, kinds.float(), torch.full((1, COLORS, 2), 0.5))
+    return ProxyPrediction(9.0 * color_fractions_of(colors), logits, kinds.float(), torch.full((1, COLORS, 2), 0.5))
 
 
 def test_a_map_costs_least_if_it_says_who_is_where_and_in_which_posture() -> None:
@@ -120,7 +127,7 @@ def test_rooms_hold_unknown_places_in_the_colour_that_the_edge_fills_in() -> Non
 
 
 def counted(beta: float) -> tuple[float, float]:
-    """Bits, and the share counted rightly, of a bottleneck for features that say how many there are."""
+    """Bits, and the fraction counted rightly, of a bottleneck for features that say how many there are."""
     torch.set_num_threads(1)
     random = np.random.default_rng(0)
     count = random.integers(0, 4, 1500)

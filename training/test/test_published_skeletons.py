@@ -16,7 +16,7 @@ from privcam_training.temporal.examples import clip_examples
 from privcam_training.temporal.leave_one_subject_out import _of
 from privcam_training.temporal.train_temporal import published_examples
 
-# A body that stands, x and y as shares of the picture, y down, by joint.
+# A body that stands, x and y as fractions of the picture, y down, by joint.
 HEIGHTS = {"nose": 0.2, "eye": 0.19, "ear": 0.2, "shoulder": 0.3, "elbow": 0.4, "wrist": 0.5, "hip": 0.5, "knee": 0.65,
            "ankle": 0.8}  # fmt: skip
 
@@ -33,14 +33,14 @@ def lying() -> dict[Joint, tuple[float, float]]:
     return {joint: (0.5 - 0.6 * (0.8 - y), 0.78 + 0.6 * (x - 0.5)) for joint, (x, y) in standing().items()}
 
 
-def between(share: float) -> dict[Joint, tuple[float, float]]:
+def between(fraction: float) -> dict[Joint, tuple[float, float]]:
     up, down = standing(), lying()
-    return {joint: tuple(np.array(up[joint]) * (1 - share) + np.array(down[joint]) * share) for joint in Joint}  # type: ignore[misc]
+    return {joint: tuple(np.array(up[joint]) * (1 - fraction) + np.array(down[joint]) * fraction) for joint in Joint}  # type: ignore[misc]
 
 
-def upfall_row(share: float) -> list[float]:
+def upfall_row(fraction: float) -> list[float]:
     row = np.full((33, 3), 0.5)
-    for joint, (x, y) in between(share).items():
+    for joint, (x, y) in between(fraction).items():
         row[upfall.JOINTS[joint]] = x, y, 0.0
     return [*row.reshape(-1).tolist(), 0.0]
 

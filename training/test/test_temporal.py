@@ -103,8 +103,8 @@ def test_exported_network_says_what_the_trained_one_says(learned: TemporalNetwor
     windows = simulate_examples(6, 7).windows
     deployed = Deployed(export(learned, tmp_path / "temporal.json", temperature=1.0))
     logits = predict(learned, windows)
-    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    assert np.abs(deployed(windows) - shares).max() < 1e-4
+    fractions = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert np.abs(deployed(windows) - fractions).max() < 1e-4
     assert deployed(np.zeros((0, STEPS, FEATURES), np.float32)).shape == (0, len(LABELS))
 
 

@@ -29,7 +29,7 @@ class Album:
             self.pictures.append((shown_s, picture))
 
     def best(self, seen: Observations) -> tuple[FrameSummary, Image]:
-        """Return the picture in which people are most visible, with the facts of its frame.
+        """Return the picture in which people are most visible, with the summary of its frame.
 
         Raises LookupError if no picture was taken.
         """

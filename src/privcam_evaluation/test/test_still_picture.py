@@ -19,7 +19,7 @@ from privcam_evaluation.still_picture import (
     side_by_side,
 )
 
-FACTS = FrameSummary(1, 100.0, 100.2, 1, 0.5, 0.5, 0.1, False, 0.0)
+SUMMARY = FrameSummary(1, 100.0, 100.2, 1, 0.5, 0.5, 0.1, False, 0.0)
 
 
 def picture(level: int, height: int = 48, width: int = 64) -> np.ndarray:
@@ -30,7 +30,7 @@ def seen() -> Observations:
     """Five frames, one a second; most can be seen in the third."""
     run = Observations()
     for number, readable in enumerate((1.0, 2.0, 9.0, 3.0, 4.0)):
-        run.frames.append(replace(FACTS, frame_id=10 + number, stamp_s=100.0 + number, readable=readable))
+        run.frames.append(replace(SUMMARY, frame_id=10 + number, stamp_s=100.0 + number, readable=readable))
     return run
 
 
@@ -44,8 +44,8 @@ def test_still_is_the_moment_in_which_most_can_be_seen() -> None:
     album = Album()
     for number in range(5):
         album.offer(100.0 + number, picture(number))
-    facts, shown = album.best(seen())
-    assert facts.frame_id == 12
+    summary, shown = album.best(seen())
+    assert summary.frame_id == 12
     assert (shown == 2).all()
 
 

@@ -71,7 +71,7 @@ def _lately(times: Array, codes: Array, now: float) -> Array:
 
 
 def evaluate(train: Sequence[Rows], test: Rows, *, with_z: bool) -> tuple[float, float]:
-    """Return the mean -log of the probability of what may be right, and the share where the likeliest is right."""
+    """Return the mean -log of the probability of what may be right, and the fraction where the likeliest is right."""
 
     def of(rows: Sequence[Rows]) -> torch.Tensor:
         parts = [np.concatenate((one.said, one.z), axis=1) if with_z else one.said for one in rows]

@@ -17,10 +17,10 @@ PICTURES = (".jpg", ".jpeg", ".png", ".bmp")
 # Shares: nothing is confirmed yet; and of the rest, a picture rather than a drawing, and all of it confirmed.
 _UNKNOWN, _PICTURE, _WHOLE = 0.3, 0.6, 0.4
 _GREY = 0.15
-_MOST_SHAPES, _MOST_HIDDEN = 30, 5
-_LEAST_CROP = 0.4
-# Light: of the whole room, by how much the colours differ in it, and the share of rooms with lamps.
-_GAIN, _TINT, _LAMPS, _MOST_LAMPS = (0.5, 2.0), 0.15, 0.2, 3
+_MAX_SHAPES, _MAX_HIDDEN = 30, 5
+_MIN_CROP = 0.4
+# Light: of the whole room, by how much the colours differ in it, and the fraction of rooms with lamps.
+_CONTRAST, _TINT, _LAMPS, _MAX_LAMPS = (0.5, 2.0), 0.15, 0.2, 3
 
 
 def pictures_in(folder: Path) -> list[Image]:
@@ -33,7 +33,7 @@ def pictures_in(folder: Path) -> list[Image]:
 def background(random: Random, pictures: Sequence[Image], size: tuple[int, int], alike: float) -> Image:
     """Return an environment of size (height, width) px: from one of the pictures, drawn, or not confirmed at all.
 
-    alike: share of what is drawn that has a colour of proxies.
+    alike: fraction of what is drawn that has a colour of proxies.
     """
     if random.random() < _UNKNOWN:
         return np.full((*size, 3), FILL, np.uint8)
@@ -50,11 +50,11 @@ def background(random: Random, pictures: Sequence[Image], size: tuple[int, int],
 
 def _lit(random: Random, room: Image) -> Image:
     """Return a room in other light: dim or glaring, tinted, and with windows and lamps that glow."""
-    gain = np.exp(random.uniform(*np.log(_GAIN))) * random.uniform(1 - _TINT, 1 + _TINT, 3)
-    lit = room.astype(np.float32) * gain + random.uniform(-25, 25)
+    contrast = np.exp(random.uniform(*np.log(_CONTRAST))) * random.uniform(1 - _TINT, 1 + _TINT, 3)
+    lit = room.astype(np.float32) * contrast + random.uniform(-25, 25)
     height, width = room.shape[:2]
     y, x = np.ogrid[:height, :width]
-    for _ in range(random.integers(1, _MOST_LAMPS + 1) if random.random() < _LAMPS else 0):
+    for _ in range(random.integers(1, _MAX_LAMPS + 1) if random.random() < _LAMPS else 0):
         middle, size = random.uniform(0, (height, width)), random.uniform(0.03, 0.25) * height
         glow = np.exp(-((y - middle[0]) ** 2 + (x - middle[1]) ** 2) / (2 * size**2))
         lit += glow[..., None] * random.uniform(0, 400, 3)
@@ -64,20 +64,20 @@ def _lit(random: Random, room: Image) -> Image:
 def _crop(random: Random, pictures: Sequence[Image], size: tuple[int, int]) -> Image:
     picture = pictures[random.integers(len(pictures))]
     height, width = picture.shape[:2]
-    share = random.uniform(_LEAST_CROP, 1.0)
-    y, x = (int(random.uniform(0, (1 - share) * side)) for side in (height, width))
-    part = picture[y : y + max(2, int(share * height)), x : x + max(2, int(share * width))]
+    fraction = random.uniform(_MIN_CROP, 1.0)
+    y, x = (int(random.uniform(0, (1 - fraction) * side)) for side in (height, width))
+    part = picture[y : y + max(2, int(fraction * height)), x : x + max(2, int(fraction * width))]
     if random.random() < 0.5:
         part = part[:, ::-1]
     return cv2.resize(part, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def _drawn(random: Random, size: tuple[int, int], alike: float) -> Image:
-    """Return walls and furniture out of rectangles, bars, round things and lines, in the colours of proxies too."""
+    """Return walls and furniture out of rectangles, stripes, round things and lines, in the colours of proxies too."""
     height, width = size
     corners = random.uniform(20, 235, (2, 2, 3)).astype(np.float32)
     room = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)
-    for _ in range(random.integers(2, _MOST_SHAPES)):
+    for _ in range(random.integers(2, _MAX_SHAPES)):
         _shape(random, room, alike)
     if random.random() < 0.5:
         room = cv2.GaussianBlur(room, (0, 0), random.uniform(0.4, 1.5))
@@ -107,7 +107,7 @@ def _hide(random: Random, room: Image) -> None:
     """Fill what is not confirmed: parts around places where somebody was, or all but some parts."""
     height, width = room.shape[:2]
     mask = np.zeros((height, width), np.uint8)
-    for _ in range(random.integers(1, _MOST_HIDDEN)):
+    for _ in range(random.integers(1, _MAX_HIDDEN)):
         middle = int(random.integers(width)), int(random.integers(height))
         axes = int(random.uniform(0.04, 0.3) * width), int(random.uniform(0.06, 0.5) * height)
         if random.random() < 0.5:

@@ -47,7 +47,7 @@ SIGMA = 0.25
 HEAD_BATCH, HEAD_RATE = 512, 2e-3
 # What the number of people weighs against each posture and each cell: it is asked for exactly, and is few bits.
 _COUNT_WEIGHT = 8.0
-# The share of pictures that are of a wide camera, squeezed to the size that the network looks at.
+# The fraction of pictures that are of a wide camera, squeezed to the size that the network gets.
 _WIDE = 0.5
 # What a colour costs that is taken for another at a place, and a posture for another, against somebody not seen.
 _PLACE_WEIGHT, _KIND_WEIGHT = 0.05, 0.3
@@ -98,8 +98,8 @@ def fit_map(
             pictures, colors, people = batch(proxies, rooms, order[start : start + BATCH], random)
             # Half the digits in the convolutions: twice as fast, and precise enough for these.
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                label_windows = network.look(torch.from_numpy(pictures))
-            loss = map_loss(network.find(label_windows.float()), torch.from_numpy(colors), torch.from_numpy(people))
+                extracted = network.extract(torch.from_numpy(pictures))
+            loss = map_loss(network.find(extracted.float()), torch.from_numpy(colors), torch.from_numpy(people))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -116,7 +116,7 @@ def map_loss(said: ProxyPrediction, colors: torch.Tensor, people: torch.Tensor) 
 
     colors, people: see `Proxies`, as tensors.
     """
-    wanted = shares_of(colors)
+    wanted = color_fractions_of(colors)
     places = -(wanted * said.colors.log_softmax(dim=1)).sum(dim=(1, 2, 3))
     picture, row = (~people[..., X].isnan()).nonzero(as_tuple=True)
     who = people[picture, row].long()
@@ -127,8 +127,8 @@ def map_loss(said: ProxyPrediction, colors: torch.Tensor, people: torch.Tensor) 
     return (_PLACE_WEIGHT * places.sum() + seen + _KIND_WEIGHT * kinds) / len(people)
 
 
-def shares_of(colors: torch.Tensor) -> torch.Tensor:
-    """Return which share of each place has which colour, (N, COLORS + 1, *GRID); colors: (N, *INPUT), see `Proxies`."""
+def color_fractions_of(colors: torch.Tensor) -> torch.Tensor:
+    """Return the fraction of each colour in each place, (N, COLORS + 1, *GRID); colors: (N, *INPUT), see `Proxies`."""
     colors = colors[:, ::2, ::2]  # every second pixel is enough, and takes a fourth of the time
     n, height, width = colors.shape
     y, x = (torch.arange(side) * places // side for side, places in zip((height, width), GRID, strict=True))

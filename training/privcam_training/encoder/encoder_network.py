@@ -23,7 +23,7 @@ class ProxyPrediction:
 
     colors: (N, COLORS + 1, *GRID) logits, whose colour each place has; the first is the room's. Of each colour: there,
     (N, COLORS) logit that somebody in it can be seen; kinds, (N, COLORS, len(KINDS)) logits of the posture; middles,
-    (N, COLORS, 2), x and y as shares of the picture.
+    (N, COLORS, 2), x and y as fractions of the picture.
     """
 
     colors: torch.Tensor
@@ -62,9 +62,9 @@ class Map(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> ProxyPrediction:
         """Return who is in the pictures."""
-        return self.find(self.look(pictures))
+        return self.find(self.extract(pictures))
 
-    def look(self, pictures: torch.Tensor) -> torch.Tensor:
+    def extract(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return what the convolutions make of pictures, (N, 40, *GRID)."""
         near = self.near(pictures.permute(0, 3, 1, 2).float() / 127.5 - 1.0)
         x = self.coarse(near)
@@ -73,14 +73,14 @@ class Map(nn.Module):
         x = near + nn.functional.interpolate(self.back(x), scale_factor=2.0, mode="nearest")
         return self.both(x)
 
-    def find(self, label_windows: torch.Tensor) -> ProxyPrediction:
-        """Return who is in what `look` returned."""
-        colors, kinds = self.colors(label_windows), self.kinds(label_windows).flatten(2)
-        share = colors.softmax(dim=1)[:, 1:].flatten(2)
+    def find(self, extracted: torch.Tensor) -> ProxyPrediction:
+        """Return who is in what `extract` returned."""
+        colors, kinds = self.colors(extracted), self.kinds(extracted).flatten(2)
+        fraction = colors.softmax(dim=1)[:, 1:].flatten(2)
         # What is surely somebody's tells more than a little of everything.
-        sure = share**2
+        sure = fraction**2
         area = sure.sum(dim=2, keepdim=True) + 1e-3
-        hints = torch.stack(((share.sum(dim=2) + 1e-2).log(), area[..., 0].log(), share.amax(dim=2)), dim=2)
+        hints = torch.stack(((fraction.sum(dim=2) + 1e-2).log(), area[..., 0].log(), fraction.amax(dim=2)), dim=2)
         return ProxyPrediction(
             colors,
             self.there(hints)[..., 0],

@@ -35,7 +35,7 @@ class Naming:
 
     @property
     def chance(self) -> float:
-        """The share of the subject with most clips."""
+        """The fraction of the subject with most clips."""
         return majority([clip.subject for clip in self.clips])
 
 
@@ -94,7 +94,7 @@ def inverted(of: Sequence[Moment], z: Array, out: Path) -> tuple[float, float, f
         scale = max(float(np.abs(one).max()) / 127, 1e-6)
         numbers = np.clip(np.rint(one / scale), -127, 127).astype(np.int8)
         embedding = Embedding("attacked", numbers.shape, scale, numbers.tobytes(), 0.0, 1.0)
-        attack.look(moment.clip.name, moment.raw, replace(moment.omega, embedding=embedding), moment.omega.poses)
+        attack.observe(moment.clip.name, moment.raw, replace(moment.omega, embedding=embedding), moment.omega.poses)
     out.mkdir(parents=True, exist_ok=True)
     found = attack.part(out).values["inversion"]
     return found["z_psnr_db"], found["psnr_db"], found["mean_picture_psnr_db"]

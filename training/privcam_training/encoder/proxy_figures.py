@@ -33,13 +33,13 @@ _POSTURES: dict[str, Sequence[Posture]] = {
 }
 _SHARES = (0.5, 0.3, 0.2)
 _LABELS = {"upright": "standing", "low": "sitting", "lying": "lying"}
-# Heights of people as shares of the height of the picture: one alone may fill it, of ten none does.
-_LEAST_HEIGHT, _MOST_HEIGHT, _CROWDED = 0.09, 0.95, 0.45
+# Heights of people as fractions of the height of the picture: one alone may fill it, of ten none does.
+_MIN_HEIGHT, _MAX_HEIGHT, _CROWDED = 0.09, 0.95, 0.45
 # Shares of proxies without a figure, since too little was seen, and of figures that end at the hips or the shoulders.
 _MARKERS, _TO_HIPS, _TO_SHOULDERS = 0.12, 0.1, 0.04
-# The share of people who are close to somebody else, and how close, as a share of their size.
+# The fraction of people who are close to somebody else, and how close, as a fraction of their size.
 _CLOSE, _BESIDE = 0.45, 0.6
-# So many times the box of a figure may reach over the border, as a share of its size.
+# So many times the box of a figure may reach over the border, as a fraction of its size.
 _OVER = 0.3
 _SECONDS = 0.15
 # So many SubjectIDs are given for each who is still there, at most.
@@ -76,16 +76,16 @@ def _somebody(random: Random) -> Figure:
         pose = next((pose for pose in reversed(record([phase], random).poses) if pose is not None), None)
         if pose is not None:
             break
-    keypoints, part, unseen = pose.keypoints.copy(), random.random(), slice(0, 0)
+    keypoints, part, hidden = pose.keypoints.copy(), random.random(), slice(0, 0)
     if part < _MARKERS:
-        unseen = slice(None)
+        hidden = slice(None)
     elif part < _MARKERS + _TO_HIPS:
-        unseen = slice(Joint.LEFT_KNEE, None)
+        hidden = slice(Joint.LEFT_KNEE, None)
     elif part < _MARKERS + _TO_HIPS + _TO_SHOULDERS:
-        unseen = slice(Joint.LEFT_ELBOW, None)
-    if keypoints[unseen].size:
+        hidden = slice(Joint.LEFT_ELBOW, None)
+    if keypoints[hidden].size:
         kind = "unclear"
-    keypoints[unseen, 2] = random.uniform(0.0, 0.15, len(keypoints[unseen]))
+    keypoints[hidden, 2] = random.uniform(0.0, 0.15, len(keypoints[hidden]))
     return Figure(replace(pose, keypoints=keypoints), kind)
 
 
@@ -94,9 +94,9 @@ def _placed(random: Random, figure: Figure, size: tuple[int, int], count: int, n
     height, width = size
     box = np.array(figure.pose.box)
     longer = max(box[2] - box[0], box[3] - box[1])
-    most = _MOST_HEIGHT + (_CROWDED - _MOST_HEIGHT) * min(count - 1, 9) / 9
+    high = _MAX_HEIGHT + (_CROWDED - _MAX_HEIGHT) * min(count - 1, 9) / 9
     if near is None:
-        scale = np.exp(random.uniform(np.log(_LEAST_HEIGHT), np.log(most))) * height / longer
+        scale = np.exp(random.uniform(np.log(_MIN_HEIGHT), np.log(high))) * height / longer
         extent = (box[2:] - box[:2]) * scale
         over = _OVER * extent if random.random() < 0.3 else np.zeros(2)
         corner = random.uniform(-over, np.maximum(np.array([width, height]) - extent + over, -over + 1e-3))

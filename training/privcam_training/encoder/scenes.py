@@ -23,16 +23,16 @@ Array = npt.NDArray[np.float32]
 DRAWN = (480, 640)
 # The coarse layout that z has to tell, (rows, columns).
 LAYOUT = (3, 4)
-# Somebody of whom no more is seen than this share of the picture is not counted: 64 px of what the network looks at.
-_LEAST_PX = 64
-_LEAST_SEEN = _LEAST_PX / (INPUT[0] * INPUT[1])
+# Somebody of whom no more is seen than this fraction of the picture is not counted: 64 px of what the network gets.
+_MIN_PX = 64
+_MIN_SEEN = _MIN_PX / (INPUT[0] * INPUT[1])
 # How much narrower a picture of 16:9 gets in the size of the network, and how much smaller whoever is farther away.
 _WIDE, _FARTHER = 0.75, (0.6, 1.0)
 _NOBODY = 0.12
 _A_BATCH = 250
 
 
-# What `Proxies.people` says of each: the middle in shares of the picture, and an index of KINDS and of colours.
+# What `Proxies.people` says of each: the middle in fractions of the picture, and an index of KINDS and of colours.
 X, Y, KIND, COLOR = range(4)
 Colors = npt.NDArray[np.uint8]
 
@@ -66,10 +66,10 @@ def compose(shown: Image, covers: Image, rooms: Image) -> Image:
     return (shown + (rooms * through + 127) // 255).clip(0, 255).astype(np.uint8)
 
 
-def squeeze(proxies: Proxies, random: Random, share: float) -> Proxies:
-    """Return proxies of which a share is as a wide camera (16:9) shows them, and some are farther away."""
+def squeeze(proxies: Proxies, random: Random, fraction: float) -> Proxies:
+    """Return proxies of which a fraction is as a wide camera (16:9) shows them, and some are farther away."""
     made = Proxies(*(getattr(proxies, field.name).copy() for field in fields(Proxies)))
-    for picture in np.flatnonzero(random.random(len(made)) < share):
+    for picture in np.flatnonzero(random.random(len(made)) < fraction):
         farther = random.uniform(*_FARTHER) if random.random() < 0.5 else 1.0
         size = [round(side * by) for side, by in zip(INPUT, (farther, farther * _WIDE), strict=True)]
         y, x = (int(random.integers(side - part + 1)) for side, part in zip(INPUT, size, strict=True))
@@ -86,7 +86,7 @@ def squeeze(proxies: Proxies, random: Random, share: float) -> Proxies:
         people[:, X] = (people[:, X] * size[1] + x) / INPUT[1]
         people[:, Y] = (people[:, Y] * size[0] + y) / INPUT[0]
         area = np.bincount(made.colors[picture].ravel(), minlength=COLORS + 1)[1:]
-        gone = [not np.isnan(row[X]) and area[int(row[COLOR])] < _LEAST_PX for row in people]
+        gone = [not np.isnan(row[X]) and area[int(row[COLOR])] < _MIN_PX for row in people]
         people[gone] = np.nan
     return made
 
@@ -107,7 +107,7 @@ def layout_of(people: Array) -> npt.NDArray[np.bool_]:
     picture, row = np.nonzero(~np.isnan(people[..., X]))
     x, y = people[picture, row, X], people[picture, row, Y]
     rows, columns = (
-        (share * cells).astype(int).clip(0, cells - 1) for share, cells in ((y, LAYOUT[0]), (x, LAYOUT[1]))
+        (fraction * cells).astype(int).clip(0, cells - 1) for fraction, cells in ((y, LAYOUT[0]), (x, LAYOUT[1]))
     )
     found[picture, rows, columns] = True
     return found.reshape(len(people), -1)
@@ -175,7 +175,7 @@ def owners(proxies: Sequence[Sequence[Shape]], size: tuple[int, int]) -> npt.NDA
 
 
 def middles(owner: npt.NDArray[np.int32], count: int) -> list[tuple[float, float] | None]:
-    """Return the middle of what is seen of each proxy, (x, y) as shares, and None where that is too little.
+    """Return the middle of what is seen of each proxy, (x, y) as fractions, and None where that is too little.
 
     owner: see `owners`.
     """
@@ -183,5 +183,5 @@ def middles(owner: npt.NDArray[np.int32], count: int) -> list[tuple[float, float
     rows, columns = np.nonzero(owner)
     whose = owner[rows, columns]
     area, y, x = (np.bincount(whose, weights, count + 1)[1:] for weights in (None, rows + 0.5, columns + 0.5))
-    seen = area >= _LEAST_SEEN * owner.size
+    seen = area >= _MIN_SEEN * owner.size
     return [(x[i] / area[i] / width, y[i] / area[i] / height) if seen[i] else None for i in range(count)]

@@ -32,11 +32,11 @@ _SEED = 3
 
 @dataclass(frozen=True)
 class Point:
-    """One β. bits: a frame. count, layout: share of frames, and of cells, told rightly from z of real clips.
+    """One β. bits: a frame. count, layout: fraction of frames, and of cells, told rightly from z of real clips.
 
-    balanced_layout: mean over cells with and without somebody. kinds: share of postures told rightly, of simulated
-    people. z_db, both_db: what pictures computed back from z, and from z and P, gain over the mean picture.
-    named: share of subjects named from z, with its 95 % interval; chance: by always saying the same.
+    balanced_layout: mean over cells with and without somebody. kinds: fraction of postures told rightly, of simulated
+    people. z_db, both_db: what pictures computed back from z, and from z and P, improve over the mean picture.
+    named: fraction of subjects named from z, with its 95 % interval; chance: by always saying the same.
     """
 
     beta: float
@@ -126,19 +126,19 @@ def inverted_from(point: Point, coder: Coder, half: Half, out: Path) -> Point:
 
 
 def by_count(coder: Coder, half: Half) -> dict[int, tuple[int, float]]:
-    """Return for each number of people how many frames there are, and the share counted rightly."""
+    """Return for each number of people how many frames there are, and the fraction counted rightly."""
     said = counted(coder, half.features, _SEED)
     count = np.array([moment.count for moment in half.moments])
     return {int(n): (int((count == n).sum()), float((said[count == n] == n).mean())) for n in np.unique(count)}
 
 
 def by_clip(coder: Coder, half: Half) -> dict[str, float]:
-    """Return the share of frames counted rightly of each clip, the worst first."""
+    """Return the fraction of frames counted rightly of each clip, the worst first."""
     said = counted(coder, half.features, _SEED)
     right = said == np.array([moment.count for moment in half.moments])
     names = np.array([moment.clip.name for moment in half.moments])
-    shares = {str(name): float(right[names == name].mean()) for name in np.unique(names)}
-    return dict(sorted(shares.items(), key=lambda both: both[1]))
+    fractions = {str(name): float(right[names == name].mean()) for name in np.unique(names)}
+    return dict(sorted(fractions.items(), key=lambda both: both[1]))
 
 
 def figure(points: Sequence[Point], taken: int, path: Path) -> None:
@@ -159,9 +159,9 @@ def figure(points: Sequence[Point], taken: int, path: Path) -> None:
     middle.set(title="persons computed back", ylabel="dB over the mean picture", xlabel="bits a frame")
     known = [(point.bits, point.named, point.chance) for point in points if point.named and point.chance is not None]
     if known:
-        shares, chance = 100 * np.array([named for _, named, _ in known]), 100 * known[0][2]
-        spread = np.abs(shares[:, 1:] - shares[:, :1]).T
-        right.errorbar([b for b, _, _ in known], shares[:, 0], spread, fmt="o-", capsize=3, label="named from z")
+        fractions, chance = 100 * np.array([named for _, named, _ in known]), 100 * known[0][2]
+        spread = np.abs(fractions[:, 1:] - fractions[:, :1]).T
+        right.errorbar([b for b, _, _ in known], fractions[:, 0], spread, fmt="o-", capsize=3, label="named from z")
         right.axhline(chance, color="k", linestyle="--", label="chance")
         right.axhline(chance + 5, color="k", linestyle=":", linewidth=1)
     right.set(title="subjects named", ylabel="%", xlabel="bits a frame")
@@ -170,7 +170,7 @@ def figure(points: Sequence[Point], taken: int, path: Path) -> None:
         axes.set_xscale("log")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
-    drawing.suptitle("β from right to left; the line is the one taken; dotted: the bars")
+    drawing.suptitle("β from right to left; the line is the one taken; dotted: the acceptance criteria")
     drawing.savefig(path, dpi=110)
     plt.close(drawing)
 
@@ -195,8 +195,8 @@ def table(points: Sequence[Point], taken: int) -> str:
         shown = "–" if point.z_db is None else f"{point.z_db:+.2f}, {point.both_db:+.2f} dB"
         names = "–"
         if point.named is not None:
-            share, low, high = point.named
-            names = f"{share:.0%}, {low:.0%} to {high:.0%} ({point.chance:.0%})"
+            fraction, low, high = point.named
+            names = f"{fraction:.0%}, {low:.0%} to {high:.0%} ({point.chance:.0%})"
         beta = f"**{point.beta:g}**" if index == taken else f"{point.beta:g}"
         good = f"{point.count:.3f} | {point.balanced_layout:.3f} | {point.kinds:.3f}"
         lines.append(f"| {beta} | {point.bits:.1f} | {good} | {shown} | {names} |")

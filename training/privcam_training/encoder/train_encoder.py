@@ -20,8 +20,8 @@ from privcam_training.encoder.recordings import moments
 from privcam_training.encoder.scenes import Proxies, count_of, proxies, rooms
 
 PICTURES, ROOMS = 16000, 6000
-# Of the map: epochs, rate of learning, and the share of things in the colours of proxies. First so many of these that
-# the form has to be learnt, then few, as in real rooms: else who is far away is taken for one.
+# Rounds of the map: epochs, learning rate, and the fraction of background objects in the colours of proxies. Many of
+# them first, so that the form is learnt; then few, as in real rooms, so that distant people are not taken for objects.
 ROUNDS = ((8, 3e-3, 0.3), (17, 2e-3, 0.08))
 # Of the bottleneck: each picture before so many rooms. And simulated people to test on.
 VIEWS, TEST = 3, 2000

@@ -9,7 +9,7 @@ from torch import nn
 class TemporalNetwork(nn.Module):
     """(N, steps, features) float32 -> (N, labels) logits.
 
-    Small on purpose: there are few recorded falls, and one core looks at many subjects.
+    Small on purpose: there are few recorded falls, and one core serves many subjects.
     """
 
     def __init__(self, features: int, labels: int, width: int = 48, drop: float = 0.3) -> None:

@@ -155,7 +155,7 @@ def failed(values: Values) -> bool:
 
 def epsilon_text(epsilon: float) -> str:
     """Return ε for people, with a word where it is too large to mean anything."""
-    return f"{epsilon:.2g}" if epsilon <= MEANS_LITTLE else f"{epsilon:,.0f}: proves nothing"
+    return f"{epsilon:.2g}" if epsilon <= MEANS_LITTLE else f"{epsilon:,.0f}: guarantees nothing"
 
 
 def _percent(fraction: float) -> str:

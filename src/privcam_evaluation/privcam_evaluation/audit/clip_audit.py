@@ -39,7 +39,7 @@ _SAMPLES_HZ = 5.0
 
 DRAWN_TEXT = (
     "The anonymised frame Ĩ adds nothing but drawn figures to the environment. A face that is found in it and not in"
-    " the environment is an alarm that the drawing caused, in the figure or beside it: detectors look at the"
+    " the environment is an alarm that the drawing caused, in the figure or beside it: detectors see the"
     " surroundings too. The bar is that of the environment."
 )
 
@@ -130,7 +130,7 @@ def _prepare(path: Path, options: Options, say: Say, progress: str) -> Clip:
 
 
 class _Attacks:
-    """The attacks that look at frames of every clip beside what left of them."""
+    """The attacks that get frames of every clip beside what left of them."""
 
     def __init__(self, options: Options) -> None:
         chosen, threads = options.parts, options.threads
@@ -179,7 +179,7 @@ def _measure(
         part = attacks.recognition.part(options.out)
         if not part.values["recognition"]["comparisons"]:
             part.values["recognition"]["matches"] = None
-            reasons["recognition.matches"] = "no face in the clips is large and clear enough to look for"
+            reasons["recognition.matches"] = "no face in the clips is large and clear enough to search for"
             for figure, _ in part.figures:
                 figure.unlink()  # it has nothing in it
             return replace(part, figures=[])

@@ -75,7 +75,7 @@ def commission(recording: Recording, labels: Labels, threads: int) -> ApprovedPl
     """Return the plate that an operator takes of the empty room of a clip. Raises NoPlate.
 
     Only frames without labels are used. In these the counterfactual of a clip is the clip itself, so both runs of the
-    leak test get this plate. No region is approved that looked like a person. Nothing is written to disk.
+    leak test get this plate. No region is approved that resembles a person. Nothing is written to disk.
     """
     commissioning = Commissioning(recording.perceptions[0].key.camera_id, CommissionSettings(max_s=np.inf))
     masks, seen = PersonMasks(threads=threads), 0

@@ -23,7 +23,7 @@ from privcam_evaluation.audit.privacy_budget import budget
 from privcam_link import cdr
 
 PARTS = ("counts", "detector", "budget")
-# Anonymised frames are looked at this often; every environment is.
+# Anonymised frames are searched this often; every environment is searched once.
 _OBSERVE_EVERY_NS = NS_PER_S // 2
 # What takes raw frames, and so cannot be told from Ω.
 _NEEDS_RAW = {
@@ -122,7 +122,7 @@ def _learn(camera: _Camera, omega: Omega) -> bool:
 
 
 def _observe(attack: DetectorAttack, omega: Omega, camera: _Camera) -> None:
-    # There is no raw frame; the attack gets a blank one, and what it says of raw frames is left out below.
+    # There is no raw frame; the attack gets a blank one, and what it says of raw frames is dropped below.
     blank = np.full_like(camera.plate, FILL)
     attack.observe(blank, camera.plate, overlay(camera.plate, omega.poses), clip=omega.key.camera_id)
 

@@ -25,9 +25,10 @@ and layers, the picture of the room, z beyond the poses in it, and whether someb
 windows.
 """
 _SCALE = (
-    "With an ε of 1 two persons are hard to tell apart for anybody; **from some tens on it proves nothing**, and the"
-    " table has to be read so. To hide one movement behind any other takes noise through which a fall is not seen"
-    " either. What noise and the standard body do against recognition is measured, not proven: see re-identification."
+    "With an ε of 1 two persons are hard to tell apart for anybody; **from some tens on it guarantees nothing**, and"
+    " the table has to be read so. To hide one movement behind any other takes noise through which a fall is not seen"
+    " either. What noise and the standard body do against recognition is measured, not guaranteed: see"
+    " re-identification."
 )
 
 

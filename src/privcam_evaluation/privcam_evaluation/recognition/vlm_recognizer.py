@@ -7,9 +7,9 @@ from privcam_core.events.scene_report import SceneReport
 from privcam_core.types.omega import Omega
 from privcam_core.types.time import NS_PER_S
 from privcam_vlm.backends.model_process import ModelProcess
+from privcam_vlm.scene_history import SceneHistory
 from privcam_vlm.vlm_errors import NoReply
 from privcam_vlm.vlm_query import VlmQuery
-from privcam_vlm.vlm_scene import Scene
 from privcam_vlm.vlm_settings import Settings
 
 
@@ -22,7 +22,7 @@ class VlmRecognizer:
 
     def __init__(self, settings: Settings, process: ModelProcess, failures: Counter[str]) -> None:
         self._settings, self._process, self._failures = settings, process, failures
-        self._scene, self._interview = Scene(), VlmQuery(settings)
+        self._scene, self._interview = SceneHistory(), VlmQuery(settings)
         self._next_ns = 0
 
     @property

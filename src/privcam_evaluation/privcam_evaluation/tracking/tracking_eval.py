@@ -26,19 +26,19 @@ from privcam_edge.tracking.matching import FORBIDDEN
 from privcam_evaluation.tracking import mot_challenge
 
 # One frame of a tracker: ids (N,), boxes (N, 4) px.
-Seen = tuple[npt.NDArray[np.int64], npt.NDArray[np.floating]]
+TrackedBoxes = tuple[npt.NDArray[np.int64], npt.NDArray[np.floating]]
 # Makes a fresh tracker for a sequence of that many frames/s: (detections, stamp in ns) -> Seen.
-MakeTracker = Callable[[float], Callable[[Detections, int], Seen]]
+MakeTracker = Callable[[float], Callable[[Detections, int], TrackedBoxes]]
 
 _SAME = 0.5  # IoU from which a box counts as an ignored one, as in the MOT Challenge
 
 
-def ours(rate: float) -> Callable[[Detections, int], Seen]:
+def ours(rate: float) -> Callable[[Detections, int], TrackedBoxes]:
     """Return DeepSORT with its default parameters."""
     del rate  # it goes by the stamps
     tracker = DeepSort()
 
-    def step(detections: Detections, stamp_ns: int) -> Seen:
+    def step(detections: Detections, stamp_ns: int) -> TrackedBoxes:
         tracks = [t for t in tracker.update(detections, None, stamp_ns) if t.state is TrackState.CONFIRMED]
         return np.array([t.subject_id for t in tracks], np.int64), np.array([t.box for t in tracks]).reshape(-1, 4)
 
@@ -50,10 +50,10 @@ def baseline(name: str, **parameters: object) -> MakeTracker:
     import supervision
     import trackers
 
-    def make(rate: float) -> Callable[[Detections, int], Seen]:
+    def make(rate: float) -> Callable[[Detections, int], TrackedBoxes]:
         tracker = getattr(trackers, name)(frame_rate=rate, **parameters)
 
-        def step(detections: Detections, stamp_ns: int) -> Seen:
+        def step(detections: Detections, stamp_ns: int) -> TrackedBoxes:
             del stamp_ns
             given = supervision.Detections(
                 xyxy=detections.boxes, confidence=detections.scores, class_id=np.zeros(len(detections), int)

@@ -84,7 +84,7 @@ def test_clip_of_people_gives_a_report_and_keeps_no_picture(tmp_path: Path) -> N
     assert found["clips"]["vtest"]["frames"] == 20
     assert (found["clips"]["vtest"]["width"], found["clips"]["vtest"]["height"]) == (320, 240)
     assert found["budget"]["epsilon"] > 0
-    # In two seconds nothing of the room is proven: nothing is shown, where the usual practice shows everybody.
+    # In two seconds nothing is confirmed, so nothing is shown; the baselines show everybody.
     assert (found["leak"]["adaptive"], found["leak"]["locked"]) == (0.0, None)
     assert "was commissioned" in (tmp_path / "report.md").read_text()
     assert "commission a plate" in found["reasons"]["leak.locked"]

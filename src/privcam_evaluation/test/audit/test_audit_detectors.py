@@ -118,7 +118,7 @@ def test_report_has_a_row_for_every_detector_and_plain_numbers(tmp_path: Path) -
 
 
 def test_attack_without_frames_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no frame was looked at"):
+    with pytest.raises(ValueError, match="no frame was observed"):
         DetectorAttack().part(tmp_path)
 
 

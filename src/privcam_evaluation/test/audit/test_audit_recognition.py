@@ -117,7 +117,7 @@ def test_only_windows_with_something_new_are_searched() -> None:
 
 def test_head_is_looked_for_at_its_keypoints_or_at_the_top_of_the_box() -> None:
     keypoints = np.zeros((17, 3), np.float32)
-    unseen = head_windows([SubjectPose(1, (0.0, 0.0, 40.0, 100.0), keypoints)])
-    assert {(x, y) for x, y, _ in unseen} == {(20.0, 10.0)}
+    top_windows = head_windows([SubjectPose(1, (0.0, 0.0, 40.0, 100.0), keypoints)])
+    assert {(x, y) for x, y, _ in top_windows} == {(20.0, 10.0)}
     keypoints[0] = (70, 30, 0.9)
     assert {(x, y) for x, y, _ in head_windows([SubjectPose(1, (0.0, 0.0, 40.0, 100.0), keypoints)])} == {(70.0, 30.0)}

@@ -48,7 +48,7 @@ def test_a_vision_language_model_is_judged_beside_the_others(labelled: Path) -> 
     assert "| a | fall | fall |" in (labelled / "out" / "vlm.md").read_text(encoding="utf-8")
 
 
-def test_what_it_does_not_answer_is_counted_and_no_opinion(labelled: Path) -> None:
+def test_what_it_does_not_reply_is_counted_and_no_opinion(labelled: Path) -> None:
     code, report, _ = evaluate(labelled, fails(404))
     assert code == 0
     assert report["models"]["vlm"]["falls"]["recall"] == 0.0

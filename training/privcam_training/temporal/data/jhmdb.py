@@ -1,4 +1,4 @@
-"""The same architecture on a public set, to compare it with others: JHMDB, 2-D poses, split 1.
+"""Trains the same architecture on a public data set, to compare it with others: JHMDB, 2-D poses, split 1.
 
     python -m privcam_training.temporal.data.jhmdb FOLDER
 
@@ -28,7 +28,7 @@ JOINTS = {
     Joint.RIGHT_ELBOW: 7, Joint.LEFT_ELBOW: 8, Joint.RIGHT_KNEE: 9, Joint.LEFT_KNEE: 10, Joint.RIGHT_WRIST: 11,
     Joint.LEFT_WRIST: 12, Joint.RIGHT_ANKLE: 13, Joint.LEFT_ANKLE: 14,
 }  # fmt: skip
-# Coordinates there are shares of the picture; a picture of this many px gives sizes that a camera gives.
+# Coordinates there are fractions of the picture; a picture of this many px gives sizes that a camera gives.
 _PX = 300.0
 EPOCHS = 150
 
@@ -68,14 +68,15 @@ def main(argv: Sequence[str]) -> int:
     torch.set_num_threads(1)
     known, labels = read(options.folder / "GT_train_1.pkl")
     others, _ = read(options.folder / "GT_test_1.pkl", labels)
-    shares = []
+    fractions = []
     for seed in range(options.seeds):
         logits = predict(fit(known, epochs=options.epochs, seed=seed).network, others.windows)
-        shares.append(float(others.allowed[np.arange(len(others)), logits.argmax(axis=1)].mean()))
+        fractions.append(float(others.allowed[np.arange(len(others)), logits.argmax(axis=1)].mean()))
         print(
-            f"[jhmdb] seed {seed}: accuracy {shares[-1]:.4f} of {len(others)} clips, {len(labels)} classes", flush=True
+            f"[jhmdb] seed {seed}: accuracy {fractions[-1]:.4f} of {len(others)} clips, {len(labels)} classes",
+            flush=True,
         )
-    print(f"[jhmdb] mean {np.mean(shares):.4f}")
+    print(f"[jhmdb] mean {np.mean(fractions):.4f}")
     return 0
 
 

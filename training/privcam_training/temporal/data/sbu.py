@@ -38,7 +38,7 @@ def read(folder: Path) -> list[SkeletonClip]:
     content = json.loads(json.loads(source.read_text(encoding="utf-8")))
     sequences = []
     for number, (x, label) in enumerate(zip(content["x"], content["label"], strict=True)):
-        shares = np.array(x).transpose(1, 0, 2, 3) * (0.5, -0.5) + 0.5
+        fractions = np.array(x).transpose(1, 0, 2, 3) * (0.5, -0.5) + 0.5
         action = ACTIONS[label]
         clip = clip_of(
             f"sbu_{number:03d}_{action.replace(' ', '_')}",
@@ -46,5 +46,5 @@ def read(folder: Path) -> list[SkeletonClip]:
             "sbu",
             RATE_HZ,
         )
-        sequences.append(SkeletonClip(clip, poses_of(JOINTS, shares * SHAPE[::-1], SHAPE), SHAPE))
+        sequences.append(SkeletonClip(clip, poses_of(JOINTS, fractions * SHAPE[::-1], SHAPE), SHAPE))
     return sequences

@@ -22,7 +22,7 @@ from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
 
 # With fewer joints in a frame there is nobody.
 FEWEST_JOINTS = 4
-# From the outermost joints to where a detector's box ends, as a share of the longer side.
+# From the outermost joints to where a detector's box ends, as a fraction of the longer side.
 _MARGIN = 0.08
 _SEED = 0
 

@@ -28,11 +28,11 @@ FALL = "1"
 # Places among the 33 of BlazePose, in the order of `Joint`.
 JOINTS = dict(zip(Joint, (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28), strict=True))
 _COLUMNS = 33 * 3
-# What a frame that is missing costs against a way of the joints, mean share of the picture; further than _FAR is a jump
-# to somebody else, however far. So many orders are followed up, and so many frames in a row may be missing.
+# Cost of a missing frame against the mean way of the joints (fraction of the picture); a way above _FAR is a jump to
+# another person. So many orders are followed up, and so many frames in a row may be missing.
 _MISSING, _FAR, _ORDERS, _HOLE = 0.001, 0.17, 200, 25
 # A fall can be watched where nobody is out of sight for so long, no trunk jumps so far, and the shoulders come down so
-# far, shares of the height of the picture.
+# far, fractions of the height of the picture.
 _GAP_S, _JUMP, _DOWN = 0.5, 0.25, 0.2
 _NAME = re.compile(r"S(\d+)_?A(\d)_?T(\d)")
 
@@ -40,7 +40,7 @@ _NAME = re.compile(r"S(\d+)_?A(\d)_?T(\d)")
 def read(folder: Path) -> list[SkeletonClip]:
     """Return the falls that can be watched from before until they are over, [] where POSES or TIMES is not there.
 
-    Each `SUBJECT*.zip` has files of 100 rows of 33 joints, x, y (shares of the picture) and z, and LABEL. Their names
+    Each `SUBJECT*.zip` has files of 100 rows of 33 joints, x, y (fractions of the picture), z, and LABEL. Their names
     say subject, activity and trial.
     """
     times = folder / TIMES
@@ -100,9 +100,9 @@ def order_rows(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     orders: dict[tuple[int, tuple[int, ...]], tuple[float, tuple[int, ...]]] = {(-1, (-1, -1, -1)): (0.0, ())}
     for row in range(len(rows)):
         longer: dict[tuple[int, tuple[int, ...]], tuple[float, tuple[int, ...]]] = {}
-        most = len(names) - (len(rows) - row - 1)
+        last = len(names) - (len(rows) - row - 1)
         for (place, last), (cost, numbers) in orders.items():
-            for following in range(place + 1, min(place + 2 + _HOLE, most)):
+            for following in range(place + 1, min(place + 2 + _HOLE, last)):
                 number = names[following]
                 digits = len(str(number)) - 1
                 before = last[digits]

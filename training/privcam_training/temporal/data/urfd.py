@@ -28,7 +28,7 @@ _NAMES = {
 def read(folder: Path) -> list[SkeletonClip]:
     """Return the falls in `folder`/FILE, [] where it is not there.
 
-    One row a frame: video, frame (from 1), x and y as shares of the picture and a score for each of 13 joints, and a
+    One row a frame: video, frame (from 1), x and y as fractions of the picture and a score for each of 13 joints, and a
     label: 0 before, 1 during, 2 after the fall. Clips of which a frame has two labels are left out.
     """
     source = folder / FILE

@@ -1,4 +1,4 @@
-"""People who move as no set of recordings shows them: falls in all directions, and everything that looks like one.
+"""Simulates people in movements that recordings lack: falls in all directions, and movements that resemble falls.
 
 A script is a list of phases, each a way from one posture to another with a label. What comes out is what an edge would
 send of it: boxes and keypoints with the noise and the gaps of a real estimator, through the project's own anonymiser.
@@ -72,8 +72,8 @@ def record(script: list[Phase], random: Random) -> Recording:
     for phase in script:
         start, count = posture, max(1, round(phase.seconds * rate))
         for step in range(1, count + 1):
-            share = step / count
-            moved = share**phase.ease if phase.ease else 0.5 - 0.5 * np.cos(np.pi * share)
+            fraction = step / count
+            moved = fraction**phase.ease if phase.ease else 0.5 - 0.5 * np.cos(np.pi * fraction)
             posture = start.blend(phase.to, moved)
             if phase.walks:
                 posture = _stride(posture, now)
@@ -212,10 +212,12 @@ def _fall(random: Random) -> list[Phase]:
         seconds, way = 0.7 * seconds, way / 2
     early = max(0.05, seconds - _BEFORE_DOWN_S)
     # The last part of the way down is a fall already.
-    share = (early / seconds) ** 1.8
-    nearly = phases[-1].to.blend(lies, share)
-    phases.append(Phase(early, nearly, 1.8, falling, (way[0] * share, way[1] * share)))
-    phases.append(Phase(seconds - early + 0.02, lies, 1.0, only("fall"), (way[0] * (1 - share), way[1] * (1 - share))))
+    fraction = (early / seconds) ** 1.8
+    nearly = phases[-1].to.blend(lies, fraction)
+    phases.append(Phase(early, nearly, 1.8, falling, (way[0] * fraction, way[1] * fraction)))
+    phases.append(
+        Phase(seconds - early + 0.02, lies, 1.0, only("fall"), (way[0] * (1 - fraction), way[1] * (1 - fraction)))
+    )
     phases.append(Phase(FALL_FOR_S, lies.vary(random, 8.0), 1.0, only("fall")))
     rest = float(random.uniform(0.2, 3.0))
     phases.append(Phase(rest, lies.vary(random, 8.0), 1.0, only("fall", "lying")))

@@ -39,9 +39,9 @@ class Posture:
     spread: float = 8.0
     hip: float = THIGH + SHIN
 
-    def blend(self, other: "Posture", share: float) -> "Posture":
-        """Return the posture on the way to another one, at `share` in [0, 1]."""
-        return Posture(*(a + share * (b - a) for a, b in zip(_values(self), _values(other), strict=True)))
+    def blend(self, other: "Posture", fraction: float) -> "Posture":
+        """Return the posture on the way to another one, at `fraction` in [0, 1]."""
+        return Posture(*(a + fraction * (b - a) for a, b in zip(_values(self), _values(other), strict=True)))
 
     def vary(self, random: np.random.Generator, degrees: float) -> "Posture":
         """Return the posture as another person would take it: each angle by about so many degrees otherwise."""

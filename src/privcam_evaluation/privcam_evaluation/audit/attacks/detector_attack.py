@@ -25,7 +25,7 @@ from privcam_evaluation.plotting import BLUE, GREY, ORANGE
 Finder = Callable[[Image], Detections]
 
 # NanoDet at 0.25 finds 87 % of the people of COCO pictures. In tiles things are shown larger than it has learnt them,
-# and furniture looks like people more often, so more is asked for there.
+# and furniture looks like people more often, so the threshold is higher there.
 _PERSON_SCORE, _PERSON_TILE_SCORE = 0.25, 0.45
 # The score that BlazeFace is delivered with.
 _FACE_SCORE = 0.5
@@ -97,7 +97,7 @@ class DetectorAttack:
     def part(self, out: Path) -> AuditPart:
         """Return figures and text. Writes a diagram, and cut-outs of what was found in environments, into `out`."""
         if not self._frames:
-            raise ValueError("detector attack: no frame was looked at")
+            raise ValueError("detector attack: no frame was observed")
         table = {
             name: {
                 where: round(1000 * self._counts[where][name] / frames, 2)
@@ -119,7 +119,7 @@ class DetectorAttack:
         return AuditPart("Detectors of persons and faces", {"detector": values}, self._text(table), figures)
 
     def _places(self) -> dict[str, int]:
-        """Return where was looked, and in how many frames."""
+        """Return the kinds of pictures, and the number of frames of each."""
         places = dict.fromkeys(("raw", "environment", "anonymous", "proxies"), self._frames)
         return places | ({"empty": self._empty} if self._empty else {})
 
@@ -135,7 +135,7 @@ class DetectorAttack:
         return self._last[where], True
 
     def _keep_crops(self, seen: _Seen, clip: str) -> None:
-        """Keep cut-outs of what was found in a picture that left, for a person to look at."""
+        """Keep cut-outs of what was found in a picture that left, for a person to check."""
         height, width = seen.picture.shape[:2]
         for name, found in seen.found.items():
             for box, score in zip(found.boxes, found.scores, strict=True):
@@ -179,7 +179,7 @@ class DetectorAttack:
             "A face on a proxy is one that the edge drew: at least half of its box differs from the environment. "
             + alarms
             + (crops if self._crops else "Nothing was found in any environment. ")
-            + "A person or face found in two parts counts twice. What these detectors do not see is not proven to be "
+            + "A person or face found in two parts counts twice. What these detectors do not see is not known to be "
             "absent; the differential leak test is stricter.\n"
         )
 
@@ -227,10 +227,10 @@ def _cascade(name: str) -> cv2.CascadeClassifier:
 
 
 def _haar(cascade: cv2.CascadeClassifier, picture: Image, *, mirrored: bool = False) -> Detections:
-    """Return the faces of a cascade, all with score 1, because it gives none. mirrored: look for the other profile."""
+    """Return the faces of a cascade, all with score 1 because it gives none. mirrored: searches the other profile."""
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    least = (_HAAR_MIN_PX, _HAAR_MIN_PX)
-    found = cascade.detectMultiScale(cv2.flip(grey, 1) if mirrored else grey, _HAAR_STEP, _HAAR_AGREE, minSize=least)
+    min_size = (_HAAR_MIN_PX, _HAAR_MIN_PX)
+    found = cascade.detectMultiScale(cv2.flip(grey, 1) if mirrored else grey, _HAAR_STEP, _HAAR_AGREE, minSize=min_size)
     boxes = np.array([(x, y, x + w, y + h) for x, y, w, h in found], np.float32).reshape(-1, 4)
     if mirrored:
         boxes[:, [0, 2]] = picture.shape[1] - boxes[:, [2, 0]]
@@ -238,7 +238,7 @@ def _haar(cascade: cv2.CascadeClassifier, picture: Image, *, mirrored: bool = Fa
 
 
 def _outside(found: Detections, drawn: npt.NDArray[np.bool_]) -> Detections:
-    """Return the findings that lie mostly on pixels that were not drawn. drawn: (H, W)."""
+    """Return the detections that lie mostly on pixels that were not drawn. drawn: (H, W)."""
     regions = [pixel_region(box, *drawn.shape) for box in found.boxes]
     keep = [x1 <= x0 or y1 <= y0 or drawn[y0:y1, x0:x1].mean() < _DRAWN_FRACTION for x0, y0, x1, y1 in regions]
     chosen = np.array(keep, np.bool_)
@@ -246,7 +246,7 @@ def _outside(found: Detections, drawn: npt.NDArray[np.bool_]) -> Detections:
 
 
 def _join(found: list[Detections]) -> Detections:
-    """Return all findings, the best one of each group that shows the same."""
+    """Return all detections, the best one of each group that shows the same."""
     return suppress_non_maxima(np.concatenate([d.boxes for d in found]), np.concatenate([d.scores for d in found]))
 
 
@@ -259,7 +259,7 @@ def _save(picture: Image, path: Path) -> Path:
 
 
 def _diagram(table: dict[str, dict[str, float]], path: Path) -> Path:
-    """Draw what was found per 1000 frames as one row of bars for each kind of finding."""
+    """Draw what was found per 1000 frames as one row for each kind of detection."""
     figure, axes = plt.subplots(figsize=(9, 3.6), layout="constrained")
     shown = {
         "persons": table[_PERSONS],
@@ -272,8 +272,8 @@ def _diagram(table: dict[str, dict[str, float]], path: Path) -> Path:
     }
     for row, (where, (colour, label)) in enumerate(labels.items()):
         places = [i + (row - 1) * 0.26 for i, values in enumerate(shown.values()) if where in values]
-        bars = axes.barh(places, [v[where] for v in shown.values() if where in v], 0.24, color=colour, label=label)
-        axes.bar_label(bars, fmt=" %.1f")
+        patches = axes.barh(places, [v[where] for v in shown.values() if where in v], 0.24, color=colour, label=label)
+        axes.bar_label(patches, fmt=" %.1f")
     axes.set(title="found by detectors per 1000 frames", yticks=range(len(shown)), yticklabels=list(shown))
     axes.invert_yaxis()
     axes.margins(x=0.12)

@@ -81,7 +81,7 @@ class InversionAttack:
                 self._samples.append(_Sample(clip, at, crop, z, pose))
 
     def part(self, out: Path) -> AuditPart:
-        """Train, measure and return the part. Writes a figure into `out`; it shows bars, never a picture of a person.
+        """Train, measure and return the part. Writes a figure of numbers into `out`, never a picture of a person.
 
         Raises: ValueError where there are too few persons to train on.
         """
@@ -112,7 +112,7 @@ class InversionAttack:
             "test_clips": len({s.clip for s in test}),
             "split": split,
         }
-        caption = "How close decoders come to the raw picture of a person (bars: mean over all test pictures)"
+        caption = "How close decoders come to the raw picture of a person (mean over all test pictures)"
         return AuditPart("Inversion of z and P", {"inversion": values}, _text(values), [(path, caption)])
 
 
@@ -233,7 +233,7 @@ def _ssim(one: Array, other: Array) -> float:
 
 
 def _interval(samples: Sequence[_Sample], improvements: Array) -> list[float] | None:
-    """Return the 95 % interval of the mean gain in dB, drawn over clips; None for fewer than three clips."""
+    """Return the 95 % interval of the mean improvement in dB, drawn over clips; None for fewer than three clips."""
     clips = np.array([sample.clip for sample in samples])
     names = np.unique(clips)
     if len(names) < 3:
@@ -253,7 +253,7 @@ def _text(values: dict[str, Any]) -> str:
         if values["split"] == ONE_CLIP
         else "Rooms and persons may be in both halves, which helps the attacker."
     )
-    gain = values["psnr_db"] - values["mean_picture_psnr_db"]
+    improvement = values["psnr_db"] - values["mean_picture_psnr_db"]
     sure = f" (95 % interval over clips: {interval[0]:+.2f} to {interval[1]:+.2f} dB)" if interval else ""
     return (
         f"Decoders were trained on {values['train_crops']} pictures of persons with the z and P that left beside them,"
@@ -266,9 +266,9 @@ def _text(values: dict[str, Any]) -> str:
         f"| sees z and P ({values['decoder']}, the stronger of two) | {values['psnr_db']:.2f}"
         f" | {values['ssim']:.3f} |\n"
         f"| sees z alone (the stronger of two) | {values['z_psnr_db']:.2f} | {values['z_ssim']:.3f} |\n\n"
-        f"z and P are worth {gain:+.2f} dB to this attacker{sure}. Posture and place are meant to leave, and a picture"
-        " of the right posture against the right wall is closer than the mean one without showing who it is. It does"
-        " not show what a larger network with more pictures could do."
+        f"z and P are worth {improvement:+.2f} dB to this attacker{sure}. Posture and place are meant to leave, and a"
+        " picture of the right posture against the right wall is closer than the mean one without showing who it is. It"
+        " does not show what a larger network with more pictures could do."
     )
 
 
@@ -276,8 +276,8 @@ def _figure(scores: dict[str, tuple[Array, Array]], path: Path) -> None:
     figure, (psnr, ssim) = plt.subplots(1, 2, figsize=(13, 3.8), layout="constrained")
     colors = [GREY, ORANGE, BLUE, BLUE, GREEN, GREEN]
     for axes, column, unit in ((psnr, 0, "PSNR, dB"), (ssim, 1, "SSIM")):
-        bars = axes.bar(list(scores), [float(values[column].mean()) for values in scores.values()], color=colors)
-        axes.bar_label(bars, fmt="%.2f")
+        patches = axes.bar(list(scores), [float(values[column].mean()) for values in scores.values()], color=colors)
+        axes.bar_label(patches, fmt="%.2f")
         axes.margins(y=0.15)
         axes.set(ylabel=unit)
     figure.suptitle("pictures of persons, computed back: higher is closer to the raw picture")

@@ -50,7 +50,7 @@ _SEED = 0
 
 @dataclass
 class _Clip:
-    """What was seen of one clip. photos, raw: (number of the look, unit vectors). leaves: unit vectors."""
+    """What was seen of one clip. photos, raw: (number of the frame, unit vectors). leaves: unit vectors."""
 
     frames: int = 0
     photos: list[tuple[int, Float32Array]] = field(default_factory=list)
@@ -125,14 +125,14 @@ class RecognitionAttack:
         state.seen = np.where(fresh[..., None], environment, before)
 
     def _search(
-        self, state: _Clip, picture: Image, part: npt.NDArray[np.bool_], heads: Sequence[Window], most: float = inf
+        self, state: _Clip, picture: Image, part: npt.NDArray[np.bool_], heads: Sequence[Window], limit: float = inf
     ) -> None:
-        """Describe windows of a picture that touch `part`, (H, W); `most` of the sliding ones."""
+        """Describe windows of a picture that touch `part`, (H, W); `limit` of the sliding ones."""
         if not part.any():
             return
         sliding = touched(grid_windows(*part.shape), part)
-        if len(sliding) > most:
-            sliding = [sliding[i] for i in self._random.choice(len(sliding), most, replace=False)]
+        if len(sliding) > limit:
+            sliding = [sliding[i] for i in self._random.choice(len(sliding), limit, replace=False)]
         aimed = touched([*heads, *self._suspects(self._faces(picture))], part)
         state.leaves.append(self._descriptor.describe(picture, [*aimed, *sliding]).astype(np.float16))
 
@@ -214,7 +214,7 @@ def _text(values: dict[str, Any]) -> str:
     )
     return (
         f"The attacker has photos of the people, cut out of the raw frames ({values['clips_with_a_face']} of"
-        f" {values['clips']} clips show a clear face), and looks for them in environments and in anonymous frames: on"
+        f" {values['clips']} clips show a clear face), and searches environments and anonymous frames for them: on"
         " everything that resembles a face, where the heads were, and in sliding windows of three sizes (all of them in"
         f" environments; up to {MAX_SLIDING} a frame, drawn at random, on the figures of anonymous frames).\n\n"
         "| searched | windows | matches | per 1000 |\n|---|---|---|---|\n"

@@ -165,7 +165,7 @@ def measure_leak(recording: Recording, labels: Labels, original: Eraser, other: 
 
 
 def _require_same_poses(number: int, one: Sequence[SubjectPose], two: Sequence[SubjectPose]) -> None:
-    # Poses are made from findings that are the same in both runs. Noise that is not would look like a leak of pixels.
+    # Poses are made from detections that are the same in both runs. Noise that is not would count as a leak of pixels.
     same = len(one) == len(two) and all(np.array_equal(a.keypoints, b.keypoints) for a, b in zip(one, two, strict=True))
     if not same:
         raise ValueError(

@@ -1,6 +1,6 @@
 """The non-interference test: no byte of Ω depends on a pixel of the exclusion masks.
 
-Where people may be is computed once from a clip. Then the same regions and findings are replayed with other pixels
+Where people may be is computed once from a clip. Then the same regions and detections are replayed with other pixels
 inside them - noise, a texture, faces - and every Ω has to come out byte by byte as it did with the real ones.
 """
 

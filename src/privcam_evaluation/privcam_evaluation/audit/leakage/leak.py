@@ -65,7 +65,7 @@ def _text(shown: Mapping[str, float], plates: Mapping[str, float]) -> str:
     )
     return (
         "\nFor `locked` a plate was commissioned from the frames of the same clip in which nobody is labelled; nothing"
-        " that looked like a person was approved. What shows nothing leaks nothing, so 0"
+        " that resembles a person was approved. What shows nothing leaks nothing, so 0"
         " means little where little is shown:\n\n| clip | fraction of the picture that `adaptive` shows, on average |"
         f" fraction that the plate of `locked` shows |\n|---|---|---|\n{rows}\n"
     )

@@ -1,7 +1,7 @@
 """Labels the people in a clip, with more computing time than a camera has: the ground truth of the leak test.
 
 Boxes are found in the whole picture and in tiles of it, linked forwards and backwards in time, and what lies between
-two linked boxes is labelled as well. Labels can be looked at, and replaced by given ones.
+two linked boxes is labelled as well. Labels can be checked, and replaced by given ones.
 """
 
 import json
@@ -250,16 +250,16 @@ def _stays(thumbs: Sequence[Image], number: int, box: Float32Array, step: int) -
 
 
 def _comes(
-    thumbs: Sequence[Image], number: int, box: Float32Array, step: int, most: int
+    thumbs: Sequence[Image], number: int, box: Float32Array, step: int, limit: int
 ) -> Iterator[tuple[int, Float32Array]]:
-    """Yield up to `most` frames after (step 1) or before (step -1) `number`, and the part of `box` that is a person's.
+    """Yield up to `limit` frames after (step 1) or before (step -1) `number`, and the part of `box` that is a person's.
 
     box: in px of the thumbs, as is the part. Where the clip starts or ends too soon to tell, the part is the whole box.
     """
     height, width = thumbs[0].shape
     x0, y0 = np.floor(np.clip(box[:2], 0, (width - 1, height - 1))).astype(int)
     x1, y1 = np.ceil(np.clip(box[2:], (x0 + 1, y0 + 1), (width, height))).astype(int)
-    beyond = number + step * (most + 1)
+    beyond = number + step * (limit + 1)
     for at in range(number + step, beyond, step):
         if not 0 <= at < len(thumbs):
             return
