@@ -17,7 +17,7 @@ CHECKS = {
     "mypy": (("mypy",),),
     "pytest": ((*PYTEST, "--durations=10"),),
 }
-DOCUMENT_TESTS = ("tools/test/test_parameter_tables.py", "src/privcam_cli/test/test_documented_commands.py")
+DOCUMENT_TESTS = ("tools/test", "test/rules", "src/privcam_cli/test/test_documented_commands.py")
 # A loop that keeps one core busy until its parent, whose process id it is given, has ended.
 BUSY_LOOP = "import os, sys\nwhile os.getppid() == int(sys.argv[1]):\n    sum(range(100_000))"
 
