@@ -38,7 +38,7 @@ class Published(NamedTuple):
 
 
 class EnvironmentWriter:
-    """Converts pictures to environments: with the PNG when the picture is new, with its digest alone in between."""
+    """Converts pictures to environments: with the PNG when the picture is new, only with its digest in between."""
 
     def __init__(self, repeat_s: float = REPEAT_S) -> None:
         self._repeat_s = repeat_s
@@ -65,7 +65,7 @@ class Eraser:
     """Masks, privacy engine, inspection and pose anonymisation of one camera.
 
     Privacy: raw pixels come in here and nowhere after; everything that this class returns may be published.
-    `state_error` says what is wrong with the stored state, "" if nothing is.
+    `state_error` describes a problem of the stored state; "" without one.
     """
 
     def __init__(
@@ -123,10 +123,10 @@ class Eraser:
         """Return what may be published of one frame, (H, W, 3) uint8 BGR. poses: as estimated."""
         mask = self._masks.segment_poses(image, poses)
         result = self._engine.update(image, detections, tracks, mask, key.stamp_ns)
-        picture, findings = self._egress.update(result, key.stamp_ns)
+        picture, certain = self._egress.update(result, key.stamp_ns)
         if isinstance(self._engine, PrivacyEngine):
-            if findings:
-                self._engine.quarantine_boxes([finding.box for finding in findings])
+            if certain:
+                self._engine.quarantine_boxes([detection.box for detection in certain])
             self._save_state(picture, self._engine.quarantined, key.stamp_ns)
         anonymous = self._anonymizer.anonymize(poses, (image.shape[0], image.shape[1]), key.stamp_ns)
         epsilon, delta = self._accountant.spend(key.stamp_ns, released=self._anonymizer.released)

@@ -186,7 +186,7 @@ class CleanPlate:
         if self._changed_s.max() < self._times.change_s:
             return
         # Cells beside those that are due would be due soon: all of them are released in one step. Only blocks that
-        # mostly differ count: an object that was moved, not the edges of all objects in another light.
+        # mostly differ count: an object that was moved, not the edges of all objects under another illumination.
         due = above(self._changed_s, self._times.change_s / 2)
         blocks = _full_blocks(due)
         released = union(blocks, intersect(due, dilate(blocks, _BLOCK)))

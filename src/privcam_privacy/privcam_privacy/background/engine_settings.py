@@ -19,7 +19,7 @@ class EngineSettings:
     low_confidence_threshold: a detection between this score and blocking_threshold excludes its region if it overlaps a
     person. Elsewhere its background needs longer evidence, and anything that moves in the region excludes all of it.
     person_hold_s, motion_hold_s: a region stays excluded this long after its last evidence. In any 3 s, each of 24
-    tracks of people (followed from boxes above 0.40) had a box of 0.40 or more, and three empty rooms had none above
+    tracks of people (tracked from boxes above 0.40) had a box of 0.40 or more, and three empty rooms had none above
     0.35. A person who never scores as much is left to low-confidence boxes, motion and masks.
     step_s: shortest time between two renewals of the environment. It is withdrawn at once.
     """

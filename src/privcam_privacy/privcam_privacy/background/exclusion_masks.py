@@ -13,7 +13,7 @@ class ExclusionMasks:
     persons: boxes, tracks and masks of people, with their margins.
     tracked: the part of `persons` that only people on tracks account for.
     differing: outside of `persons`, differs from the plate where the plate has a value, or from the last frame.
-    changed: the part of `differing` that shows another object than the plate, not the same object in another light.
+    changed: the part of `differing` with another object than the plate, not the same object in another illumination.
     low_confidence: under a box that may not be a person. Background needs more evidence here.
     """
 

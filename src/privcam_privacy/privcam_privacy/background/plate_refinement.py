@@ -1,7 +1,7 @@
 """Chooses the confirmed cells of the clean plate that are still averaged.
 
-A plate that wanders by a level or two costs bits, and its wandering would tell when somebody stood where. So confirmed
-background is averaged for a while, only in a quiet room, and then left as it is until it has drifted away.
+A plate that wanders by a level or two costs bits, and its wandering would give away when a person stood where. So
+confirmed background is averaged for a while, only in a quiet room, and then left as it is until it has drifted away.
 """
 
 import cv2

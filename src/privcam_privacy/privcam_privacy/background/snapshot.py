@@ -2,7 +2,7 @@
 
 A picture has some hundred kilobytes. So background that is gained is published in steps, and background that is no
 longer confirmed is withdrawn at once. Steps happen at fixed times of the clock, not after a delay since the last step:
-the time of a step says nothing about what happened at a single pixel.
+the time of a step gives nothing away about a single pixel.
 """
 
 import cv2

@@ -23,15 +23,15 @@ from privcam_privacy.egress.tile_reuse import TileReuse
 # Background that is no longer confirmed may be referenced this long while its successor is inspected, on a gateway that
 # is busy with people. It has left before, so a reference gives nothing new away. Then everything is withheld.
 STALE_TIMEOUT_S = 10.0
-# A blanked region is a new shape, so the rest is searched again. A picture with findings after so many rounds is
+# A blanked region is a new shape, so the rest is searched again. A picture with detections after so many rounds is
 # withheld.
 MAX_ROUNDS = 6
 # A person found with this score is quarantined ...
 QUARANTINE_PERSON_SCORE = 0.45
 # ... and a face with this score ...
 QUARANTINE_FACE_SCORE = 0.7
-# ... if at least this fraction of its box is confirmed background. A weaker finding is blanked as long as it is found,
-# because chairs and the outlines of blanked regions come and go.
+# ... if at least this fraction of its box is confirmed background. A weaker detection is blanked only in pictures that
+# contain it, because chairs and the outlines of blanked regions come and go.
 QUARANTINE_FRACTION = 0.9
 
 
@@ -46,7 +46,7 @@ class NoInspection:
     """The inspector of modes whose pictures are not inspected: an operator approved them, or they leak anyway."""
 
     def inspect(self, png: bytes) -> Sequence[SensitiveDetection]:  # noqa: ARG002
-        """Return no findings."""
+        """Return no detections."""
         return []
 
 
@@ -63,9 +63,9 @@ class Egress:
     """Releases the pictures of one camera.
 
     inspector: searches the bytes of a picture for people. executor: where the inspection runs, one picture at a time;
-    with an `InlineExecutor`, the whole edge is a function of its input. margins: how far around a finding is blanked.
+    with an `InlineExecutor`, the whole edge is a function of its input. margins: how far around a detection is blanked.
     tile_reuse: reuses published tiles that are nearly equal; None publishes every picture as it is. `inspected` counts
-    pictures, `found` counts findings that were blanked.
+    pictures, `found` counts detections that were blanked.
     """
 
     def __init__(
@@ -87,21 +87,21 @@ class Egress:
         self.found = 0
 
     def update(self, result: EngineResult, stamp_ns: int) -> tuple[Picture, Sequence[SensitiveDetection]]:
-        """Return the picture that holds for this frame, and the findings that have to be quarantined.
+        """Return the picture that holds for this frame, and the detections that have to be quarantined.
 
         Raises the exception of a failed inspection. Then everything is withheld until an inspection succeeds.
         """
         shape = result.confirmed.shape
         if self._current is None or self._current.confirmed.shape != shape:
             self._withhold_all((shape[0], shape[1]))
-        findings = self._collect()
+        certain = self._collect()
         if self._running is None and result.epoch != self._submitted_epoch:
             self._submitted_epoch = result.epoch
             self._running = self._executor.submit(self._examine, result)
-            findings = [*findings, *self._collect()]
+            certain = [*certain, *self._collect()]
         self._withhold_if_stale(result, stamp_ns)
         assert self._current is not None
-        return self._current, findings
+        return self._current, certain
 
     @property
     def current(self) -> Picture | None:
@@ -114,7 +114,7 @@ class Egress:
         return self._stale_since_ns is not None
 
     def _examine(self, result: EngineResult) -> tuple[Picture, Sequence[SensitiveDetection]]:
-        """Return the picture without anything that may be a person, and the findings that have to be quarantined."""
+        """Return the picture without anything that may be a person, and the detections that have to be quarantined."""
         plate, confirmed = result.environment_plate.copy(), result.confirmed.copy()
         if self._tile_reuse is not None:
             plate = self._tile_reuse.apply(plate, confirmed)
@@ -122,26 +122,26 @@ class Egress:
         for _ in range(MAX_ROUNDS):
             png = encode_environment(plate, confirmed)
             # A shape that is all fill contains no pixel of a person.
-            findings = [finding for finding in self._inspector.inspect(png) if finding.confirmed_fraction > 0]
-            if not findings:
+            detections = [detection for detection in self._inspector.inspect(png) if detection.confirmed_fraction > 0]
+            if not detections:
                 if self._tile_reuse is not None:
                     self._tile_reuse.store(plate, confirmed)
                 return Picture(png, confirmed, 0), certain
-            self.found += len(findings)
-            certain += [finding for finding in findings if _must_be_quarantined(finding)]
-            for finding in findings:
-                self._blank(finding, plate, confirmed)
+            self.found += len(detections)
+            certain += [detection for detection in detections if _must_be_quarantined(detection)]
+            for detection in detections:
+                self._blank(detection, plate, confirmed)
         return withheld_picture((confirmed.shape[0], confirmed.shape[1]), 0), certain
 
-    def _blank(self, finding: SensitiveDetection, plate: Image, confirmed: BoolArray) -> None:
-        """Fill the box of a finding with its margins, rounded outwards, in both arrays."""
+    def _blank(self, detection: SensitiveDetection, plate: Image, confirmed: BoolArray) -> None:
+        """Fill the box of a detection with its margins, rounded outwards, in both arrays."""
         height, width = confirmed.shape
-        part = pixel_slices(self._margins.widen(finding.box, height), height, width)
+        part = pixel_slices(self._margins.widen(detection.box, height), height, width)
         plate[part] = FILL
         confirmed[part] = False
 
     def _collect(self) -> Sequence[SensitiveDetection]:
-        """Take over the picture whose inspection is finished, and return its findings."""
+        """Take over the picture whose inspection is finished, and return the detections that have to be quarantined."""
         if self._running is None or not self._running.done():
             return []
         running, self._running = self._running, None
@@ -183,6 +183,6 @@ def withheld_picture(shape: tuple[int, int], epoch: int) -> Picture:
     return Picture(encode_environment(plate, confirmed), confirmed, epoch)
 
 
-def _must_be_quarantined(finding: SensitiveDetection) -> bool:
-    min_score = QUARANTINE_FACE_SCORE if finding.kind == "face" else QUARANTINE_PERSON_SCORE
-    return finding.score >= min_score and finding.confirmed_fraction >= QUARANTINE_FRACTION
+def _must_be_quarantined(detection: SensitiveDetection) -> bool:
+    min_score = QUARANTINE_FACE_SCORE if detection.kind == "face" else QUARANTINE_PERSON_SCORE
+    return detection.score >= min_score and detection.confirmed_fraction >= QUARANTINE_FRACTION

@@ -143,5 +143,5 @@ class ApprovedPlate:
         if plate.digest != digest:
             raise PlateRejected(f"{own / PICTURE}: is not the picture that was approved (digest differs). {advice}")
         if plate.shape != size:
-            raise PlateRejected(f"{own / RECORD}: says {size[1]}x{size[0]} px, the picture has another size. {advice}")
+            raise PlateRejected(f"{own / RECORD}: gives {size[1]}x{size[0]} px, the picture has another size. {advice}")
         return plate

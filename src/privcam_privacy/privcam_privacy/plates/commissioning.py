@@ -1,9 +1,9 @@
 """Makes the plate of mode `locked` from a recording of the empty room, with the regions that an operator must review.
 
 Two engines process the same frames. The first is the engine of mode `adaptive`: the background that it confirms is the
-plate. The second gets no people and works by motion alone: it keeps every object that stands still where something
-looked like a person. Nothing of that is in the plate until an operator says that the region is no person. Then a coat
-stand is in the plate, and everything that moved still is not.
+plate. The second gets no people and works only by motion: it keeps every object that stands still where something
+looked like a person. Nothing of that is in the plate until an operator decides that the region is no person. Then a
+coat stand is in the plate, and everything that moved still is not.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -133,7 +133,7 @@ class Commissioning:
         evidence = [
             (Reason.PERSON, _with_rim(self._tracked, ~confirmed)),
             (Reason.LIKENESS, _with_rim(self._detected & ~confirmed, ~confirmed)),
-            (Reason.FINDING, _with_rim(found, ~confirmed)),
+            (Reason.INSPECTION, _with_rim(found, ~confirmed)),
             (Reason.DECLARED, self._declared if self._declared is not None else np.zeros_like(confirmed)),
             (Reason.UNCONFIRMED, ~confirmed),
             (Reason.LOW_CONFIDENCE, self._low_confidence),
@@ -152,7 +152,7 @@ class Commissioning:
     def open_regions(
         self, pending: PendingPlate, picture: Image, confirmed: BoolArray, numbers: Collection[int]
     ) -> PendingPlate:
-        """Return the pending plate with the motionless parts of the regions `numbers` added: the operator saw nobody.
+        """Return the pending plate with the motionless parts of the regions `numbers`: the operator saw no person.
 
         picture, confirmed: those of the PNG of `pending`. Raises ValueError for a region that does not exist.
         """

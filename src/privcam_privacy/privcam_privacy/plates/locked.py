@@ -86,12 +86,13 @@ class LockedEngine:
             (height, width), (rows, columns) = self._shape, self._plate.shape
             return (
                 f"the camera gives {width}x{height} px, the approved plate has {columns}x{rows}: nothing of the room "
-                "is shown; set the camera back, or commission it again"
+                "is published; set the camera back, or commission it again"
             )
         if self.matches is False:
             return (
                 "the camera does not see what the approved plate shows: it was moved, covered, or the room or its "
-                "light is very different; the plate is still shown, poses may not fit it; commission it again"
+                "illumination is very different; the plate is still published, poses may not fit it; "
+                "commission it again"
             )
         return ""
 

@@ -1,7 +1,7 @@
 """A pending plate waits for the operator: the picture that would be sent, and the regions to review.
 
 A pending plate contains no pixel of a region that looked like a person. Such pixels are stored only after the operator
-has said that the region is no person.
+has decided that the region is no person.
 """
 
 from collections.abc import Collection, Mapping, Sequence

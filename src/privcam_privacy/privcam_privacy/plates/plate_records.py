@@ -1,4 +1,4 @@
-"""Reads and writes the JSON record beside a stored plate. A record is read as if somebody might have changed it."""
+"""Reads and writes the JSON record beside a stored plate. A record is not trusted: every value is checked."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _OTHERS_MAY_WRITE = 0o022
 
 
 class PlateRejected(RuntimeError):
-    """A stored plate that must not be used. The message says what is wrong, where, and what to do."""
+    """A stored plate that must not be used. The message names the file, the problem and the remedy."""
 
 
 class Reason(str, Enum):
@@ -24,7 +24,7 @@ class Reason(str, Enum):
 
     PERSON = "person"
     LIKENESS = "likeness"
-    FINDING = "finding"
+    INSPECTION = "finding"
     UNCONFIRMED = "unproven"
     LOW_CONFIDENCE = "weak"
     DECLARED = "declared"
@@ -38,7 +38,7 @@ class Reason(str, Enum):
 _REASON_TEXTS = {
     Reason.PERSON: "followed as a person",
     Reason.LIKENESS: "was taken for a person for a moment",
-    Reason.FINDING: "the last check takes it for a person or a face",
+    Reason.INSPECTION: "the last check takes it for a person or a face",
     Reason.UNCONFIRMED: "moved, hidden, or seen too briefly",
     Reason.LOW_CONFIDENCE: "looks a little like a person, look closely",
     Reason.DECLARED: "declared to be no person",

@@ -1,14 +1,14 @@
 """The privacy budget of published poses: (ε, δ) of all keyframes within a sliding window.
 
 The budget covers the Gaussian noise on the features of a pose. Two inputs are neighbours when the poses of one person
-within the window are replaced by any other poses. ε bounds how well the two inputs can be told apart from everything
+within the window are replaced by any other poses. ε bounds how well the two inputs can be distinguished by everything
 that was published of the poses in the window. The clipped features of one keyframe differ by at most
 `Noise.sensitivity` standard deviations, and a person has at most one keyframe at a time. So n times with a keyframe
 compose to one Gaussian mechanism with sqrt(n) times that distance. This is exact, not an upper bound by moments.
 
 The budget does not cover: which keypoints are seen, subject numbers, layers, presence and its times; the quantizer,
 which only removes information; and recognition over several windows. A person whom the tracker follows twice at the
-same time spends twice and is counted once. To hide any movement behind any other takes noise that hides everything: at
+same time spends twice and is counted once. Only noise that hides everything can hide any movement behind any other: at
 noise through which a fall is seen, ε is huge. It is reported as it is.
 """
 

@@ -1,4 +1,4 @@
-"""Decides whether the background from before a restart is still valid, by comparing the view of the camera.
+"""Decides whether the background from before a restart still holds, by comparing the view of the camera.
 
 No restored background is published before the view was compared. Only the part of the picture in which nobody may be is
 compared.

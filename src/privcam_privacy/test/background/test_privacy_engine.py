@@ -128,7 +128,7 @@ def test_a_person_who_lies_down_on_known_background_is_never_absorbed():
     film.show(with_person(room(), lying), 60.0)
     for result in film.results:
         assert_publishes_only(result, room())
-    # Once it is clear that the person was lost, the memory of the floor is not result either.
+    # Once it is clear that the person was lost, the earlier background is withheld too.
     assert not film.results[-1].confirmed[80:110, 40:100].any()
 
 
@@ -204,7 +204,7 @@ def test_a_chair_that_was_moved_is_forgotten_and_learnt_with_longer_evidence():
 def test_background_that_becomes_suspect_is_taken_back_at_once_and_is_a_new_epoch():
     film = Film(settings=EngineSettings(times=QUICK.times, step_s=1000.0))
     film.show(room(), 3.0)
-    # The step of 1000 s is over at the next multiple of it; the engine is told that time.
+    # The step of 1000 s is over at the next multiple of it; the engine gets that time.
     engine, grey = film.engine, found()
     for k in range(40):
         result = engine.update(room(), grey, [], np.zeros(SHAPE, np.bool_), 10**18 + 3 * 10**9 + k * 10**8)

@@ -43,7 +43,7 @@ class Later(Executor):
 
 
 class Inspector:
-    """Returns the given findings one after the other, and keeps the bytes that it inspected."""
+    """Returns the given detections one after the other, and keeps the bytes that it inspected."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
@@ -56,13 +56,13 @@ class Inspector:
 
 def test_a_picture_leaves_only_with_the_bytes_that_were_inspected():
     inspector = Inspector()
-    picture, findings = Egress(inspector, InlineExecutor()).update(result(1), 0)
+    picture, certain = Egress(inspector, InlineExecutor()).update(result(1), 0)
     assert inspector.seen == [picture.png]
-    assert findings == []
+    assert certain == []
     np.testing.assert_array_equal(decode_environment(picture.png)[0], ROOM)
 
 
-def test_a_finding_is_blank_in_the_picture_that_leaves_and_the_rest_was_searched_again():
+def test_a_detection_is_blank_in_the_picture_that_leaves_and_the_rest_was_searched_again():
     inspector = Inspector([PERSON], [])
     egress = Egress(inspector, InlineExecutor())
     picture, certain = egress.update(result(1), 0)
@@ -75,7 +75,7 @@ def test_a_finding_is_blank_in_the_picture_that_leaves_and_the_rest_was_searched
 
 
 @pytest.mark.parametrize(("score", "confirmed_fraction"), [(0.3, 1.0), (0.9, 0.5)])
-def test_a_finding_with_low_score_or_around_a_hole_is_blanked_and_quarantines_nobody(score, confirmed_fraction):
+def test_a_detection_with_low_score_or_around_a_hole_is_blanked_and_quarantines_nobody(score, confirmed_fraction):
     uncertain = SensitiveDetection("person", PERSON.box, score, confirmed_fraction)
     egress = Egress(Inspector([uncertain], [], []), InlineExecutor())
     picture, certain = egress.update(result(1), 0)
@@ -87,8 +87,8 @@ def test_a_finding_with_low_score_or_around_a_hole_is_blanked_and_quarantines_no
 
 @pytest.mark.parametrize("box", [(8.4, 8.4, 24.4, 40.4), (8.6, 8.6, 23.6, 39.6)])
 def test_blanked_box_is_rounded_outwards_and_never_smaller_than_asked(box):
-    finding = replace(PERSON, box=box)
-    egress = Egress(Inspector([finding], []), InlineExecutor(), Margins(box=0.0, pad=0.0))
+    detection = replace(PERSON, box=box)
+    egress = Egress(Inspector([detection], []), InlineExecutor(), Margins(box=0.0, pad=0.0))
     picture, _ = egress.update(result(1), 0)
     rows, columns = np.nonzero(~picture.confirmed)
     assert (columns.min(), rows.min()) == (8, 8)
@@ -96,14 +96,14 @@ def test_blanked_box_is_rounded_outwards_and_never_smaller_than_asked(box):
     assert rows.max() + 1 == ceil(box[3])
 
 
-def test_a_picture_with_findings_in_every_round_is_withheld():
+def test_a_picture_with_detections_in_every_round_is_withheld():
     picture, _ = Egress(Inspector(*[[PERSON]] * 99), InlineExecutor()).update(result(1), 0)
     assert not picture.confirmed.any()
 
 
 def test_a_shape_that_is_all_fill_is_no_person():
-    picture, findings = Egress(Inspector([OUTLINE]), InlineExecutor()).update(result(1), 0)
-    assert not findings
+    picture, certain = Egress(Inspector([OUTLINE]), InlineExecutor()).update(result(1), 0)
+    assert not certain
     assert picture.confirmed.all()
 
 

@@ -36,7 +36,7 @@ def track(box: Box) -> Track:
     return Track(1, box, (0.0, 0.0, 0.0, 0.0), 0.9, TrackState.CONFIRMED, 9, 9, 0)
 
 
-def nobody(_picture: np.ndarray, _validity: np.ndarray) -> list[Box]:
+def nobody(_picture: np.ndarray, _confirmed: np.ndarray) -> list[Box]:
     return []
 
 
@@ -171,7 +171,7 @@ def test_finding_of_the_inspection_is_blank_also_when_it_appears_only_in_a_later
 
     pending = watch_still(room()).make_pending(inspect, NOW)
     _, confirmed = planes(pending)
-    assert [region.reason for region in pending.regions] == [Reason.FINDING, Reason.FINDING]
+    assert [region.reason for region in pending.regions] == [Reason.INSPECTION, Reason.INSPECTION]
     assert not confirmed[10:40, 10:30].any()
     assert not confirmed[70:100, 110:130].any()
     assert seen[0] > seen[1] > seen[2]
