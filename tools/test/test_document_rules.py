@@ -1,5 +1,6 @@
 """Rules of the documents that no other test holds: where numbers come from, and what a decision has to say."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -36,3 +37,17 @@ def test_a_decision_is_superseded_by_one_that_exists() -> None:
     text = read("docs/decisions.md")
     for number in re.findall(r"superseded by (\d+),", text):
         assert f"\n**{number}. " in text
+
+
+def definitions(file: Path) -> set[str]:
+    """Return `Class.method` of every method of a module."""
+    classes = [node for node in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)]
+    return {f"{kind.name}.{part.name}" for kind in classes for part in kind.body if isinstance(part, ast.FunctionDef)}
+
+
+def test_every_stop_of_the_walk_through_the_code_is_a_definition() -> None:
+    stops = re.findall(r"^\| \d+ \| `(\w+)(/[\w/]+\.py)` \| `([\w.]+)` \|", read("docs/architecture.md"), re.MULTILINE)
+    assert len(stops) > 20
+    files = {(package, path): ROOT / "src" / package / (package + path) for package, path, _ in stops}
+    missing = [(path, name) for package, path, name in stops if name not in definitions(files[package, path])]
+    assert missing == []
