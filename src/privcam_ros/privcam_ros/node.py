@@ -33,7 +33,7 @@ STREAM = QoSProfile(
     durability=QoSDurabilityPolicy.VOLATILE,
 )
 
-# QoS of finished Ω for the queue on disk: an Ω that does not reach it is lost, so a busy gateway may lag by some seconds.
+# QoS of finished Ω for the queue on disk: an Ω that does not reach it is lost, so a gateway may lag by some seconds.
 FINISHED = QoSProfile(
     history=QoSHistoryPolicy.KEEP_LAST,
     depth=128,
@@ -72,7 +72,7 @@ class PrivcamNode(Node, Generic[P]):
         self._error: str | None = None
         self._error_at = 0.0
         self._exit_code: int | None = None
-        self._reports = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._report, callback_group=MutuallyExclusiveCallbackGroup())
 
     def on(self, topic: str, kind: type, callback: Callable[[SyncKey, Any], None], qos: QoSProfile = STREAM) -> None:
@@ -162,7 +162,7 @@ class PrivcamNode(Node, Generic[P]):
         status.values = [KeyValue(key=name, value=str(value)) for name, value in values.items()]
         report = DiagnosticArray(status=[status])
         report.header.stamp = self.get_clock().now().to_msg()
-        self._reports.publish(report)
+        self._diagnostics_publisher.publish(report)
 
     def _expire_joins(self) -> None:
         now = time.monotonic()
