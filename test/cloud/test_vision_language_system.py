@@ -11,7 +11,7 @@ from chat_server import ChatServer, hangs, in_turn, says
 from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import Omega as OmegaMsg
 from privcam_msgs.msg import SceneReport
-from rooms import omega, text
+from vlm_examples import omega, text
 
 from harness.graph_probe import (
     HANG_LIMIT_S,
@@ -57,7 +57,7 @@ def probe() -> Iterator[GraphProbe]:
         yield received
 
 
-def test_server_is_asked_and_its_answer_is_a_report_of_its_own(probe: GraphProbe, log: Path) -> None:
+def test_server_is_asked_and_its_reply_is_a_report_of_its_own(probe: GraphProbe, log: Path) -> None:
     with (
         ChatServer(says(text())) as server,
         started(
@@ -65,7 +65,7 @@ def test_server_is_asked_and_its_answer_is_a_report_of_its_own(probe: GraphProbe
         ) as node,
     ):
         Feed(probe).wait_until(probe, lambda: probe.counts[VLM_REPORT] >= 3, "three reports of the model")
-        status = wait_for_status(probe, NODE, lambda s: int(values(s).get("vlm_answered", 0)) >= 1, "an answer")
+        status = wait_for_status(probe, NODE, lambda s: int(values(s).get("vlm_answered", 0)) >= 1, "a reply")
         assert status.level == DiagnosticStatus.OK
         assert node.interrupt() == 0, node.output
     reports = probe.messages(VLM_REPORT)
@@ -93,9 +93,9 @@ def test_alarms_keep_coming_while_the_model_hangs_and_the_diagnostics_say_so(pro
             vlm_budget_s=2.0,
         ) as node,
     ):
-        feed.wait_until(probe, lambda: server.requests, "a question")
+        feed.wait_until(probe, lambda: server.requests, "a query")
         before, first = probe.counts[REPORT], feed.number
-        feed.wait_until(probe, lambda: len(server.requests) > 1, "the question after the one that hung")
+        feed.wait_until(probe, lambda: len(server.requests) > 1, "the query after the one that hung")
         assert probe.counts[VLM_REPORT] == 0
         # One that is on its way is no gap.
         assert probe.counts[REPORT] - before >= feed.number - first - 2
@@ -113,7 +113,7 @@ def test_node_that_ends_takes_the_process_of_its_model_along(probe: GraphProbe, 
         ChatServer(hangs) as server,
         started("privcam_cloud", "inference_node", log, vlm="openai", vlm_model="tiny", vlm_url=server.url) as node,
     ):
-        Feed(probe).wait_until(probe, lambda: server.requests, "a question")
+        Feed(probe).wait_until(probe, lambda: server.requests, "a query")
         children = psutil.Process(node.pid).children()
         assert children
         if how == "interrupted":

@@ -48,11 +48,11 @@ CLOUD_TOPICS = {
     "contour": "privcam_msgs/msg/Reconstruction",
     "contour_image": "sensor_msgs/msg/Image",
     "contour_image/compressed": "sensor_msgs/msg/CompressedImage",
-    "record/omega": "privcam_msgs/msg/Omega",
-    "record/report": "privcam_msgs/msg/SceneReport",
-    "record/start": "privcam_msgs/msg/SyncKey",
-    "record/from": "privcam_msgs/msg/SyncKey",
-    "record/kept": "privcam_msgs/msg/SyncKey",
+    "recording/omega": "privcam_msgs/msg/Omega",
+    "recording/report": "privcam_msgs/msg/SceneReport",
+    "recording/start": "privcam_msgs/msg/SyncKey",
+    "recording/from": "privcam_msgs/msg/SyncKey",
+    "recording/kept": "privcam_msgs/msg/SyncKey",
 }
 OF_ROS = {
     "/rosout": "rcl_interfaces/msg/Log",
@@ -71,7 +71,7 @@ PICTURES = {
     "/demo/proxy",
     "/demo/proxy_image",
     "/demo/cloud/omega",
-    "/demo/cloud/record/omega",
+    "/demo/cloud/recording/omega",
     "/demo/cloud/contour",
     "/demo/cloud/contour_image",
     "/demo/cloud/contour_image/compressed",
@@ -219,7 +219,7 @@ def _pictures(probe: GraphProbe) -> Iterator[Picture]:
         "/demo/omega",
         "/demo/omega_out",
         "/demo/cloud/omega",
-        "/demo/cloud/record/omega",
+        "/demo/cloud/recording/omega",
     ):
         for message in probe.messages(topic):
             environment = message if topic == "/demo/environment" else message.environment

@@ -1,1 +1,1 @@
-"""A vision-language model beside the fast recogniser: it looks at Ī with the proxies, and never holds anything up."""
+"""A vision-language model beside the fast recognition: it gets Ī with the proxies, and nothing waits for it."""

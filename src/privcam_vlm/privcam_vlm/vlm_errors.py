@@ -1,18 +1,18 @@
-"""Why there is no answer, as it is counted, and why a backend cannot work at all."""
+"""Errors: a query without a usable reply, with the reason that is counted, and a backend that cannot work."""
 
 from enum import Enum
 
 
 class Reason(str, Enum):
-    """Why a question has no answer that can be used."""
+    """Why a query has no usable reply."""
 
     TIMEOUT = "timeout"  # the model did not finish within the budget
     LATE = "late"  # it finished, but after the budget
     CONNECTION = "connection"  # the server cannot be reached
     HTTP = "http"  # the server answered with an error
-    PROTOCOL = "protocol"  # the server's answer is not a chat completion, or is too large
+    PROTOCOL = "protocol"  # the server's reply is not a chat completion, or is too large
     ADAPTER = "adapter"  # z is not what the adapter was made for
-    JSON = "json"  # the answer is not one JSON value
+    JSON = "json"  # the reply is not one JSON value
     SCHEMA = "schema"  # a field is missing, unknown, of another type, out of range or said twice
     LABEL = "label"  # a behaviour that is not in the list
     SUBJECT = "subject"  # a subject that is not in the Ω
@@ -20,8 +20,8 @@ class Reason(str, Enum):
     CRASH = "crash"  # anything else
 
 
-class NoAnswer(Exception):
-    """A question has no usable answer. `reason` is the counted code, `text` says what was wrong."""
+class NoReply(Exception):
+    """A query has no usable reply. `reason` is the counted code, `text` says what was wrong."""
 
     def __init__(self, reason: Reason, text: str) -> None:
         super().__init__(f"{reason.value}: {text}")

@@ -1,4 +1,4 @@
-"""What a backend is given, and the checks that need neither a model nor a network."""
+"""Settings of a backend, with the checks that need neither a model nor a network."""
 
 import importlib.util
 import re
@@ -22,7 +22,7 @@ class Settings:
     """Which model is asked, where, and how often. The names are those of the node's parameters.
 
     vlm: one of KINDS but OFF. vlm_model: a folder or a hub id, or the name at the server. vlm_url: of the server.
-    vlm_period_s: between two questions. vlm_budget_s: for one. vlm_adapter: file that maps z to the model, or empty.
+    vlm_period_s: between two queries. vlm_budget_s: for one. vlm_adapter: file that maps z to the model, or empty.
     Raises Unusable, naming the parameter, for what cannot work.
     """
 
@@ -62,20 +62,20 @@ class Settings:
 
     @property
     def model_id(self) -> str:
-        """What a report names as its model. A folder is named by its last part: where it lies is nobody's business."""
+        """Name of the model in reports. Of a folder only the last part is named."""
         name = self.folder.resolve().name if self.vlm == TRANSFORMERS and self.folder else self.vlm_model
         return f"{self.vlm}:{name}"
 
 
 def is_plain(url: str) -> bool:
-    """Say whether what goes to this URL can be read on the way."""
+    """Return whether data to this URL is sent unencrypted."""
     return urlsplit(url).scheme == "http"
 
 
 def require_private(url: str) -> None:
-    """Raise Unusable unless nobody else can read what goes to this URL: https, or http to this host.
+    """Raise Unusable unless data to this URL is encrypted or stays on this host: https, or http to the loopback.
 
-    What leaves shows nobody, but a room and what happens in it is still nothing for the public.
+    The data shows no person's appearance, but the environment and the events in it are still not public.
     """
     try:
         parts = urlsplit(url)

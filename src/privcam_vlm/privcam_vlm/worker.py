@@ -1,42 +1,44 @@
-"""Asks a model about the newest Ω, from a thread of its own, so that nobody ever waits for a model."""
+"""Asks a model about the newest Ω on a thread of its own, so that nothing ever waits for the model."""
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from threading import Condition, Event, Lock, Thread
+from typing import Protocol
 
 from privcam_core.events.scene_report import SceneReport
 from privcam_core.types.omega import Omega
 from privcam_vlm.backends.model_process import ModelProcess
 from privcam_vlm.protocol.text import clean
-from privcam_vlm.vlm_errors import NoAnswer, Reason, Unusable
-from privcam_vlm.vlm_query import Interview
-from privcam_vlm.vlm_scene import Moment, Scene
+from privcam_vlm.scene_history import Moment, SceneHistory
+from privcam_vlm.vlm_errors import NoReply, Reason, Unusable
+from privcam_vlm.vlm_query import VlmQuery
 from privcam_vlm.vlm_settings import Settings
 
-# A model whose process died is loaded again after this, in s: not at once, it may be the memory that is short.
-LOAD_AGAIN_S = 10.0
+# A model whose process died is loaded again after this, in s: not at once, because memory may be short.
+RELOAD_S = 10.0
+
+
+class Listener(Protocol):
+    """Takes the results of a worker, on the worker's thread, and not after its `close`."""
+
+    def deliver(self, report: SceneReport, latency_s: float) -> None:
+        """Take a report. latency_s: from the arrival of Ω to the report."""
+
+    def end_with(self, text: str) -> None:
+        """Take note, once, that the settings cannot work, and what to do; the worker has ended."""
+
+    def warn(self, text: str) -> None:
+        """Take note of a failure."""
 
 
 class Worker:
-    """Takes every Ω of one camera, and asks about the newest at most once in `vlm_period_s`.
+    """Takes every Ω of one camera, and asks about the newest at most once in `vlm_period_s`."""
 
-    deliver: called with each report and the seconds from Ω's arrival to it. unusable: called once with what to do where
-    the settings turn out to be wrong, after which nothing is asked. complain: called with each failure. All are called
-    from the worker's thread, and not after `close`.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        deliver: Callable[[SceneReport, float], None],
-        unusable: Callable[[str], None],
-        complain: Callable[[str], None],
-    ) -> None:
+    def __init__(self, settings: Settings, listener: Listener) -> None:
         self._settings = settings
-        self._deliver, self._unusable, self._complain = deliver, unusable, complain
-        self._scene, self._interview = Scene(), Interview(settings)
+        self._listener = listener
+        self._history = SceneHistory()
+        self._query = VlmQuery(settings)
         self._newest: tuple[Moment, float] | None = None
         self._not_before = 0.0
         self._model: ModelProcess | None = None
@@ -52,23 +54,23 @@ class Worker:
     def offer(self, omega: Omega) -> None:
         """Take the next Ω, in the order of κ. Returns at once; of several only the newest is asked about."""
         with self._changed:
-            self._newest = self._scene.take(omega), time.monotonic()
+            self._newest = self._history.add(omega), time.monotonic()
             self._changed.notify()
 
     @property
     def trouble(self) -> str:
-        """What went wrong last, empty once a question was answered well again."""
+        """The last failure, empty after a query with a usable reply."""
         with self._changed:
             return self._trouble
 
-    def facts(self) -> dict[str, int]:
-        """Return whether the model is loaded, what was asked and answered so far, and how often not, by reason."""
+    def diagnostics(self) -> dict[str, int]:
+        """Return whether the model is loaded, and the number of queries, of replies, and of failures by reason."""
         with self._changed:
             counted = {f"vlm_{name}": count for name, count in self._counts.items()}
             return {"vlm_loaded": int(self._loaded), **counted}
 
     def close(self) -> None:
-        """Ask nothing more, and end the model."""
+        """Send no further query, and end the model."""
         with self._telling:
             self._stopping.set()
         with self._changed:
@@ -83,14 +85,14 @@ class Worker:
             try:
                 self._work()
             except Unusable as error:
-                self._tell(self._unusable, str(error))
+                self._tell_unusable(str(error))
                 return
-            except NoAnswer as error:
+            except NoReply as error:
                 self._failed(error.reason, f"vlm_model {self._settings.vlm_model}: {error.text}")
-            self._stopping.wait(LOAD_AGAIN_S)
+            self._stopping.wait(RELOAD_S)
 
     def _work(self) -> None:
-        """Load the model and ask it until its process or everything ends."""
+        """Load the model and ask it until its process ends or the worker closes."""
         with self._changed:
             if self._stopping.is_set():
                 return
@@ -107,7 +109,7 @@ class Worker:
             model.kill()
 
     def _next(self) -> tuple[Moment, float] | None:
-        """Wait for an Ω, and until the next question may be asked. None: the end."""
+        """Wait for an Ω, and until the next query is due. None: the worker ends."""
         with self._changed:
             while not self._stopping.is_set():
                 wait = self._not_before - time.monotonic()
@@ -122,11 +124,11 @@ class Worker:
     def _ask(self, model: ModelProcess, moment: Moment, arrived: float) -> None:
         where = f"frame {moment.omega.key.frame_id}"
         try:
-            report = self._interview.ask(model, moment)
-            self._tell(self._deliver, report, time.monotonic() - arrived)
-        except NoAnswer as error:
+            report = self._query.ask(model, moment)
+            self._deliver(report, time.monotonic() - arrived)
+        except NoReply as error:
             self._failed(error.reason, f"{where}: {error}")
-        except Exception as error:  # the model is a guest here: whatever happens, the next question is asked
+        except Exception as error:  # whatever a model does, the next query is sent
             self._failed(Reason.CRASH, clean(f"{where}: {type(error).__name__}: {error}"))
         else:
             with self._changed:
@@ -139,10 +141,17 @@ class Worker:
         with self._changed:
             self._counts[reason.value] += 1
             self._trouble = text
-        self._tell(self._complain, text)
-
-    def _tell(self, listener: Callable[..., None], *what: object) -> None:
         with self._telling:
-            # Whoever closed this has begun to take apart what a listener needs.
             if not self._stopping.is_set():
-                listener(*what)
+                self._listener.warn(text)
+
+    def _deliver(self, report: SceneReport, latency_s: float) -> None:
+        with self._telling:
+            # After `close` the listener may have released what it needs.
+            if not self._stopping.is_set():
+                self._listener.deliver(report, latency_s)
+
+    def _tell_unusable(self, text: str) -> None:
+        with self._telling:
+            if not self._stopping.is_set():
+                self._listener.end_with(text)

@@ -32,7 +32,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def send(self, status: int, body: bytes, **headers: str) -> None:
-        """Send a whole answer."""
+        """Send a whole reply."""
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
@@ -96,7 +96,7 @@ def hangs(handler: Handler) -> None:
 
 
 def drips(handler: Handler) -> None:
-    """Announce an answer, and send a byte of it now and then."""
+    """Announce a reply, and send a byte of it now and then."""
     handler.send_response(200)
     handler.send_header("Content-Length", "1000000")
     handler.end_headers()

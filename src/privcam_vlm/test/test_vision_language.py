@@ -1,4 +1,4 @@
-"""What a model is asked, and what is made of its answer."""
+"""What a model is asked, and what is made of its reply."""
 
 import json
 import os
@@ -8,88 +8,88 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rooms import HEIGHT, WIDTH, answer, omega, question, text
+from vlm_examples import HEIGHT, WIDTH, omega, query, reply, text
 
 from privcam_core.drawing.proxy import overlay
 from privcam_core.events.scene_report import Phase, RecognizedObject
 from privcam_core.images.environment import FILL
-from privcam_vlm.protocol.answer import Answer, Statement, parse_answer
-from privcam_vlm.protocol.answer_schema import LABELS, MAX_CAPTION, answer_schema
-from privcam_vlm.protocol.prompt import MAX_SIDE, make_question
+from privcam_vlm.protocol.prompt import MAX_SIDE, make_prompt
+from privcam_vlm.protocol.reply import Reply, Statement, parse_reply
+from privcam_vlm.protocol.reply_schema import LABELS, MAX_CAPTION, reply_schema
 from privcam_vlm.reports import Reports
-from privcam_vlm.vlm_errors import NoAnswer, Reason, Unusable
-from privcam_vlm.vlm_scene import Room, Scene
+from privcam_vlm.scene_history import EnvironmentPicture, SceneHistory
+from privcam_vlm.vlm_errors import NoReply, Reason, Unusable
 from privcam_vlm.vlm_settings import Settings, require_private
 
 
-def refused(content: str, ids: tuple[int, ...] = (3,)) -> NoAnswer:
-    with pytest.raises(NoAnswer) as raised:
-        parse_answer(content, omega(ids=ids))
+def refused(content: str, ids: tuple[int, ...] = (3,)) -> NoReply:
+    with pytest.raises(NoReply) as raised:
+        parse_reply(content, omega(ids=ids))
     return raised.value
 
 
-# The question
+# The query
 
 
 def test_picture_is_the_room_with_the_proxies_and_grey_where_nothing_is_confirmed() -> None:
     one = omega(ids=(3, 5))
-    asked = question(one)
-    plate = Room().plate(Scene().take(one))
+    asked = query(one)
+    plate = EnvironmentPicture().decode(SceneHistory().add(one))
     assert (asked.picture == overlay(plate, one.poses)).all()
     assert (asked.picture[:, : WIDTH // 8] == FILL).all()
     assert (asked.picture != plate).any()
 
 
 def test_text_names_subjects_joints_labels_and_the_schema_in_coordinates_of_the_grid() -> None:
-    asked = question(omega(ids=(3,)))
+    asked = query(omega(ids=(3,)))
     assert "subject 3: box 250 167 500 833" in asked.text
     assert f"nose {round(1000 * 60 / WIDTH)} {round(1000 * 28 / HEIGHT)}" in asked.text
     assert "left_wrist" not in asked.text  # it was not seen
     assert all(label in asked.text for label in LABELS)
-    assert json.loads(asked.text.splitlines()[-1]) == answer_schema((3,))
+    assert json.loads(asked.text.splitlines()[-1]) == reply_schema((3,))
 
 
 def test_text_tells_the_way_of_the_trunk_over_the_last_seconds_of_those_who_are_still_there() -> None:
-    scene = Scene()
+    scene = SceneHistory()
     for number in range(1, 60):
-        scene.take(omega(number, ids=(3, 5)))
-    moment = scene.take(omega(60, ids=(3,)))
-    asked = make_question(moment, Room().plate(moment))
+        scene.add(omega(number, ids=(3, 5)))
+    moment = scene.add(omega(60, ids=(3,)))
+    asked = make_prompt(moment, EnvironmentPicture().decode(moment))
     (line,) = [line for line in asked.text.splitlines() if " s ago " in line]
     assert line.startswith("subject 3: 2.9 s ago 375 500 tilt 0, ")
     assert 9 <= line.count(" s ago ") <= 11
 
 
 def test_empty_room_is_asked_about_without_a_subject_to_choose() -> None:
-    asked = question(omega(ids=()))
+    asked = query(omega(ids=()))
     assert "Nobody is in view now." in asked.text
-    assert answer_schema(())["properties"]["behaviors"]["maxItems"] == 0
+    assert reply_schema(())["properties"]["behaviors"]["maxItems"] == 0
 
 
 def test_large_picture_is_made_smaller() -> None:
-    moment = Scene().take(omega())
-    asked = make_question(moment, np.zeros((1000, 2 * MAX_SIDE, 3), np.uint8))
+    moment = SceneHistory().add(omega())
+    asked = make_prompt(moment, np.zeros((1000, 2 * MAX_SIDE, 3), np.uint8))
     assert asked.picture.shape == (500, MAX_SIDE, 3)
 
 
 def test_picture_is_remembered_until_another_room_is_named() -> None:
-    scene = Scene()
-    assert scene.take(omega(1, with_png=False)).png == b""
-    scene.take(omega(2))
-    moment = scene.take(omega(3, with_png=False))
-    assert (Room().plate(moment)[:, -1] == (200, 180, 160)).all()
+    scene = SceneHistory()
+    assert scene.add(omega(1, with_png=False)).png == b""
+    scene.add(omega(2))
+    moment = scene.add(omega(3, with_png=False))
+    assert (EnvironmentPicture().decode(moment)[:, -1] == (200, 180, 160)).all()
 
 
 def test_room_whose_picture_has_not_come_is_grey() -> None:
-    assert (Room().plate(Scene().take(omega(1, with_png=False))) == FILL).all()
+    assert (EnvironmentPicture().decode(SceneHistory().add(omega(1, with_png=False))) == FILL).all()
 
 
-# The answer
+# The reply
 
 
-def test_right_answer_is_taken_and_a_subject_keeps_its_own_box() -> None:
+def test_right_reply_is_taken_and_a_subject_keeps_its_own_box() -> None:
     thing = {"label": "overturned chair", "confidence": 0.5, "subject_id": 0, "box": [0, 0, 500, 1000]}
-    found = parse_answer(text(objects=[*answer()["objects"], thing]), omega())
+    found = parse_reply(text(objects=[*reply()["objects"], thing]), omega())
     assert found.caption == "One person stands in the room."
     assert found.statements == [Statement("standing", 0.8, (3,))]
     assert found.objects == [
@@ -99,7 +99,7 @@ def test_right_answer_is_taken_and_a_subject_keeps_its_own_box() -> None:
 
 
 def test_answer_in_a_markdown_fence_is_taken() -> None:
-    assert parse_answer(f"```json\n{text()}\n```\n", omega()).statements
+    assert parse_reply(f"```json\n{text()}\n```\n", omega()).statements
 
 
 @pytest.mark.parametrize(
@@ -120,25 +120,25 @@ def test_what_is_not_one_json_value_is_refused(content: str) -> None:
 
 
 def behavior(**changes: Any) -> str:
-    return text(behaviors=[{**answer()["behaviors"][0], **changes}])
+    return text(behaviors=[{**reply()["behaviors"][0], **changes}])
 
 
 def thing(**changes: Any) -> str:
-    return text(objects=[{**answer()["objects"][0], **changes}])
+    return text(objects=[{**reply()["objects"][0], **changes}])
 
 
 @pytest.mark.parametrize(
     ("content", "reason", "field"),
     [
-        ("[]", Reason.SCHEMA, "answer"),
-        (text(mood="calm"), Reason.SCHEMA, "answer: has missing or unknown fields: 'mood'"),
+        ("[]", Reason.SCHEMA, "reply"),
+        (text(mood="calm"), Reason.SCHEMA, "reply: has missing or unknown fields: 'mood'"),
         ('{"caption": "x", "behaviors": []}', Reason.SCHEMA, "'objects'"),
         (text(caption=7), Reason.SCHEMA, "caption"),
         (text(caption=" \u200b\n "), Reason.SCHEMA, "caption: is empty"),
         (text(caption="x" * (MAX_CAPTION + 1)), Reason.LENGTH, "caption"),
         (text(behaviors={}), Reason.SCHEMA, "behaviors"),
-        (text(behaviors=answer()["behaviors"] * 2), Reason.SCHEMA, "behaviors: says the same"),
-        (text(behaviors=answer()["behaviors"] * 17), Reason.LENGTH, "behaviors"),
+        (text(behaviors=reply()["behaviors"] * 2), Reason.SCHEMA, "behaviors: says the same"),
+        (text(behaviors=reply()["behaviors"] * 17), Reason.LENGTH, "behaviors"),
         (behavior(label="dancing"), Reason.LABEL, "behaviors[0].label: 'dancing'"),
         (behavior(label="Standing"), Reason.LABEL, "behaviors[0].label"),
         (behavior(label=["standing"]), Reason.LABEL, "behaviors[0].label"),
@@ -161,7 +161,7 @@ def thing(**changes: Any) -> str:
         (thing(box=[0, 0, 10, 1001]), Reason.SCHEMA, "objects[0].box"),
         (thing(box=[10, 0, 10, 10]), Reason.SCHEMA, "objects[0].box: is empty"),
         (thing(box=[0, 0, 1.5, 2]), Reason.SCHEMA, "objects[0].box"),
-        (" " * 20_000, Reason.LENGTH, "answer"),
+        (" " * 20_000, Reason.LENGTH, "reply"),
     ],
 )
 def test_answer_that_is_not_as_agreed_is_refused_with_reason_and_field(
@@ -178,7 +178,7 @@ def test_a_behaviour_without_anybody_to_do_it_is_refused() -> None:
 
 def test_control_and_format_characters_and_line_breaks_never_reach_a_screen() -> None:
     caption = "One\x1b[2J person\r\nstands \u202egnihton\u202c \ud800here\u2028now"
-    found = parse_answer(text(caption=caption), omega())
+    found = parse_reply(text(caption=caption), omega())
     assert found.caption == "One[2J person stands gnihton here now"
     found.caption.encode()
 
@@ -194,7 +194,7 @@ def test_what_is_said_again_of_the_same_subjects_is_one_happening_with_one_start
         3: [Statement("lying", 0.7, (3,))],
     }
     found = [
-        reports.report(omega(number).key, Answer("x", statements, [])).events for number, statements in said.items()
+        reports.report(omega(number).key, Reply("x", statements, [])).events for number, statements in said.items()
     ]
     told = [{(e.label, e.subject_ids): (e.event_id, e.phase) for e in events} for events in found]
     assert told[0] == {("standing", (3,)): (1, Phase.STARTED), ("pushing_fighting", (3, 5)): (2, Phase.STARTED)}

@@ -8,23 +8,23 @@ import numpy as np
 import openai
 import pytest
 from chat_server import ChatServer, Handler, Reply, drips, fails, hangs, in_turn, says
-from rooms import answer, omega, question, text
+from vlm_examples import omega, query, reply, text
 
 from privcam_vlm.backends.endpoint import MAX_BODY_BYTES, NO_KEY, RETRIES, EndpointBackend
-from privcam_vlm.protocol.answer_schema import answer_schema
-from privcam_vlm.vlm_errors import NoAnswer, Reason
+from privcam_vlm.protocol.reply_schema import reply_schema
+from privcam_vlm.vlm_errors import NoReply, Reason
 from privcam_vlm.vlm_settings import KEY_VARIABLE, Settings
 
 
 def ask(server: ChatServer, budget_s: float = 10.0) -> str:
     backend = EndpointBackend(Settings("openai", "tiny", server.url))
-    return backend.answer(question(omega()), time.monotonic() + budget_s)
+    return backend.reply(query(omega()), time.monotonic() + budget_s)
 
 
-def refused(reply: Reply, budget_s: float = 10.0) -> tuple[NoAnswer, ChatServer, float]:
+def refused(reply: Reply, budget_s: float = 10.0) -> tuple[NoReply, ChatServer, float]:
     with ChatServer(reply) as server:
         began = time.monotonic()
-        with pytest.raises(NoAnswer) as raised:
+        with pytest.raises(NoReply) as raised:
             ask(server, budget_s)
         return raised.value, server, time.monotonic() - began
 
@@ -35,7 +35,7 @@ def test_answer_of_the_server_comes_back_as_it_is() -> None:
 
 
 def test_request_has_the_picture_the_text_and_the_schema() -> None:
-    asked = question(omega())
+    asked = query(omega())
     with ChatServer(says(text())) as server:
         ask(server)
     ((path, _, body),) = server.requests
@@ -50,7 +50,7 @@ def test_request_has_the_picture_the_text_and_the_schema() -> None:
     assert words == {"type": "text", "text": asked.text}
     assert body["response_format"]["type"] == "json_schema"
     assert body["response_format"]["json_schema"]["strict"] is True
-    assert body["response_format"]["json_schema"]["schema"] == answer_schema((3,))
+    assert body["response_format"]["json_schema"]["schema"] == reply_schema((3,))
 
 
 def test_only_the_key_that_is_meant_for_it_goes_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_redirect_is_not_followed() -> None:
 def test_nobody_who_listens_is_a_refused_connection() -> None:
     with ChatServer(hangs) as server:
         pass
-    with pytest.raises(NoAnswer, match=r"connection: http://127\.0\.0\.1") as raised:
+    with pytest.raises(NoReply, match=r"connection: http://127\.0\.0\.1") as raised:
         ask(server, budget_s=2.0)
     assert isinstance(raised.value.__cause__, openai.APIConnectionError)
 
@@ -153,7 +153,7 @@ def test_body_that_is_no_chat_completion_is_refused(body: bytes) -> None:
     assert error.reason is Reason.PROTOCOL
 
 
-@pytest.mark.parametrize("content", [None, answer(), 7])
+@pytest.mark.parametrize("content", [None, reply(), 7])
 def test_completion_without_a_text_is_refused(content: object) -> None:
     error, _, _ = refused(says(content))
     assert error.reason is Reason.PROTOCOL

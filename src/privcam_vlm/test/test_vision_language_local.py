@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from rooms import ENCODER, Z, omega, question, text
+from vlm_examples import ENCODER, Z, omega, query, text
 
 from privcam_vlm.backends.adapter import Adapter
-from privcam_vlm.protocol.answer import parse_answer
-from privcam_vlm.vlm_errors import NoAnswer, Reason, Unusable
+from privcam_vlm.protocol.reply import parse_reply
+from privcam_vlm.vlm_errors import NoReply, Reason, Unusable
 from privcam_vlm.vlm_settings import Settings
 
 if sys.version_info < (3, 11):
@@ -21,7 +21,7 @@ if sys.version_info < (3, 11):
 import torch
 from tiny_vlm import HIDDEN, write_tiny_git, write_tiny_llava
 
-from privcam_vlm.backends.constrained_decoding import Guide, answer_pattern
+from privcam_vlm.backends.constrained_decoding import ConstrainedDecoder, reply_pattern
 from privcam_vlm.backends.local import LocalBackend
 
 if TYPE_CHECKING:
@@ -51,28 +51,28 @@ def write_adapter(path: Path, *, tokens: int = 2, hidden: int = HIDDEN, values: 
 
 
 def ask(backend: LocalBackend, one: "Omega", budget_s: float = BUDGET_S) -> str:
-    return backend.answer(question(one), time.monotonic() + budget_s)
+    return backend.reply(query(one), time.monotonic() + budget_s)
 
 
-def test_model_that_was_never_trained_still_writes_an_answer_of_the_agreed_form(llava: Path) -> None:
+def test_model_that_was_never_trained_still_writes_a_reply_of_the_agreed_form(llava: Path) -> None:
     one = omega(ids=(3, 5))
     written = ask(load(llava), one)
     # Form is all that can be held while it writes; that a box is not turned round only shows in the end.
-    assert answer_pattern((3, 5)).fullmatch(written)
+    assert reply_pattern((3, 5)).fullmatch(written)
     try:
-        assert parse_answer(written, one).caption
-    except NoAnswer as error:
+        assert parse_reply(written, one).caption
+    except NoReply as error:
         assert error.reason is Reason.SCHEMA, error
 
 
-def test_same_question_gets_the_same_answer(llava: Path) -> None:
+def test_same_query_gets_the_same_reply(llava: Path) -> None:
     backend = load(llava)
     assert ask(backend, omega()) == ask(backend, omega())
 
 
 def test_picture_and_text_both_reach_the_model(llava: Path) -> None:
     backend = load(llava)
-    asked = question(omega())
+    asked = query(omega())
     with torch.inference_mode():
         base = backend.logits(backend.inputs(asked.picture, asked.text))
         other_picture = backend.logits(backend.inputs(255 - asked.picture, asked.text))
@@ -84,7 +84,7 @@ def test_picture_and_text_both_reach_the_model(llava: Path) -> None:
 def test_model_that_writes_for_longer_than_the_budget_is_stopped(llava: Path) -> None:
     backend = load(llava)
     began = time.monotonic()
-    with pytest.raises(NoAnswer) as raised:
+    with pytest.raises(NoReply) as raised:
         ask(backend, omega(), budget_s=0.2)
     assert raised.value.reason is Reason.TIMEOUT
     assert time.monotonic() - began < 10.0
@@ -95,7 +95,7 @@ def test_model_that_writes_for_longer_than_the_budget_is_stopped(llava: Path) ->
 
 def test_embeddings_of_the_same_words_are_the_same_to_the_model(llava: Path) -> None:
     backend = load(llava)
-    asked = question(omega())
+    asked = query(omega())
     with torch.inference_mode():
         inputs = backend.inputs(asked.picture, asked.text)
         assert torch.equal(backend.logits(inputs), backend.logits(backend.with_embedding(inputs, None)))
@@ -103,7 +103,7 @@ def test_embeddings_of_the_same_words_are_the_same_to_the_model(llava: Path) -> 
 
 def test_z_changes_what_the_model_says_and_another_z_changes_it_otherwise(llava: Path, tmp_path: Path) -> None:
     backend = load(llava, write_adapter(tmp_path / "adapter.npz"))
-    asked = question(omega())
+    asked = query(omega())
     with torch.inference_mode():
         inputs = backend.inputs(asked.picture, asked.text)
         without = backend.logits(inputs)
@@ -115,7 +115,7 @@ def test_z_changes_what_the_model_says_and_another_z_changes_it_otherwise(llava:
 
 def test_z_stands_right_before_the_picture(llava: Path, tmp_path: Path) -> None:
     backend = load(llava, adapter := write_adapter(tmp_path / "adapter.npz"))
-    asked = question(omega())
+    asked = query(omega())
     with torch.inference_mode():
         inputs = backend.inputs(asked.picture, asked.text)
         longer = backend.with_embedding(inputs, omega().embedding)
@@ -131,20 +131,20 @@ def test_z_stands_right_before_the_picture(llava: Path, tmp_path: Path) -> None:
 
 def test_model_answers_with_z_too(llava: Path, tmp_path: Path) -> None:
     backend = load(llava, write_adapter(tmp_path / "adapter.npz"))
-    assert answer_pattern((3,)).fullmatch(ask(backend, omega()))
+    assert reply_pattern((3,)).fullmatch(ask(backend, omega()))
 
 
 def test_z_of_another_encoder_or_length_is_refused(llava: Path, tmp_path: Path) -> None:
     backend = load(llava, write_adapter(tmp_path / "adapter.npz"))
     for one in (omega(encoder="other/2"), omega(z=b"\1\2\3")):
-        with pytest.raises(NoAnswer) as raised:
+        with pytest.raises(NoReply) as raised:
             ask(backend, one)
         assert raised.value.reason is Reason.ADAPTER
 
 
 def test_architecture_without_a_place_for_embeddings_works_without_an_adapter_and_refuses_one(tmp_path: Path) -> None:
     folder = write_tiny_git(tmp_path / "git")
-    assert answer_pattern((3,)).fullmatch(ask(load(folder), omega()))
+    assert reply_pattern((3,)).fullmatch(ask(load(folder), omega()))
     with pytest.raises(Unusable, match="GitForCausalLM does not take embeddings beside a picture"):
         load(folder, write_adapter(tmp_path / "adapter.npz"))
 
@@ -215,7 +215,7 @@ def test_model_without_a_chat_template_is_refused(llava: Path, tmp_path: Path) -
 
 
 def test_pattern_takes_what_the_parser_takes_and_every_beginning_of_it() -> None:
-    pattern = answer_pattern((3, 15))
+    pattern = reply_pattern((3, 15))
     right = text(behaviors=[{"label": "fall", "confidence": 0.75, "subject_ids": [3, 15]}])
     assert pattern.fullmatch(right)
     for end in range(1, len(right)):
@@ -238,18 +238,18 @@ def test_pattern_takes_what_the_parser_takes_and_every_beginning_of_it() -> None
     ],
 )
 def test_pattern_refuses_a_beginning_that_leads_nowhere(begun: str) -> None:
-    assert answer_pattern((3, 15)).fullmatch(begun, partial=True) is None
+    assert reply_pattern((3, 15)).fullmatch(begun, partial=True) is None
 
 
 def test_pattern_of_an_empty_room_has_no_behaviours() -> None:
-    pattern = answer_pattern(())
+    pattern = reply_pattern(())
     assert pattern.fullmatch('{"caption": "Nobody.", "behaviors": [], "objects": []}')
     assert pattern.fullmatch('{"caption": "Nobody.", "behaviors": [{', partial=True) is None
 
 
 def test_guide_takes_the_best_token_that_fits(llava: Path) -> None:
     tokenizer = load(llava)._processor.tokenizer
-    guide = Guide(tokenizer, answer_pattern((3,)), 0)
+    guide = ConstrainedDecoder(tokenizer, reply_pattern((3,)), 0)
     written = tokenizer.encode('{"caption": "a", "behaviors": [{"label": "', add_special_tokens=False)
     scores = torch.zeros(1, len(tokenizer))
     wanted, better = (tokenizer.encode(letter, add_special_tokens=False)[0] for letter in "lx")

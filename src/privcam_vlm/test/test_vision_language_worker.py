@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from chat_server import ChatServer, hangs, in_turn, says
-from rooms import omega, text
+from vlm_examples import omega, text
 
 from privcam_core.events.scene_report import Phase, SceneReport
 from privcam_vlm import worker as worker_module
@@ -30,9 +30,15 @@ class Watched:
         self.latencies: list[float] = []
         self.complaints: Queue[str] = Queue()
         self.unusable: Queue[str] = Queue()
-        self.worker = Worker(settings, deliver=self._deliver, unusable=self.unusable.put, complain=self.complaints.put)
+        self.worker = Worker(settings, self)
 
-    def _deliver(self, report: SceneReport, latency_s: float) -> None:
+    def end_with(self, text: str) -> None:
+        self.unusable.put(text)
+
+    def warn(self, text: str) -> None:
+        self.complaints.put(text)
+
+    def deliver(self, report: SceneReport, latency_s: float) -> None:
         self.latencies.append(latency_s)
         self.reports.put(report)
 
@@ -90,7 +96,7 @@ def test_questions_keep_the_period_and_no_frame_is_asked_about_twice() -> None:
         (text(behaviors=[{"label": "flying", "confidence": 0.5, "subject_ids": [3]}]), "label"),
     ],
 )
-def test_wrong_answer_is_counted_and_the_next_right_one_is_reported(said: str, reason: str) -> None:
+def test_wrong_reply_is_counted_and_the_next_right_one_is_reported(said: str, reason: str) -> None:
     with ChatServer(in_turn(says(said), says(text()))) as server, Watched(at(server)) as watched:
         watched.worker.offer(omega(1))
         assert reason in watched.complaints.get(timeout=HANG_LIMIT_S)
@@ -105,7 +111,7 @@ def test_nobody_waits_while_the_model_hangs_and_it_is_asked_again_after_the_budg
     with ChatServer(in_turn(hangs, says(text()))) as server, Watched(at(server, vlm_budget_s=1.0)) as watched:
         later = [omega(number) for number in range(2, 50)]
         watched.worker.offer(omega(1))
-        watched.until(lambda: server.requests, "the question")
+        watched.until(lambda: server.requests, "the query")
         slowest = 0.0
         for one in later:
             began = time.perf_counter()
@@ -117,8 +123,8 @@ def test_nobody_waits_while_the_model_hangs_and_it_is_asked_again_after_the_budg
 
 
 def test_model_whose_process_hangs_is_killed_and_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("privcam_vlm.backends.model_process.PATIENCE_S", 0.5)
-    monkeypatch.setattr(worker_module, "LOAD_AGAIN_S", 0.1)
+    monkeypatch.setattr("privcam_vlm.backends.model_process.HANG_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(worker_module, "RELOAD_S", 0.1)
     with ChatServer(says(text())) as server, Watched(at(server, vlm_budget_s=0.5)) as watched:
         watched.until(lambda: watched.worker.diagnostics()["vlm_loaded"], "the model")
         stopped = watched.worker._model
@@ -133,10 +139,10 @@ def test_model_whose_process_hangs_is_killed_and_started_again(monkeypatch: pyte
 
 
 def test_model_whose_process_is_killed_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_module, "LOAD_AGAIN_S", 0.1)
+    monkeypatch.setattr(worker_module, "RELOAD_S", 0.1)
     with ChatServer(in_turn(hangs, says(text()))) as server, Watched(at(server)) as watched:
         watched.worker.offer(omega(1))
-        watched.until(lambda: server.requests, "the question")
+        watched.until(lambda: server.requests, "the query")
         model = watched.worker._model
         assert model is not None
         assert model.pid is not None
@@ -147,7 +153,7 @@ def test_model_whose_process_is_killed_is_started_again(monkeypatch: pytest.Monk
         assert watched.reports.get(timeout=HANG_LIMIT_S).key == omega(2).key
 
 
-def test_picture_that_cannot_be_opened_costs_one_question_and_no_more() -> None:
+def test_picture_that_cannot_be_opened_costs_one_query_and_no_more() -> None:
     with ChatServer(says(text())) as server, Watched(at(server)) as watched:
         broken = omega(1)
         object.__setattr__(broken.environment, "png", b"no picture")
@@ -173,7 +179,7 @@ def test_model_in_a_folder_is_loaded_and_asked(tmp_path: Path) -> None:
         watched.worker.offer(omega(1, ids=(3, 5)))
         # What a model says that was never trained may be refused for what it says; it has the right form all the same.
         outcomes = ("vlm_answered", "vlm_schema", "vlm_length")
-        watched.until(lambda: any(outcome in watched.worker.diagnostics() for outcome in outcomes), "an answer")
+        watched.until(lambda: any(outcome in watched.worker.diagnostics() for outcome in outcomes), "a reply")
         assert set(watched.worker.diagnostics()) <= {"vlm_loaded", "vlm_asked", *outcomes}
         if watched.worker.diagnostics().get("vlm_answered"):
             assert watched.reports.get_nowait().model_id == "transformers:llava"
@@ -182,7 +188,7 @@ def test_model_in_a_folder_is_loaded_and_asked(tmp_path: Path) -> None:
 def test_worker_ends_at_once_while_the_model_hangs_and_says_nothing_more() -> None:
     with ChatServer(hangs) as server, Watched(at(server, vlm_budget_s=60.0)) as watched:
         watched.worker.offer(omega(1))
-        watched.until(lambda: server.requests, "the question")
+        watched.until(lambda: server.requests, "the query")
         model = watched.worker._model
         began = time.monotonic()
         watched.worker.close()

@@ -22,7 +22,7 @@ class VlmRecognizer:
 
     def __init__(self, settings: Settings, process: ModelProcess, failures: Counter[str]) -> None:
         self._settings, self._process, self._failures = settings, process, failures
-        self._scene, self._interview = SceneHistory(), VlmQuery(settings)
+        self._history, self._query = SceneHistory(), VlmQuery(settings)
         self._next_ns = 0
 
     @property
@@ -32,13 +32,13 @@ class VlmRecognizer:
 
     def update(self, omega: Omega) -> SceneReport:
         """Return the report of the model on this Ω, an empty one where it is not queried or gives no answer."""
-        moment = self._scene.take(omega)
+        moment = self._scene.add(omega)
         nothing = SceneReport(omega.key, [], [], "", self.model_id)
         if omega.key.stamp_ns < self._next_ns:
             return nothing
         self._next_ns = omega.key.stamp_ns + round(NS_PER_S * self._settings.vlm_period_s)
         try:
-            return self._interview.ask(self._process, moment)
+            return self._query.ask(self._process, moment)
         except NoReply as error:
             self._failures[error.reason.value] += 1
             if not self._process.alive:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from chat_server import ChatServer, Reply, fails, says
-from rooms import omega, text
+from vlm_examples import omega, text
 
 from privcam_cloud.recording.bag_recorder import BagRecorder
 from privcam_evaluation.recognition.eval_command import main

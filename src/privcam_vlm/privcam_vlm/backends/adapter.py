@@ -1,4 +1,4 @@
-"""The linear map from z to the embeddings of a language model. It is learned elsewhere and given as a file."""
+"""Maps z to embeddings of a language model with a linear map that was learned elsewhere and comes as a file."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.types.omega import MAX_EMBEDDING_VALUES, Embedding
-from privcam_vlm.vlm_errors import NoAnswer, Reason, Unusable
+from privcam_vlm.vlm_errors import NoReply, Reason, Unusable
 
 MAX_TOKENS = 64
 
@@ -44,11 +44,11 @@ class Adapter:
         return int(self._bias.shape[1])
 
     def tokens(self, embedding: Embedding) -> npt.NDArray[np.float32]:
-        """Return z as (T, hidden) float32. Raises NoAnswer for the z of another encoder or of another length."""
+        """Return z as (T, hidden) float32. Raises NoReply for the z of another encoder or of another length."""
         if embedding.encoder_id != self._encoder_id:
             text = f"z is of encoder {embedding.encoder_id!r}, the adapter is for {self._encoder_id!r}"
-            raise NoAnswer(Reason.ADAPTER, text)
+            raise NoReply(Reason.ADAPTER, text)
         z = embedding.values().reshape(-1)
         if len(z) != self._weight.shape[2]:
-            raise NoAnswer(Reason.ADAPTER, f"z has {len(z)} values, the adapter is for {self._weight.shape[2]}")
+            raise NoReply(Reason.ADAPTER, f"z has {len(z)} values, the adapter is for {self._weight.shape[2]}")
         return np.asarray(self._weight @ z + self._bias, np.float32)

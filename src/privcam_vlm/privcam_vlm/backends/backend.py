@@ -1,24 +1,24 @@
-"""The interface of every backend, and the one place that loads their libraries, when they are asked for."""
+"""The interface of the backends. The library of a backend is only imported when it is chosen."""
 
 import os
 from typing import Protocol
 
-from privcam_vlm.protocol.prompt import Question
+from privcam_vlm.protocol.prompt import Prompt
 from privcam_vlm.vlm_settings import OPENAI, Settings
 
 
 class Backend(Protocol):
-    """Something that answers questions, one at a time."""
+    """Replies to prompts, one at a time."""
 
-    def answer(self, question: Question, deadline: float) -> str:
-        """Return the model's text, unchecked. deadline: of `time.monotonic`, in s. Raises NoAnswer."""
+    def reply(self, prompt: Prompt, deadline: float) -> str:
+        """Return the model's text, unchecked. deadline: of `time.monotonic`, in s. Raises NoReply."""
         ...
 
 
 def open_backend(settings: Settings) -> Backend:
-    """Return the backend that was chosen. It may take minutes to load a model.
+    """Return the chosen backend. It may take minutes to load a model.
 
-    Raises Unusable where the settings name something that cannot work.
+    Raises Unusable for settings that cannot work.
     """
     if settings.vlm == OPENAI:
         from privcam_vlm.backends.endpoint import EndpointBackend

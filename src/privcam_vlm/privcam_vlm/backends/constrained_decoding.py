@@ -1,4 +1,4 @@
-"""Holds a language model to the agreed form while it writes: token by token, only what can still become an answer."""
+"""Constrains the output of a language model: at each token, only text that can still become a valid reply."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ import regex  # type: ignore[import-untyped]  # a dependency of transformers
 import torch
 from transformers import LogitsProcessor, StoppingCriteria
 
-from privcam_vlm.protocol.answer_schema import (
+from privcam_vlm.protocol.reply_schema import (
     GRID,
     LABELS,
     MAX_BEHAVIORS,
@@ -17,9 +17,9 @@ from privcam_vlm.protocol.answer_schema import (
     MAX_OBJECTS,
     MAX_SUBJECTS_EACH,
 )
-from privcam_vlm.vlm_errors import NoAnswer, Reason
+from privcam_vlm.vlm_errors import NoReply, Reason
 
-# A model that knows what it does has a fitting token among these; else the single characters are tried.
+# The best this many tokens are tried first, then single characters.
 _FIRST_TRIED = 256
 # Text without escapes and without the sign for half of a character, which may become anything.
 _CHARACTER = r'[^"\\\p{C}\ufffd]'
@@ -27,8 +27,8 @@ _CONFIDENCE = r"(?:0(?:\.\d{1,2})?|1(?:\.0{1,2})?)"
 _COORDINATE = rf"(?:0|[1-9]\d{{0,2}}|{GRID})"
 
 
-def answer_pattern(subject_ids: Sequence[int]) -> "regex.Pattern[str]":
-    """Return the pattern of all answers about these subjects, in one line."""
+def reply_pattern(subject_ids: Sequence[int]) -> "regex.Pattern[str]":
+    """Return the pattern of all replies about these subjects, in one line."""
     subject = "|".join(map(str, subject_ids))
     label = f'"(?:{"|".join(LABELS)})"'
     ids = rf"\[{_repeated(f'(?:{subject})', 1, MAX_SUBJECTS_EACH)}\]"
@@ -53,13 +53,13 @@ def _record(*fields: tuple[str, str]) -> str:
     return rf"\{{{inside}\}}"
 
 
-def _repeated(item: str, least: int, most: int) -> str:
-    """Return a list's inside of `least` to `most` items."""
-    some = rf"{item}(?:, ?{item}){{{max(least - 1, 0)},{most - 1}}}"
-    return some if least else f"(?:{some})?"
+def _repeated(item: str, min_count: int, max_count: int) -> str:
+    """Return a list's inside of `min_count` to `max_count` items."""
+    some = rf"{item}(?:, ?{item}){{{max(min_count - 1, 0)},{max_count - 1}}}"
+    return some if min_count else f"(?:{some})?"
 
 
-class Guide(LogitsProcessor):
+class ConstrainedDecoder(LogitsProcessor):
     """Leaves the best token that keeps the text within the pattern, and no other. For one sequence, greedy.
 
     The text so far is decoded as a whole, as it will be in the end: some tokens read differently at the beginning.
@@ -78,7 +78,10 @@ class Guide(LogitsProcessor):
         return str(self._tokenizer.decode(written, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        """Return (1, vocabulary) scores in which one token is left. Raises NoAnswer where none fits."""
+        """Return (1, vocabulary) scores in which one token is left. Raises NoReply where none fits.
+
+        Called by transformers.
+        """
         written = input_ids[0, self._begin :].tolist()
         length = len(self.text(written))
         for token in self._candidates(scores[0]):
@@ -88,7 +91,7 @@ class Guide(LogitsProcessor):
                 left = torch.full_like(scores, -torch.inf)
                 left[0, token] = 0.0
                 return left  # type: ignore[return-value]
-        raise NoAnswer(Reason.SCHEMA, "the model has no token that would go on with a valid answer")
+        raise NoReply(Reason.SCHEMA, "the model has no token that would go on with a valid reply")
 
     def _candidates(self, scores: torch.Tensor) -> Iterator[int]:
         yield from scores.topk(min(_FIRST_TRIED, len(scores))).indices.tolist()
@@ -96,19 +99,19 @@ class Guide(LogitsProcessor):
         yield from (self._singles[n] for n in order)
 
     def is_whole(self, written: Sequence[int]) -> bool:
-        """Say whether these tokens are a whole answer."""
+        """Return whether these tokens are a whole reply."""
         return self._pattern.fullmatch(self.text(written)) is not None
 
 
-class Done(StoppingCriteria):
-    """Ends the writing when the answer is whole or the time is over. deadline: of `time.monotonic`, in s."""
+class ReplyStop(StoppingCriteria):
+    """Ends the writing when the reply is whole or the time is over. deadline: of `time.monotonic`, in s."""
 
-    def __init__(self, guide: Guide, prompt_length: int, deadline: float) -> None:
-        self._guide = guide
+    def __init__(self, decoder: ConstrainedDecoder, prompt_length: int, deadline: float) -> None:
+        self._decoder = decoder
         self._begin = prompt_length
         self._deadline = deadline
 
     def __call__(self, input_ids: torch.LongTensor, *_scores: Any, **_: Any) -> torch.BoolTensor:
         """Return (1,) whether to end."""
-        done = time.monotonic() >= self._deadline or self._guide.is_whole(input_ids[0, self._begin :].tolist())
+        done = time.monotonic() >= self._deadline or self._decoder.is_whole(input_ids[0, self._begin :].tolist())
         return torch.full((input_ids.shape[0],), done, dtype=torch.bool, device=input_ids.device)  # type: ignore[return-value]

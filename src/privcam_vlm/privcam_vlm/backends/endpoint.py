@@ -1,4 +1,4 @@
-"""The model at a server that speaks the protocol of OpenAI's chat completions, such as vLLM's."""
+"""Asks a model at a server with the protocol of OpenAI's chat completions, for example vLLM."""
 
 import base64
 import json
@@ -10,18 +10,20 @@ import cv2
 import openai
 
 from privcam_core.types.arrays import Image
-from privcam_vlm.protocol.answer_schema import answer_schema
-from privcam_vlm.protocol.prompt import Question
+from privcam_vlm.protocol.prompt import Prompt
+from privcam_vlm.protocol.reply_schema import reply_schema
 from privcam_vlm.protocol.text import said
-from privcam_vlm.vlm_errors import NoAnswer, Reason
+from privcam_vlm.vlm_errors import NoReply, Reason
 from privcam_vlm.vlm_settings import KEY_VARIABLE, Settings, is_plain
 
-# A whole answer with all that is around it is some KiB.
+# A whole reply with its envelope is some KiB.
 MAX_BODY_BYTES = 1 << 20
 MAX_TOKENS = 1024
 JPEG_QUALITY = 90
-# A server that is starting or busy gets so many more attempts, after pauses of this and twice this, in s.
-RETRIES, FIRST_PAUSE_S = 2, 0.25
+# Further attempts for a server that is starting or busy.
+RETRIES = 2
+# Pause before the first of them, in s; it doubles for each further one.
+FIRST_PAUSE_S = 0.25
 # Servers want something in the header also where they check nothing.
 NO_KEY = "none"
 
@@ -42,14 +44,14 @@ class EndpointBackend:
         key = os.environ.get(KEY_VARIABLE) or NO_KEY
         self._client = openai.OpenAI(api_key=key, base_url=settings.vlm_url, max_retries=0, http_client=http)
 
-    def answer(self, question: Question, deadline: float) -> str:
-        """Return the server's text. See `Backend.answer`."""
-        request = self._request(question)
+    def reply(self, prompt: Prompt, deadline: float) -> str:
+        """Return the server's text. See `Backend.reply`."""
+        request = self._request(prompt)
         for attempt in range(RETRIES + 1):
             try:
                 return _content(self._body(request, deadline))
-            except NoAnswer as error:
-                if attempt == RETRIES or not _may_pass(error):
+            except NoReply as error:
+                if attempt == RETRIES or not _is_transient(error):
                     raise
                 pause = FIRST_PAUSE_S * 2**attempt
                 if time.monotonic() + pause >= deadline:
@@ -57,11 +59,11 @@ class EndpointBackend:
                 time.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
-    def _request(self, question: Question) -> dict[str, Any]:
-        schema = {"name": "scene", "strict": True, "schema": answer_schema(question.subject_ids)}
+    def _request(self, prompt: Prompt) -> dict[str, Any]:
+        schema = {"name": "scene", "strict": True, "schema": reply_schema(prompt.subject_ids)}
         content = [
-            {"type": "image_url", "image_url": {"url": _data_url(question.picture)}},
-            {"type": "text", "text": question.text},
+            {"type": "image_url", "image_url": {"url": _data_url(prompt.picture)}},
+            {"type": "text", "text": prompt.text},
         ]
         return {
             "model": self._model,
@@ -72,32 +74,32 @@ class EndpointBackend:
         }
 
     def _body(self, request: dict[str, Any], deadline: float) -> bytes:
-        """Return the body of the answer. A server that sends drop by drop, or without an end, is cut off."""
+        """Return the body of the reply. A server that sends drop by drop, or without an end, is cut off."""
         left = deadline - time.monotonic()
         if left <= 0:
-            raise NoAnswer(Reason.TIMEOUT, "no time was left for another attempt")
+            raise NoReply(Reason.TIMEOUT, "no time was left for another attempt")
         body = bytearray()
         try:
             with self._client.chat.completions.with_streaming_response.create(**request, timeout=left) as response:
                 for chunk in response.iter_bytes():
                     body += chunk
                     if len(body) > MAX_BODY_BYTES:
-                        raise NoAnswer(Reason.PROTOCOL, f"the server sent more than {MAX_BODY_BYTES} bytes")
+                        raise NoReply(Reason.PROTOCOL, f"the server sent more than {MAX_BODY_BYTES} bytes")
                     if time.monotonic() > deadline:
-                        raise NoAnswer(Reason.TIMEOUT, "the server was still sending at the end of the budget")
+                        raise NoReply(Reason.TIMEOUT, "the server was still sending at the end of the budget")
         except openai.APITimeoutError as error:
-            raise NoAnswer(Reason.TIMEOUT, "the server did not answer within the budget") from error
+            raise NoReply(Reason.TIMEOUT, "the server did not reply within the budget") from error
         except openai.APIConnectionError as error:
             cause = error.__cause__ or error
-            raise NoAnswer(Reason.CONNECTION, f"{self._client.base_url}: {said(str(cause))}") from error
+            raise NoReply(Reason.CONNECTION, f"{self._client.base_url}: {said(str(cause))}") from error
         except openai.APIStatusError as error:
             text = f"{self._client.base_url}: status {error.status_code}: {said(error.response.text)}"
-            raise NoAnswer(Reason.HTTP, text) from error
+            raise NoReply(Reason.HTTP, text) from error
         return bytes(body)
 
 
-def _may_pass(error: NoAnswer) -> bool:
-    """Say whether the same question may get an answer a moment later."""
+def _is_transient(error: NoReply) -> bool:
+    """Return whether the same query may succeed a moment later."""
     if isinstance(error.__cause__, openai.APIStatusError):
         code = error.__cause__.status_code
         return code == 429 or code >= 500
@@ -108,9 +110,9 @@ def _content(body: bytes) -> str:
     try:
         content = json.loads(body)["choices"][0]["message"]["content"]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise NoAnswer(Reason.PROTOCOL, f"no chat completion: {said(body[:1000].decode(errors='replace'))}") from error
+        raise NoReply(Reason.PROTOCOL, f"no chat completion: {said(body[:1000].decode(errors='replace'))}") from error
     if not isinstance(content, str):
-        raise NoAnswer(Reason.PROTOCOL, f"the completion has no text but {said(repr(content)[:200])}")
+        raise NoReply(Reason.PROTOCOL, f"the completion has no text but {said(repr(content)[:200])}")
     return content
 
 

@@ -1,4 +1,4 @@
-"""The model in this process: any image-text-to-text model of the transformers library, from a folder or the hub."""
+"""Runs a model in this process: any image-text-to-text model of transformers, from a folder or the hub."""
 
 import os
 import time
@@ -15,14 +15,14 @@ from privcam_core.images.environment import FILL
 from privcam_core.types import arrays
 from privcam_core.types.omega import Embedding
 from privcam_vlm.backends.adapter import Adapter
-from privcam_vlm.backends.constrained_decoding import Done, Guide, answer_pattern
-from privcam_vlm.protocol.prompt import Question
+from privcam_vlm.backends.constrained_decoding import ConstrainedDecoder, ReplyStop, reply_pattern
+from privcam_vlm.protocol.prompt import Prompt
 from privcam_vlm.protocol.text import clean
-from privcam_vlm.vlm_errors import NoAnswer, Reason, Unusable
+from privcam_vlm.vlm_errors import NoReply, Reason, Unusable
 from privcam_vlm.vlm_settings import Settings
 
 MAX_NEW_TOKENS = 1024
-# Two ways to the same logits differ by rounding alone; this is the share of their range that bfloat16 may cost.
+# Two ways to the same logits differ by rounding alone: by this fraction of their range in bfloat16.
 SAME_LOGITS = 0.02
 _TRIAL_SIDE = 64  # px of the grey picture with which a model is tried
 
@@ -36,7 +36,7 @@ class LocalBackend:
 
     def __init__(self, settings: Settings) -> None:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        # One core stays for those who must not wait.
+        # One core stays free for processes that must not wait.
         torch.set_num_threads(max((os.cpu_count() or 2) - 1, 1))
         adapter = Adapter(settings.vlm_adapter) if settings.vlm_adapter else None
         source = str(settings.folder or settings.vlm_model)
@@ -52,33 +52,33 @@ class LocalBackend:
             ) from error
         self._model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         self._adapter = adapter
-        self._try(source, settings.vlm_adapter)
+        self._check_model(source, settings.vlm_adapter)
 
     @torch.inference_mode()
-    def answer(self, question: Question, deadline: float) -> str:
-        """Return the model's text, which has the form of an answer. See `Backend.answer`."""
-        inputs = self.inputs(question.picture, question.text)
+    def reply(self, prompt: Prompt, deadline: float) -> str:
+        """Return the model's text, which has the form of a reply. See `Backend.reply`."""
+        inputs = self.inputs(prompt.picture, prompt.text)
         begin = inputs["input_ids"].shape[1]
         if self._adapter is not None:
-            inputs = self.with_embedding(inputs, question.embedding)
-            begin = 0  # what is generated from embeddings comes without the words of the question
-        guide = Guide(self._processor.tokenizer, answer_pattern(question.subject_ids), begin)
+            inputs = self.with_embedding(inputs, prompt.embedding)
+            begin = 0  # with embeddings as input, the output does not repeat the prompt
+        decoder = ConstrainedDecoder(self._processor.tokenizer, reply_pattern(prompt.subject_ids), begin)
 
         written = self._model.generate(
             **inputs,
             do_sample=False,
             num_beams=1,
             max_new_tokens=MAX_NEW_TOKENS,
-            logits_processor=[guide],
-            stopping_criteria=[Done(guide, begin, deadline)],
+            logits_processor=[decoder],
+            stopping_criteria=[ReplyStop(decoder, begin, deadline)],
         )[0, begin:].tolist()
-        if not guide.is_whole(written):
+        if not decoder.is_whole(written):
             over = time.monotonic() >= deadline
-            raise NoAnswer(
+            raise NoReply(
                 Reason.TIMEOUT if over else Reason.LENGTH,
                 f"the model was still writing after {'the budget' if over else f'{MAX_NEW_TOKENS} tokens'}",
             )
-        return guide.text(written)
+        return decoder.text(written)
 
     def inputs(self, picture: arrays.Image, text: str) -> dict[str, Any]:
         """Return what the model takes for this picture, (H, W, 3) uint8 BGR, and text."""
@@ -111,11 +111,11 @@ class LocalBackend:
 
     @torch.inference_mode()
     def logits(self, inputs: dict[str, Any]) -> "torch.Tensor":
-        """Return the (vocabulary,) float32 logits of the first token of the answer."""
+        """Return the (vocabulary,) float32 logits of the first token of the reply."""
         found: torch.Tensor = self._model(**inputs).logits[0, -1].float()
         return found
 
-    def _try(self, source: str, adapter_file: str) -> None:
+    def _check_model(self, source: str, adapter_file: str) -> None:
         """Raise Unusable unless the model takes a picture with a text, and embeddings where they are to be used."""
         grey = np.full((_TRIAL_SIDE, _TRIAL_SIDE, 3), FILL, np.uint8)
         try:
@@ -139,7 +139,7 @@ class LocalBackend:
             )
 
     def _same_from_embeddings(self, inputs: dict[str, Any], expected: "torch.Tensor") -> bool:
-        """Say whether words as embeddings are the same to the model; where positions hang on the words they are not."""
+        """Return whether embeddings give the same result as words; not where positions depend on the words."""
         try:
             found = self.logits(self.with_embedding(inputs, None))
         except (ValueError, LookupError, TypeError, AttributeError):

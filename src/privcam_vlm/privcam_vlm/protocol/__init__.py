@@ -1,1 +1,1 @@
-"""What a model is asked, and what it may answer."""
+"""The prompt for a model, and the replies that are accepted."""

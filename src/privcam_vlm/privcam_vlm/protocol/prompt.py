@@ -1,4 +1,4 @@
-"""The question: a picture, and a text that says what is known as numbers and how to answer."""
+"""The prompt for a model: a picture, and a text with the known numbers and the form of the reply."""
 
 import json
 from collections import defaultdict
@@ -13,8 +13,8 @@ from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Embedding, SubjectPose
 from privcam_core.types.skeleton import SEEN, Joint
 from privcam_core.types.time import NS_PER_S
-from privcam_vlm.protocol.answer_schema import GRID, LABELS, answer_schema
-from privcam_vlm.vlm_scene import Moment, Trunk
+from privcam_vlm.protocol.reply_schema import GRID, LABELS, reply_schema
+from privcam_vlm.scene_history import Moment, Trunk
 
 # The longer side of the picture, in px: models scale to about this or less, and a larger one only costs time.
 MAX_SIDE = 1024
@@ -27,7 +27,7 @@ Coordinates are whole numbers from 0 to {GRID}: x of the picture's width from th
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class Prompt:
     """What a model is asked about one Ω. picture: (H, W, 3) uint8 BGR, Ī with the proxies. embedding: z."""
 
     picture: Image
@@ -36,8 +36,8 @@ class Question:
     embedding: Embedding
 
 
-def make_question(moment: Moment, plate: Image) -> Question:
-    """Return the question about a moment. plate: the room, (H, W, 3) uint8 BGR, in the size that Ω states."""
+def make_prompt(moment: Moment, plate: Image) -> Prompt:
+    """Return the prompt about a moment. plate: the environment, (H, W, 3) uint8 BGR, in the size that Ω states."""
     omega = moment.omega
     ids = tuple(sorted(pose.subject_id for pose in omega.poses))
     size = omega.environment.width, omega.environment.height
@@ -49,9 +49,9 @@ def make_question(moment: Moment, plate: Image) -> Question:
         "In `behaviors`, name each label with the numbers of the subjects that do it together; leave out what you do "
         "not see. In `objects`, name persons with their subject_id, and things that matter with subject_id 0.",
         "Answer with one JSON object, without anything before or after it, in one line, that fits this JSON schema:",
-        json.dumps(answer_schema(ids), separators=(",", ":")),
+        json.dumps(reply_schema(ids), separators=(",", ":")),
     ]
-    return Question(_shrunk(overlay(plate, omega.poses)), "\n".join(parts), ids, omega.embedding)
+    return Prompt(_shrink(overlay(plate, omega.poses)), "\n".join(parts), ids, omega.embedding)
 
 
 def _poses(poses: Iterable[SubjectPose], size: tuple[int, int]) -> Iterable[str]:
@@ -81,10 +81,10 @@ def _point(point: Iterable[float], size: tuple[int, int]) -> str:
     return " ".join(f"{round(GRID * float(value) / side)}" for value, side in zip(point, size, strict=True))
 
 
-def _shrunk(picture: Image) -> Image:
+def _shrink(picture: Image) -> Image:
     height, width = picture.shape[:2]
-    share = MAX_SIDE / max(height, width)
-    if share >= 1:
+    scale = MAX_SIDE / max(height, width)
+    if scale >= 1:
         return picture
-    size = max(round(width * share), 1), max(round(height * share), 1)
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,4 +1,4 @@
-"""Text that a model or a server wrote, made fit to be shown."""
+"""Cleans text of a model or a server before it is displayed or logged."""
 
 import unicodedata
 

@@ -9,8 +9,8 @@ import numpy as np
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.types.skeleton import Joint
-from privcam_vlm.protocol.prompt import Question, make_question
-from privcam_vlm.vlm_scene import Room, Scene
+from privcam_vlm.protocol.prompt import Prompt, make_prompt
+from privcam_vlm.scene_history import EnvironmentPicture, SceneHistory
 
 T0 = 1_700_000_000_000_000_000
 WIDTH, HEIGHT = 160, 120
@@ -61,14 +61,14 @@ def omega(
     return Omega(key, environment if with_png else environment.without_png(), poses, embedding, report)
 
 
-def question(one: Omega) -> Question:
+def query(one: Omega) -> Prompt:
     """What is asked about an Ω that is the first of its camera."""
-    moment = Scene().take(one)
-    return make_question(moment, Room().plate(moment))
+    moment = SceneHistory().add(one)
+    return make_prompt(moment, EnvironmentPicture().decode(moment))
 
 
-def answer(**changes: Any) -> dict[str, Any]:
-    """A right answer about subject 3."""
+def reply(**changes: Any) -> dict[str, Any]:
+    """A right reply about subject 3."""
     right = {
         "caption": "One person stands in the room.",
         "behaviors": [{"label": "standing", "confidence": 0.8, "subject_ids": [3]}],
@@ -79,4 +79,4 @@ def answer(**changes: Any) -> dict[str, Any]:
 
 def text(**changes: Any) -> str:
     """The same as a model writes it."""
-    return json.dumps(answer(**changes))
+    return json.dumps(reply(**changes))

@@ -1,4 +1,4 @@
-"""What a model may answer: the labels, the limits, and the JSON schema that says so to a server."""
+"""Labels and limits of a reply, and its JSON schema for a server."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,15 +16,19 @@ LABELS = (
     "smoking_like",
     "loitering",
 )
-# Characters: one sentence for a person, and the name of a thing.
-MAX_CAPTION, MAX_NAME = 200, 40
-MAX_BEHAVIORS, MAX_OBJECTS, MAX_SUBJECTS_EACH = 16, 16, 8
-# Coordinates are given in this share of the picture, whatever size the model sees it in.
+# Characters of the caption, one sentence.
+MAX_CAPTION = 200
+# Characters of the name of an object.
+MAX_NAME = 40
+MAX_BEHAVIORS = 16
+MAX_OBJECTS = 16
+MAX_SUBJECTS_EACH = 8
+# Coordinates go from 0 to this over the width and the height of the picture, whatever its size in px.
 GRID = 1000
 
 
-def answer_schema(subject_ids: Sequence[int]) -> dict[str, Any]:
-    """Return the JSON schema of an answer about these subjects.
+def reply_schema(subject_ids: Sequence[int]) -> dict[str, Any]:
+    """Return the JSON schema of a reply about these subjects.
 
     Only keywords that servers commonly enforce are used; the parser checks the rest, and all of it again.
     """
@@ -61,8 +65,8 @@ def answer_schema(subject_ids: Sequence[int]) -> dict[str, Any]:
     )
 
 
-def _list(properties: dict[str, Any], most: int) -> dict[str, Any]:
-    return {"type": "array", "items": _object(properties), "maxItems": most}
+def _list(properties: dict[str, Any], max_items: int) -> dict[str, Any]:
+    return {"type": "array", "items": _object(properties), "maxItems": max_items}
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From a model's text to what it says. Everything that is not exactly as agreed is refused; nothing is guessed."""
+"""Parses the text of a model strictly: any deviation from the agreed form is rejected, and nothing is guessed."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from privcam_core.events.scene_report import RecognizedObject
 from privcam_core.types.arrays import Box
 from privcam_core.types.omega import Omega
-from privcam_vlm.protocol.answer_schema import (
+from privcam_vlm.protocol.reply_schema import (
     GRID,
     LABELS,
     MAX_BEHAVIORS,
@@ -20,17 +20,17 @@ from privcam_vlm.protocol.answer_schema import (
     MAX_SUBJECTS_EACH,
 )
 from privcam_vlm.protocol.text import clean
-from privcam_vlm.vlm_errors import NoAnswer, Reason
+from privcam_vlm.vlm_errors import NoReply, Reason
 
-# More than the longest answer that keeps all limits, in characters.
+# More than the longest reply that keeps all limits, in characters.
 MAX_TEXT = 16 * 1024
-# Many models put their JSON into a Markdown fence, whatever they are told. What is in it is theirs, word for word.
+# Many models put their JSON into a Markdown fence, against the prompt. The content is taken as it is.
 _FENCE = re.compile(r"```(?:json)?\s*\n(?P<inside>.*)\n\s*```", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One behaviour that a model sees. subject_ids: in rising order, all of them in the Ω."""
+    """One event that a model sees. subject_ids: in rising order, all of them in the Ω."""
 
     label: str
     confidence: float
@@ -38,46 +38,46 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a model says about one Ω. caption: clean, at most MAX_CAPTION characters."""
+class Reply:
+    """The reply of a model about one Ω. caption: clean, at most MAX_CAPTION characters."""
 
     caption: str
     statements: Sequence[Statement]
     objects: Sequence[RecognizedObject]
 
 
-def parse_answer(text: str, omega: Omega) -> Answer:
-    """Return what a model said about `omega`. Raises NoAnswer, with the reason and the field, for anything else."""
-    fields = _fields(_load(text), "answer", ("caption", "behaviors", "objects"))
+def parse_reply(text: str, omega: Omega) -> Reply:
+    """Return the reply of a model about `omega`. Raises NoReply, with the reason and the field, for anything else."""
+    fields = _fields(_load(text), "reply", ("caption", "behaviors", "objects"))
     subjects = {pose.subject_id: pose.box for pose in omega.poses}
     statements = [
         _statement(value, f"behaviors[{n}]", subjects)
         for n, value in enumerate(_list(fields["behaviors"], "behaviors", MAX_BEHAVIORS))
     ]
     if len({(said.label, said.subject_ids) for said in statements}) < len(statements):
-        _refuse(Reason.SCHEMA, "behaviors", "says the same of the same subjects twice")
+        _reject(Reason.SCHEMA, "behaviors", "says the same of the same subjects twice")
     size = omega.environment.width, omega.environment.height
     objects = [
         _found(value, f"objects[{n}]", subjects, size)
         for n, value in enumerate(_list(fields["objects"], "objects", MAX_OBJECTS))
     ]
-    return Answer(_text(fields["caption"], "caption", MAX_CAPTION), statements, objects)
+    return Reply(_text(fields["caption"], "caption", MAX_CAPTION), statements, objects)
 
 
 def _load(text: str) -> object:
     if len(text) > MAX_TEXT:
-        _refuse(Reason.LENGTH, "answer", f"has {len(text)} characters, the limit is {MAX_TEXT}")
+        _reject(Reason.LENGTH, "reply", f"has {len(text)} characters, the limit is {MAX_TEXT}")
     fenced = _FENCE.fullmatch(text.strip())
     try:
         return json.loads(
-            fenced["inside"] if fenced else text, object_pairs_hook=_without_doubles, parse_constant=_no_constant
+            fenced["inside"] if fenced else text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant
         )
     except (ValueError, RecursionError) as error:
-        raise NoAnswer(Reason.JSON, f"answer: is not JSON: {error}") from error
+        raise NoReply(Reason.JSON, f"reply: is not JSON: {error}") from error
 
 
-def _without_doubles(pairs: Sequence[tuple[str, object]]) -> Mapping[str, object]:
-    # Of two values for one name, every reader believes another.
+def _without_duplicates(pairs: Sequence[tuple[str, object]]) -> Mapping[str, object]:
+    # Readers of JSON differ in which of two values for one name they take.
     if len(dict(pairs)) < len(pairs):
         raise ValueError("a name stands twice in one object")
     return dict(pairs)
@@ -91,13 +91,13 @@ def _statement(value: object, where: str, subjects: Mapping[int, Box]) -> Statem
     fields = _fields(value, where, ("label", "confidence", "subject_ids"))
     label = fields["label"]
     if not isinstance(label, str) or label not in LABELS:
-        _refuse(Reason.LABEL, f"{where}.label", f"{_shown(label)} is not in the list")
+        _reject(Reason.LABEL, f"{where}.label", f"{_shown(label)} is not in the list")
     ids = [
         _subject(one, f"{where}.subject_ids", subjects)
         for one in _list(fields["subject_ids"], f"{where}.subject_ids", MAX_SUBJECTS_EACH)
     ]
     if not ids:
-        _refuse(Reason.SUBJECT, f"{where}.subject_ids", "is empty")
+        _reject(Reason.SUBJECT, f"{where}.subject_ids", "is empty")
     return Statement(str(label), _confidence(fields["confidence"], where), tuple(sorted(set(ids))))
 
 
@@ -109,59 +109,59 @@ def _found(value: object, where: str, subjects: Mapping[int, Box], size: tuple[i
     if _is_integer(fields["subject_id"]) and fields["subject_id"] == 0:
         return RecognizedObject(label, confidence, 0, box)
     subject_id = _subject(fields["subject_id"], f"{where}.subject_id", subjects)
-    # Where a subject is, is known better than any model can see.
+    # The box of a subject is known better from Ω.
     return RecognizedObject(label, confidence, subject_id, subjects[subject_id])
 
 
 def _fields(value: object, where: str, names: Sequence[str]) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        _refuse(Reason.SCHEMA, where, "is not an object")
+        _reject(Reason.SCHEMA, where, "is not an object")
     if set(value) != set(names):
         wrong = sorted(set(value) ^ set(names))
-        _refuse(Reason.SCHEMA, where, f"has missing or unknown fields: {', '.join(map(_shown, wrong[:5]))}")
+        _reject(Reason.SCHEMA, where, f"has missing or unknown fields: {', '.join(map(_shown, wrong[:5]))}")
     return value
 
 
-def _list(value: object, where: str, most: int) -> Sequence[object]:
+def _list(value: object, where: str, max_length: int) -> Sequence[object]:
     if not isinstance(value, list):
-        _refuse(Reason.SCHEMA, where, "is not a list")
-    if len(value) > most:
-        _refuse(Reason.LENGTH, where, f"has {len(value)} items, the limit is {most}")
+        _reject(Reason.SCHEMA, where, "is not a list")
+    if len(value) > max_length:
+        _reject(Reason.LENGTH, where, f"has {len(value)} items, the limit is {max_length}")
     return value
 
 
-def _text(value: object, where: str, most: int) -> str:
+def _text(value: object, where: str, max_length: int) -> str:
     if not isinstance(value, str):
-        _refuse(Reason.SCHEMA, where, "is not a text")
-    if len(value) > most:
-        _refuse(Reason.LENGTH, where, f"has {len(value)} characters, the limit is {most}")
+        _reject(Reason.SCHEMA, where, "is not a text")
+    if len(value) > max_length:
+        _reject(Reason.LENGTH, where, f"has {len(value)} characters, the limit is {max_length}")
     cleaned = clean(value)
     if not cleaned:
-        _refuse(Reason.SCHEMA, where, "is empty")
+        _reject(Reason.SCHEMA, where, "is empty")
     return cleaned
 
 
 def _confidence(value: object, where: str) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not (isfinite(value) and 0 <= value <= 1):
-        _refuse(Reason.SCHEMA, f"{where}.confidence", f"{_shown(value)} is not a number in [0, 1]")
+        _reject(Reason.SCHEMA, f"{where}.confidence", f"{_shown(value)} is not a number in [0, 1]")
     return float(value)
 
 
 def _subject(value: object, where: str, subjects: Mapping[int, Box]) -> int:
     if not _is_integer(value):
-        _refuse(Reason.SCHEMA, where, f"{_shown(value)} is not a whole number")
+        _reject(Reason.SCHEMA, where, f"{_shown(value)} is not a whole number")
     if value not in subjects:
-        _refuse(Reason.SUBJECT, where, f"{_shown(value)} is nobody in this Ω")
+        _reject(Reason.SUBJECT, where, f"{_shown(value)} is nobody in this Ω")
     return int(value)  # type: ignore[call-overload, no-any-return]
 
 
 def _box(value: object, where: str, size: tuple[int, int]) -> Box:
     numbers = _list(value, where, 4)
     if len(numbers) != 4 or not all(_is_integer(n) and 0 <= n <= GRID for n in numbers):  # type: ignore[operator]
-        _refuse(Reason.SCHEMA, where, f"is not four whole numbers in [0, {GRID}]")
+        _reject(Reason.SCHEMA, where, f"is not four whole numbers in [0, {GRID}]")
     x0, y0, x1, y1 = (float(n) / GRID for n in numbers)  # type: ignore[arg-type]
     if x1 <= x0 or y1 <= y0:
-        _refuse(Reason.SCHEMA, where, "is empty or turned round")
+        _reject(Reason.SCHEMA, where, "is empty or turned round")
     width, height = size
     return x0 * width, y0 * height, x1 * width, y1 * height
 
@@ -174,5 +174,5 @@ def _shown(value: object) -> str:
     return clean(repr(value)[:60])
 
 
-def _refuse(reason: Reason, where: str, what: str) -> NoReturn:
-    raise NoAnswer(reason, f"{where}: {what}")
+def _reject(reason: Reason, where: str, what: str) -> NoReturn:
+    raise NoReply(reason, f"{where}: {what}")

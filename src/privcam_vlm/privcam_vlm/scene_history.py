@@ -1,4 +1,4 @@
-"""What is remembered of one camera, so that a question can be asked about its newest Ω at any time."""
+"""Keeps what a query about the newest Ω of one camera needs: its picture, and the motion of the last seconds."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -13,13 +13,15 @@ from privcam_core.types.omega import Omega, SubjectPose
 from privcam_core.types.skeleton import Joint, midpoint
 from privcam_core.types.time import NS_PER_S
 
-# One picture shows no motion. The way of each trunk over these last seconds tells a fall from somebody who lies there.
-MEMORY_S, STEP_S = 3.0, 0.3
+# One picture shows no motion. The positions of each trunk over this time, in s, tell a fall from lying.
+MEMORY_S = 3.0
+# Time between two kept positions, in s.
+STEP_S = 0.3
 
 
 @dataclass(frozen=True)
 class Trunk:
-    """Where a subject's trunk was. stamp_ns: camera time. hips: x, y in px. tilt: degrees from upright, 0 to 180."""
+    """A past position of a trunk. stamp_ns: camera time. hips: x, y in px. tilt: degrees from upright, 0 to 180."""
 
     subject_id: int
     stamp_ns: int
@@ -29,23 +31,23 @@ class Trunk:
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """An Ω, the picture of its room, and what was before. png: empty while the picture has not come."""
+    """An Ω, the picture of its environment, and earlier trunks. png: empty while the picture has not come."""
 
     omega: Omega
     png: bytes
     before: Sequence[Trunk]
 
 
-class Scene:
-    """Takes every Ω of one camera in the order of κ, cheaply, and keeps what belongs to the newest."""
+class SceneHistory:
+    """Takes every Ω of one camera in the order of κ, cheaply, and keeps the picture and trunks of the newest."""
 
     def __init__(self) -> None:
         self._picture = b"", b""  # digest, PNG
         self._trunks: deque[list[Trunk]] = deque()
         self._kept_ns = 0
 
-    def take(self, omega: Omega) -> Moment:
-        """Take the next Ω and return the moment that it is."""
+    def add(self, omega: Omega) -> Moment:
+        """Take the next Ω and return its moment."""
         environment, stamp_ns = omega.environment, omega.key.stamp_ns
         if environment.png:
             self._picture = environment.digest, environment.png
@@ -58,7 +60,7 @@ class Scene:
             if seen:
                 self._trunks.append(seen)
         digest, png = self._picture
-        # The picture of another room would be a lie about this one.
+        # The picture of another environment would be wrong here.
         return Moment(omega, png if digest == environment.digest else b"", before)
 
 
@@ -73,17 +75,17 @@ def trunk_of(pose: SubjectPose, stamp_ns: int) -> Trunk | None:
     return Trunk(pose.subject_id, stamp_ns, (x, y), tilt)
 
 
-class Room:
-    """Opens the picture of the room once for as long as it is the same."""
+class EnvironmentPicture:
+    """Decodes the picture of the environment once while it stays the same."""
 
     def __init__(self) -> None:
-        self._shown: tuple[bytes, Image] | None = None
+        self._decoded: tuple[bytes, Image] | None = None
 
-    def plate(self, moment: Moment) -> Image:
-        """Return (H, W, 3) uint8 BGR: the picture of the room, the fill where it is not confirmed or not there."""
+    def decode(self, moment: Moment) -> Image:
+        """Return the environment, (H, W, 3) uint8 BGR, filled where it is not confirmed, and while it has not come."""
         environment = moment.omega.environment
         if not moment.png:
             return np.full((environment.height, environment.width, 3), FILL, np.uint8)
-        if self._shown is None or self._shown[0] != environment.digest:
-            self._shown = environment.digest, decode_environment(moment.png)[0]
-        return self._shown[1]
+        if self._decoded is None or self._decoded[0] != environment.digest:
+            self._decoded = environment.digest, decode_environment(moment.png)[0]
+        return self._decoded[1]
