@@ -156,8 +156,27 @@ def fix_wheel_paths(root: Path) -> None:
             file.write_text(fixed, errors="surrogateescape")
 
 
+def stale_packages(root: Path) -> list[str]:
+    """Return the names of built packages that have to be removed before the workspace is built again.
+
+    colcon removes nothing: a package that is gone would stay on the paths, and a message that is gone would stay as a
+    link to nowhere, which readers of the message definitions cannot open.
+    """
+    sources = {file.parent.name for file in (root / "src").glob("*/package.xml")}
+    built = {folder.name for folder in (root / "install").glob("*") if (folder / "share" / folder.name).is_dir()}
+    stale = built - sources
+    for name in built & sources:
+        installed = {file.name for file in (root / "install" / name / "share" / name / "msg").glob("*.msg")}
+        if installed - {file.name for file in (root / "src" / name / "msg").glob("*.msg")}:
+            stale.add(name)
+    return sorted(stale)
+
+
 def build(root: Path, *, sourced: bool) -> None:
-    """`colcon build` of the workspace, with the build tools of `.venv`."""
+    """`colcon build` of the workspace, with the build tools of `.venv`, after stale packages were removed."""
+    for name in stale_packages(root):
+        for folder in ("install", "build"):
+            shutil.rmtree(root / folder / name, ignore_errors=True)
     environment = base_environment(root, sourced=sourced)
     arguments = ["--symlink-install", "--base-paths", "src", "--metas", "colcon.meta"]
     colcon = [str(venv_python(root)), "-m", "colcon", "build", *arguments, "--cmake-args", "-G", "Ninja"]

@@ -48,10 +48,11 @@ def prepare(root: Path, *, with_models: bool, with_tools: bool) -> bool:
         if not setup_steps.model_cache().is_dir():
             ledger.forget(MODELS)
 
-        if ledger.needs(VENV, origin) or ledger.needs(PACKAGES, packages):
+        changes_venv = ledger.needs(VENV, origin) or ledger.needs(PACKAGES, packages)
+        if changes_venv or (ledger.needs(WORKSPACE, workspace) and setup_steps.stale_packages(root)):
             _require_unused(root / ".venv")
-            if os.environ.get("ROS_DISTRO") and not sourced:
-                say(f"no ROS 2 {DISTRO} is sourced that {python} can import: wheels of ROS 2 are used")
+        if changes_venv and os.environ.get("ROS_DISTRO") and not sourced:
+            say(f"no ROS 2 {DISTRO} is sourced that {python} can import: wheels of ROS 2 are used")
         ledger.run(SYSTEM, origin, setup_steps.install_system_packages, say)
         ledger.run(
             VENV,
@@ -88,8 +89,11 @@ def _workspace_sources(root: Path) -> list[Path]:
 
 
 def _require_unused(venv: Path) -> None:
-    """Raise SetupError while other processes run from `.venv`, which is about to be made anew or changed."""
+    """Raise SetupError while other processes run from `.venv`: something that they use is about to be removed."""
     processes = processes_using(venv)
     if processes:
         named = ", ".join(f"{pid} ({name})" for pid, name in sorted(processes.items()))
-        raise SetupError(f"{venv} has to be changed, but processes run from it: {named}. End them and try again.")
+        raise SetupError(
+            f"{venv} or the built packages have to be changed, but processes run from it: {named}. "
+            "End them and try again."
+        )

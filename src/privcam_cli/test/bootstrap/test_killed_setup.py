@@ -120,6 +120,21 @@ def test_step_that_is_killed_when_it_runs_again_is_not_believed_to_be_done(machi
 
 
 @needs_root
+def test_packages_and_messages_that_are_gone_do_not_stay_in_the_workspace(machine: FakeMachine) -> None:
+    assert run(machine, "setup")[0] == 0
+    for name in ("privcam_core/package.xml", "privcam_msgs/package.xml", "privcam_msgs/msg/Omega.msg"):
+        (machine.root / "src" / name).parent.mkdir(parents=True, exist_ok=True)
+        (machine.root / "src" / name).touch()
+    kept, gone = machine.root / "install/privcam_core", machine.root / "install/privcam_gone"
+    messages = machine.root / "install/privcam_msgs"
+    for built in (kept, gone, messages):
+        (built / "share" / built.name / "msg").mkdir(parents=True)
+    (messages / "share/privcam_msgs/msg/Behavior.msg").symlink_to(machine.root / "src/privcam_msgs/msg/Behavior.msg")
+    assert run(machine, "setup")[0] == 0
+    assert (kept.exists(), gone.exists(), messages.exists()) == (True, False, False)
+
+
+@needs_root
 def test_second_set_up_waits_for_the_first_and_says_so(machine: FakeMachine) -> None:
     machine.hold("packages")
     with start(machine, "setup") as first:
