@@ -1,8 +1,8 @@
 """Converts ROS messages to core types and back.
 
-The core type checks every value of a message and raises InvalidOmega, which names the field. Parts of a frame other than
-the environment have no κ of their own in core types: it is a parameter here, and `key_from_msg(message.key)` reads it.
-Data of `uint8[]` fields is assigned as `bytes`, because rclpy copies every other sequence value by value.
+The core type checks every value of a message and raises InvalidOmega, which names the field. Core types other than the
+environment and Ω have no κ: it is a parameter here, and `key_from_msg(message.key)` reads it. Data of `uint8[]` fields
+is assigned as `bytes`, because rclpy copies every other sequence value by value.
 """
 
 from collections.abc import Sequence

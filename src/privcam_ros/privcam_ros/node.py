@@ -14,9 +14,11 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import try_shutdown
 
 from privcam_core.types.omega import InvalidOmega, SyncKey
 from privcam_ros.conversions import key_from_msg
@@ -113,11 +115,16 @@ class PrivcamNode(Node, Generic[P]):
             # The frame is dropped: after an unknown failure nothing may be published for it.
             self.fail(f"{topic}: frame {key.frame_id} dropped: {type(error).__name__}: {error}")
 
-    def _timed(self, callback: Callable[..., None], *arguments: Any) -> None:
+    def _timed(self, callback: Callable[..., object], *arguments: Any) -> None:
         started = time.perf_counter()
         callback(*arguments)
         self._durations.append(time.perf_counter() - started)
         self.counts["frames"] += 1
+
+    def get_logger(self) -> RcutilsLogger:
+        """Return the logger of this node; rclpy declares no type for it."""
+        logger: RcutilsLogger = Node.get_logger(self)
+        return logger
 
     def fail(self, text: str) -> None:
         """Log an error, count it, and show it in the diagnostics."""
@@ -217,6 +224,6 @@ def run_all(nodes_to_run: Iterable[PrivcamNode[Any]]) -> int:
             node.stop()
         executor.shutdown()
         for node in nodes:
-            node.destroy_node()
-        rclpy.try_shutdown()
+            Node.destroy_node(node)
+        try_shutdown()
     return code

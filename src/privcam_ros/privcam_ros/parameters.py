@@ -52,7 +52,7 @@ def param(
 
 def describe(kind: type) -> list[tuple[str, Any, Rule]]:
     """Return (name, default, rule) of every parameter of a parameters dataclass, in order."""
-    return [(f.name, f.default, f.metadata["rule"]) for f in fields(kind) if f.default is not MISSING]  # type: ignore[arg-type]
+    return [(f.name, f.default, f.metadata["rule"]) for f in fields(kind) if f.default is not MISSING]
 
 
 def declare(node: Node, kind: type[T]) -> T:

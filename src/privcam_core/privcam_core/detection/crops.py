@@ -55,7 +55,8 @@ class Square:
         # OpenCV counts from pixel centres, so half a pixel comes in on both sides.
         shift = scale / 2 - 0.5
         matrix = np.array([[scale, 0, left + shift], [0, scale, top + shift]])
-        return cv2.warpAffine(source, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return np.asarray(cv2.warpAffine(source, matrix, size, flags=flags, borderMode=border))
 
 
 def require_boxes(boxes: npt.NDArray[np.floating]) -> None:

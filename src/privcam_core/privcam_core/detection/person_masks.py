@@ -150,7 +150,7 @@ def dilate(mask: Mask, pixels: int) -> Mask:
     if pixels == 0 or not mask.any():
         return mask
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
-    return cv2.dilate(mask, kernel).astype(np.uint8, copy=False)
+    return np.asarray(cv2.dilate(mask, kernel), np.uint8)
 
 
 def _fixed(point: FloatArray) -> tuple[int, int]:

@@ -64,7 +64,7 @@ def decode_png(png: bytes) -> Image:
     bgra = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
     if bgra is None or bgra.shape != (height, width, 4) or bgra.dtype != np.uint8:
         raise ValueError("PNG: does not decode to the picture that its header names")
-    return bgra.astype(np.uint8, copy=False)
+    return np.asarray(bgra, np.uint8)
 
 
 def chunks(png: bytes) -> list[tuple[bytes, bytes]]:
