@@ -173,7 +173,7 @@ def test_numbers_in_the_wire_document_are_those_of_the_code():
         f"every {packetizer.PLAIN_EVERY}th, is plain",
         f"as many as `max_bytes` (else {session.BACKLOG_BYTES // 1024} KiB) holds as they are sent",
         f"A new one of at most {picture_schedule.PUSH_BYTES // 1024} KiB",
-        f"asks for {flow_control.LEAST_BYTES // 1024} KiB first",
+        f"asks for {flow_control.MIN_BYTES // 1024} KiB first",
         f"less than {flow_control.SHORT_S:g} s, for half where it took more than {flow_control.LONG_S:g} s",
         f"up to {wire.MAX_HAVE} pictures that a patch may be made on",
         f"it knows at most {omega_queue.MAX_CONSUMERS}",
