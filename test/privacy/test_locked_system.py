@@ -20,7 +20,7 @@ WIDTH, HEIGHT, RATE_HZ, SECONDS = 320, 240, 10, 14
 HANG_LIMIT_S = 300.0
 
 
-def film_of_an_empty_room(path: Path) -> Path:
+def record_empty_room(path: Path) -> Path:
     rows, columns = np.linspace(60, 190, HEIGHT)[:, None], np.linspace(0, 40, WIDTH)[None]
     room = np.repeat((rows + columns)[..., None], 3, axis=2)
     random = np.random.default_rng(3)
@@ -56,7 +56,7 @@ def commission(graph: Graph, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_graph_sends_exactly_the_plate_that_was_approved(tmp_path: Path) -> None:
-    room = film_of_an_empty_room(tmp_path / "room.avi")
+    room = record_empty_room(tmp_path / "room.avi")
     arguments = {
         "camera_id": "ward",
         "source": str(room),
@@ -70,7 +70,7 @@ def test_the_graph_sends_exactly_the_plate_that_was_approved(tmp_path: Path) -> 
     made = commission(graph, "--source", str(room), "--out", str(tmp_path / "plate"))
     digest = re.search(r"digest ([0-9a-f]{64})", made.stdout + made.stderr)
     assert digest is not None, made.stderr
-    assert made.returncode == 1  # made, and approved by nobody yet
+    assert made.returncode == 1  # a pending plate, not approved yet
     assert not (graph.state / "plates/ward/plate.json").exists()
     approved = commission(graph, "--approve", digest[1])
     assert approved.returncode == 0, approved.stderr

@@ -21,7 +21,7 @@ LONG_TEST_MODULES = {
     "src/privcam_link/test/test_access_control.py": "one table of who may do what, from both ends",
     "src/privcam_privacy/test/background/test_privacy_engine.py": "one scene of the privacy engine after another",
     "test/graph/test_bad_input.py": "one bad input of the running graph after another",
-    "test/privacy/test_what_travels.py": "one running graph, looked at from every side",
+    "test/privacy/test_graph_leaks.py": "one running graph, looked at from every side",
 }
 
 

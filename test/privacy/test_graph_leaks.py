@@ -80,12 +80,13 @@ EDGE_NODES = {"camera", "detector", "tracker", "pose", "eraser", "composer", "em
 CLOUD_NODES = {"cloud/cloud_bridge", "cloud/inference", "cloud/reconstruction", "cloud/recorder"}
 
 KEY = "privcam/demo/omega"
-# A torso in which more of the pixels than this are those of the raw frame is shown. Chance makes about 0.03.
-SHOWN = 0.3
-# The environment must be worth looking at before the test means anything.
-CONFIRMED = 0.2
+# A picture shows a torso when more than this fraction of its pixels are those of the raw frame. Chance gives 0.03.
+MAX_SAME_FRACTION = 0.3
+# Without this much confirmed background the test proves nothing.
+MIN_CONFIRMED_FRACTION = 0.2
+# Frames to receive after the first environment.
 FRAMES_AFTER = 12
-# As the DDS standard lays them out: 250 for each domain.
+# The DDS standard gives 250 ports to each domain.
 DDS_PORTS = range(7400 + 250 * DOMAIN, 7400 + 250 * (DOMAIN + 1))
 
 
@@ -97,11 +98,11 @@ class Recording:
     processes: set[str] = field(default_factory=set)
     # addresses at which DDS can be reached: (address, port) of sockets within the ports of the ROS domain
     reachable: set[tuple[str, int]] = field(default_factory=set)
-    # (key, payload, attachment) of every sample, and the errors that queries were answered with
+    # (key, payload, attachment) of every sample, and the error replies to queries
     samples: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
     samples_of_all: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
-    answers: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
-    refusals: list[str] = field(default_factory=list)
+    replies: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
+    error_replies: list[str] = field(default_factory=list)
 
 
 def _parts(sample: zenoh.Sample) -> tuple[str, bytes, bytes | None]:
@@ -119,21 +120,21 @@ def _open(**settings: object) -> zenoh.Session:
 def _ask(session: zenoh.Session, selector: str, found: Recording) -> None:
     for reply in session.get(selector, timeout=HANG_LIMIT_S, consolidation=zenoh.ConsolidationMode.NONE):
         if reply.ok is not None:
-            found.answers.append(_parts(reply.ok))
+            found.replies.append(_parts(reply.ok))
         else:
-            found.refusals.append(reply.err.payload.to_string())
+            found.error_replies.append(reply.err.payload.to_string())
 
 
 @pytest.fixture(scope="module")
 def recording(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recording]:
     """Run edge and cloud, and beside the cloud a listener without any rules, to which the edge connects too."""
     folder = tmp_path_factory.mktemp("travels")
-    cloud_at, spy_at = own_endpoint(), own_endpoint()
-    cloud = {"camera_id": "demo", "listen": cloud_at, "record": str(folder / "bag"), "respawn": "false"}
+    cloud_endpoint, probe_endpoint = own_endpoint(), own_endpoint()
+    cloud = {"camera_id": "demo", "listen": cloud_endpoint, "record": str(folder / "bag"), "respawn": "false"}
     edge = {
         "camera_id": "demo",
         "source": str(clip),
-        "endpoint": f"{cloud_at} {spy_at}",
+        "endpoint": f"{cloud_endpoint} {probe_endpoint}",
         "respawn": "false",
         "lossless": "true",
         "params_file": str(write_edge_parameters(folder)),
@@ -141,10 +142,10 @@ def recording(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with ExitStack() as stack:
         probe = stack.enter_context(GraphProbe())
         found = Recording(probe)
-        session = stack.enter_context(_open(mode="peer", **{"listen/endpoints": [spy_at]}))
+        session = stack.enter_context(_open(mode="peer", **{"listen/endpoints": [probe_endpoint]}))
         session.declare_subscriber("privcam/*/omega", lambda sample: found.samples.append(_parts(sample)))
-        # Refused by the edge, which is the point: whoever asks for more hears no more. A part that begins with @ is not
-        # reached by `**`.
+        # The edge refuses these subscriptions: a subscriber that asks for more receives no more. `**` does not match a
+        # part that begins with @.
         for selector in ("**", "**/@adv/**"):
             session.declare_subscriber(selector, lambda sample: found.samples_of_all.append(_parts(sample)))
         graphs = [
@@ -154,7 +155,7 @@ def recording(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         running = lambda: all(graph.running for graph in graphs)  # noqa: E731
         probe.wait_for(lambda s: s.counts["/demo/cloud/omega"] or not running(), "the first Ω")
         assert running(), "".join(graph.errors() for graph in graphs)
-        probe.wait_for(lambda s: _validity(s) > CONFIRMED, "an environment")
+        probe.wait_for(lambda s: _confirmed_fraction(s) > MIN_CONFIRMED_FRACTION, "an environment")
         enough = probe.counts["/demo/cloud/report"] + FRAMES_AFTER
         probe.wait_for(lambda s: s.counts["/demo/cloud/report"] >= enough, "more frames")
         probe.wait_for(lambda s: s.counts["/demo/cloud/contour_image/compressed"] > 0, "recorded pictures")
@@ -175,7 +176,7 @@ def recording(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield found
 
 
-def _validity(probe: GraphProbe) -> float:
+def _confirmed_fraction(probe: GraphProbe) -> float:
     received = probe.received["/demo/environment"]
     return float(received[-1].message().confirmed_fraction) if received else 0.0
 
@@ -201,16 +202,16 @@ def raw(clip: Path, torsos: dict[int, list[Torso]]) -> dict[int, Image]:
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture that was published with a frame. shown: where it shows anything, None for everywhere."""
+    """One picture that was published with a frame. confirmed: its confirmed pixels, None for all."""
 
     topic: str
     frame_id: int
     image: Image
-    shown: Mask | None = None
+    confirmed: Mask | None = None
 
 
 def _pictures(probe: GraphProbe) -> Iterator[Picture]:
-    """Return every picture of every topic, each with the frame that it was made from or holds for."""
+    """Return every picture of every topic, each with the frame that it belongs to."""
     bridge = CvBridge()
     frame_at = {(m.key.stamp.sec, m.key.stamp.nanosec): m.key.frame_id for m in probe.messages("/demo/frames")}
     environments: dict[bytes, tuple[Image, Mask]] = {}
@@ -246,7 +247,7 @@ def _pictures(probe: GraphProbe) -> Iterator[Picture]:
 def test_every_topic_of_the_graph_is_on_the_list(recording: Recording) -> None:
     found = {(topic, kind) for topic, kinds in recording.probe.types.items() for kind in kinds}
     assert found <= set(ALLOWED.items())
-    assert found >= set(ALLOWED.items()) - set(OF_ROS.items())  # and nothing of the list was out of hearing
+    assert found >= set(ALLOWED.items()) - set(OF_ROS.items())  # and every listed topic was received
 
 
 def test_only_frame_references_name_the_frame_memory(recording: Recording) -> None:
@@ -264,8 +265,10 @@ def test_no_published_picture_shows_a_person(
         for one in torsos.get(picture.frame_id, []):
             frame = raw[picture.frame_id]
             image = picture.image[: frame.shape[0]]  # a contour picture has a line of text below
-            share = same_fraction(image, frame, one.mask, picture.shown)
-            assert share < SHOWN, f"{picture.topic} shows subject {one.subject_id} of frame {picture.frame_id}"
+            fraction = same_fraction(image, frame, one.mask, picture.confirmed)
+            assert fraction < MAX_SAME_FRACTION, (
+                f"{picture.topic} shows subject {one.subject_id} of frame {picture.frame_id}"
+            )
             compared[picture.topic] += 1
     assert set(compared) == PICTURES
     assert min(compared.values()) >= 10, compared
@@ -278,17 +281,17 @@ def test_no_message_holds_pixels_of_a_person(
         frame_id: [run for one in found for run in runs(raw[frame_id], one.mask)] for frame_id, found in torsos.items()
     }
     assert sum(map(len, traces.values())) > 100
-    everyone = [run for found in traces.values() for run in found[::4]]
+    all_subjects = [run for found in traces.values() for run in found[::4]]
     for one in recording.probe.all_messages():
         if one.topic in PICTURES:  # too large to search for all subjects: only for those of that frame
             key = getattr(one.message(), "key", None)
-            wanted = traces.get(key.frame_id, []) if key is not None else []
+            searched = traces.get(key.frame_id, []) if key is not None else []
         else:
-            wanted = everyone
-        assert not any(run in one.data for run in wanted), f"{one.topic} holds raw pixels"
+            searched = all_subjects
+        assert not any(run in one.data for run in searched), f"{one.topic} holds raw pixels"
 
 
-def test_checks_of_this_file_see_a_person_in_a_raw_picture(
+def test_checks_of_this_file_detect_a_person_in_a_raw_picture(
     torsos: dict[int, list[Torso]], raw: dict[int, Image]
 ) -> None:
     bridge = CvBridge()
@@ -299,14 +302,14 @@ def test_checks_of_this_file_see_a_person_in_a_raw_picture(
         copies = [frame, cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.add(frame, 3)]
         message = bridge.cv2_to_imgmsg(frame, "bgr8")
         for one in found:
-            assert all(same_fraction(copy, frame, one.mask) >= SHOWN for copy in copies)
+            assert all(same_fraction(copy, frame, one.mask) >= MAX_SAME_FRACTION for copy in copies)
             assert all(run in bytes(message.data) for run in runs(frame, one.mask))
 
 
 def test_zenoh_carries_nothing_but_omega(recording: Recording) -> None:
     assert sum(key == KEY for key, _, _ in recording.samples) >= FRAMES_AFTER
     assert {key for key, _, _ in recording.samples + recording.samples_of_all} == {KEY}
-    assert {key for key, _, _ in recording.answers} == {KEY, f"{KEY}/backlog"}
+    assert {key for key, _, _ in recording.replies} == {KEY, f"{KEY}/backlog"}
     pictures = 0
     for omega in _omegas(recording):
         require_publishable(omega)
@@ -315,13 +318,13 @@ def test_zenoh_carries_nothing_but_omega(recording: Recording) -> None:
             open_environment(omega.environment)
             pictures += 1
     assert pictures
-    assert recording.refusals == [Reason.QUERY.value]  # a question for nothing; `**` does not even get there
+    assert recording.error_replies == [Reason.QUERY.value]  # an invalid query; `**` does not reach the edge at all
 
 
 def _omegas(recording: Recording) -> Iterator[Omega]:
     """Return everything that Zenoh carried as Ω; a compressed one is decompressed first."""
     payloads: dict[int, bytes] = {}
-    for _, payload, attachment in [*recording.samples, *recording.answers]:
+    for _, payload, attachment in [*recording.samples, *recording.replies]:
         header = header_of(attachment)
         if header.ref:
             if header.ref not in payloads:
@@ -352,11 +355,11 @@ def test_dds_can_be_reached_from_this_host_alone(recording: Recording) -> None:
     assert {address for address, _ in recording.reachable} == {"127.0.0.1"}
 
 
-def test_poses_that_leave_are_not_those_that_were_estimated(recording: Recording) -> None:
+def test_published_poses_are_not_the_estimated_poses(recording: Recording) -> None:
     raw = {m.key.frame_id: m for m in recording.probe.messages("/demo/raw_poses")}
     compared = 0
     for message in recording.probe.messages("/demo/poses"):
-        if message.key.frame_id not in raw:  # whoever listens finds one topic a little before the other
+        if message.key.frame_id not in raw:  # a listener discovers one topic a little before the other
             continue
         estimated = {pose.subject_id: pose for pose in raw[message.key.frame_id].poses}
         for pose in message.poses:
