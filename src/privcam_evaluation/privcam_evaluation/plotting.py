@@ -7,13 +7,17 @@ import matplotlib as mpl
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
+__all__ = ["BLUE", "GREEN", "GREY", "LINE_COLOURS", "ORANGE", "plt", "survey_figure"]
+
 BLUE, ORANGE, GREEN, GREY = "#2b6cb0", "#dd6b20", "#2f855a", "#a0aec0"
+# Twenty colours for lines, the ten strong ones first.
+LINE_COLOURS = [plt.get_cmap("tab20")(index) for index in (*range(0, 20, 2), *range(1, 20, 2))]
 
 
 def survey_figure(curves: dict[str, list[tuple[float, float]]], path: Path) -> None:
     """Draw the confirmed fraction of the picture over camera time, one line per clip."""
     figure, axes = plt.subplots(figsize=(10, 5.5), layout="constrained")
-    axes.set_prop_cycle(color=plt.get_cmap("tab20").colors[::2] + plt.get_cmap("tab20").colors[1::2])
+    axes.set_prop_cycle(color=LINE_COLOURS)
     for name, curve in curves.items():
         if curve:
             axes.plot([s for s, _ in curve], [100 * fraction for _, fraction in curve], label=name)

@@ -64,7 +64,7 @@ def raw_frame(source: Path, frame_id: int) -> Image:
         capture.release()
     if not good:
         raise LookupError(f"{source}: frame {frame_id} cannot be read again")
-    return image
+    return np.asarray(image, np.uint8)
 
 
 def side_by_side(left: Image, left_title: str, right: Image, right_title: str) -> Image:

@@ -89,7 +89,7 @@ def augment(windows: Float32Array, random: np.random.Generator) -> Float32Array:
 _MIRRORED = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
 _LENGTHS = ("x", "top", "bottom", "width", "height", "lean_x", "lean_y", "hip_height", "thigh_drop", "hand_left",
             "hand_right")  # fmt: skip
-_FROM_POSE = ("posed", "lean_x", "lean_y", "hip_height", "thigh_drop", "hand_left", "hand_right", "sure")
+_FROM_POSE = ("posed", "lean_x", "lean_y", "hip_height", "thigh_drop", "hand_left", "hand_right", "confidence")
 
 
 def temperature(logits: Float32Array, allowed: npt.NDArray[np.bool_]) -> float:

@@ -113,7 +113,7 @@ def record(
         cache.mkdir(parents=True, exist_ok=True)
         # Written beside and moved, so that a half-written file is never taken for a whole one.
         partial = kept.with_suffix(".part.npz")
-        np.savez_compressed(partial, **pack(shape, perceptions))
+        np.savez_compressed(partial, allow_pickle=False, **pack(shape, perceptions))
         partial.replace(kept)
     count = len(perceptions)
     return Recording(

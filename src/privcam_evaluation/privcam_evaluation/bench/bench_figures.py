@@ -3,12 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
-
-BLUE, ORANGE, GREY = "#2b6cb0", "#dd6b20", "#a0aec0"
+from privcam_evaluation.plotting import BLUE, GREY, ORANGE, plt
 
 
 def speed_figure(result: dict[str, Any], path: Path) -> None:

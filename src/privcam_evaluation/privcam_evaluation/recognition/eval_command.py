@@ -46,23 +46,23 @@ def main(argv: Sequence[str]) -> int:
     try:
         clips = read_annotations(options.folder)
         bags = bags_of(clips, options.bags or out / "bags", processes=options.processes)
-        results: dict[str, dict[str, Any]] = {}
+        models: dict[str, dict[str, Any]] = {}
         for name in names:
             results = [match_events(clip, read_bag(bags[clip.name]), MODELS[name]()) for clip in clips]
-            results[name] = scores(results)
+            models[name] = scores(results)
             write(name, results, out)
         if options.vlm:
             settings = Settings(options.vlm, options.vlm_model, options.vlm_url, options.vlm_period, options.vlm_budget)
             results, failures = ask_vlm(clips, bags, settings)
-            results["vlm"] = {**scores(results), "model_id": settings.model_id, "no_answer": failures}
+            models["vlm"] = {**scores(results), "model_id": settings.model_id, "no_answer": failures}
             write("vlm", results, out)
     except (BadAnnotations, SourceError, SourceTorn, WrongWeights, Unusable, NoReply) as error:
         print(f"privcam eval: {error}", file=sys.stderr)
         return 2
     made = provenance.made(["privcam", "eval", *argv])
-    report = {**results[names[0]], "model": names[0], "models": results, "made": made}
+    report = {**models[names[0]], "model": names[0], "models": models, "made": made}
     (out / "eval.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    for name, result in results.items():
+    for name, result in models.items():
         print(f"[eval] {name}: {summary(result)}")
     print(f"[eval] results: {out / 'eval.json'}, a table and figures beside")
     return 0
@@ -71,9 +71,9 @@ def main(argv: Sequence[str]) -> int:
 def ask_vlm(
     clips: Sequence[Clip], bags: dict[str, Path], settings: Settings
 ) -> tuple[list[ClipResult], dict[str, int]]:
-    """Return the results of a vision-language model, and how often it gave no answer, by reason.
+    """Return the results of a vision-language model, and how often it gave no reply, by reason.
 
-    Raises Unusable for settings that cannot work, NoAnswer where its process ended.
+    Raises Unusable for settings that cannot work, NoReply where its process ended.
     """
     failures: Counter[str] = Counter()
     process, results = ModelProcess(settings), []
@@ -91,7 +91,7 @@ def write(name: str, results: Sequence[ClipResult], out: Path) -> None:
     """Write the table of all clips and the figures of one model into `out`, under its name."""
     (out / f"{name}.md").write_text(table(results), encoding="utf-8")
     confusion_figure(confusion(results), out / f"{name}_confusion.png")
-    probabilities = [chance for one in results for chance in one.probabilities]
+    probabilities = [pair for one in results for pair in one.probabilities]
     if probabilities:
         calibration_figure(reliability(probabilities), out / f"{name}_calibration.png")
 

@@ -32,7 +32,7 @@ class VlmRecognizer:
 
     def update(self, omega: Omega) -> SceneReport:
         """Return the report of the model on this Ω, an empty one where it is not queried or gives no answer."""
-        moment = self._scene.add(omega)
+        moment = self._history.add(omega)
         nothing = SceneReport(omega.key, [], [], "", self.model_id)
         if omega.key.stamp_ns < self._next_ns:
             return nothing

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.types.arrays import FloatArray
+from privcam_core.types.arrays import BoolArray, FloatArray
 from privcam_core.types.perception import Detections
 
 # Sequences without a seqinfo.ini (MOT15) that were checked here run at this rate.
@@ -92,7 +92,7 @@ def _detections(rows: FloatArray) -> Detections:
 
 def _truth(rows: FloatArray) -> Truth:
     counted = rows[:, 6] == 1
-    ignored = np.zeros(len(rows), bool)
+    ignored: BoolArray = np.zeros(len(rows), np.bool_)
     if rows.shape[1] >= _COLUMNS_WITH_CLASS and np.isin(rows[:, 7], np.arange(13)).all():
         counted &= rows[:, 7] == _PEDESTRIAN
         ignored = np.isin(rows[:, 7], _IGNORED)

@@ -100,9 +100,9 @@ def order_rows(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     orders: dict[tuple[int, tuple[int, ...]], tuple[float, tuple[int, ...]]] = {(-1, (-1, -1, -1)): (0.0, ())}
     for row in range(len(rows)):
         longer: dict[tuple[int, tuple[int, ...]], tuple[float, tuple[int, ...]]] = {}
-        last = len(names) - (len(rows) - row - 1)
+        end = len(names) - (len(rows) - row - 1)
         for (place, last), (cost, numbers) in orders.items():
-            for following in range(place + 1, min(place + 2 + _HOLE, last)):
+            for following in range(place + 1, min(place + 2 + _HOLE, end)):
                 number = names[following]
                 digits = len(str(number)) - 1
                 before = last[digits]

@@ -11,7 +11,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from matplotlib import pyplot as plt
 
 from privcam_core.detection.face_detector import FaceDetector
 from privcam_core.detection.person_detector import PersonDetector, suppress_non_maxima
@@ -20,7 +19,7 @@ from privcam_core.types.arrays import Image
 from privcam_core.types.boxes import pixel_region
 from privcam_core.types.perception import Detections
 from privcam_evaluation.audit.audit_part import AuditPart
-from privcam_evaluation.plotting import BLUE, GREY, ORANGE
+from privcam_evaluation.plotting import BLUE, GREY, ORANGE, plt
 
 Finder = Callable[[Image], Detections]
 

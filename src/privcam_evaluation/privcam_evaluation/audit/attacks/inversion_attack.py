@@ -77,7 +77,7 @@ class InversionAttack:
         for subject in subjects:
             crop = _crop(raw, subject.box)
             if subject.subject_id in left and crop is not None:
-                pose = _numbers(left[subject.subject_id], raw.shape[:2])
+                pose = _numbers(left[subject.subject_id], (raw.shape[0], raw.shape[1]))
                 self._samples.append(_Sample(clip, at, crop, z, pose))
 
     def part(self, out: Path) -> AuditPart:
@@ -123,7 +123,7 @@ def _crop(raw: Image, box: Box) -> Image | None:
     x1, y1 = min(width, round(box[2])), min(height, round(box[3]))
     if x1 - x0 < 2 or y1 - y0 < 2:
         return None
-    return cv2.resize(raw[y0:y1, x0:x1], CROP[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return np.asarray(cv2.resize(raw[y0:y1, x0:x1], CROP[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _numbers(pose: SubjectPose, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
@@ -176,7 +176,8 @@ def _decode(train: Sequence[_Sample], test: Sequence[_Sample]) -> dict[str, Arra
             # The network stops after _EPOCHS on purpose; the search chooses by the error on held-out folds.
             warnings.simplefilter("ignore", ConvergenceWarning)
             search.fit(known, targets)
-        return np.clip(mean + search.predict(given).reshape(len(given), count) * scale @ components, 0, 1)
+        weights = search.predict(given).reshape(len(given), count)
+        return np.asarray(np.clip(mean + weights * scale @ components, 0, 1), np.float64)
 
     ridge = make_pipeline(StandardScaler(), Ridge()), {"ridge__alpha": _RIDGE_PENALTIES}
     network = (

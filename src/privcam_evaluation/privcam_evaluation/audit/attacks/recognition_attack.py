@@ -6,7 +6,6 @@ faces of strangers as well: on floors and curtains a descriptor answers at rando
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -125,13 +124,18 @@ class RecognitionAttack:
         state.seen = np.where(fresh[..., None], environment, before)
 
     def _search(
-        self, state: _Clip, picture: Image, part: npt.NDArray[np.bool_], heads: Sequence[Window], limit: float = inf
+        self,
+        state: _Clip,
+        picture: Image,
+        part: npt.NDArray[np.bool_],
+        heads: Sequence[Window],
+        limit: int | None = None,
     ) -> None:
         """Describe windows of a picture that touch `part`, (H, W); `limit` of the sliding ones."""
         if not part.any():
             return
         sliding = touched(grid_windows(*part.shape), part)
-        if len(sliding) > limit:
+        if limit is not None and len(sliding) > limit:
             sliding = [sliding[i] for i in self._random.choice(len(sliding), limit, replace=False)]
         aimed = touched([*heads, *self._suspects(self._faces(picture))], part)
         state.leaves.append(self._descriptor.describe(picture, [*aimed, *sliding]).astype(np.float16))
@@ -183,7 +187,7 @@ class RecognitionAttack:
         faces = np.concatenate(others)
         faces = faces[(faces @ own.T).max(1) <= self._descriptor.threshold]
         order = np.random.default_rng(_SEED).permutation(len(faces))
-        return faces[order[: len(own)]]
+        return np.asarray(faces[order[: len(own)]], np.float32)
 
 
 def _differs(one: Image, other: Image) -> npt.NDArray[np.bool_]:
@@ -224,7 +228,7 @@ def _text(values: dict[str, Any]) -> str:
 
 def _figure(searches: dict[str, _Search], threshold: float, path: Path) -> None:
     figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
-    bins = np.linspace(0, 1, 51)
+    bins = np.linspace(0, 1, 51).tolist()
     for (name, search), color in zip(searches.items(), (BLUE, GREY, ORANGE), strict=True):
         if search.best:
             fractions = np.full(len(search.best), 100 / len(search.best))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 
@@ -15,10 +14,8 @@ from privcam_core.types.arrays import BoolArray
 from privcam_evaluation.audit.attacks.pose_sequences import PoseClip, anonymise, msr_action3d
 from privcam_evaluation.audit.attacks.sequence_classifiers import cross_validate, features
 from privcam_evaluation.audit.audit_part import AuditPart
+from privcam_evaluation.plotting import plt
 from privcam_privacy.poses.anonymizer import PoseSettings
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
 
 TITLE = "Re-identification from poses"
 # The steps of the anonymiser were chosen on these subjects of MSR Action3D; what is reported is of the others.
@@ -80,7 +77,14 @@ def reidentification(clips: Sequence[PoseClip], out: Path, skeletons: Path | Non
         else:
             skipped.append(source)
     if not found:
-        nothing = {"raw": None, "canonical": None, "chance": None, "interval": None, "behaviour": None, "datasets": {}}
+        nothing: dict[str, Any] = {
+            "raw": None,
+            "canonical": None,
+            "chance": None,
+            "interval": None,
+            "behaviour": None,
+            "datasets": {},
+        }
         text = (
             f"Not measured: no source has {_MIN_SUBJECTS} subjects with {_MIN_CLIPS} clips each. Give clips beside "
             "an `annotations.json` with a `subject` each, or longer clips with two people."

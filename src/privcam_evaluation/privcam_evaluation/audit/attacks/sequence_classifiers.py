@@ -4,8 +4,9 @@ The features see a body relative to its own hips and its own size only: where so
 in the picture tells the clip, not the person. The length of a clip is no feature either, since whoever cut it chose it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier
@@ -19,7 +20,7 @@ from privcam_core.types.skeleton import LIMBS, SEEN, Joint
 
 # Fixed before anything was measured, the same for raw and for anonymised poses.
 _TREES = 300
-ATTACKERS = {
+ATTACKERS: dict[str, Callable[[], Any]] = {
     "extra trees": lambda: ExtraTreesClassifier(_TREES, random_state=0),
     "SVM": lambda: make_pipeline(StandardScaler(), SVC(C=10.0)),
     "logistic regression": lambda: make_pipeline(StandardScaler(), LogisticRegression(C=0.02, max_iter=300)),
@@ -65,7 +66,7 @@ def statistics(times: Float64Array, series: Float64Array, rhythmic: Float64Array
         speed.std(axis=1), np.percentile(np.abs(speed), 90, axis=1), np.abs(speed).mean(axis=1),
         rhythmic[:, at].ravel(), np.log1p(np.array(bands)).ravel(),
     ]  # fmt: skip
-    return np.round(np.concatenate(parts), _DECIMALS)
+    return np.asarray(np.round(np.concatenate(parts), _DECIMALS), np.float64)
 
 
 def cross_validate(
@@ -77,7 +78,7 @@ def cross_validate(
     labels, sessions: of each clip.
     """
     y, session = np.array(labels), np.array(sessions)
-    right = {name: np.zeros(len(y), np.bool_) for name in ATTACKERS}
+    right: dict[str, BoolArray] = {name: np.zeros(len(y), np.bool_) for name in ATTACKERS}
     for group in np.unique(session):
         held = session == group
         if len(np.unique(y[~held])) < 2:
@@ -117,12 +118,12 @@ def _series(points: Float64Array) -> Float64Array:
         *(_angle(points[:, a] - points[:, b], points[:, c] - points[:, b]) for a, b, c in _ANGLES),
         (hips[:, 0] - hips[0, 0]) / size, (ground - hips[:, 1]) / size, (ground - ground[0]) / size,
     ]  # fmt: skip
-    return np.round(np.nan_to_num(np.array(parts), nan=0.0, posinf=0.0, neginf=0.0), _DECIMALS)
+    return np.asarray(np.round(np.nan_to_num(np.array(parts), nan=0.0, posinf=0.0, neginf=0.0), _DECIMALS), np.float64)
 
 
 def _length(vectors: Float64Array) -> Float64Array:
-    return np.hypot(vectors[:, 0], vectors[:, 1])
+    return np.asarray(np.hypot(vectors[:, 0], vectors[:, 1]), np.float64)
 
 
 def _angle(a: Float64Array, b: Float64Array) -> Float64Array:
-    return np.arctan2(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], (a * b).sum(axis=1))
+    return np.asarray(np.arctan2(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], (a * b).sum(axis=1)), np.float64)

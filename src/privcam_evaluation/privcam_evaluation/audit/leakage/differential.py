@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 
@@ -25,9 +24,7 @@ from privcam_evaluation.audit.leakage.counterfactual import invert_labelled
 from privcam_evaluation.audit.leakage.person_labels import MARGIN, Labels
 from privcam_evaluation.audit.leakage.true_background import background
 from privcam_evaluation.audit.perception_recording import Frame, Recording
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
+from privcam_evaluation.plotting import plt
 
 # Takes κ, picture, detections, tracks and poses of a frame; returns the environment, the privacy report and, where it
 # changes them, the poses that leave.
@@ -190,7 +187,7 @@ def measure_baseline(recording: Recording, labels: Labels, obscure: Callable[[Im
 
 def differs(a: Image, b: Image) -> BoolArray:
     """Return (H, W), True where two pictures of any number of channels differ by more than LEVELS."""
-    return np.asarray(cv2.absdiff(a, b) > LEVELS).any(axis=2)
+    return np.asarray((cv2.absdiff(a, b) > LEVELS).any(axis=2), np.bool_)
 
 
 def differential(

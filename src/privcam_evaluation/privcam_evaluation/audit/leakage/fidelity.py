@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 
 from privcam_core.images.environment import decode_environment
@@ -14,9 +13,7 @@ from privcam_evaluation.audit.audit_part import AuditPart
 from privcam_evaluation.audit.leakage.person_labels import Labels
 from privcam_evaluation.audit.leakage.true_background import background
 from privcam_evaluation.audit.perception_recording import Recording
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
+from privcam_evaluation.plotting import LINE_COLOURS, plt
 
 Eraser = Callable[..., Sequence[Any]]
 
@@ -82,7 +79,7 @@ def fidelity(clips: Sequence[tuple[Recording, Labels]], make_eraser: Callable[[]
     times = [one.confirmed_s for one in found.values() if one.judged]
     reached = [seconds for seconds in times if seconds is not None]
     rows = [
-        f"| {name} | {v['empty_s']} | {_shown(v['confirmed_s'])} | {100 * v['best_fraction']:.1f} % "
+        f"| {name} | {v['empty_s']} | {_shown(v['confirmed_s'])} | {100 * found[name].best:.1f} % "
         f"| {_shown(v['psnr_db'])} | {_shown(v['raw_frame_psnr_db'])} |"
         for name, v in values.items()
     ]
@@ -102,7 +99,8 @@ def fidelity_of(recording: Recording, labels: Labels, erase: Eraser) -> Fidelity
     truth, known = background(recording, labels)
     result = Fidelity()
     errors, raw_errors = _Errors(), _Errors()
-    plate, valid = np.zeros((*recording.shape, 3), np.uint8), np.zeros(recording.shape, np.bool_)
+    plate: Image = np.zeros((*recording.shape, 3), np.uint8)
+    valid: BoolArray = np.zeros(recording.shape, np.bool_)
     for number, frame in enumerate(recording.frames()):
         environment = erase(frame.key, frame.image, frame.detections, frame.tracks, frame.poses)[0]
         if environment.png:
@@ -165,7 +163,7 @@ _CAPTION = (
 def _figure(found: dict[str, Fidelity], path: Path) -> None:
     figure, (fractions, decibels) = plt.subplots(2, 1, figsize=(10, 7), sharex=True, layout="constrained")
     for axes in (fractions, decibels):
-        axes.set_prop_cycle(color=plt.get_cmap("tab20").colors[::2] + plt.get_cmap("tab20").colors[1::2])
+        axes.set_prop_cycle(color=LINE_COLOURS)
         axes.grid(alpha=0.3)
     for name, one in found.items():
         fractions.plot(one.seconds, [100 * fraction for fraction in one.fractions], label=name)

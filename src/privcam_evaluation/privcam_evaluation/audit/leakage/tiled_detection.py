@@ -47,8 +47,7 @@ def _whole(boxes: Float32Array, size: tuple[int, int], beyond: tuple[int, int, i
     beyond: px of the picture to the left of the tile, above, to the right and below.
     """
     inwards = np.column_stack([boxes[:, :2], np.array(size) - boxes[:, 2:]])
-    whole: BoolArray = ~((inwards < _CUT_PX) & (np.array(beyond) > 0)).any(axis=1)
-    return whole
+    return ~np.asarray(((inwards < _CUT_PX) & (np.array(beyond) > 0)).any(axis=1), np.bool_)
 
 
 def detect_in_tiles(recording: Recording, cache: Path, threads: int) -> list[Detections]:
