@@ -46,7 +46,7 @@ class CdrWriter:
 
 
 class CdrReader:
-    """Takes CDR values one after the other. Every method names the field that it reads, for the error."""
+    """Reads CDR values one after the other. Every method names the field that it reads, for the error."""
 
     def __init__(self, payload: bytes) -> None:
         self._payload = memoryview(payload)

@@ -1,8 +1,8 @@
-"""Who an end of the link is, and who may talk to it: one folder of files that `./privcam keys` makes.
+"""Credentials of one end of the link: its certificate, and the names of its permitted peers.
 
-The folder (mode 0700, files 0600) holds `ca.pem`, `certificate.pem`, `key.pem` and `access.json`. The common name of a
-certificate is `<role>.<name>.<generation>`, for example `camera.room1.2`. A certificate is revoked by leaving its name
-out of the `access.json` of everybody else; whoever replaces it has the next generation.
+`./privcam keys` makes one for each end. It (mode 0700, files 0600) holds `ca.pem`, `certificate.pem`, `key.pem` and
+`access.json`. The common name of a certificate is `<role>.<name>.<generation>`, for example `camera.room1.2`. A
+certificate is revoked by removing its name from the `access.json` of all peers; its successor has the next generation.
 """
 
 import json
@@ -28,11 +28,11 @@ _COMMON_NAME = re.compile(rf"(?P<role>camera|cloud|viewer)\.(?P<name>{_NAME.patt
 
 
 class Role(str, Enum):
-    """What a certificate is good for."""
+    """Role of a certificate."""
 
-    CAMERA = "camera"  # puts its own Ω and answers for them
-    CLOUD = "cloud"  # listens; receives and asks
-    VIEWER = "viewer"  # connects to a cloud; receives and asks
+    CAMERA = "camera"  # publishes its own Ω and replies to queries
+    CLOUD = "cloud"  # listens; subscribes and queries
+    VIEWER = "viewer"  # connects to a cloud; subscribes and queries
 
 
 class InvalidCredentials(ValueError):
@@ -92,7 +92,7 @@ class Credentials:
 
     @property
     def ca(self) -> Path:
-        """The certificate of the authority that everybody here trusts."""
+        """The certificate of the authority that all ends trust."""
         return self.folder / CA_FILE
 
     @property
@@ -120,7 +120,7 @@ def keys_folder() -> Path:
 
 
 def default_folder(name: str) -> Path:
-    """Return where the credentials of the camera, cloud or viewer `name` lie unless somebody says otherwise."""
+    """Return where the credentials of the camera, cloud or viewer `name` lie by default."""
     return keys_folder() / name
 
 
@@ -161,7 +161,7 @@ def load(
         folder,
         identity,
         certificate.not_valid_before_utc,
-        # Behind the end of its authority a certificate is worth nothing.
+        # A certificate is not valid after its authority has expired.
         min(certificate.not_valid_after_utc, ca.not_valid_after_utc),
         parse_access(contents[ACCESS_FILE], folder / ACCESS_FILE, identity),
     )
@@ -193,7 +193,7 @@ def _require_private(path: Path) -> None:
             f"{path}: is missing; make it with ./privcam keys, or copy the folder from where it was made"
         ) from error
     except OSError as error:
-        raise InvalidCredentials(f"{path}: cannot be looked at: {error.strerror}") from error
+        raise InvalidCredentials(f"{path}: cannot be inspected: {error.strerror}") from error
     if mode & 0o077:
         fit = "700" if path.is_dir() else "600"
         raise InvalidCredentials(f"{path}: mode {mode:03o} lets other users at it; run chmod {fit} {path}")
@@ -230,7 +230,7 @@ def _require_key_of(certificate: x509.Certificate, path: Path, data: bytes) -> N
 def _identity(certificate: x509.Certificate, path: Path) -> CommonName:
     names = [str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     try:
-        # Zenoh takes the first common name and looks no further, so there may be no second one.
+        # Zenoh reads only the first common name, so a second one is not allowed.
         (text,) = names
         return CommonName.parse(text)
     except ValueError as error:

@@ -101,7 +101,7 @@ def put(session: zenoh.Session, key: str, payload: bytes) -> None:
 
 
 def matched(side: zenoh.Publisher | zenoh.Querier) -> None:
-    """Wait until somebody is there who listens, or who answers."""
+    """Wait for a subscriber or a queryable."""
     changes: Queue[zenoh.MatchingStatus] = Queue()
     listener = side.declare_matching_listener(changes.put)
     if not side.matching_status.matching:
@@ -143,7 +143,7 @@ class House:
 
     def camera(self, *settings: Settings) -> Camera:
         made = Camera(self.join(*settings, mode="peer"))
-        # A question that is asked before the cloud knows who answers finds nobody.
+        # A query that is sent before the cloud knows the queryable gets no reply.
         matched(self.cloud.declare_querier(KEY))
         return made
 
@@ -156,7 +156,7 @@ class House:
         return str(sample.key_expr), bytes(sample.payload)
 
     def hears_nothing_of(self, stranger: zenoh.Session, key: str) -> None:
-        """Let somebody connect, put and leave. The link is closed after what went through it."""
+        """Connect, put and disconnect. The link is closed after its messages were delivered."""
         assert self.links.get(timeout=HANG_LIMIT_S).kind == zenoh.SampleKind.PUT
         put(stranger, key, b"omega")
         stranger.close()

@@ -1,4 +1,4 @@
-"""That each refused attempt is one line on standard error with who and what, and that nothing else is."""
+"""Each denied attempt is one line on standard error with peer and reason, and nothing else is."""
 
 import json
 import socket
@@ -28,7 +28,7 @@ LINE_S = 0.3
 KEY = key_expression("room1")
 BLOCK = zenoh.CongestionControl.BLOCK
 
-# One end of the link, in a process of its own. It reports when it is ready and what it hears, and stays until told.
+# One end of the link, in a process of its own. It reports when it is ready and what it hears, and stays until reported.
 END = """
 import json, sys
 from pathlib import Path
@@ -105,9 +105,9 @@ def attack(endpoint: str, settings: Settings) -> zenoh.Session:
 
 @contextmanager
 def as_from_afar(endpoint: str) -> Iterator[tuple[str, str]]:
-    """Connect to an endpoint now, for whoever connects to the one that is returned; with it the address it sees.
+    """Yield an endpoint that forwards to `endpoint`, and the address that the listener sees.
 
-    The first bytes take as long as over a slow line; on the loopback a connection can be gone before anybody looks.
+    The first bytes are delayed as on a slow line; on the loopback a connection can be closed before it is registered.
     """
     host, _, port = endpoint.removeprefix("tls/").partition(":")
     with socket.create_connection((host, int(port))) as far, socket.create_server((host, 0)) as server:
@@ -133,7 +133,7 @@ def as_from_afar(endpoint: str) -> Iterator[tuple[str, str]]:
         thread.join()
 
 
-def test_each_attempt_at_a_cloud_is_told_with_who_and_what(house: dict[str, Credentials], endpoint: str) -> None:
+def test_each_attempt_at_a_cloud_is_reported_with_peer_and_reason(house: dict[str, Credentials], endpoint: str) -> None:
     own = tls_settings(house["room1"])
     without = {k: v for k, v in own.items() if "connect_" not in k and "mtls" not in k}
     foreign = tls_settings(house["foreign"])
@@ -175,7 +175,7 @@ def test_each_attempt_at_a_cloud_is_told_with_who_and_what(house: dict[str, Cred
     ]
 
 
-def test_what_is_allowed_is_not_told(house: dict[str, Credentials], endpoint: str) -> None:
+def test_allowed_messages_are_not_reported(house: dict[str, Credentials], endpoint: str) -> None:
     with end(house["hq"], endpoint) as cloud:
         with attack(endpoint, {**tls_settings(house["room1"]), **camera_access(house["room1"])}) as camera:
             own = [camera.declare_queryable(KEY), camera.liveliness().declare_token(KEY)]
@@ -187,7 +187,7 @@ def test_what_is_allowed_is_not_told(house: dict[str, Credentials], endpoint: st
         assert cloud.communicate(timeout=HANG_LIMIT_S) == ("", "")
 
 
-def test_camera_tells_of_a_false_cloud_and_its_address(house: dict[str, Credentials], endpoint: str) -> None:
+def test_camera_reports_a_false_cloud_and_its_address(house: dict[str, Credentials], endpoint: str) -> None:
     config = zenoh.Config()
     for name, value in {**LINK_SETTINGS, **tls_settings(load(house["foreign"].folder.parent / "hq"))}.items():
         config.insert_json5(name, value)
@@ -206,42 +206,42 @@ def zenoh_line(text: str, thread: int = 1, seconds: float = 1.0) -> str:
     return f"2030-01-01T00:00:{seconds:09.6f}Z TRACE  rx-0 ThreadId({thread:02}) {target}{text}\n"
 
 
-def judged(refusals: AccessDenials, key: str, verdict: str = "unauthorized") -> None:
+def judged(denials: AccessDenials, key: str, verdict: str = "unauthorized") -> None:
     text = f"::access_control: Using cached result: ab12 is {verdict} to Put (ingress) on {key}"
-    assert refusals.read(zenoh_line(text)) == (None, False)
+    assert denials.read(zenoh_line(text)) == (None, False)
 
 
-def denied(refusals: AccessDenials, key: str, verdict: str = "unauthorized") -> str | None:
-    judged(refusals, key, verdict)
-    return refusals.read(zenoh_line(": Msg intercepted!"))[0]
+def denied(denials: AccessDenials, key: str, verdict: str = "unauthorized") -> str | None:
+    judged(denials, key, verdict)
+    return denials.read(zenoh_line(": Msg intercepted!"))[0]
 
 
-def test_repeated_refusal_is_counted_and_does_not_fill_the_log() -> None:
+def test_repeated_denial_is_counted_and_does_not_fill_the_log() -> None:
     now = [0.0]
-    refusals = AccessDenials(HandshakeTracker(), lambda: now[0])
-    assert denied(refusals, "x") == "from ab12: Put on x"
-    assert {denied(refusals, "x") for _ in range(99)} == {None}
-    assert denied(refusals, "y") == "from ab12: Put on y"
+    denials = AccessDenials(HandshakeTracker(), lambda: now[0])
+    assert denied(denials, "x") == "from ab12: Put on x"
+    assert {denied(denials, "x") for _ in range(99)} == {None}
+    assert denied(denials, "y") == "from ab12: Put on y"
     now[0] = QUIET_S
-    assert denied(refusals, "x") == "from ab12: Put on x (and 99 times before)"
+    assert denied(denials, "x") == "from ab12: Put on x (and 99 times before)"
 
 
-@pytest.mark.parametrize(("thread", "later_s", "told"), [(1, 0.0001, True), (2, 0.0001, False), (1, 1.0, False)])
-def test_refusal_belongs_to_the_message_right_before_on_the_same_thread(
-    thread: int, later_s: float, told: bool
+@pytest.mark.parametrize(("thread", "later_s", "reported"), [(1, 0.0001, True), (2, 0.0001, False), (1, 1.0, False)])
+def test_denial_belongs_to_the_message_right_before_on_the_same_thread(
+    thread: int, later_s: float, reported: bool
 ) -> None:
-    refusals = AccessDenials(HandshakeTracker())
-    judged(refusals, "x", "authorized")
-    said, _ = refusals.read(zenoh_line(": Msg intercepted!", thread, 1.0 + later_s))
-    assert said == ("from ab12: Put on x: too large" if told else None)
+    denials = AccessDenials(HandshakeTracker())
+    judged(denials, "x", "authorized")
+    said, _ = denials.read(zenoh_line(": Msg intercepted!", thread, 1.0 + later_s))
+    assert said == ("from ab12: Put on x: too large" if reported else None)
 
 
-def test_what_would_be_refused_is_not_told() -> None:
-    refusals = AccessDenials(HandshakeTracker())
-    judged(refusals, "x")
-    judged(refusals, "y")
-    assert denied(refusals, "z") == "from ab12: Put on z"
-    assert refusals.read(zenoh_line(": Msg intercepted!")) == (None, False)
+def test_verdict_without_a_dropped_message_is_not_reported() -> None:
+    denials = AccessDenials(HandshakeTracker())
+    judged(denials, "x")
+    judged(denials, "y")
+    assert denied(denials, "z") == "from ab12: Put on z"
+    assert denials.read(zenoh_line(": Msg intercepted!")) == (None, False)
 
 
 def test_other_output_passes_and_a_key_cannot_forge_the_terminal() -> None:

@@ -112,7 +112,7 @@ def test_renewed_certificate_has_a_new_key_and_the_old_name(house: Path, capsys:
     assert load(house / "keys/room1").name == "camera.room1.1"
     assert (house / "keys/room1/key.pem").read_bytes() != key and certificate(house, "room1").serial_number != serial
     assert certificate(house, "room1").not_valid_after_utc < datetime.now(timezone.utc) + timedelta(days=91)
-    assert capsys.readouterr().out.count("copy ") == 1  # nobody else has to learn of it
+    assert capsys.readouterr().out.count("copy ") == 1  # no other end is affected
 
 
 def test_renew_all_renews_what_ends_soon_and_nothing_else(house: Path) -> None:

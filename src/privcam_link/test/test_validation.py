@@ -40,9 +40,9 @@ def test_patch_is_opened_on_its_base_and_shows_what_the_whole_picture_shows() ->
 
 def test_patch_on_another_picture_than_its_base_has_another_digest() -> None:
     hidden = encode_patch(NEW, NEW)  # keeps every pixel
-    with pytest.raises(InvalidOmega, match="digest") as refusal:
+    with pytest.raises(InvalidOmega, match="digest") as rejection:
         open_environment(replace(PATCH, png=hidden), BASE)
-    assert (refusal.value.field, reason_of(refusal.value)) == ("environment.sha256", Reason.DIGEST)
+    assert (rejection.value.field, reason_of(rejection.value)) == ("environment.sha256", Reason.DIGEST)
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,11 @@ def test_patch_on_another_picture_than_its_base_has_another_digest() -> None:
 def test_picture_that_is_not_what_goes_with_it_is_refused_by_field(
     environment: Environment, base: Picture | None, field: str
 ) -> None:
-    with pytest.raises(InvalidOmega) as refusal:
+    with pytest.raises(InvalidOmega) as rejection:
         open_environment(environment, base)
-    assert refusal.value.field == field
+    assert rejection.value.field == field
     expected = Reason.DIGEST if field == "environment.sha256" else Reason.PICTURE
-    assert reason_of(refusal.value) == expected
+    assert reason_of(rejection.value) == expected
 
 
 def test_withheld_omega_and_free_text_are_not_publishable() -> None:

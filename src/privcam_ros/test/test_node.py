@@ -1,4 +1,4 @@
-"""The base of every node: nothing fails unseen, and what went wrong is not published."""
+"""The base of every node: every failure is reported, and a failed frame is not published."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ class Settings:
 
 
 class Worker(PrivcamNode[Settings]):
-    """Passes κ on, of single messages and of joined ones; fails for frames above its limit."""
+    """Passes κ on, of single messages and of joined ones; raises for frames above its limit."""
 
     def __init__(self) -> None:
         super().__init__("worker", Settings)

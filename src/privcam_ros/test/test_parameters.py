@@ -13,7 +13,7 @@ from privcam_ros.parameters import ParameterError, declare, describe, param, rej
 class Settings:
     score: float = param(0.25, "keep boxes scoring at least this", low=0.0, high=1.0)
     slots: int = param(8, "frames", low=2, high=64)
-    mode: str = param("adaptive", "how", choices=("adaptive", "paper"))
+    mode: str = param("adaptive", "how", choices=("adaptive", "mask_only"))
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_defaults_come_from_the_dataclass(make_node):
 
 
 def test_overrides_win(make_node):
-    assert declare(make_node(score=0.5, mode="paper"), Settings) == Settings(0.5, 8, "paper")
+    assert declare(make_node(score=0.5, mode="mask_only"), Settings) == Settings(0.5, 8, "mask_only")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_overrides_win(make_node):
         ("score", 1.5, r"in \[0, 1\]"),
         ("score", "high", "must be a float"),
         ("slots", 1, r"in \[2, 64\]"),
-        ("mode", "blur", "one of adaptive, paper"),
+        ("mode", "blur", "one of adaptive, mask_only"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name_and_what_is_right(make_node, name, value, says):
@@ -56,7 +56,7 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_right(make_node, nam
 
 
 def test_a_misspelt_parameter_stops_the_node(make_node):
-    node = make_node(mod="paper")
+    node = make_node(mod="mask_only")
     declare(node, Settings)
     with pytest.raises(ParameterError, match=r"unknown parameter mod; it takes: .*mode"):
         reject_unknown([node])
@@ -65,7 +65,7 @@ def test_a_misspelt_parameter_stops_the_node(make_node):
 def test_parameters_cannot_be_changed_while_the_node_runs(make_node):
     node = make_node()
     declare(node, Settings)
-    result = node.set_parameters([Parameter("mode", value="paper")])[0]
+    result = node.set_parameters([Parameter("mode", value="mask_only")])[0]
     assert not result.successful
     assert node.get_parameter("mode").value == "adaptive"
 

@@ -3,7 +3,7 @@
 All are scores of the person detector, in [0, 1]. They were chosen for NanoDet; another detector needs others.
 """
 
-# Boxes from here on are reported. Low, because the privacy engine keeps the pixels of weak boxes out of the picture.
+# Boxes from here on are reported. Low, because the privacy engine also excludes pixels of low-score boxes.
 REPORT = 0.05
 
 # Boxes below this are not used by the tracker at all.
@@ -12,6 +12,6 @@ LOW_CONFIDENCE = 0.12
 # Boxes below this may only extend an existing track, and only if the appearance matches (decision 60).
 MATCH = 0.2
 
-# Boxes below this extend tracks but start none: a wrong track is a person in Ω who is not there. The detector's best
+# Boxes below this extend tracks but start none: a false track is a false person in Ω. The detector's best
 # score in three empty rooms was 0.35.
 TRACK_ACTIVATION = 0.35

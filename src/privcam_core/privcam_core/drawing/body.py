@@ -1,7 +1,7 @@
-"""The body volume that a skeleton stands for: a few convex solids per subject, ordered from far to near.
+"""Builds the body of a skeleton from a few convex solids per subject, ordered from far to near.
 
 Everything that draws a person (the proxy and the contour) draws these solids, so both show the same body. Coordinates
-are picture pixels, origin top left. Nothing here knows how a person looks: every width is a share of the stature, the
+are picture pixels, origin top left. No appearance is used: every width is a fraction of the stature, the
 same for everyone.
 """
 
@@ -72,8 +72,8 @@ class Kind(Enum):
     NECK = 3
     NOSE = 4  # of a head turned aside
     HEAD = 5
-    FACE = 6  # the side of the head that looks
-    MARKER = 7  # somebody is here, nothing more is known
+    FACE = 6  # the front of the head
+    MARKER = 7  # a subject without a visible posture
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ def _root(joints: Joints, root: Joint, fallback: Vector) -> Vector:
 def _limb(
     joints: Joints, chain: tuple[Joint, Joint, Joint], root: Vector, depth: int, stature: float, turned: float
 ) -> list[Part]:
-    """Return the solids of an arm or a leg as far as its joints are seen; an unseen middle joint is bridged."""
+    """Return the solids of an arm or a leg as far as its joints are visible; an invisible middle joint is bridged."""
     leg = chain[0] in HIPS
     kind = Kind.LEG if leg else Kind.ARM
     radii = [share * stature for share in ((_HIP, _KNEE, _ANKLE) if leg else (_SHOULDER, _ELBOW, _WRIST))]

@@ -1,7 +1,6 @@
-"""The dynamic contour: every subject as one calm outlined body on the environment, seen from Ω alone.
+"""Draws the dynamic contour: every subject as one outlined body on the environment, from Ω alone.
 
-What the edge did not confirm as background is a flat hatched surface, so that "not shown" cannot be taken for a dark
-corner or for a hole in the wall.
+Unconfirmed background is a flat hatched surface, which cannot be miscovered for a dark corner or a hole in the wall.
 """
 
 from collections.abc import Sequence
@@ -22,32 +21,48 @@ from privcam_core.types.omega import SubjectPose
 
 NOT_SHOWN: Bgr = (74, 68, 62)
 NOT_SHOWN_LINE: Bgr = (92, 86, 80)
-# The hatching, in px: distance of its lines; and how far the border of a region is rounded off.
-_HATCH_PITCH, _REGION_ROUNDING = 14, 9
-# The room steps back: this share of its colour and of its brightness is kept.
-_ROOM_COLOUR, _ROOM_LIGHT = 0.55, 0.80
+# Distance of the hatching lines, px.
+_HATCH_PITCH = 14
+# Radius by which the border of a hatched region is rounded, px.
+_REGION_ROUNDING = 9
+# Fraction of the environment's colour that is kept, so that subjects stand out.
+_ENVIRONMENT_COLOUR = 0.55
+# Fraction of its brightness that is kept.
+_ENVIRONMENT_BRIGHTNESS = 0.80
 _WHITE: Bgr = (255, 255, 255)
-# The soft shadow around a subject, for bright rooms: its share of black, and its reach in widths of the outline.
-_SHADOW, _SHADOW_REACH = 0.5, 1.5
+# Opacity of the soft black shadow around a subject, for bright environments.
+_SHADOW = 0.5
+# Radius of the shadow in widths of the outline.
+_SHADOW_REACH = 1.5
 
-# Shares of the stature, with the least px: the outline, the gap that the front subject keeps
-# free around itself, and how far the corners between the solids are rounded.
-_LINE, _LEAST_LINE = 0.008, 1.6
-_GAP, _LEAST_GAP = 0.016, 3.0
-_ROUNDING, _LEAST_ROUNDING = 0.007, 0.8
-# Points along a curve over which the steps of the pixel raster are averaged out; every _THINNING-th is drawn.
-_RASTER_STEPS, _THINNING = 1.5, 3
+# Width of the outline as a fraction of the stature, and its minimum in px.
+_LINE = 0.008
+_MIN_LINE_PX = 1.6
+# Gap around the front subject as a fraction of the stature, and its minimum in px.
+_GAP = 0.016
+_MIN_GAP_PX = 3.0
+# Rounding of the corners between solids as a fraction of the stature, and its minimum in px.
+_ROUNDING = 0.007
+_MIN_ROUNDING_PX = 0.8
+# Points along a curve over which the steps of the pixel raster are averaged.
+_RASTER_STEPS = 1.5
+# Every n-th point of a smoothed curve is drawn.
+_THINNING = 3
 # Opacity of the fill on the far side, in the middle, of a near arm and of the face.
 _FILL = {-1: 0.36, 0: 0.50, 1: 0.66}
 _FACE_FILL = 0.82
 _MARKER_FILL = 0.34
-# A thin clear line sets a limb off from the trunk or limb behind it: share of the stature, least px, opacity.
-_CREASE, _LEAST_CREASE, _CREASE_FILL = 0.006, 0.8, 0.22
+# Width of the clear line between a limb and the body behind it as a fraction of the stature, and its minimum in px.
+_CREASE = 0.006
+_MIN_CREASE_PX = 0.8
+# Opacity of that line.
+_CREASE_FILL = 0.22
+# Fraction of white in the colour of the outline.
 _LINE_LIGHT = 0.45
-# A dash and the space after it on the outline of a marker, as a share of its length: somebody, posture unknown.
+# A dash and the space after it on the outline of a marker, as a fraction of its length: a subject of unknown posture.
 _DASHES = 28
-# Specks and pinholes below this share of the squared stature come from rounding and are not drawn.
-_LEAST_AREA = 0.0008
+# Areas below this fraction of the squared stature are artefacts of rounding and are not drawn.
+_MIN_AREA = 0.0008
 
 
 def render_contour(environment: Image, confirmed: BoolArray, poses: Sequence[SubjectPose], scale: float = 1.0) -> Image:
@@ -57,20 +72,26 @@ def render_contour(environment: Image, confirmed: BoolArray, poses: Sequence[Sub
     of the result against the environment. Returns (round(H * scale), round(W * scale), 3) uint8. No input is changed.
     A subject hides the parts of those in lower layers. Raises ValueError for a wrong shape, type or scale.
     """
-    picture = render_room(environment, confirmed, scale)
+    picture = render_environment(environment, confirmed, scale)
     draw_contours(picture, poses, scale)
     return picture
 
 
-def render_room(environment: Image, confirmed: BoolArray, scale: float = 1.0) -> Image:
-    """Return the environment without anybody, calmed down, and hatched where it is not confirmed.
+def render_environment(environment: Image, confirmed: BoolArray, scale: float = 1.0) -> Image:
+    """Return the environment without subjects, muted, and hatched where it is not confirmed.
 
-    Arguments, result and errors as for `render_contour`. The room changes rarely: keep the result while it holds.
+    Arguments, result and errors as for `render_contour`. The environment changes rarely: keep the result.
     """
     require_bgr8(environment, "environment")
     gray = cv2.cvtColor(cv2.cvtColor(environment, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    calm = cv2.addWeighted(environment, _ROOM_LIGHT * _ROOM_COLOUR, gray, _ROOM_LIGHT * (1 - _ROOM_COLOUR), 0)
-    return hatch(np.asarray(calm, np.uint8), confirmed, scale)
+    muted = cv2.addWeighted(
+        environment,
+        _ENVIRONMENT_BRIGHTNESS * _ENVIRONMENT_COLOUR,
+        gray,
+        _ENVIRONMENT_BRIGHTNESS * (1 - _ENVIRONMENT_COLOUR),
+        0,
+    )
+    return hatch(np.asarray(muted, np.uint8), confirmed, scale)
 
 
 def hatch(environment: Image, confirmed: BoolArray, scale: float = 1.0) -> Image:
@@ -99,9 +120,9 @@ def draw_contours(picture: Image, poses: Sequence[SubjectPose], scale: float = 1
 
     picture: (H, W, 3) uint8 BGR, changed in place.
     """
-    taken = np.zeros(picture.shape[:2], np.uint8)
+    covered = np.zeros(picture.shape[:2], np.uint8)
     for pose in sorted(poses, key=lambda pose: pose.layer, reverse=True):
-        _draw_subject(picture, taken, pose, scale)
+        _draw_subject(picture, covered, pose, scale)
 
 
 def _hatch(room: Image, hidden: Image) -> Image:
@@ -130,19 +151,19 @@ def _texture(height: int, width: int) -> Image:
     return picture
 
 
-def _draw_subject(picture: Image, taken: Image, pose: SubjectPose, scale: float) -> None:
-    """Draw one subject where `taken` is 0, then take its body and the gap around it."""
+def _draw_subject(picture: Image, covered: Image, pose: SubjectPose, scale: float) -> None:
+    """Draw one subject where `covered` is 0, then mark its body and the gap around it as covered."""
     body = build_body(pose).scaled(scale)
-    height, width = taken.shape
+    height, width = covered.shape
     # A box far larger than the picture is possible; lines must not grow with it.
     size = min(body.stature, hypot(height, width))
-    line, gap = max(_LINE * size, _LEAST_LINE), max(_GAP * size, _LEAST_GAP)
+    line, gap = max(_LINE * size, _MIN_LINE_PX), max(_GAP * size, _MIN_GAP_PX)
     solids = outlines([part.shape for part in body.parts])
     window = crop(_box(solids, 3 * _SHADOW_REACH * line + gap), width, height)
     if window is None:
         return
     origin = window[1].start, window[0].start
-    free = _inverse(taken[window])
+    free = _inverse(covered[window])
     polygons = fixed_points(solids, origin)
     curves = _outline(polygons, size, free.shape)
     if not curves:
@@ -154,7 +175,7 @@ def _draw_subject(picture: Image, taken: Image, pose: SubjectPose, scale: float)
     cover = _times(np.maximum(fill, rim), free)
     _blend(picture[window], shadow, _ramp(color(pose.subject_id)), rim, cover)
     reach = 2 * round(gap) + 1
-    cv2.max(taken[window], cv2.dilate(inner, np.ones((reach, reach), np.uint8)), dst=taken[window])
+    cv2.max(covered[window], cv2.dilate(inner, np.ones((reach, reach), np.uint8)), dst=covered[window])
 
 
 def _box(solids: list[Points], grow: float) -> Box:
@@ -170,11 +191,11 @@ def _outline(polygons: list[Polygon], size: float, shape: tuple[int, ...]) -> li
     mask = np.zeros(shape, np.uint8)
     for polygon in polygons:
         cv2.fillConvexPoly(mask, polygon, 255, cv2.LINE_AA, SUBPIXEL_BITS)
-    rounding = max(_ROUNDING * size, _LEAST_ROUNDING)
+    rounding = max(_ROUNDING * size, _MIN_ROUNDING_PX)
     smooth = _soften(mask, rounding)
     curves, _ = cv2.findContours(cv2.inRange(smooth, 128, 255), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    least = _LEAST_AREA * size**2
-    return [_smooth(curve) for curve in curves if cv2.contourArea(curve) >= least]
+    min_area = _MIN_AREA * size**2
+    return [_smooth(curve) for curve in curves if cv2.contourArea(curve) >= min_area]
 
 
 def _smooth(curve: npt.NDArray[np.generic]) -> Points:
@@ -199,7 +220,7 @@ def _volume(body: Body, polygons: list[Polygon], size: float, origin: tuple[int,
         return np.full(shape, round(255 * _MARKER_FILL), np.uint8)
     volume = np.full(shape, round(255 * _FILL[0]), np.uint8)
     limbs = [part.shape for part in body.parts if part.limb is not None]
-    crease = max(_CREASE * size, _LEAST_CREASE)
+    crease = max(_CREASE * size, _MIN_CREASE_PX)
     creases = iter(fixed_points(outlines(limbs, crease), origin) if limbs else ())
     for limb, group in groupby(zip(body.parts, polygons, strict=True), key=lambda drawn: drawn[0].limb):
         solids = list(group)
@@ -243,15 +264,15 @@ def _soften(mask: Image, sigma: float) -> Image:
     return np.asarray(cv2.blur(cv2.blur(mask, (size, size)), (size, size)), np.uint8)
 
 
-def _times(a: Image, b: Image, share: float = 1.0) -> Image:
-    """Return a * b * share, where 255 counts as 1."""
-    return np.asarray(cv2.multiply(a, b, scale=share / 255), np.uint8)
+def _times(a: Image, b: Image, factor: float = 1.0) -> Image:
+    """Return a * b * factor, where 255 counts as 1."""
+    return np.asarray(cv2.multiply(a, b, scale=factor / 255), np.uint8)
 
 
 def _blend(region: Image, shadow: Image, ramp: Image, tone: Image, cover: Image) -> None:
-    """Take the share shadow / 255 of the light out of the region, then mix ramp[tone] into it, in place.
+    """Darken the region by shadow / 255, then mix ramp[tone] into it, in place.
 
-    cover: share of the mix, 255 is all. ramp: (256, 1, 3) colours.
+    cover: opacity of the mix, 255 is opaque. ramp: (256, 1, 3) colours.
     """
     kept = _times(_inverse(shadow), _inverse(cover))
     light = cv2.multiply(cv2.applyColorMap(tone, ramp), _colours(cover), scale=1 / 255)
@@ -259,13 +280,13 @@ def _blend(region: Image, shadow: Image, ramp: Image, tone: Image, cover: Image)
     cv2.add(region, light, dst=region)
 
 
-def _inverse(share: Image) -> Image:
-    return np.asarray(cv2.bitwise_not(share), np.uint8)
+def _inverse(opacity: Image) -> Image:
+    return np.asarray(cv2.bitwise_not(opacity), np.uint8)
 
 
-def _colours(share: Image) -> Image:
-    """Return the (H, W) share for each of the three colours."""
-    return np.asarray(cv2.merge((share, share, share)), np.uint8)
+def _colours(opacity: Image) -> Image:
+    """Return the (H, W) opacity for each of the three colours."""
+    return np.asarray(cv2.merge((opacity, opacity, opacity)), np.uint8)
 
 
 @lru_cache(maxsize=64)

@@ -30,8 +30,8 @@ def _unit_circle(count: int) -> Vector:
 
 _NO_CIRCLES = np.empty((0, 3))
 _CIRCLE, _ELLIPSE = _unit_circle(_CIRCLE_POINTS), _unit_circle(_ELLIPSE_POINTS)
-# No solid is thinner than this, in px: a far person must not fall through the raster.
-_LEAST_RADIUS = 0.5
+# Smallest radius of a solid in px: a distant person must cover pixels.
+_MIN_RADIUS_PX = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class Ellipse:
 
     def outline(self, grow: float = 0.0) -> Points:
         """Return the (N, 2) convex outline in px of the ellipse grown by `grow` px on all sides."""
-        axes = np.maximum(np.asarray(self.axes) + grow, _LEAST_RADIUS)
+        axes = np.maximum(np.asarray(self.axes) + grow, _MIN_RADIUS_PX)
         turn = np.array([[cos(self.angle), sin(self.angle)], [-sin(self.angle), cos(self.angle)]])
         return np.asarray(self.centre + (_ELLIPSE * axes) @ turn, np.float32)
 
@@ -81,7 +81,7 @@ def outlines(shapes: Sequence[Hull | Ellipse], grow: float = 0.0) -> list[Points
 
 def _rims(circles: Vector, grow: float) -> Points:
     """Return (K, 20, 2) points on circles grown by `grow` px. circles: (K, 3) of u, v and radius in px."""
-    radii = np.maximum(circles[:, 2] + grow, _LEAST_RADIUS)
+    radii = np.maximum(circles[:, 2] + grow, _MIN_RADIUS_PX)
     return (circles[:, None, :2] + radii[:, None, None] * _CIRCLE).astype(np.float32)
 
 

@@ -6,7 +6,7 @@ from math import cos, radians, sin
 Bgr = tuple[int, int, int]
 
 # Colours lie on rings of equal lightness in OKLCH (Björn Ottosson, "A perceptual color space for image processing",
-# 2020), so that no subject looks more important than another. All rings are well lighter than the fill grey of 128.
+# 2020), so that no subject is more prominent than another. All rings are well lighter than the fill grey of 128.
 _LIGHTNESS = (0.80, 0.88, 0.77)
 _CHROMA = (0.125, 0.085, 0.105)
 # Red means alarm (captions use it), so subjects never get a hue from ALARM_HUE ± half the gap, in degrees.

@@ -1,6 +1,6 @@
-"""The anthropomorphic proxy: a jointed figure of tapered capsules that stands in for a person.
+"""Draws the anthropomorphic proxy: a jointed figure of tapered capsules in place of a person.
 
-It is drawn from the pose alone, so it knows nothing of the person but the posture. Edge and cloud draw the same one.
+It is drawn from the pose alone, so it shows nothing of the person but the posture. Edge and cloud draw the same one.
 """
 
 from collections.abc import Sequence
@@ -17,15 +17,20 @@ from privcam_core.types.omega import SubjectPose
 
 _INK: Bgr = (38, 32, 28)
 _LIGHT: Bgr = (255, 255, 255)
-# The dark line around a subject and the thinner one between its limbs, as shares of the stature and never below px.
-_RIM, _LEAST_RIM = 0.010, 1.5
-_SEAM, _LEAST_SEAM = 0.005, 0.7
-# How much of the ink goes into solids on the far side, in the middle and on the near side.
+# Width of the dark line around a subject as a fraction of the stature, and its minimum in px.
+_RIM = 0.010
+_MIN_RIM_PX = 1.5
+# Width of the line between its limbs as a fraction of the stature, and its minimum in px.
+_SEAM = 0.005
+_MIN_SEAM_PX = 0.7
+# Fraction of ink in solids on the far side, in the middle and on the near side.
 _DEPTH_INK = {-1: 0.38, 0: 0.12, 1: 0.0}
 _LEG_INK = 0.12  # legs are a little darker than arms, which often lie in front of them
 _FACE_LIGHT = 0.55
-# A lighter core makes a limb look round: share of the white, and how far it stays from the edge (share of stature).
-_CORE_LIGHT, _CORE_INSET = 0.22, 0.016
+# Fraction of white in the lighter core that makes a limb look round.
+_CORE_LIGHT = 0.22
+# Distance of the core from the edge as a fraction of the stature.
+_CORE_INSET = 0.016
 _MARKER_INK = 0.45
 
 
@@ -40,11 +45,11 @@ class Shape:
 def render_subject(pose: SubjectPose) -> list[Shape]:
     """Return the proxy A = Ψ(P, h, b) of one subject (Eq. 2) as filled outlines, the first one is drawn first.
 
-    Coordinates are px of the picture that the pose belongs to. Unseen keypoints (ρ < SEEN) leave their limb out; with
-    almost nothing seen the proxy is a plain upright ellipse in the box b.
+    Coordinates are px of the picture that the pose belongs to. Limbs with an invisible keypoint (ρ < SEEN) are not
+    drawn; with almost nothing visible the proxy is a plain upright ellipse in the box b.
     """
     body = build_body(pose)
-    rim, seam = max(_RIM * body.stature, _LEAST_RIM), max(_SEAM * body.stature, _LEAST_SEAM)
+    rim, seam = max(_RIM * body.stature, _MIN_RIM_PX), max(_SEAM * body.stature, _MIN_SEAM_PX)
     base = color(pose.subject_id)
     # All rims lie under all fills, so that the rim runs around the whole subject and not around each solid.
     shapes = [Shape(part.shape.outline(rim), _INK) for part in body.parts]

@@ -20,7 +20,7 @@ _BONES = (
 )
 # Ear to ear and eye to eye, for a subject of whom only the head is seen.
 _HEAD_BONES = ((Joint.LEFT_EAR, Joint.RIGHT_EAR, 0.085), (Joint.LEFT_EYE, Joint.RIGHT_EYE, 0.037))
-# A bone this many times longer than the stature allows is a keypoint on somebody else or on furniture.
+# A bone this many times longer than the stature allows has a keypoint on another person or on furniture.
 _LONGEST_BONE = 1.8
 # The stature against the longer side of the box. A box cut by the border or by furniture is shorter than the person,
 # a box around raised arms is longer; beyond these the bones are wrong.

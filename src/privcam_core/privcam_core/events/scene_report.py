@@ -1,4 +1,4 @@
-"""What recognition answers, and the interface that every recognising model has."""
+"""The result of recognition, and the interface of every recognition model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from privcam_core.types.omega import Omega, SyncKey
 
 
 class Phase(IntEnum):
-    """Where a happening stands; the values are those of `privcam_msgs/Behavior`."""
+    """State of an event in a report; the values are those of `privcam_msgs/Event`."""
 
-    ONGOING = 0  # holds now, end not known
-    STARTED = 1  # this report is the first of it
-    ENDED = 2  # this report closes it
+    ONGOING = 0  # holds now; its end is not known
+    STARTED = 1  # first report of the event
+    ENDED = 2  # last report of the event
 
 
 @dataclass(frozen=True)
 class RecognizedObject:
-    """Something seen in the scene. box: x0, y0, x1, y1 px. confidence: [0, 1]. subject_id 0: not a tracked subject."""
+    """A recognised object. box: x0, y0, x1, y1 px. confidence: [0, 1]. subject_id 0: not a tracked subject."""
 
     label: str
     confidence: float
@@ -29,10 +29,10 @@ class RecognizedObject:
 
 @dataclass(frozen=True)
 class Event:
-    """One happening as it stands in one report.
+    """One event as it stands in one report.
 
     confidence: [0, 1]. subject_ids: at least one; more where a broken track was joined. event_id: from 1, the same in
-    all reports of one happening. start_ns, end_ns: camera time in ns since the epoch; end_ns is the report's own time
+    all reports of one event. start_ns, end_ns: camera time in ns since the epoch; end_ns is the report's own time
     while the phase is not ENDED. evidence: measured quantities in one sentence.
     """
 
@@ -47,16 +47,16 @@ class Event:
 
     def __post_init__(self) -> None:
         if not self.subject_ids:
-            raise ValueError(f"behavior {self.label!r}: subject_ids is empty, name at least one subject")
+            raise ValueError(f"event {self.label!r}: subject_ids is empty, name at least one subject")
         if not 0.0 <= self.confidence <= 1.0:
-            raise ValueError(f"behavior {self.label!r}: confidence {self.confidence} is not in [0, 1]")
+            raise ValueError(f"event {self.label!r}: confidence {self.confidence} is not in [0, 1]")
         if self.end_ns < self.start_ns:
-            raise ValueError(f"behavior {self.label!r}: ends {self.start_ns - self.end_ns} ns before it starts")
+            raise ValueError(f"event {self.label!r}: ends {self.start_ns - self.end_ns} ns before it starts")
 
 
 @dataclass(frozen=True)
 class SceneReport:
-    """What was recognised in one frame. caption: one sentence for a person. model_id: name and version."""
+    """Objects and events of one frame. caption: one sentence for the operator. model_id: name and version."""
 
     key: SyncKey
     objects: Sequence[RecognizedObject]
@@ -66,9 +66,9 @@ class SceneReport:
 
 
 class Recognizer(Protocol):
-    """The model M of Eq. 8: from Ω to the objects R, the behaviours A and their confidences C.
+    """The model M of Eq. 8: from Ω to the objects R, the events A and their confidences C.
 
-    A recognizer remembers what it saw: give it the Ω of one camera in the order of κ.
+    A recognizer keeps state: give it the Ω of one camera in the order of κ.
     """
 
     @property
@@ -77,7 +77,7 @@ class Recognizer(Protocol):
         ...
 
     def update(self, omega: Omega) -> SceneReport:
-        """Take in the next frame and report the scene as it stands.
+        """Process the next Ω and return the report of its frame.
 
         Raises:
             ValueError: `omega` is of another camera than the ones before, or not newer than the last one.

@@ -1,4 +1,4 @@
-"""The folder of imported models: each an ONNX file with a record of its SHA-256 and of what it was made from."""
+"""The folder of imported models: each an ONNX file with a record of its SHA-256 and of its source files."""
 
 import json
 import os
@@ -35,21 +35,21 @@ def read_model(entry: ModelEntry, folder: Path) -> bytes:
     advice = f"Run: ./privcam models {entry.name}"
     path, record = _paths(entry, folder)
     try:
-        content, facts = path.read_bytes(), json.loads(record.read_text())
+        content, recorded = path.read_bytes(), json.loads(record.read_text())
     except (OSError, ValueError) as error:
         raise ModelError(f"model {entry.name} is not in {folder} ({error}). {advice}") from error
-    if facts.get("made_from") != _fingerprint(entry):
+    if recorded.get("made_from") != _fingerprint(entry):
         raise ModelError(f"model {entry.name}: {path} was made for another version of privcam. {advice}")
-    require_hash(content, str(facts.get("sha256")), str(path), f"The file is damaged or was changed. {advice}")
+    require_hash(content, str(recorded.get("sha256")), str(path), f"The file is damaged or was changed. {advice}")
     return content
 
 
 def write_model(entry: ModelEntry, content: bytes, folder: Path) -> None:
-    """Keep the ONNX file of a model with its record. Each file appears whole or not at all."""
+    """Keep the ONNX file of a model with its record. Each file is written atomically."""
     path, record = _paths(entry, folder)
     _replace(path, content)
-    facts = {"sha256": sha256(content).hexdigest(), "made_from": _fingerprint(entry)}
-    _replace(record, json.dumps(facts, indent=1).encode())
+    contents = {"sha256": sha256(content).hexdigest(), "made_from": _fingerprint(entry)}
+    _replace(record, json.dumps(contents, indent=1).encode())
 
 
 def _paths(entry: ModelEntry, folder: Path) -> tuple[Path, Path]:
@@ -57,8 +57,8 @@ def _paths(entry: ModelEntry, folder: Path) -> tuple[Path, Path]:
 
 
 def _fingerprint(entry: ModelEntry) -> str:
-    facts = [IMPORT_VERSION, [file.sha256 for file in entry.files], list(entry.outputs), dict(entry.free_axes)]
-    return sha256(json.dumps(facts).encode()).hexdigest()
+    inputs = [IMPORT_VERSION, [file.sha256 for file in entry.files], list(entry.outputs), dict(entry.free_axes)]
+    return sha256(json.dumps(inputs).encode()).hexdigest()
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -1,7 +1,7 @@
-"""κ, Ω and its parts as typed values that cannot exist in an invalid state.
+"""κ, Ω and its parts as typed values that are valid by construction.
 
-Every constructor checks its fields and raises `InvalidOmega`, which names the first field that is wrong. Both ends
-of the link build these types from what they receive, so the check on the wire and the check in memory are one.
+Every constructor checks its fields and raises `InvalidOmega`, which names the first invalid field. Both ends of the
+link build these types from messages and bytes, so every value is checked by the same code.
 """
 
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ MAX_WIDTH, MAX_HEIGHT = 7680, 4320
 MAX_SUBJECTS = 64
 MAX_EMBEDDING_VALUES = 4096
 MAX_PNG_BYTES = 16 * 1024 * 1024
-# A keypoint or box may lie outside of the picture (a person half out of view), but not farther than this many pictures.
+# Largest distance of a keypoint or box from the origin, px: it may lie outside of the picture, but not far.
 MAX_COORDINATE = 4.0 * MAX_WIDTH
 NO_ACCOUNTING = -1.0
 
 
 class InvalidOmega(ValueError):
-    """A part of Ω is not acceptable. `field` is the dotted path of the part, `reason` says what is wrong with it."""
+    """A part of Ω is not valid. `field` is its dotted path, `reason` says what is wrong."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
@@ -49,7 +49,7 @@ def _require_box(box: Box, field: str) -> None:
     _require(len(box) == 4, field, f"has {len(box)} numbers, needs x0, y0, x1, y1")
     for value in box:
         _require_range(value, -MAX_COORDINATE, MAX_COORDINATE, field)
-    _require(box[2] > box[0] and box[3] > box[1], field, f"{tuple(box)} is empty or turned round")
+    _require(box[2] > box[0] and box[3] > box[1], field, f"{tuple(box)} is empty or reversed")
 
 
 @dataclass(frozen=True, order=True)
@@ -196,7 +196,7 @@ class Embedding:
 
 
 class Verdict(IntEnum):
-    """Whether a frame's parts may leave."""
+    """Whether a frame may leave."""
 
     WITHHOLD = 0
     PASS = 1
@@ -210,10 +210,10 @@ def verdict_from_number(value: int) -> Verdict:
 
 @dataclass(frozen=True)
 class PrivacyReport:
-    """What the privacy engine did with one frame. Areas are shares of the picture.
+    """The result of the privacy engine for one frame. Fractions are of the picture.
 
-    epsilon, delta: the budget spent on poses in the accountant's window; epsilon < 0 is no accounting, and then delta
-    means nothing.
+    epsilon, delta: the budget spent on poses in the accountant's window; epsilon < 0: no accounting, and delta is
+    undefined.
     """
 
     excluded_fraction: float

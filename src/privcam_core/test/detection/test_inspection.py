@@ -53,12 +53,12 @@ def draw_person(image: np.ndarray, x: int, top: int, height: int) -> tuple[int, 
     return x - half, top, x + half, top + height
 
 
-def covered(findings: list[SensitiveDetection], kind: str, box: tuple[int, int, int, int]) -> float:
+def covered(detections: list[SensitiveDetection], kind: str, box: tuple[int, int, int, int]) -> float:
     """Return the share of the box that lies in findings of the kind."""
     mask = np.zeros((HEIGHT, WIDTH), bool)
-    for finding in findings:
-        if finding.kind == kind:
-            x0, y0, x1, y1 = (round(v) for v in finding.box)
+    for detection in detections:
+        if detection.kind == kind:
+            x0, y0, x1, y1 = (round(v) for v in detection.box)
             mask[y0:y1, x0:x1] = True
     x0, y0, x1, y1 = box
     return float(mask[y0:y1, x0:x1].mean())
@@ -72,9 +72,9 @@ def test_empty_room_passes(inspector: EgressInspector) -> None:
 def test_person_is_found_at_every_size(inspector: EgressInspector, x: int, top: int, height: int) -> None:
     image = room()
     box = draw_person(image, x, top, height)
-    findings = inspector.inspect(encode_environment(image, everything()))
-    assert covered(findings, "person", box) > 0.8
-    assert all(finding.confirmed_fraction == 1 and 0 < finding.score <= 1 for finding in findings)
+    detections = inspector.inspect(encode_environment(image, everything()))
+    assert covered(detections, "person", box) > 0.8
+    assert all(detection.confirmed_fraction == 1 and 0 < detection.score <= 1 for detection in detections)
 
 
 def test_face_is_found_when_the_body_is_withheld(inspector: EgressInspector) -> None:
@@ -82,8 +82,8 @@ def test_face_is_found_when_the_body_is_withheld(inspector: EgressInspector) -> 
     x0, top, x1, bottom = draw_person(image, 320, 60, 400)
     confirmed = everything()
     confirmed[top + 62 : bottom, x0:x1] = False
-    findings = inspector.inspect(encode_environment(image, confirmed))
-    assert covered(findings, "face", (310, 80, 330, 105)) == 1
+    detections = inspector.inspect(encode_environment(image, confirmed))
+    assert covered(detections, "face", (310, 80, 330, 105)) == 1
 
 
 def test_upper_half_of_a_person_is_found(inspector: EgressInspector) -> None:
@@ -91,9 +91,9 @@ def test_upper_half_of_a_person_is_found(inspector: EgressInspector) -> None:
     x0, top, x1, bottom = draw_person(image, 200, 120, 300)
     confirmed = everything()
     confirmed[top + 150 : bottom, x0:x1] = False
-    findings = inspector.inspect(encode_environment(image, confirmed))
-    assert covered(findings, "person", (x0 + 10, top, x1 - 10, top + 150)) > 0.8
-    assert any(finding.kind == "person" and 0 < finding.confirmed_fraction < 1 for finding in findings)
+    detections = inspector.inspect(encode_environment(image, confirmed))
+    assert covered(detections, "person", (x0 + 10, top, x1 - 10, top + 150)) > 0.8
+    assert any(detection.kind == "person" and 0 < detection.confirmed_fraction < 1 for detection in detections)
 
 
 def test_person_that_is_withheld_is_not_found(inspector: EgressInspector) -> None:
@@ -107,9 +107,9 @@ def test_person_that_is_withheld_is_not_found(inspector: EgressInspector) -> Non
 def test_findings_stay_inside_the_picture(inspector: EgressInspector) -> None:
     image = room()
     draw_person(image, 10, 200, 320)
-    findings = inspector.inspect(encode_environment(image, everything()))
-    assert findings
-    for x0, y0, x1, y1 in (finding.box for finding in findings):
+    detections = inspector.inspect(encode_environment(image, everything()))
+    assert detections
+    for x0, y0, x1, y1 in (detection.box for detection in detections):
         assert 0 <= x0 < x1 <= WIDTH and 0 <= y0 < y1 <= HEIGHT
 
 

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from privcam_core.drawing.contour import NOT_SHOWN, draw_contours, render_contour, render_room
+from privcam_core.drawing.contour import NOT_SHOWN, draw_contours, render_contour, render_environment
 from privcam_core.types.omega import SubjectPose
 
 HALF = ((0.018, -0.935), (0.042, -0.925), (0.115, -0.81), (0.15, -0.63), (0.16, -0.48), (0.06, -0.52), (0.065, -0.28),
@@ -20,7 +20,7 @@ def standing(subject_id=1, u=160, layer=0, rho=0.9):
 
 def drawn(poses, room=None):
     """Return the mask of the pixels that the poses change."""
-    room = render_room(GREY, ALL) if room is None else room
+    room = render_environment(GREY, ALL) if room is None else room
     picture = room.copy()
     draw_contours(picture, poses)
     return np.any(picture != room, axis=2)
@@ -28,7 +28,7 @@ def drawn(poses, room=None):
 
 def test_body_is_filled_and_has_one_closed_bright_outline():
     picture = render_contour(GREY, ALL, [standing()])
-    ground = render_room(GREY, ALL)
+    ground = render_environment(GREY, ALL)
     bright = (picture.astype(int) - ground).max(axis=2) > 60
     # Water poured in from the corner does not get through a closed outline.
     flood = bright.astype(np.uint8)
@@ -46,7 +46,7 @@ def test_inside_of_the_body_the_environment_shines_through():
 
 def test_subject_in_front_hides_the_one_behind_with_a_gap_around_it():
     front, back = standing(1, 150, layer=1), standing(2, 178, layer=0)
-    room = render_room(GREY, ALL)
+    room = render_environment(GREY, ALL)
     both, alone, behind = room.copy(), room.copy(), room.copy()
     draw_contours(both, [back, front])
     draw_contours(alone, [front])
@@ -75,8 +75,8 @@ def test_what_is_not_confirmed_is_a_flat_surface_whatever_the_environment_holds_
     confirmed[100:200, 50:150] = False
     noisy = GREY.copy()
     noisy[100:200, 50:150] = np.random.default_rng(0).integers(0, 256, (100, 100, 3))
-    assert (render_room(noisy, confirmed) == render_room(GREY, confirmed)).all()
-    inside = render_room(noisy, confirmed)[105:195, 55:145].reshape(-1, 3)
+    assert (render_environment(noisy, confirmed) == render_environment(GREY, confirmed)).all()
+    inside = render_environment(noisy, confirmed)[105:195, 55:145].reshape(-1, 3)
     assert (inside == NOT_SHOWN).all(axis=1).mean() > 0.6
     assert len(np.unique(inside, axis=0)) > 1
 
@@ -86,13 +86,13 @@ def test_no_colour_of_an_unconfirmed_pixel_gets_into_a_picture_of_any_size(scale
     confirmed = np.random.default_rng(1).random((280, 320)) > 0.002
     black, white = GREY.copy(), GREY.copy()
     black[~confirmed], white[~confirmed] = 0, 255
-    assert (render_room(black, confirmed, scale) == render_room(white, confirmed, scale)).all()
+    assert (render_environment(black, confirmed, scale) == render_environment(white, confirmed, scale)).all()
 
 
 def test_confirmed_room_far_from_the_hatching_is_shown():
     confirmed = ALL.copy()
     confirmed[:, :100] = False
-    assert (render_room(GREY, confirmed)[:, 130:] == render_room(GREY, ALL)[:, 130:]).all()
+    assert (render_environment(GREY, confirmed)[:, 130:] == render_environment(GREY, ALL)[:, 130:]).all()
 
 
 def test_inputs_are_not_changed_and_the_result_depends_on_them_alone():

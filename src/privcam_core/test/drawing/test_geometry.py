@@ -16,11 +16,11 @@ STANDING = (
 )  # fmt: skip
 
 
-def standing(unseen=(), head=None):
+def standing(invisible=(), head=None):
     keypoints = np.zeros((17, 3), np.float32)
     keypoints[:, :2] = np.array(STANDING) * STATURE + (160, 260)
     keypoints[:, 2] = 0.9
-    keypoints[list(unseen), 2] = 0.1
+    keypoints[list(invisible), 2] = 0.1
     return SubjectPose(1, (110.0, 20.0, 210.0, 265.0), keypoints, head)
 
 
@@ -80,7 +80,7 @@ def test_stature_is_measured_along_the_bones_and_one_wild_keypoint_does_not_chan
 
 
 def test_stature_of_a_subject_without_bones_is_the_longer_side_of_the_box():
-    assert stature_of(standing(unseen=range(17))) == 245.0
+    assert stature_of(standing(invisible=range(17))) == 245.0
 
 
 def test_whole_figure_has_head_trunk_arms_and_legs():
@@ -89,7 +89,7 @@ def test_whole_figure_has_head_trunk_arms_and_legs():
 
 def test_unseen_legs_are_left_out_and_the_trunk_ends_at_the_box():
     legs = [joint for joint in Joint if joint >= Joint.LEFT_HIP]
-    pose = standing(unseen=legs)
+    pose = standing(invisible=legs)
     pose = SubjectPose(1, (110.0, 20.0, 210.0, 100.0), pose.keypoints)
     body = build_body(pose)
     assert Kind.LEG not in kinds(pose)
@@ -98,7 +98,7 @@ def test_unseen_legs_are_left_out_and_the_trunk_ends_at_the_box():
 
 
 def test_unseen_keypoints_do_not_matter_wherever_they_are():
-    here, there = standing(unseen=(Joint.LEFT_WRIST,)), standing(unseen=(Joint.LEFT_WRIST,))
+    here, there = standing(invisible=(Joint.LEFT_WRIST,)), standing(invisible=(Joint.LEFT_WRIST,))
     there.keypoints[Joint.LEFT_WRIST, :2] = (-3000, 9000)
     assert build_body(here).bounds() == build_body(there).bounds()
 
@@ -110,11 +110,11 @@ def test_keypoint_that_is_impossibly_far_is_not_joined():
 
 
 def test_unseen_knee_is_bridged_from_hip_to_ankle():
-    assert kinds(standing(unseen=(Joint.LEFT_KNEE,))).count(Kind.LEG) == kinds(standing()).count(Kind.LEG) - 1
+    assert kinds(standing(invisible=(Joint.LEFT_KNEE,))).count(Kind.LEG) == kinds(standing()).count(Kind.LEG) - 1
 
 
 def test_subject_with_two_keypoints_is_a_marker_in_its_box():
-    pose = standing(unseen=range(2, 17))
+    pose = standing(invisible=range(2, 17))
     body = build_body(pose)
     assert body.is_marker
     x0, y0, x1, y1 = body.bounds()

@@ -118,10 +118,10 @@ REFUSED = [
     ("value", "field", "change"), REFUSED, ids=[f"{field}-{n}" for n, (_, field, _) in enumerate(REFUSED)]
 )
 def test_refusal_names_the_field(value: object, field: str, change: dict[str, object]) -> None:
-    with pytest.raises(InvalidOmega) as refusal:
+    with pytest.raises(InvalidOmega) as rejection:
         replace(value, **change)  # type: ignore[type-var]
-    assert refusal.value.field == field
-    assert str(refusal.value).startswith(f"{field}: ")
+    assert rejection.value.field == field
+    assert str(rejection.value).startswith(f"{field}: ")
 
 
 def test_every_field_of_every_part_has_a_refused_case() -> None:

@@ -1,6 +1,6 @@
 """The certificate authority of one installation: it issues certificates and writes the folder of every end.
 
-Its own key stays in the folder `authority`, which is copied nowhere. What everybody is allowed to do follows from the
+Its own key stays in the folder `authority`, which is not copied to other machines. All permissions follow from the
 record alone, so `distribute` can be repeated at any time, also after a crash.
 """
 
@@ -27,7 +27,7 @@ from privcam_core.storage import private_folder, write_private
 from privcam_link.certificates.issue_log import Entry, Event, Record
 from privcam_link.credentials import ACCESS_FILE, CA_FILE, CERTIFICATE_FILE, KEY_FILE, CommonName, Role, format_access
 
-# Whose names an end has to know. Cameras talk to clouds alone, and viewers look at what a cloud hands on.
+# Roles of the peers of each role. Cameras and viewers connect to clouds only.
 KNOWS = {
     Role.CAMERA: (Role.CLOUD,),
     Role.CLOUD: (Role.CAMERA, Role.VIEWER),
@@ -145,7 +145,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def general_name(address: str) -> x509.GeneralName:
-    """Return a host name or IP address as it stands in a certificate. Raises ValueError for what nobody connects to."""
+    """Return a host name or IP address as a name of a certificate. Raises ValueError for an invalid one."""
     try:
         number = ip_address(address.strip("[]"))
     except ValueError:

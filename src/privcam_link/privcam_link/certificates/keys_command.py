@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 def _init(options: argparse.Namespace) -> int:
     create(options.authority, options.years * 365.25)
     _say(
-        f"made the authority in {options.authority}; whoever has this folder can pretend to be anybody: copy it to no "
+        f"made the authority in {options.authority}; everyone with this folder can issue certificates: copy it to no "
         "edge and no cloud, and keep a backup of it off the network"
     )
     return DONE

@@ -67,16 +67,16 @@ def read_weights(folder: Path, manifest: list[dict[str, Any]]) -> dict[str, Arra
 
 
 def _read_array(content: bytes, offset: int, entry: dict[str, Any]) -> tuple[Array, int]:
-    packing = entry.get("quantization")
+    quantization = entry.get("quantization")
     stored = np.dtype("uint8" if entry["dtype"] == "bool" else entry["dtype"])
-    if packing is not None:
-        stored = np.dtype(packing["dtype"])
+    if quantization is not None:
+        stored = np.dtype(quantization["dtype"])
     count = int(np.prod(entry["shape"], dtype=int))
     if offset + count * stored.itemsize > len(content):
         raise ModelError(f"{entry['name']}: the weight file ends in it. The two files do not belong together.")
     array: Array = np.frombuffer(content, stored, count, offset)
-    if packing is not None and stored.kind == "u":
-        array = array.astype(np.float32) * np.float32(packing["scale"]) + np.float32(packing["min"])
+    if quantization is not None and stored.kind == "u":
+        array = array.astype(np.float32) * np.float32(quantization["scale"]) + np.float32(quantization["min"])
     return array.astype(entry["dtype"]).reshape(entry["shape"]), offset + count * stored.itemsize
 
 
