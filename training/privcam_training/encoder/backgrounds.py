@@ -58,18 +58,18 @@ def _lit(random: Random, room: Image) -> Image:
         middle, size = random.uniform(0, (height, width)), random.uniform(0.03, 0.25) * height
         glow = np.exp(-((y - middle[0]) ** 2 + (x - middle[1]) ** 2) / (2 * size**2))
         lit += glow[..., None] * random.uniform(0, 400, 3)
-    return np.clip(lit, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(lit, 0, 255), np.uint8)
 
 
 def _crop(random: Random, pictures: Sequence[Image], size: tuple[int, int]) -> Image:
-    picture = pictures[random.integers(len(pictures))]
+    picture = pictures[int(random.integers(len(pictures)))]
     height, width = picture.shape[:2]
     fraction = random.uniform(_MIN_CROP, 1.0)
     y, x = (int(random.uniform(0, (1 - fraction) * side)) for side in (height, width))
     part = picture[y : y + max(2, int(fraction * height)), x : x + max(2, int(fraction * width))]
     if random.random() < 0.5:
         part = part[:, ::-1]
-    return cv2.resize(part, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return np.asarray(cv2.resize(part, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _drawn(random: Random, size: tuple[int, int], alike: float) -> Image:
@@ -81,7 +81,7 @@ def _drawn(random: Random, size: tuple[int, int], alike: float) -> Image:
         _shape(random, room, alike)
     if random.random() < 0.5:
         room = cv2.GaussianBlur(room, (0, 0), random.uniform(0.4, 1.5))
-    return np.clip(room + random.normal(0, random.uniform(0, 8), room.shape), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(room + random.normal(0, random.uniform(0, 8), room.shape), 0, 255), np.uint8)
 
 
 def _shape(random: Random, room: npt.NDArray[np.float32], alike: float) -> None:

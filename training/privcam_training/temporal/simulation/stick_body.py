@@ -140,7 +140,7 @@ def _forward(degrees: float) -> Float64Array:
 def _spread(direction: Float64Array, degrees: float) -> Float64Array:
     angle = radians(degrees)
     turned = direction * np.cos(angle) + np.array([np.sin(angle), 0.0, 0.0])
-    return turned / np.linalg.norm(turned)
+    return np.asarray(turned / np.linalg.norm(turned), np.float64)
 
 
 def _about_z(degrees: float) -> Float64Array:

@@ -131,7 +131,7 @@ class RecognitionAttack:
         heads: Sequence[Window],
         limit: int | None = None,
     ) -> None:
-        """Describe windows of a picture that touch `part`, (H, W); `limit` of the sliding ones."""
+        """Describe windows of a picture that touch `part`, (H, W); at most `limit` of the sliding ones, all if None."""
         if not part.any():
             return
         sliding = touched(grid_windows(*part.shape), part)
