@@ -13,7 +13,7 @@ from privcam_core.types.omega import SubjectPose
 from privcam_edge.embedding.encoder import WEIGHTS, BottleneckEncoder
 from privcam_edge.embedding.quantizer import INT8_MAX, NoisyQuantizer
 
-# COCO-17 of somebody who stands, in shares of the box.
+# COCO-17 of a standing subject, in fractions of the box.
 STANDING = np.array(
     [(0.5, 0.08), (0.53, 0.06), (0.47, 0.06), (0.57, 0.07), (0.43, 0.07), (0.7, 0.2), (0.3, 0.2), (0.78, 0.36),
      (0.22, 0.36), (0.8, 0.5), (0.2, 0.5), (0.6, 0.52), (0.4, 0.52), (0.6, 0.74), (0.4, 0.74), (0.6, 0.96), (0.4, 0.96)]
@@ -66,13 +66,13 @@ def test_z_depends_on_the_anonymous_frame_and_not_on_earlier_frames() -> None:
 
 
 def test_number_and_places_of_subjects_change_z_much_more_than_the_background() -> None:
-    room = scene()
-    room[150:, :] = (90, 110, 120)
-    nobody, furnished = means(scene()), means(room)
+    furnished = scene()
+    furnished[150:, :] = (90, 110, 120)
+    empty, other_background = means(scene()), means(furnished)
     one, elsewhere, two = means(scene(60)), means(scene(260)), means(scene(60, 260))
-    by_room = np.linalg.norm(nobody - furnished)
-    for a, b in ((nobody, one), (one, elsewhere), (one, two), (nobody, two)):
-        assert np.linalg.norm(a - b) > 3 * by_room
+    by_background = np.linalg.norm(empty - other_background)
+    for a, b in ((empty, one), (one, elsewhere), (one, two), (empty, two)):
+        assert np.linalg.norm(a - b) > 3 * by_background
 
 
 def test_changed_weights_are_rejected(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_killed_camera_leaves_no_frame_behind():
     for pid in watcher:
         wait_for_end(pid)
     assert not rings[0].exists()
-    # The file is unlinked, but whoever still has it open sees zeros too.
+    # The file is unlinked, but a process that still has it open reads zeros too.
     assert bytes([200] * 16) not in os.pread(descriptor, 1 << 20, 0)
     os.close(descriptor)
 

@@ -100,10 +100,10 @@ def test_source_that_cannot_be_opened_is_named_with_the_reason(tmp_path: Path) -
 
 
 def test_password_of_a_stream_is_never_logged() -> None:
-    shown = without_password("rtsp://nurse:secret@10.0.0.7:554/stream?channel=1")
-    assert shown == "rtsp://10.0.0.7:554/stream?channel=1"
+    name = without_password("rtsp://nurse:secret@10.0.0.7:554/stream?channel=1")
+    assert name == "rtsp://10.0.0.7:554/stream?channel=1"
     with pytest.raises(SourceError) as raised:
-        VideoSource(parse("http://nurse:secret@127.0.0.1:9/"))  # nobody listens on the discard port
+        VideoSource(parse("http://nurse:secret@127.0.0.1:9/"))  # no server listens on the discard port
     assert "secret" not in str(raised.value)
     assert "127.0.0.1:9" in str(raised.value)
 

@@ -284,7 +284,7 @@ def test_only_omegas_that_every_consumer_acknowledged_are_dropped(
     endpoint: str, other_end: zenoh.Session, queue: OmegaQueue
 ) -> None:
     with opened(endpoint, queue) as link:
-        wait_for(other_end, link)  # asks as one more consumer, which has nothing
+        wait_for(other_end, link)  # queries as one more consumer, which has nothing
         for frame in range(1, 6):
             link.send(omega(frame))
         ask(other_end, BacklogQuery("a", START + 5))

@@ -149,8 +149,8 @@ def test_rejection_is_counted_with_its_reason_and_names_the_field(name: str) -> 
 
 
 def test_every_reason_of_the_gate_is_tested_here() -> None:
-    shown = {reason for _, reason, _ in REJECTED.values()}
-    assert set(Reason) - shown == {
+    tested = {reason for _, reason, _ in REJECTED.values()}
+    assert set(Reason) - tested == {
         Reason.TYPE,
         Reason.CAMERA,
         Reason.ORDER,

@@ -24,7 +24,7 @@ class Clock:
         return self.now
 
 
-def room(changed_rows: int = 0, *, level: int = 7, height: int = HEIGHT) -> Environment:
+def make_environment(changed_rows: int = 0, *, level: int = 7, height: int = HEIGHT) -> Environment:
     """Return a detailed picture in which some rows have another plain colour."""
     plate = SCENE[:height].copy()
     plate[:changed_rows] = level
@@ -53,7 +53,14 @@ def test_picture_is_due_when_it_is_new_and_again_after_the_refresh_time(
     schedule: PictureSchedule, clock: Clock
 ) -> None:
     due = []
-    for wait, picture in [(0, room()), (1, room()), (58, room()), (1, room()), (1, room(9)), (1, room(9))]:
+    for wait, picture in [
+        (0, make_environment()),
+        (1, make_environment()),
+        (58, make_environment()),
+        (1, make_environment()),
+        (1, make_environment(9)),
+        (1, make_environment(9)),
+    ]:
         clock.now += wait
         due.append(schedule.due(picture.digest))
         if due[-1]:
@@ -62,7 +69,7 @@ def test_picture_is_due_when_it_is_new_and_again_after_the_refresh_time(
 
 
 def test_first_picture_is_whole_and_a_changed_one_a_patch_on_it(schedule: PictureSchedule) -> None:
-    first, changed = room(), room(5)
+    first, changed = make_environment(), make_environment(5)
     assert schedule.make(first) is first
     patch = schedule.make(changed)
     assert patch.base == first.digest
@@ -71,14 +78,14 @@ def test_first_picture_is_whole_and_a_changed_one_a_patch_on_it(schedule: Pictur
 
 
 def test_patch_is_made_on_the_most_similar_picture(schedule: PictureSchedule) -> None:
-    for picture in (room(), room(30), room(20, level=200)):
+    for picture in (make_environment(), make_environment(30), make_environment(20, level=200)):
         schedule.make(picture)
-    assert schedule.make(room(28)).base == room(30).digest
-    assert schedule.make(room(2)).base == room().digest
+    assert schedule.make(make_environment(28)).base == make_environment(30).digest
+    assert schedule.make(make_environment(2)).base == make_environment().digest
 
 
 def test_returning_picture_is_a_small_patch(schedule: PictureSchedule) -> None:
-    first, other = room(), room(40)
+    first, other = make_environment(), make_environment(40)
     schedule.make(first)
     schedule.make(other)
     assert schedule.due(first.digest)
@@ -87,36 +94,36 @@ def test_returning_picture_is_a_small_patch(schedule: PictureSchedule) -> None:
 
 
 def test_picture_is_whole_where_a_patch_would_be_larger(schedule: PictureSchedule) -> None:
-    even, noise = room(HEIGHT), room()
+    even, noise = make_environment(HEIGHT), make_environment()
     schedule.make(noise)
     made = schedule.make(even)
     assert (made.base, made.png) == (b"", even.png)
 
 
 def test_picture_of_another_size_is_whole(schedule: PictureSchedule) -> None:
-    schedule.make(room())
-    assert not schedule.make(room(5, height=HEIGHT // 2)).base
+    schedule.make(make_environment())
+    assert not schedule.make(make_environment(5, height=HEIGHT // 2)).base
 
 
 def test_newest_picture_is_whole_again_after_the_refresh_time_changed_or_not(
     schedule: PictureSchedule, clock: Clock
 ) -> None:
-    schedule.make(room())
+    schedule.make(make_environment())
     clock.now += 30.0
-    assert schedule.make(room(5)).base
+    assert schedule.make(make_environment(5)).base
     clock.now += 30.0
-    assert schedule.due(room(5).digest), "a patch is not what subscribers that never ask can begin with"
-    assert not schedule.make(room(5)).base
-    assert not schedule.due(room(5).digest)
+    assert schedule.due(make_environment(5).digest), "a subscriber that never queries cannot start with a patch"
+    assert not schedule.make(make_environment(5)).base
+    assert not schedule.due(make_environment(5).digest)
     clock.now += 60.0
-    assert not schedule.make(room(9)).base
+    assert not schedule.make(make_environment(9)).base
 
 
 def test_reply_is_a_patch_on_a_picture_that_the_consumer_has(schedule: PictureSchedule) -> None:
-    pictures = [room(), room(10), room(20)]
+    pictures = [make_environment(), make_environment(10), make_environment(20)]
     for picture in pictures:
         schedule.make(picture)
-    wanted = room(21)
+    wanted = make_environment(21)
     for have in pictures:
         made = schedule.make_reply(wanted, [have.digest])
         assert (made.base, shows(made, wanted, [have])) == (have.digest, True)
@@ -126,18 +133,18 @@ def test_reply_is_a_patch_on_a_picture_that_the_consumer_has(schedule: PictureSc
 def test_reply_is_whole_for_a_consumer_with_no_picture_or_unknown_ones_or_the_picture_itself(
     schedule: PictureSchedule,
 ) -> None:
-    schedule.make(room())
-    wanted = room(5)
+    schedule.make(make_environment())
+    wanted = make_environment(5)
     assert schedule.make_reply(wanted, []) == wanted
-    assert schedule.make_reply(wanted, [bytes(32), room(9).digest]) == wanted
+    assert schedule.make_reply(wanted, [bytes(32), make_environment(9).digest]) == wanted
     schedule.make(wanted)
     assert schedule.make_reply(wanted, [wanted.digest]) == wanted
 
 
 def test_picture_of_a_reply_is_a_base_of_the_next_one(schedule: PictureSchedule) -> None:
-    schedule.make(room(40))
-    schedule.make_reply(room(10), [])
-    assert schedule.make_reply(room(11), [room(10).digest]).base == room(10).digest
+    schedule.make(make_environment(40))
+    schedule.make_reply(make_environment(10), [])
+    assert schedule.make_reply(make_environment(11), [make_environment(10).digest]).base == make_environment(10).digest
 
 
 def test_large_picture_needs_a_query_and_the_next_one_is_a_patch_on_it() -> None:
@@ -161,24 +168,24 @@ def test_large_picture_needs_a_query_and_the_next_one_is_a_patch_on_it() -> None
 
 def test_without_a_refresh_time_nothing_is_sent_again(clock: Clock) -> None:
     schedule = PictureSchedule(clock=clock)
-    schedule.make(room())
+    schedule.make(make_environment())
     clock.now += 1e9
-    assert not schedule.due(room().digest)
+    assert not schedule.due(make_environment().digest)
 
 
 def test_reply_does_not_change_what_is_due(schedule: PictureSchedule) -> None:
-    schedule.make(room())
-    schedule.make_reply(room(5), [room().digest])
-    assert (schedule.due(room().digest), schedule.due(room(5).digest)) == (False, True)
+    schedule.make(make_environment())
+    schedule.make_reply(make_environment(5), [make_environment().digest])
+    assert (schedule.due(make_environment().digest), schedule.due(make_environment(5).digest)) == (False, True)
 
 
 def test_only_the_newest_pictures_are_bases(schedule: PictureSchedule) -> None:
-    pictures = [room(rows) for rows in range(KEPT_PICTURES)]
+    pictures = [make_environment(rows) for rows in range(KEPT_PICTURES)]
     for picture in pictures:
         schedule.make(picture)
     assert schedule.make_reply(pictures[-1], [pictures[0].digest]).base
-    assert not schedule.make_reply(room(40), [pictures[0].digest]).base
-    assert all(schedule.make_reply(room(40), [picture.digest]).base for picture in pictures[1:])
+    assert not schedule.make_reply(make_environment(40), [pictures[0].digest]).base
+    assert all(schedule.make_reply(make_environment(40), [picture.digest]).base for picture in pictures[1:])
 
 
 def test_fewer_large_pictures_are_kept() -> None:

@@ -1,3 +1,5 @@
+"""Appearance descriptors separate clothes and ignore place, size and background."""
+
 import numpy as np
 import numpy.typing as npt
 import pytest

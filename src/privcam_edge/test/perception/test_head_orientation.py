@@ -1,3 +1,5 @@
+"""Head orientation is recovered from projected keypoints."""
+
 from math import cos, pi, radians, sin
 
 import numpy as np

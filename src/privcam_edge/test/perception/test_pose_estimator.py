@@ -1,3 +1,5 @@
+"""MoveNet keypoints are in picture pixels, and the lighter model is used for many persons."""
+
 import numpy as np
 import pytest
 

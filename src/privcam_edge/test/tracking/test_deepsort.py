@@ -1,3 +1,5 @@
+"""DeepSort keeps identities through crossings, occlusions, frame gaps and low scores."""
+
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -24,7 +26,7 @@ def detect(boxes: Iterable[Box], scores: Iterable[float] | None = None) -> Detec
     return Detections(table, np.array(list(scores) if scores is not None else [0.8] * len(table), np.float32))
 
 
-def follow(
+def run_tracker(
     tracker: DeepSort, people: list[Position], stamps: Iterable[float], descriptors: Descriptors | None = None
 ) -> list[tuple[list[int | None], list[Track]]]:
     """Return, for each frame, the id of the confirmed track on each person (None without one), and all tracks."""
@@ -58,14 +60,14 @@ def standing(u: float, v: float = 200) -> Position:
 
 @pytest.mark.parametrize("rate", RATES)
 def test_a_walking_person_keeps_one_number_at_any_frame_rate(rate: int) -> None:
-    frames = follow(DeepSort(), [lambda t: (100 + 120 * t, 200)], times(rate, 4))
+    frames = run_tracker(DeepSort(), [lambda t: (100 + 120 * t, 200)], times(rate, 4))
     assert {ids[0] for ids, _ in frames[3:]} == {1}
 
 
 @pytest.mark.parametrize("rate", RATES)
 def test_two_people_who_cross_keep_their_numbers(rate: int) -> None:
     people: list[Position] = [lambda t: (100 + 110 * t, 200), lambda t: (540 - 110 * t, 240)]
-    frames = follow(DeepSort(), people, times(rate, 4))
+    frames = run_tracker(DeepSort(), people, times(rate, 4))
     assert frames[-1][0] == frames[3][0] == [1, 2]
 
 
@@ -77,19 +79,21 @@ def test_appearance_decides_when_two_people_meet_hide_each_other_and_turn_back()
         return place
 
     people = [turns(100, 1), turns(530, -1)]
-    frames = follow(DeepSort(), people, times(15, 4), np.eye(2, dtype=np.float32))
+    frames = run_tracker(DeepSort(), people, times(15, 4), np.eye(2, dtype=np.float32))
     assert frames[-1][0] == frames[10][0] == [1, 2]
 
 
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("descriptors", [None, np.eye(1, dtype=np.float32)])
 def test_a_person_hidden_for_a_second_keeps_the_number(rate: int, descriptors: Descriptors | None) -> None:
-    frames = follow(DeepSort(), [lambda t: None if 2 <= t < 3 else (100 + 90 * t, 200)], times(rate, 5), descriptors)
+    frames = run_tracker(
+        DeepSort(), [lambda t: None if 2 <= t < 3 else (100 + 90 * t, 200)], times(rate, 5), descriptors
+    )
     assert frames[-1][0] == frames[2 * rate - 1][0] == [1]
 
 
 def test_a_hidden_person_is_reported_as_lost_where_the_person_is_expected() -> None:
-    frames = follow(DeepSort(), [lambda t: None if t >= 2 else (100 + 90 * t, 200)], times(10, 3))
+    frames = run_tracker(DeepSort(), [lambda t: None if t >= 2 else (100 + 90 * t, 200)], times(10, 3))
     (track,) = frames[-1][1]
     assert track.state is TrackState.LOST
     assert track.score == 0
@@ -98,7 +102,7 @@ def test_a_hidden_person_is_reported_as_lost_where_the_person_is_expected() -> N
 
 
 def test_counts_are_of_frames_and_velocity_is_in_pixels_per_second() -> None:
-    frames = follow(DeepSort(), [lambda t: (100 + 90 * t, 200)], times(10, 3))
+    frames = run_tracker(DeepSort(), [lambda t: (100 + 90 * t, 200)], times(10, 3))
     (track,) = frames[-1][1]
     assert (track.hits, track.age, track.lost_frames) == (30, 30, 0)
     assert track.velocity[0] == pytest.approx(90, abs=12)
@@ -107,7 +111,7 @@ def test_counts_are_of_frames_and_velocity_is_in_pixels_per_second() -> None:
 
 @pytest.mark.parametrize("descriptors", [None, np.ones((1, 1), np.float32)])
 def test_nobody_teleports_not_even_with_the_same_appearance(descriptors: Descriptors | None) -> None:
-    frames = follow(DeepSort(), [lambda t: (100 if t < 2 else 600, 200)], times(10, 3), descriptors)
+    frames = run_tracker(DeepSort(), [lambda t: (100 if t < 2 else 600, 200)], times(10, 3), descriptors)
     assert frames[10][0] == [1]
     assert frames[-1][0] == [2]
 
@@ -119,7 +123,7 @@ def test_person_with_another_appearance_does_not_get_the_id_of_the_person_before
         lambda t: (300, 200) if t < 2 else None,
         lambda t: (300, 200) if t >= 2.5 else None,
     ]
-    frames = follow(tracker, people, times(10, 4), descriptors)
+    frames = run_tracker(tracker, people, times(10, 4), descriptors)
     assert frames[-1][0] == [None, 2]
 
 
@@ -129,7 +133,7 @@ def test_a_number_is_never_given_twice() -> None:
         lambda t, k=k: (100 + 150 * (k % 4), 200) if 2 * k <= t < 2 * k + 1 else None  # type: ignore[misc]
         for k in range(5)
     ]
-    frames = follow(tracker, people, times(10, 10))
+    frames = run_tracker(tracker, people, times(10, 10))
     owners = [{ids[k] for ids, _ in frames} - {None} for k in range(5)]
     assert owners == [{1}, {2}, {3}, {4}, {5}]
 
@@ -137,7 +141,7 @@ def test_a_number_is_never_given_twice() -> None:
 def test_irregular_and_skipped_frames_do_not_cost_the_number() -> None:
     random = np.random.default_rng(5)
     stamps = np.cumsum(random.choice([0.03, 0.05, 0.1, 0.4], size=60))
-    frames = follow(DeepSort(), [lambda t: (100 + 30 * t, 200), lambda t: (500, 150 + 10 * t)], stamps)
+    frames = run_tracker(DeepSort(), [lambda t: (100 + 30 * t, 200), lambda t: (500, 150 + 10 * t)], stamps)
     assert frames[-1][0] == frames[3][0] == [1, 2]
 
 
@@ -182,7 +186,7 @@ def test_a_track_is_given_up_after_its_time_and_says_where_it_was_last_seen(rate
 def test_a_long_gap_gives_up_everybody_and_starts_anew() -> None:
     tracker = DeepSort(max_age_s=1.0)
     people = [standing(100), standing(400)]
-    follow(tracker, people, times(10, 1))
+    run_tracker(tracker, people, times(10, 1))
     tracks = tracker.update(detect([box_at((100, 200))]), None, 60_000_000_000)
     assert [track.subject_id for track in tracker.dropped] == [1, 2]
     assert [(track.subject_id, track.state) for track in tracks] == [(3, TrackState.TENTATIVE)]
@@ -201,7 +205,7 @@ def test_low_score_box_keeps_a_track_alive_but_starts_none() -> None:
 
 def test_visible_person_keeps_the_box_that_a_lost_neighbour_could_also_claim() -> None:
     people: list[Position] = [standing(300), lambda t: (350, 200) if t < 1 else None]
-    frames = follow(DeepSort(), people, times(10, 3))
+    frames = run_tracker(DeepSort(), people, times(10, 3))
     assert {ids[0] for ids, _ in frames[3:]} == {1}
 
 

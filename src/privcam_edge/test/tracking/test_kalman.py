@@ -1,3 +1,5 @@
+"""The Kalman filter is independent of the frame rate, and its gate and covariances are sound."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,3 +1,5 @@
+"""The drawing order is stable through overlaps and changes only with evidence."""
+
 from itertools import pairwise
 
 import numpy as np

@@ -36,7 +36,7 @@ class Film:
 def test_person_who_falls_is_tracked_on_the_floor() -> None:
     film = Film()
     film.show((STANDING, 0.8, PERSON), frames=10)
-    assert film.show(frames=5) == []  # nobody finds a body in the middle of a fall
+    assert film.show(frames=5) == []  # the detector finds no body in the middle of a fall
     (track,) = film.show((FALLEN, LOW_SCORE, PERSON), frames=30)
     assert track.subject_id == 1
     assert track.box == pytest.approx(FALLEN, abs=5)

@@ -1,3 +1,5 @@
+"""Linear assignment, the matching cascade and the gallery of descriptors."""
+
 import numpy as np
 import pytest
 
