@@ -1,4 +1,4 @@
-"""reconstruction_node: Ω and reports in, the dynamic contour or generated people out."""
+"""reconstruction_node: Ω and reports in, the contour or generated people out."""
 
 import sys
 import time
@@ -14,6 +14,7 @@ from privcam_cloud.nodes.report_messages import report_from_msg
 from privcam_cloud.reconstruction.generative.generative_backend import GenerativeBackend, Reason
 from privcam_cloud.reconstruction.generative.generative_settings import GenerativeSettings
 from privcam_cloud.reconstruction.screen import Screen, Shown
+from privcam_core.types.omega import SyncKey
 from privcam_ros.conversions import key_to_msg, omega_from_msg, stamp_to_msg
 from privcam_ros.node import STREAM, PrivcamNode, StartError, run
 from privcam_ros.parameters import param
@@ -33,13 +34,13 @@ class Parameters:
     )
     generative_model: str = param("", "folder or hub id of the Stable Diffusion pipeline that paints people")
     generative_control: str = param("", "folder or hub id of its ControlNet for skeletons; empty: the pipeline has one")
-    generative_period_s: float = param(2.0, "least time between two generated pictures, in s", low=0.1, high=600.0)
+    generative_period_s: float = param(2.0, "minimum time between two generated pictures, in s", low=0.1, high=600.0)
     generative_budget_s: float = param(20.0, "a picture that takes longer is given up, in s", low=0.1, high=600.0)
     generative_steps: int = param(12, "denoising steps of a picture", low=1, high=100)
 
 
 class ReconstructionNode(PrivcamNode[Parameters]):
-    """Draws what happens. A picture is only drawn when somebody looks."""
+    """Draws the scene. A picture is only drawn while its topic has subscribers."""
 
     def __init__(self, namespace: str | None = None) -> None:
         super().__init__("reconstruction", Parameters, namespace)
@@ -52,10 +53,15 @@ class ReconstructionNode(PrivcamNode[Parameters]):
         self._out = self.create_publisher(Reconstruction, "contour", STREAM)
         self._images = self.create_publisher(Image, "contour_image", STREAM)
         self._compressed = self.create_publisher(CompressedImage, "contour_image/compressed", STREAM)
-        player = self._screen.player
-        self.on("omega", Omega, lambda _key, omega: player.take(omega_from_msg(omega)))
-        self.on("report", SceneReport, lambda _key, report: player.report(report_from_msg(report)))
+        self.on("omega", Omega, self._add_omega)
+        self.on("report", SceneReport, self._set_report)
         self.create_timer(1.0 / self.parameters.display_rate_hz, self._show)
+
+    def _add_omega(self, _key: SyncKey, message: Omega) -> None:
+        self._screen.playout.add_omega(omega_from_msg(message))
+
+    def _set_report(self, _key: SyncKey, message: SceneReport) -> None:
+        self._screen.playout.set_report(report_from_msg(message))
 
     def status(self) -> tuple[bytes, str]:
         """Return a warning while the contour has to stand in for generated people."""
@@ -84,9 +90,9 @@ class ReconstructionNode(PrivcamNode[Parameters]):
         except ValueError as error:
             raise StartError(f"backend generative: {error}") from error
         # Here and not above: the contour alone needs none of the detectors, and starts sooner without their library.
-        from privcam_cloud.reconstruction.generative.generation_pipeline import backend_of
+        from privcam_cloud.reconstruction.generative.generation_pipeline import start_backend
 
-        return backend_of(settings)
+        return start_backend(settings)
 
     def _show(self) -> None:
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""What happens, written into the picture: captions beside the subjects, and a status bar below the room."""
+"""Writes events into the picture: captions beside the subjects, and a status bar below the picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,12 +24,20 @@ _PLATE: Bgr = (38, 32, 28)
 _ALARM: Bgr = (40, 40, 200)
 _BAR: Bgr = (30, 25, 22)
 _PLATE_OPACITY = 0.85
-# Height of capital letters as a share of the picture's height, within px that are readable and not shouting.
-_LETTER, _LEAST_LETTER, _MOST_LETTER = 0.022, 9, 22
-# Paddings in heights of a capital letter.
-_PAD, _LINE_STEP, _STRIPE, _MARGIN, _BAR_PAD = 0.6, 1.7, 0.35, 0.4, 0.75
-# A line longer than this share of the picture's width is cut.
-_LONGEST_LINE = 0.6
+# Height of capital letters as a fraction of the picture's height.
+_LETTER = 0.022
+# Smallest readable height of capital letters, in px.
+_MIN_LETTER = 9
+# Largest height of capital letters, in px.
+_MAX_LETTER = 22
+# Paddings and distances, in heights of a capital letter.
+_PAD = 0.6
+_LINE_STEP = 1.7
+_STRIPE = 0.35
+_MARGIN = 0.4
+_BAR_PAD = 0.75
+# A line longer than this fraction of the picture's width is cut.
+_MAX_LINE = 0.6
 # Positions per axis that are tried besides those next to the subject.
 _GRID = 12
 # A plate rather goes this many of its heights away than it hides a body wholly.
@@ -40,7 +48,7 @@ _BOLD_LETTER = 14
 
 @dataclass(frozen=True)
 class Caption:
-    """One behaviour of one subject, as a short line. alarm: a person should look now."""
+    """One event of one subject, as a short line. alarm: a person should look now."""
 
     subject_id: int
     text: str
@@ -49,7 +57,7 @@ class Caption:
 
 @dataclass(frozen=True)
 class Status:
-    """What the status bar says. stamp_ns: the moment shown, camera time UTC in ns. validity: share shown, 0 to 1."""
+    """The content of the status bar. stamp_ns: camera time of the picture, UTC in ns. validity: fraction shown."""
 
     camera_id: str
     stamp_ns: int
@@ -91,7 +99,7 @@ def place_captions(
         own = [caption for caption in captions if caption.subject_id == pose.subject_id]
         if not own:
             continue
-        lines = tuple(_fit(_ascii(c.text), round(width * _LONGEST_LINE), letter) for c in own)
+        lines = tuple(_fit(_ascii(c.text), round(width * _MAX_LINE), letter) for c in own)
         size = _plate_size(lines, letter)
         places = _places(pose.box, size, (height, width), scale, round(_MARGIN * letter))
         if placed:
@@ -128,7 +136,7 @@ def draw_captions(
 def with_status(picture: Image, status: Status) -> Image:
     """Return the picture with the status bar below it. picture: (H, W, 3) uint8 BGR; the result is higher.
 
-    The bar lies below and not on the picture: somebody may lie at the lower border.
+    The bar lies below and not on the picture: a person may lie at the lower border.
     """
     height, width = picture.shape[:2]
     letter = _letter(height)
@@ -198,7 +206,7 @@ def _cost(
 
 def _letter(height: int) -> int:
     """Return the height of capital letters in px for a picture of that height."""
-    return min(max(round(_LETTER * height), _LEAST_LETTER), _MOST_LETTER)
+    return min(max(round(_LETTER * height), _MIN_LETTER), _MAX_LETTER)
 
 
 def _plate_size(lines: Sequence[str], letter: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Poses at any moment of the recent past, so that the picture moves more smoothly than Ω arrives."""
+"""Interpolates poses at any moment of the recent past, so that the picture moves more smoothly than Ω arrives."""
 
 from bisect import bisect_right
 from collections import deque
@@ -28,15 +28,15 @@ class _Sample:
 class Interpolator:
     """Keeps the poses of the last seconds and answers for moments between them.
 
-    memory_s: how far back moments can be asked for, s. longest_gap_s: frames farther apart than this are not joined,
+    memory_s: how far back moments can be asked for, s. max_gap_s: frames farther apart than this are not joined,
     because nobody knows what happened between them.
     """
 
-    def __init__(self, *, memory_s: float = 2.0, longest_gap_s: float = 0.5) -> None:
-        if memory_s <= 0 or longest_gap_s <= 0:
-            raise ValueError(f"memory_s {memory_s} and longest_gap_s {longest_gap_s} must be more than 0 s")
+    def __init__(self, *, memory_s: float = 2.0, max_gap_s: float = 0.5) -> None:
+        if memory_s <= 0 or max_gap_s <= 0:
+            raise ValueError(f"memory_s {memory_s} and max_gap_s {max_gap_s} must be more than 0 s")
         self._memory_ns = round(memory_s * NS_PER_S)
-        self._longest_gap_ns = round(longest_gap_s * NS_PER_S)
+        self._max_gap_ns = round(max_gap_s * NS_PER_S)
         self._samples: deque[_Sample] = deque()
         self._steps: deque[int] = deque(maxlen=_STEPS)
 
@@ -84,45 +84,45 @@ class Interpolator:
             return []
         before = self._samples[index - 1]
         after = self._samples[index] if index < len(self._samples) else None
-        if after is None or after.stamp_ns - before.stamp_ns > self._longest_gap_ns:
+        if after is None or after.stamp_ns - before.stamp_ns > self._max_gap_ns:
             held = stamp_ns - before.stamp_ns <= self.interval_ns
             return _layered(before.poses) if held else []
-        share = (stamp_ns - before.stamp_ns) / (after.stamp_ns - before.stamp_ns)
-        return _between(before.poses, after.poses, share)
+        fraction = (stamp_ns - before.stamp_ns) / (after.stamp_ns - before.stamp_ns)
+        return _between(before.poses, after.poses, fraction)
 
 
-def _between(before: Sequence[SubjectPose], after: Sequence[SubjectPose], share: float) -> list[SubjectPose]:
-    """Return the poses `share` (0 to 1) of the way from one frame to the next."""
+def _between(before: Sequence[SubjectPose], after: Sequence[SubjectPose], fraction: float) -> list[SubjectPose]:
+    """Return the poses `fraction` (0 to 1) of the way from one frame to the next."""
     first = {pose.subject_id: pose for pose in before}
     second = {pose.subject_id: pose for pose in after}
-    nearer = before if share < 0.5 else after
-    moving = [_mix(first[i], second[i], share) for i in first if i in second]
+    nearer = before if fraction < 0.5 else after
+    moving = [_mix(first[i], second[i], fraction) for i in first if i in second]
     lone = [pose for pose in nearer if (pose.subject_id in first) != (pose.subject_id in second)]
     return _layered([*moving, *lone])
 
 
-def _mix(a: SubjectPose, b: SubjectPose, share: float) -> SubjectPose:
+def _mix(a: SubjectPose, b: SubjectPose, fraction: float) -> SubjectPose:
     """Return one subject's pose between two frames; its layer is that of the nearer frame."""
-    nearer = a if share < 0.5 else b
-    keypoints = (1 - share) * a.keypoints + share * b.keypoints
+    nearer = a if fraction < 0.5 else b
+    keypoints = (1 - fraction) * a.keypoints + fraction * b.keypoints
     # Where only one frame has seen a keypoint, the other one's position is no evidence: do not move towards it.
     one = (a.keypoints[:, 2] >= SEEN) != (b.keypoints[:, 2] >= SEEN)
     keypoints[one] = nearer.keypoints[one]
-    x0, y0, x1, y1 = ((1 - share) * u + share * v for u, v in zip(a.box, b.box, strict=True))
-    head = _mix_heads(a.head, b.head, share) if a.head and b.head else nearer.head
+    x0, y0, x1, y1 = ((1 - fraction) * u + fraction * v for u, v in zip(a.box, b.box, strict=True))
+    head = _mix_heads(a.head, b.head, fraction) if a.head and b.head else nearer.head
     return SubjectPose(a.subject_id, (x0, y0, x1, y1), keypoints.astype(np.float32), head, nearer.layer)
 
 
-def _mix_heads(a: HeadOrientation, b: HeadOrientation, share: float) -> HeadOrientation:
+def _mix_heads(a: HeadOrientation, b: HeadOrientation, fraction: float) -> HeadOrientation:
     """Return the orientation between two, turning the short way round."""
-    pitch = a.pitch + (b.pitch - a.pitch) * share
-    return HeadOrientation(_turn(a.yaw, b.yaw, share), pitch, _turn(a.roll, b.roll, share))
+    pitch = a.pitch + (b.pitch - a.pitch) * fraction
+    return HeadOrientation(_turn(a.yaw, b.yaw, fraction), pitch, _turn(a.roll, b.roll, fraction))
 
 
-def _turn(a: float, b: float, share: float) -> float:
-    """Return the angle in [-π, π] that lies `share` of the short way from a to b."""
+def _turn(a: float, b: float, fraction: float) -> float:
+    """Return the angle in [-π, π] that lies `fraction` of the short way from a to b."""
     way = (b - a + pi) % (2 * pi) - pi
-    return min(max((a + way * share + pi) % (2 * pi) - pi, -pi), pi)
+    return min(max((a + way * fraction + pi) % (2 * pi) - pi, -pi), pi)
 
 
 def _layered(poses: Sequence[SubjectPose]) -> list[SubjectPose]:

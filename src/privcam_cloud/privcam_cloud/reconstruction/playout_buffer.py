@@ -1,4 +1,4 @@
-"""Plays the contour view of one camera: decides which moment of camera time is on the screen, and draws it."""
+"""Plays the contour view of one camera: selects the moment of camera time on the screen, and draws it."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from privcam_cloud.reconstruction.caption_layout import Caption, Status
 from privcam_cloud.reconstruction.contour_view import ContourView
 from privcam_cloud.reconstruction.interpolation import Interpolator
-from privcam_cloud.reconstruction.scene import ALARMS, Scene
+from privcam_cloud.reconstruction.reconstruction_input import ALARMS, ReconstructionInput
 from privcam_core.events.scene_report import Event, Phase, SceneReport
 from privcam_core.images.environment import FILL, decode_environment
 from privcam_core.types.arrays import BoolArray, Image
@@ -16,68 +16,68 @@ from privcam_core.types.time import NS_PER_S
 
 # The screen is this many frame intervals behind the newest frame, so that the next one is there to move towards.
 DELAY_INTERVALS = 1.5
-# A gateway that manages two frames a second is slow, and still shows people who move.
-LONGEST_GAP_S = 1.0
+# With two frames per second a gateway is slow, and people still move on the screen.
+MAX_GAP_S = 1.0
 # Farther from where it should be than this, the screen jumps instead of running faster or slower.
 JUMP_S = 1.0
-# Share of the distance to where it should be that is made good per second.
+# Fraction of the distance to where it should be that is corrected per second.
 CATCH_UP_PER_S = 0.5
 
 
-class Player:
-    """Takes Ω and reports as they come, gives the picture of now. Times `now_s` are monotonic seconds."""
+class PlayoutBuffer:
+    """Takes Ω and reports as they come, and draws the picture of now. Times `now_s` are monotonic seconds."""
 
     def __init__(self, *, scale: float = 1.0) -> None:
         self._view = ContourView(scale=scale)
-        self._interpolator = Interpolator(longest_gap_s=LONGEST_GAP_S)
-        self._room = b"", False  # digest of what is shown, and whether its picture came
-        self._plate: tuple[Image, BoolArray] | None = None  # the room that is shown, once its picture came
+        self._interpolator = Interpolator(max_gap_s=MAX_GAP_S)
+        self._environment = b"", False  # digest of the environment on the screen, and whether its picture came
+        self._plate: tuple[Image, BoolArray] | None = None  # the environment on the screen, once its picture came
         self._validity = 0.0
         self._events: Sequence[Event] = ()
         self._moment_ns = 0.0
         self._asked_s: float | None = None
         self.newest: Omega | None = None
 
-    def take(self, omega: Omega) -> None:
+    def add_omega(self, omega: Omega) -> None:
         """Take the next Ω. Its environment is known by digest, or comes with it."""
         newest = self._interpolator.newest_ns
         if newest is not None and omega.key.stamp_ns <= newest:
             self._interpolator.clear()
         environment = omega.environment
-        digest, known = self._room
+        digest, known = self._environment
         if environment.digest != digest or (environment.png and not known):
             if environment.png:
                 plate, validity = self._plate = decode_environment(environment.png)
             else:
                 self._plate = None
-                # Its picture has not come yet. The one before would show another room; people are shown all the same.
+                # Its picture has not come yet, and the one before shows another environment. People are drawn.
                 validity = np.zeros((environment.height, environment.width), np.bool_)
                 plate = np.full((*validity.shape, 3), FILL, np.uint8)
             self._view.set_environment(plate, validity)
-            self._room = environment.digest, bool(environment.png)
+            self._environment = environment.digest, bool(environment.png)
         self._validity = environment.confirmed_fraction
         self._interpolator.add(omega.key.stamp_ns, omega.poses)
         self.newest = omega
 
-    def report(self, report: SceneReport) -> None:
-        """Take what is recognised."""
+    def set_report(self, report: SceneReport) -> None:
+        """Take the newest report."""
         self._events = report.events
 
-    def picture(self, now_s: float) -> tuple[int, Image] | None:
+    def draw(self, now_s: float) -> tuple[int, Image] | None:
         """Return the moment shown (camera time, ns) and its picture, uint8 BGR; None before the first environment."""
         if self.newest is None or not self._view.ready:
             return None
         moment_ns = self._advance(now_s)
         poses = self._interpolator.at(moment_ns)
-        captions = captions_of(self._events)
+        captions = make_captions(self._events)
         status = Status(self.newest.key.camera_id, moment_ns, self._validity)
         return moment_ns, self._view.render(poses, captions, status)
 
-    def scene(self) -> Scene | None:
-        """Return what is known of the newest moment; None while the picture of its room has not come."""
+    def reconstruction_input(self) -> ReconstructionInput | None:
+        """Return the newest moment; None while the picture of its environment has not come."""
         if self.newest is None or self._plate is None:
             return None
-        return Scene(self.newest.key, *self._plate, self.newest.poses, self._events)
+        return ReconstructionInput(self.newest.key, *self._plate, self.newest.poses, self._events)
 
     def _advance(self, now_s: float) -> int:
         newest_ns = self._interpolator.newest_ns or 0
@@ -90,13 +90,13 @@ class Player:
             moment_ns = wanted_ns
         else:
             moment_ns += distance_ns * min(1.0, CATCH_UP_PER_S * passed_s)
-        # Never ahead of what is known: a link that stalls shows a room that stands still, not an empty one.
+        # Never ahead of the newest frame: while a link stalls, the picture stands still and does not become empty.
         self._moment_ns = min(moment_ns, float(newest_ns))
         return int(self._moment_ns)
 
 
-def captions_of(events: Sequence[Event]) -> list[Caption]:
-    """Return one caption per subject and behaviour that holds."""
+def make_captions(events: Sequence[Event]) -> list[Caption]:
+    """Return one caption for each subject and event that has not ended."""
     return [
         Caption(subject_id, event.label.replace("_", " "), alarm=event.label in ALARMS)
         for event in events

@@ -1,4 +1,4 @@
-"""What is on the screen: generated people where there is a picture of them that holds now, else the contour."""
+"""Selects the picture for the screen: generated people while there is a valid picture of them, else the contour."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ import numpy as np
 
 from privcam_cloud.reconstruction.caption_layout import Status, draw_captions, with_status
 from privcam_cloud.reconstruction.generative.generative_backend import GenerativeBackend, Picture, Reason
-from privcam_cloud.reconstruction.playout_buffer import Player, captions_of
-from privcam_cloud.reconstruction.scene import Scene
+from privcam_cloud.reconstruction.playout_buffer import PlayoutBuffer, make_captions
+from privcam_cloud.reconstruction.reconstruction_input import ReconstructionInput
 from privcam_core.drawing.contour import hatch
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
@@ -34,41 +34,41 @@ class Screen:
     """Draws one camera. scale: size of the picture against the environment. generative: None for the contour alone."""
 
     def __init__(self, *, scale: float = 1.0, generative: GenerativeBackend | None = None) -> None:
-        self.player = Player(scale=scale)
+        self.playout = PlayoutBuffer(scale=scale)
         self._scale = scale
         self._generative = generative
         self._drawn: tuple[Picture, Image] | None = None
 
     def picture(self, now_s: float) -> Shown | None:
-        """Return what is to be shown at `now_s` (monotonic seconds); None before the first environment."""
+        """Return the picture for the screen at `now_s` (monotonic seconds); None before the first environment."""
         fallback = None
         if self._generative is not None:
-            scene = self.player.scene()
+            scene = self.playout.reconstruction_input()
             if scene is not None:
                 self._generative.offer(scene)
             found = self._generative.picture(scene) if scene is not None else Reason.NO_ROOM
             if scene is not None and isinstance(found, Picture):
                 return Shown(found.scene.key, found.scene.key.stamp_ns, self._draw(found, scene), "generative")
             fallback = found if isinstance(found, Reason) else None
-        contour = self.player.picture(now_s)
-        if contour is None or self.player.newest is None:
+        contour = self.playout.draw(now_s)
+        if contour is None or self.playout.newest is None:
             return None
-        return Shown(self.player.newest.key, *contour, "contour", fallback)
+        return Shown(self.playout.newest.key, *contour, "contour", fallback)
 
-    def _draw(self, picture: Picture, now: Scene) -> Image:
+    def _draw(self, picture: Picture, now: ReconstructionInput) -> Image:
         """Return the generated picture with what is recognised now, and how old it is."""
         made = picture.scene
         if self._drawn is None or self._drawn[0] is not picture:
-            self._drawn = picture, _room_of(picture, self._scale)
+            self._drawn = picture, _render_generated(picture, self._scale)
         age_s = (now.key.stamp_ns - made.key.stamp_ns) / NS_PER_S
         note = f"generated {age_s:.0f} s ago"
         validity = float(made.validity.mean())
         image = with_status(self._drawn[1], Status(made.key.camera_id, made.key.stamp_ns, validity, note))
-        draw_captions(image[: len(self._drawn[1])], captions_of(now.events), made.poses, self._scale)
+        draw_captions(image[: len(self._drawn[1])], make_captions(now.events), made.poses, self._scale)
         return image
 
 
-def _room_of(picture: Picture, scale: float) -> Image:
+def _render_generated(picture: Picture, scale: float) -> Image:
     """Return Î at that scale, hatched where the room is not known and nobody was painted."""
     room = hatch(picture.image, picture.scene.validity | picture.painted, scale)
     height, width = room.shape[:2]

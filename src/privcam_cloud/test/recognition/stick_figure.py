@@ -17,7 +17,7 @@ T0 = 1_700_000_000_000_000_000
 
 
 @dataclass(frozen=True)
-class Figure:
+class PoseCondition:
     """A side view. x: of the hips, px. hips: over the ground, body heights. Angles: degrees from vertical."""
 
     x: float
@@ -27,12 +27,12 @@ class Figure:
     shin: float
 
 
-STANDING = Figure(300, 0.49, 3, 0, 0)
-SITTING = Figure(300, 0.25, 5, 90, 0)
-BENDING = Figure(300, 0.48, 80, -5, 5)
-LYING = Figure(300, 0.06, 87, -88, -88)
+STANDING = PoseCondition(300, 0.49, 3, 0, 0)
+SITTING = PoseCondition(300, 0.25, 5, 90, 0)
+BENDING = PoseCondition(300, 0.48, 80, -5, 5)
+LYING = PoseCondition(300, 0.06, 87, -88, -88)
 # A story: the figure at these camera times (s), in between on straight ways.
-Story = list[tuple[float, Figure]]
+Story = list[tuple[float, PoseCondition]]
 Subjects = dict[int, npt.NDArray[np.float32]]
 
 FALL: Story = [(0, STANDING), (2, STANDING), (2.7, LYING), (8, LYING)]
@@ -47,16 +47,16 @@ def walking(start: float, end: float, x: float = 100.0, speed: float = 0.6) -> S
     ]
 
 
-def at(story: Story, t: float) -> Figure:
+def at(story: Story, t: float) -> PoseCondition:
     times = [time for time, _ in story]
     values = [
         float(np.interp(t, times, [getattr(f, name) for _, f in story]))
         for name in ("x", "hips", "torso", "thigh", "shin")
     ]
-    return Figure(*values)
+    return PoseCondition(*values)
 
 
-def draw(figure: Figure, dx: float = 0.0) -> npt.NDArray[np.float32]:
+def draw(figure: PoseCondition, dx: float = 0.0) -> npt.NDArray[np.float32]:
     """Return (17, 3) keypoints. The left leg swings against the right one when the figure walks."""
 
     def step(origin: npt.NDArray[np.float64], length: float, angle: float, up: bool) -> npt.NDArray[np.float64]:

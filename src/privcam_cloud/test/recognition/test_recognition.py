@@ -10,7 +10,7 @@ from stick_figure import (
     LYING,
     SITTING,
     STANDING,
-    Figure,
+    PoseCondition,
     Story,
     at,
     draw,
@@ -49,7 +49,7 @@ def test_a_walking_figure_is_walking(fps: float) -> None:
     ("figure", "label"), [(STANDING, "standing"), (SITTING, "sitting"), (BENDING, "bending"), (LYING, "lying")]
 )
 @pytest.mark.parametrize("fps", [5, 30])
-def test_a_still_posture_is_named_and_nothing_else(figure: Figure, label: str, fps: float) -> None:
+def test_a_still_posture_is_named_and_nothing_else(figure: PoseCondition, label: str, fps: float) -> None:
     found = happenings(play([(0, figure), (4, figure)], 4, fps))
     assert set(found) == {label}
     assert found[label][0][-1].confidence > 0.7

@@ -2,7 +2,7 @@
 
 from privcam_cloud.recognition.evidence_text import UNCLEAR
 from privcam_cloud.recognition.temporal import temporal_model
-from privcam_vlm.protocol.answer_schema import LABELS
+from privcam_vlm.protocol.reply_schema import LABELS
 
 
 def test_labels_are_those_that_the_temporal_model_reports() -> None:

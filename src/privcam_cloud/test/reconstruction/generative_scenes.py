@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from privcam_cloud.reconstruction.scene import Scene
+from privcam_cloud.reconstruction.reconstruction_input import ReconstructionInput
 from privcam_core.events.scene_report import Event, Phase
 from privcam_core.images.environment import FILL
 from privcam_core.types.omega import SubjectPose, SyncKey
@@ -31,18 +31,20 @@ def room() -> np.ndarray:
 
 
 def event(label: str, subject_id: int = 1, event_id: int = 1, phase: Phase = Phase.ONGOING) -> Event:
-    """Return a happening; its evidence is free text."""
+    """Return a event; its evidence is free text."""
     return Event(label, 0.9, (subject_id,), event_id, phase, START_NS, START_NS, "wears a red hat")
 
 
-def scene(*poses: SubjectPose, seconds: float = 0.0, known: int = WIDTH, events: tuple[Event, ...] = ()) -> Scene:
+def scene(
+    *poses: SubjectPose, seconds: float = 0.0, known: int = WIDTH, events: tuple[Event, ...] = ()
+) -> ReconstructionInput:
     """Return a moment. known: columns of the room that are confirmed, from the left."""
     validity = np.zeros((HEIGHT, WIDTH), np.bool_)
     validity[:, :known] = True
     plate = room()
     plate[~validity] = FILL
     key = SyncKey("room1", 1 + round(10 * seconds), START_NS + round(seconds * SECOND_NS))
-    return Scene(key, plate, validity, poses, events)
+    return ReconstructionInput(key, plate, validity, poses, events)
 
 
 def draw_face(image: np.ndarray, x: int, y: int, size: int) -> None:

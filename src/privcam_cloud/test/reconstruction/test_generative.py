@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from generative_scenes import START_NS, draw_face, event, scene, standing
 
-from privcam_cloud.reconstruction.generative.generation_pipeline import Studio, backend_of
+from privcam_cloud.reconstruction.generative.generation_pipeline import GenerationPipeline, start_backend
 from privcam_cloud.reconstruction.generative.generative_backend import GenerativeBackend, NotShown, Reason
 from privcam_cloud.reconstruction.generative.generative_settings import GenerativeSettings
-from privcam_cloud.reconstruction.generative.pose_conditioning import draw_skeletons, figures_of
-from privcam_cloud.reconstruction.scene import Scene
+from privcam_cloud.reconstruction.generative.pose_conditioning import draw_skeletons, make_pose_conditions
+from privcam_cloud.reconstruction.reconstruction_input import ReconstructionInput
 from privcam_cloud.reconstruction.screen import Screen, Shown
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, Verdict
@@ -42,50 +42,50 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def studio_of(folder: Path, steps: int = 2, control: str = "") -> Studio:
-    studio = Studio(GenerativeSettings(str(folder), control, steps=steps))
+def pipeline_of(folder: Path, steps: int = 2, control: str = "") -> GenerationPipeline:
+    pipeline = GenerationPipeline(GenerativeSettings(str(folder), control, steps=steps))
     torch.set_num_threads(1)
-    return studio
+    return pipeline
 
 
 @pytest.fixture
-def studio(folder: Path) -> Studio:
-    return studio_of(folder)
+def pipeline(folder: Path) -> GenerationPipeline:
+    return pipeline_of(folder)
 
 
 def never() -> None:
     """Not stop the work."""
 
 
-def test_only_pixels_where_people_are_differ_from_the_room(studio: Studio) -> None:
+def test_only_pixels_where_people_are_differ_from_the_room(pipeline: GenerationPipeline) -> None:
     now = scene(standing(1, 90), standing(2, 200, layer=1), known=210)
-    picture = studio(now, never)
+    picture = pipeline.generate(now, never)
     changed = (picture.image != now.environment).any(axis=2)
     assert not changed[~picture.painted].any()
     assert changed[picture.painted].mean() > 0.9
     assert picture.scene is now
 
 
-def test_same_people_in_the_same_happening_look_the_same_and_in_another_they_may_not(studio: Studio) -> None:
+def test_same_people_in_the_same_event_look_the_same_and_in_another_they_may_not(pipeline: GenerationPipeline) -> None:
     def image(event_id: int) -> np.ndarray:
-        return studio(scene(standing(), events=(event("standing", event_id=event_id),)), never).image
+        return pipeline.generate(scene(standing(), events=(event("standing", event_id=event_id),)), never).image
 
     first = image(1)
     assert (image(1) == first).all()
     assert (image(2) != first).any()
 
 
-def test_skeleton_is_what_the_controlnet_sees(studio: Studio) -> None:
+def test_skeleton_is_what_the_controlnet_sees(pipeline: GenerationPipeline) -> None:
     seen: list[torch.Tensor] = []
-    studio.painter.pipeline.controlnet.register_forward_pre_hook(
+    pipeline.painter.pipeline.controlnet.register_forward_pre_hook(
         lambda _module, _arguments, given: seen.append(given["controlnet_cond"][0]), with_kwargs=True
     )
     now, raised = scene(standing()), standing()
     raised.keypoints[9:11, 1] -= 90  # hands
     for poses in ([standing()], [raised]):
-        studio(replace(now, poses=poses), never)
-        figures = figures_of(poses, [], *now.validity.shape)
-        control = draw_skeletons(figures or [], (256, 320), (1.0, 256 / 240))
+        pipeline.generate(replace(now, poses=poses), never)
+        conditions = make_pose_conditions(poses, [], *now.validity.shape)
+        control = draw_skeletons(conditions or [], (256, 320), (1.0, 256 / 240))
         expected = torch.from_numpy(control[..., ::-1].copy()).permute(2, 0, 1).float() / 255
         assert torch.allclose(seen[-1], expected, atol=1e-3)
     assert not torch.equal(seen[0], seen[-1])
@@ -94,9 +94,9 @@ def test_skeleton_is_what_the_controlnet_sees(studio: Studio) -> None:
 def test_pipeline_that_was_not_made_for_inpainting_and_a_controlnet_of_its_own_do_too(tmp_path: Path) -> None:
     plain = tiny_diffusion.write_tiny_pipeline(tmp_path / "plain", with_control=False, channels=4)
     with pytest.raises(NotShown) as raised:
-        studio_of(plain)
+        pipeline_of(plain)
     assert raised.value.reason is Reason.NO_MODEL
-    picture = studio_of(plain, control=str(tmp_path / "plain_control"))(scene(standing()), never)
+    picture = pipeline_of(plain, control=str(tmp_path / "plain_control")).generate(scene(standing()), never)
     assert picture.painted.any()
 
 
@@ -104,7 +104,7 @@ def test_pipeline_that_was_not_made_for_inpainting_and_a_controlnet_of_its_own_d
 def test_model_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(NotShown) as raised:
-        studio_of(tmp_path / name)
+        pipeline_of(tmp_path / name)
     assert raised.value.reason is Reason.NO_MODEL
     assert str(tmp_path / name) in raised.value.detail and "docs/generative.md" in raised.value.detail
 
@@ -115,26 +115,26 @@ def test_weights_in_a_format_that_can_run_code_are_not_read(tmp_path: Path) -> N
         weights.unlink()
     torch.save({}, other / "unet" / "diffusion_pytorch_model.bin")
     with pytest.raises(NotShown) as raised:
-        studio_of(other)
+        pipeline_of(other)
     assert raised.value.reason is Reason.NO_MODEL
 
 
-def test_broken_weights_paint_no_picture(studio: Studio) -> None:
-    next(studio.painter.pipeline.vae.decoder.parameters()).data.fill_(float("nan"))
+def test_broken_weights_paint_no_picture(pipeline: GenerationPipeline) -> None:
+    next(pipeline.painter.pipeline.vae.decoder.parameters()).data.fill_(float("nan"))
     with pytest.raises(NotShown) as raised:
-        studio(scene(standing()), never)
+        pipeline.generate(scene(standing()), never)
     assert raised.value.reason is Reason.NOT_FINITE
 
 
-def test_painted_face_is_not_shown(studio: Studio) -> None:
+def test_painted_face_is_not_shown(pipeline: GenerationPipeline) -> None:
     def paint_face(_module: object, _given: object, result: torch.Tensor) -> torch.Tensor:
         image = np.full((*result.shape[2:], 3), 120, np.uint8)
         draw_face(image, 120, 120, 30)  # on the chest, at the size of 320x256 px
         return torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
 
-    studio.painter.pipeline.vae.decoder.register_forward_hook(paint_face)
+    pipeline.painter.pipeline.vae.decoder.register_forward_hook(paint_face)
     with pytest.raises(NotShown) as raised:
-        studio(scene(standing()), never)
+        pipeline.generate(scene(standing()), never)
     assert raised.value.reason is Reason.REFUSED and "a face" in raised.value.detail
 
 
@@ -147,20 +147,20 @@ def test_work_is_given_up_between_two_steps(folder: Path) -> None:
             raise NotShown(Reason.OUT_OF_TIME)
 
     with pytest.raises(NotShown):
-        studio_of(folder, steps=50)(scene(standing()), check)
+        pipeline_of(folder, steps=50).generate(scene(standing()), check)
     assert len(calls) == 3
 
 
-def test_too_little_memory_is_told_from_a_crash(studio: Studio) -> None:
+def test_too_little_memory_is_told_from_a_crash(pipeline: GenerationPipeline) -> None:
     def demand(*_arguments: object) -> None:
         torch.empty(1 << 60, dtype=torch.uint8)
 
-    studio.painter.pipeline.unet.register_forward_pre_hook(demand)
+    pipeline.painter.pipeline.unet.register_forward_pre_hook(demand)
     with pytest.raises(MemoryError):
-        studio(scene(standing()), never)
+        pipeline.generate(scene(standing()), never)
 
 
-def omega_of(now: Scene) -> Omega:
+def omega_of(now: ReconstructionInput) -> Omega:
     environment = environment_of(now.key, encode_environment(now.environment, now.validity), 1)
     z = Embedding("hog-1", (1,), 0.5, b"\x01", 0.25, 1.0)
     return Omega(now.key, environment, now.poses, z, PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS))
@@ -188,16 +188,17 @@ def running() -> Iterator[list[GenerativeBackend]]:
 def test_screen_shows_the_contour_until_there_is_a_generated_picture(
     folder: Path, running: list[GenerativeBackend]
 ) -> None:
-    running.append(backend_of(GenerativeSettings(str(folder), steps=2, budget_s=HANG_LIMIT_S)))
+    # A picture is old after the period and the budget; the next scene is 90 s later.
+    running.append(start_backend(GenerativeSettings(str(folder), steps=2, budget_s=60.0)))
     screen = Screen(generative=running[0])
-    screen.player.take(omega_of(scene(standing())))
+    screen.playout.add_omega(omega_of(scene(standing())))
     first = screen.picture(time.monotonic())
     assert first is not None and (first.backend, first.fallback) == ("contour", Reason.LOADING)
     shown = watched(screen, lambda shown: shown.backend == "generative")
     assert shown.fallback is None and shown.moment_ns == shown.key.stamp_ns == START_NS
     assert shown.image.shape[0] > 240 and shown.image.shape[1] == 320  # with the status bar
     assert (shown.image[:40] == scene().environment[:40]).all()  # the room as it is
-    screen.player.take(omega_of(scene(standing(), seconds=90)))
+    screen.playout.add_omega(omega_of(scene(standing(), seconds=90)))
     now = screen.picture(time.monotonic())
     assert now is not None and (now.backend, now.fallback) == ("contour", Reason.OLD)
 
@@ -209,29 +210,29 @@ def test_contour_goes_on_while_the_model_hangs(folder: Path, running: list[Gener
         hangs.set()
         go_on.wait(HANG_LIMIT_S)
 
-    def make() -> Studio:
-        studio = studio_of(folder)
-        studio.painter.pipeline.unet.register_forward_pre_hook(hang)
-        return studio
+    def make() -> GenerationPipeline:
+        pipeline = pipeline_of(folder)
+        pipeline.painter.pipeline.unet.register_forward_pre_hook(hang)
+        return pipeline
 
     running.append(GenerativeBackend(make, period_s=0.1, budget_s=0.5, fresh_s=5.0))
     screen = Screen(generative=running[0])
     for second in range(3):
-        screen.player.take(omega_of(scene(standing(u=100 + 20 * second), seconds=second / 5)))
+        screen.playout.add_omega(omega_of(scene(standing(u=100 + 20 * second), seconds=second / 5)))
         watched(screen, lambda shown: shown.backend == "contour")
     watched(screen, lambda shown: shown.fallback is Reason.OUT_OF_TIME)
     assert hangs.wait(HANG_LIMIT_S)
     before = screen.picture(time.monotonic())
-    screen.player.take(omega_of(scene(standing(u=230), seconds=30)))
+    screen.playout.add_omega(omega_of(scene(standing(u=230), seconds=30)))
     after = screen.picture(time.monotonic())
     assert before and after and (before.image != after.image).any()
     go_on.set()
 
 
 def test_missing_model_is_said_once_and_for_all(tmp_path: Path, running: list[GenerativeBackend]) -> None:
-    running.append(backend_of(GenerativeSettings(str(tmp_path / "nothing"))))
+    running.append(start_backend(GenerativeSettings(str(tmp_path / "nothing"))))
     screen = Screen(generative=running[0])
-    screen.player.take(omega_of(scene(standing())))
+    screen.playout.add_omega(omega_of(scene(standing())))
     shown = watched(screen, lambda shown: shown.fallback is Reason.NO_MODEL)
     assert shown.backend == "contour" and str(tmp_path / "nothing") in running[0].detail
     assert running[0].counts == {"no_model": 1}
@@ -240,18 +241,20 @@ def test_missing_model_is_said_once_and_for_all(tmp_path: Path, running: list[Ge
 def test_without_its_libraries_the_backend_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['diffusers'] = None\n"
-        "from privcam_cloud.reconstruction.generative.generation_pipeline import Studio\n"
+        "from privcam_cloud.reconstruction.generative.generation_pipeline import GenerationPipeline\n"
         "from privcam_cloud.reconstruction.generative.generative_settings import GenerativeSettings\n"
-        "Studio(GenerativeSettings('owner/name'))"
+        "GenerationPipeline(GenerativeSettings('owner/name'))"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=HANG_LIMIT_S)
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=HANG_LIMIT_S
+    )
     assert done.returncode == 1 and "install requirements/generative.txt" in done.stderr
 
 
 def test_shown_picture_is_the_newest_that_was_painted(folder: Path, running: list[GenerativeBackend]) -> None:
-    running.append(backend_of(GenerativeSettings(str(folder), steps=1, period_s=0.1, budget_s=HANG_LIMIT_S)))
+    running.append(start_backend(GenerativeSettings(str(folder), steps=1, period_s=0.1, budget_s=HANG_LIMIT_S)))
     screen = Screen(generative=running[0])
     for second in range(2):
         now = scene(standing(), seconds=second)
-        screen.player.take(omega_of(now))
+        screen.playout.add_omega(omega_of(now))
         watched(screen, lambda shown, key=now.key: shown.backend == "generative" and shown.key == key)

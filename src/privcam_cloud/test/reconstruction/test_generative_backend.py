@@ -12,7 +12,6 @@ from generative_scenes import event, scene, standing
 
 from privcam_cloud.reconstruction.generative.generative_backend import (
     GenerativeBackend,
-    Generator,
     NotShown,
     Picture,
     Reason,
@@ -20,15 +19,25 @@ from privcam_cloud.reconstruction.generative.generative_backend import (
     misfit,
 )
 from privcam_cloud.reconstruction.generative.generative_settings import GenerativeSettings
-from privcam_cloud.reconstruction.scene import Scene
+from privcam_cloud.reconstruction.reconstruction_input import ReconstructionInput
 
 FRESH_S = 5.0
 # Against a test that hangs.
 HANG_LIMIT_S = 300.0
 
 
-def picture_of(now: Scene) -> Picture:
+def picture_of(now: ReconstructionInput) -> Picture:
     return Picture(now, now.environment, np.zeros_like(now.validity))
+
+
+class FunctionGenerator:
+    """A generator whose work is one function of the test."""
+
+    def __init__(self, function: Callable[[ReconstructionInput, Callable[[], None]], Picture]) -> None:
+        self._function = function
+
+    def generate(self, scene: ReconstructionInput, check: Callable[[], None]) -> Picture:
+        return self._function(scene, check)
 
 
 @pytest.fixture
@@ -36,8 +45,16 @@ def start() -> Iterator[Callable[..., GenerativeBackend]]:
     """Return what starts a backend around a function."""
     started = []
 
-    def make(generate: Generator, budget_s: float = HANG_LIMIT_S, period_s: float = 0.01) -> GenerativeBackend:
-        started.append(GenerativeBackend(lambda: generate, period_s=period_s, budget_s=budget_s, fresh_s=FRESH_S))
+    def make(
+        function: Callable[[ReconstructionInput, Callable[[], None]], Picture],
+        budget_s: float = HANG_LIMIT_S,
+        period_s: float = 0.01,
+    ) -> GenerativeBackend:
+        started.append(
+            GenerativeBackend(
+                lambda: FunctionGenerator(function), period_s=period_s, budget_s=budget_s, fresh_s=FRESH_S
+            )
+        )
         return started[-1]
 
     yield make
@@ -45,7 +62,7 @@ def start() -> Iterator[Callable[..., GenerativeBackend]]:
         backend.stop()
 
 
-def offered(backend: GenerativeBackend, now: Scene, *, until: Reason | type[Picture]) -> Picture | Reason:
+def offered(backend: GenerativeBackend, now: ReconstructionInput, *, until: Reason | type[Picture]) -> Picture | Reason:
     """Offer the scene as a screen does, until the answer is as expected."""
     end = time.monotonic() + HANG_LIMIT_S
     while True:
@@ -57,7 +74,7 @@ def offered(backend: GenerativeBackend, now: Scene, *, until: Reason | type[Pict
         time.sleep(0.01)
 
 
-def counted(backend: GenerativeBackend, name: str, now: Scene | None = None) -> None:
+def counted(backend: GenerativeBackend, name: str, now: ReconstructionInput | None = None) -> None:
     """Wait until something was counted; offer the scene meanwhile."""
     end = time.monotonic() + HANG_LIMIT_S
     while not backend.counts[name]:
@@ -81,7 +98,9 @@ def test_picture_that_holds_is_shown() -> None:
         (scene(standing()), scene(standing(), events=(event("fall"),)), Reason.ALARM),
     ],
 )
-def test_picture_that_does_not_hold_any_more_is_not_shown(made: Scene, now: Scene, reason: Reason) -> None:
+def test_picture_that_does_not_hold_any_more_is_not_shown(
+    made: ReconstructionInput, now: ReconstructionInput, reason: Reason
+) -> None:
     assert misfit(picture_of(made), now, FRESH_S) is reason
 
 
@@ -110,7 +129,7 @@ def test_nobody_needs_no_picture(start: Callable[..., GenerativeBackend]) -> Non
 def test_period_is_kept(start: Callable[..., GenerativeBackend]) -> None:
     painted = []
 
-    def generate(now: Scene, _check: Callable[[], None]) -> Picture:
+    def generate(now: ReconstructionInput, _check: Callable[[], None]) -> Picture:
         painted.append(now)
         return picture_of(now)
 
@@ -135,7 +154,7 @@ def test_what_goes_wrong_is_said_counted_and_tried_again(
 ) -> None:
     working = threading.Event()
 
-    def generate(now: Scene, _check: Callable[[], None]) -> Picture:
+    def generate(now: ReconstructionInput, _check: Callable[[], None]) -> Picture:
         if not working.is_set():
             raise error
         return picture_of(now)
@@ -150,7 +169,7 @@ def test_what_goes_wrong_is_said_counted_and_tried_again(
 
 
 def test_good_picture_stays_until_it_is_old_when_the_next_one_fails(start: Callable[..., GenerativeBackend]) -> None:
-    def generate(now: Scene, _check: Callable[[], None]) -> Picture:
+    def generate(now: ReconstructionInput, _check: Callable[[], None]) -> Picture:
         if now.key.frame_id > 1:
             raise NotShown(Reason.REFUSED)
         return picture_of(now)
@@ -167,7 +186,7 @@ def test_good_picture_stays_until_it_is_old_when_the_next_one_fails(start: Calla
 def test_model_that_hangs_is_out_of_time_and_holds_nobody_up(start: Callable[..., GenerativeBackend]) -> None:
     go_on = threading.Event()
 
-    def generate(now: Scene, _check: Callable[[], None]) -> Picture:
+    def generate(now: ReconstructionInput, _check: Callable[[], None]) -> Picture:
         go_on.wait(HANG_LIMIT_S)
         return picture_of(now)
 

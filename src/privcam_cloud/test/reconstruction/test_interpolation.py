@@ -72,7 +72,7 @@ def test_keypoint_that_only_one_frame_has_seen_does_not_move_towards_the_unseen_
 
 
 def test_frames_far_apart_are_not_joined():
-    motion = Interpolator(longest_gap_s=0.5)
+    motion = Interpolator(max_gap_s=0.5)
     for stamp, u in ((0, 0), (FRAME, 0), (50 * FRAME, 500)):
         motion.add(T0 + stamp, [pose(u=u)])
     assert len(motion.at(T0 + 2 * FRAME)) == 1

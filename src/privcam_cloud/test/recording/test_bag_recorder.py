@@ -132,7 +132,7 @@ from pathlib import Path
 import test_bag_recorder as t
 recorder = t.BagRecorder(Path('bag'), shares=t.shares, flush_s=3600.0)
 for frame in range(1, 11):
-    recorder.write('/o', t.OMEGA, t.omega(frame), frame * t.SECOND)
+    recorder.write('/o', t.OMEGA, t.omega(frame), frame * t.NS_PER_S)
     if frame == 7:
         recorder.flush()
 print('ready', flush=True)

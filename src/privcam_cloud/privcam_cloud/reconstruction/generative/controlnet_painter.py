@@ -18,7 +18,7 @@ from PIL import Image
 
 from privcam_cloud.reconstruction.generative.generative_backend import NotShown, Reason
 from privcam_cloud.reconstruction.generative.generative_settings import is_folder
-from privcam_cloud.reconstruction.generative.pose_conditioning import NEGATIVE_PROMPT, Figure
+from privcam_cloud.reconstruction.generative.pose_conditioning import NEGATIVE_PROMPT, PoseCondition
 from privcam_core.models import ModelError
 from privcam_core.types import arrays
 from privcam_core.types.arrays import BoolArray, Float32Array
@@ -38,13 +38,13 @@ _NO_MEMORY = re.compile("not enough memory|can't allocate memory", re.IGNORECASE
 class Task:
     """What is to be painted. environment: (H, W, 3) uint8 BGR. paintable: (H, W) bool, where to paint.
 
-    control: (h, w, 3) uint8 BGR of `generated_size`, the skeletons on black. figures: each with its seed.
+    control: (h, w, 3) uint8 BGR of `generated_size`, the skeletons on black. conditions: each with its seed.
     """
 
     environment: arrays.Image
     paintable: BoolArray
     control: arrays.Image
-    figures: Sequence[Figure]
+    conditions: Sequence[PoseCondition]
     prompt: str
 
 
@@ -74,7 +74,7 @@ class ControlNetPainter:
         # Without a graphics card the model would take all cores: one is for the contour.
         torch.set_num_threads(max((os.cpu_count() or 2) - 1, 1))
 
-    def __call__(self, task: Task, check: Callable[[], None]) -> Float32Array:
+    def paint(self, task: Task, check: Callable[[], None]) -> Float32Array:
         """Return what the model paints, (h, w, 3) float32 BGR, [0, 1] unless the model failed. It fills the picture.
 
         check: called after each step; what it raises stops the work. Raises: MemoryError. NotShown where the
@@ -98,7 +98,7 @@ class ControlNetPainter:
                 num_inference_steps=self._steps,
                 guidance_scale=_GUIDANCE,
                 controlnet_conditioning_scale=_CONTROL_STRENGTH,
-                latents=self._noise(task.figures, height, width),
+                latents=self._noise(task.conditions, height, width),
                 generator=torch.Generator().manual_seed(_ROOM_SEED),
                 callback_on_step_end=step,
                 output_type="np",
@@ -114,17 +114,17 @@ class ControlNetPainter:
             raise NotShown(Reason.REFUSED, "the pipeline's own safety checker fired")
         return np.ascontiguousarray(result.images[0][..., ::-1], np.float32)
 
-    def _noise(self, figures: Sequence[Figure], height: int, width: int) -> torch.Tensor:
-        """Return the noise from which the picture is made, (1, C, h, w): that of each figure moves with it."""
+    def _noise(self, conditions: Sequence[PoseCondition], height: int, width: int) -> torch.Tensor:
+        """Return the noise from which the picture is made, (1, C, h, w): that of each condition moves with it."""
         shrink = self.pipeline.vae_scale_factor
         size = height // shrink, width // shrink
         shape = (1, self.pipeline.vae.config.latent_channels, *size)
         noise = _normal(shape, _ROOM_SEED)
-        for figure in reversed(figures):
-            tall, wide = figure.body.shape
-            left, top = figure.pose.box[0] * size[1] / wide, figure.pose.box[1] * size[0] / tall
-            own = torch.roll(_normal(shape, figure.seed), (round(top), round(left)), (2, 3))
-            noise = torch.where(torch.from_numpy(_resized(figure.around, size)), own, noise)
+        for condition in reversed(conditions):
+            tall, wide = condition.body.shape
+            left, top = condition.pose.box[0] * size[1] / wide, condition.pose.box[1] * size[0] / tall
+            own = torch.roll(_normal(shape, condition.seed), (round(top), round(left)), (2, 3))
+            noise = torch.where(torch.from_numpy(_resized(condition.around, size)), own, noise)
         return noise.to(self.pipeline.device, self.pipeline.unet.dtype)
 
 

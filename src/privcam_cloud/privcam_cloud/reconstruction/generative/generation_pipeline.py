@@ -1,4 +1,4 @@
-"""From a scene to a picture that may be shown: figures, model, composition, review."""
+"""Generates a picture of a scene: pose conditions, model, composition, safety check."""
 
 from collections.abc import Callable
 
@@ -10,14 +10,19 @@ from privcam_cloud.reconstruction.generative.generative_backend import (
     compose,
 )
 from privcam_cloud.reconstruction.generative.generative_settings import GenerativeSettings
-from privcam_cloud.reconstruction.generative.pose_conditioning import draw_skeletons, figures_of, paintable, prompt_of
-from privcam_cloud.reconstruction.generative.safety_check import Review
-from privcam_cloud.reconstruction.scene import Scene
+from privcam_cloud.reconstruction.generative.pose_conditioning import (
+    draw_skeletons,
+    make_pose_conditions,
+    make_prompt,
+    paintable,
+)
+from privcam_cloud.reconstruction.generative.safety_check import SafetyCheck
+from privcam_cloud.reconstruction.reconstruction_input import ReconstructionInput
 from privcam_core.models import ModelError
 
 
-class Studio:
-    """Makes generated pictures. Call it from one thread at a time."""
+class GenerationPipeline:
+    """Generates pictures. Not for several threads at once."""
 
     def __init__(self, settings: GenerativeSettings) -> None:
         """Load the model and the detectors. Raises: NotShown for what is missing."""
@@ -27,37 +32,37 @@ class Studio:
 
             self._diffusion = controlnet_painter
             self.painter = controlnet_painter.ControlNetPainter(settings.model, settings.control, steps=settings.steps)
-            self._review = Review()
+            self._safety_check = SafetyCheck()
         except ImportError as error:
             raise NotShown(Reason.NO_MODEL, f"{error}; install requirements/generative.txt") from error
         except ModelError as error:
             raise NotShown(Reason.NO_MODEL, str(error)) from error
 
-    def __call__(self, scene: Scene, check: Callable[[], None]) -> Picture:
+    def generate(self, scene: ReconstructionInput, check: Callable[[], None]) -> Picture:
         """Return the picture of a scene. check: raises NotShown where it has taken too long. Raises: NotShown."""
         height, width = scene.validity.shape
-        figures = figures_of(scene.poses, scene.events, height, width)
-        if figures is None:
+        conditions = make_pose_conditions(scene.poses, scene.events, height, width)
+        if conditions is None:
             raise NotShown(Reason.NO_POSTURE)
-        if not figures:
+        if not conditions:
             raise NotShown(Reason.NOBODY)
-        where = paintable(figures, scene.validity)
+        where = paintable(conditions, scene.validity)
         tall, wide = self._diffusion.generated_size(height, width)
-        control = draw_skeletons(figures, (tall, wide), (wide / width, tall / height))
-        prompt = prompt_of(figures, scene.events)
-        task = self._diffusion.Task(scene.environment, where, control, figures, prompt)
-        picture = compose(scene, self.painter(task, check), where, figures)
+        control = draw_skeletons(conditions, (tall, wide), (wide / width, tall / height))
+        prompt = make_prompt(conditions, scene.events)
+        task = self._diffusion.Task(scene.environment, where, control, conditions, prompt)
+        picture = compose(scene, self.painter.paint(task, check), where, conditions)
         check()
-        fault = self._review(picture, scene.environment, scene.validity, where, figures)
+        fault = self._safety_check.find_fault(picture, scene.environment, scene.validity, where, conditions)
         if fault:
             raise NotShown(Reason.REFUSED, fault)
         return Picture(scene, picture, where)
 
 
-def backend_of(settings: GenerativeSettings) -> GenerativeBackend:
+def start_backend(settings: GenerativeSettings) -> GenerativeBackend:
     """Return a running backend. It loads its models in its own thread."""
     return GenerativeBackend(
-        lambda: Studio(settings),
+        lambda: GenerationPipeline(settings),
         period_s=settings.period_s,
         budget_s=settings.budget_s,
         fresh_s=settings.fresh_s,

@@ -1,7 +1,7 @@
-"""Generated people beside the contour: a thread of its own paints the newest scene and never holds up the screen.
+"""Generates pictures of people beside the contour, on a thread of its own that never delays the screen.
 
-What a picture passes before it is shown is in `review`. A picture is shown only while it fits what is known now; else
-there is a `Reason`, and the contour is shown.
+`safety_check` has the checks before a picture is shown. A picture is shown only while it fits the present scene;
+otherwise the contour is shown, with a `Reason`.
 """
 
 import os
@@ -18,14 +18,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from privcam_cloud.reconstruction.generative.pose_conditioning import Figure, cover_heads
-from privcam_cloud.reconstruction.scene import Scene
+from privcam_cloud.reconstruction.generative.pose_conditioning import PoseCondition, cover_heads
+from privcam_cloud.reconstruction.reconstruction_input import ReconstructionInput
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.time import NS_PER_S
 
-# The painter gets what the contour and the other nodes leave of the processor. Linux counts niceness by thread.
+# The painter gets the processor time that the contour and the other nodes leave. Linux counts niceness by thread.
 _NICENESS = 15
-# A step of a large model takes seconds; who ends the program does not wait longer for it.
+# A step of a large model takes seconds; the end of the program waits for at most this, in s.
 _END_S = 5.0
 
 
@@ -72,15 +72,15 @@ class NotShown(Exception):
 class Picture:
     """A generated picture of a scene that may be shown: Î, (H, W, 3) uint8 BGR. painted: (H, W) bool, by the model."""
 
-    scene: Scene
+    scene: ReconstructionInput
     image: Image
     painted: BoolArray
 
 
 class Generator(Protocol):
-    """Makes pictures; `studio.Studio` is the one that is used."""
+    """Makes pictures; `GenerationPipeline` is the one in use."""
 
-    def __call__(self, scene: Scene, check: Callable[[], None]) -> Picture:
+    def generate(self, scene: ReconstructionInput, check: Callable[[], None]) -> Picture:
         """Return the picture of a scene. check: to be called often; raises NotShown where it has taken too long.
 
         Raises: NotShown. MemoryError. What else it raises is counted as a crash.
@@ -88,7 +88,12 @@ class Generator(Protocol):
         ...
 
 
-def compose(scene: Scene, painted: npt.NDArray[np.floating], paintable: BoolArray, figures: Sequence[Figure]) -> Image:
+def compose(
+    scene: ReconstructionInput,
+    painted: npt.NDArray[np.floating],
+    paintable: BoolArray,
+    conditions: Sequence[PoseCondition],
+) -> Image:
     """Return Î, (H, W, 3) uint8 BGR: what the model painted where it may paint, with plain heads; Ī everywhere else.
 
     painted: (h, w, 3) BGR, [0, 1]. Raises: NotShown where that holds a number that is not finite.
@@ -98,11 +103,11 @@ def compose(scene: Scene, painted: npt.NDArray[np.floating], paintable: BoolArra
     height, width = paintable.shape
     people = cv2.resize((painted.clip(0, 1) * 255).round().astype(np.uint8), (width, height))
     picture = np.asarray(people, np.uint8)
-    cover_heads(picture, figures)
+    cover_heads(picture, conditions)
     return np.where(paintable[..., None], picture, scene.environment)
 
 
-def misfit(picture: Picture, now: Scene, fresh_s: float) -> Reason | None:
+def misfit(picture: Picture, now: ReconstructionInput, fresh_s: float) -> Reason | None:
     """Return why a picture cannot be shown now; None if it can. fresh_s: how old it may be, camera time.
 
     Privacy: what the edge has withdrawn from the room since then is not shown again.
@@ -132,7 +137,7 @@ class GenerativeBackend:
         self._changed = threading.Condition()
         self._ending = False
         self._ready = False
-        self._wanted: Scene | None = None
+        self._wanted: ReconstructionInput | None = None
         self._started_s: float | None = None  # of the picture that is being painted
         self._last_s = -period_s
         self._fault: Reason | None = None
@@ -143,7 +148,7 @@ class GenerativeBackend:
         self._thread = threading.Thread(target=self._run, name="generative", daemon=True)
         self._thread.start()
 
-    def offer(self, scene: Scene) -> None:
+    def offer(self, scene: ReconstructionInput) -> None:
         """Let the scene be painted if nothing else is, and the time for the next picture has come."""
         now_s = time.monotonic()
         with self._changed:
@@ -152,7 +157,7 @@ class GenerativeBackend:
                 self._wanted, self._last_s = scene, now_s
                 self._changed.notify()
 
-    def picture(self, now: Scene) -> Picture | Reason:
+    def picture(self, now: ReconstructionInput) -> Picture | Reason:
         """Return the picture that fits what is known now, or why there is none."""
         with self._changed:
             if not now.poses:
@@ -177,7 +182,7 @@ class GenerativeBackend:
         with suppress(OSError):  # some other limit on niceness: then it runs as all others do
             os.nice(_NICENESS)
         try:
-            generate = self._make()
+            generator = self._make()
         except NotShown as error:
             self._fail(error.reason, error.detail)
             return
@@ -192,13 +197,13 @@ class GenerativeBackend:
                 if self._ending or self._wanted is None:
                     return
                 scene, self._wanted, self._started_s = self._wanted, None, time.monotonic()
-            self._try(generate, scene)
+            self._try(generator, scene)
             with self._changed:
                 self._started_s = None
 
-    def _try(self, generate: Generator, scene: Scene) -> None:
+    def _try(self, generator: Generator, scene: ReconstructionInput) -> None:
         try:
-            picture = generate(scene, self._check)
+            picture = generator.generate(scene, self._check)
             self._check()
         except NotShown as error:
             self._fail(error.reason, error.detail)

@@ -1,4 +1,4 @@
-"""What the generative backend is told by its operator, checked before anything is loaded."""
+"""Settings of the generative backend, checked before anything is loaded."""
 
 import re
 from dataclasses import dataclass

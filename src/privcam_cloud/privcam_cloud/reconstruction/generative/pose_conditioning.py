@@ -1,7 +1,7 @@
-"""What the generative model is told of a scene: where bodies are, how they stand, and which known behaviour they show.
+"""Makes the conditions of the generative model: where bodies are, their poses, and their known events.
 
-Nothing else of Ω goes to it. Texts of Ω (evidence, captions, labels that are not in `PHRASES`) never do: whoever could
-write into a prompt could write into the picture.
+It gets nothing else of Ω. Texts of Ω (evidence, captions, labels that are not in `PHRASES`) are never used: text in a
+prompt could put content into the picture.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.skeleton import Joint, midpoint, seen
 
-# Behaviour -> words for the prompt. The list is closed: a prompt is one of finitely many.
+# Label -> words for the prompt. The list is closed: a prompt is one of finitely many.
 PHRASES = {
     "standing": "standing",
     "walking": "walking",
@@ -37,14 +37,14 @@ _PROMPT = "smooth plain mannequins without faces in a room, seen by a surveillan
 # What stands for a face must not be one, and letters in a picture look like something that was read.
 NEGATIVE_PROMPT = "face, eyes, portrait, text, letters, logo, watermark"
 
-# How far around a body the model may paint, as a share of the stature: clothes are wider than the proxy.
+# How far around a body the model may paint, as a fraction of the stature: clothes are wider than the proxy.
 _MARGIN = 0.04
-# The painted-over head is this much larger than the proxy's, as a share of the stature, so that ears go too.
+# The painted-over head is this much larger than the proxy's, as a fraction of the stature, so that ears go too.
 _HEAD_MARGIN = 0.015
 _HEAD_KINDS = (Kind.NOSE, Kind.HEAD, Kind.FACE)
 
 # The skeleton in the form that public ControlNets for poses were trained on: joints of OpenPose, hues in steps of 20°,
-# limbs at 60 % of the light, all on black.
+# limbs at 60 % of the brightness, all on black.
 _NECK = -1
 _JOINTS = (
     *(Joint.NOSE, _NECK, Joint.RIGHT_SHOULDER, Joint.RIGHT_ELBOW, Joint.RIGHT_WRIST, Joint.LEFT_SHOULDER),
@@ -55,17 +55,17 @@ _BONES = (
     *((1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10)),
     *((1, 11), (11, 12), (12, 13), (1, 0), (0, 14), (14, 16), (0, 15), (15, 17)),
 )
-_BONE_LIGHT = 0.6
-# Width of a limb as a share of the longer side of the picture: 4 px in 512.
+_BONE_BRIGHTNESS = 0.6
+# Width of a limb as a fraction of the longer side of the picture: 4 px in 512.
 _BONE_WIDTH = 1 / 128
 
 
 @dataclass(frozen=True, eq=False)
-class Figure:
-    """One subject as the model sees it.
+class PoseCondition:
+    """The condition of one subject.
 
     body, head: (H, W) bool, its pixels that no nearer subject hides. around: (H, W) bool, body and margin. seed: of
-    its look; the same subject in the same happening looks the same in every picture.
+    its appearance; the same subject in the same event looks the same in every picture.
     """
 
     pose: SubjectPose
@@ -75,13 +75,15 @@ class Figure:
     seed: int
 
 
-def figures_of(poses: Sequence[SubjectPose], events: Sequence[Event], height: int, width: int) -> list[Figure] | None:
-    """Return a figure for each subject of which something is in the picture, nearest first.
+def make_pose_conditions(
+    poses: Sequence[SubjectPose], events: Sequence[Event], height: int, width: int
+) -> list[PoseCondition] | None:
+    """Return a condition for each subject of which something is in the picture, nearest first.
 
     None where so little of a subject is known that its posture would be invented.
     """
     taken = np.zeros((height, width), np.bool_)
-    figures = []
+    conditions = []
     for pose in sorted(poses, key=lambda pose: pose.layer, reverse=True):
         body = build_body(pose)
         if body.is_marker:
@@ -91,53 +93,53 @@ def figures_of(poses: Sequence[SubjectPose], events: Sequence[Event], height: in
         if (solid & free).any():
             head, around = _head(body, height, width), _around(body, height, width)
             seed = _seed(pose.subject_id, _event_of(pose.subject_id, events))
-            figures.append(Figure(pose, solid & free, head & free, (head | around) & free, seed))
+            conditions.append(PoseCondition(pose, solid & free, head & free, (head | around) & free, seed))
         taken |= solid
-    return figures
+    return conditions
 
 
-def paintable(figures: Sequence[Figure], validity: BoolArray) -> BoolArray:
+def paintable(conditions: Sequence[PoseCondition], validity: BoolArray) -> BoolArray:
     """Return (H, W) bool: where the model may paint. validity: (H, W) bool, where the room is known.
 
     That is the bodies and a margin around them. Where the room is not known there is no margin: the model would make
     up a room there.
     """
     body, around = np.zeros_like(validity), np.zeros_like(validity)
-    for figure in figures:
-        body |= figure.body
-        around |= figure.around
+    for condition in conditions:
+        body |= condition.body
+        around |= condition.around
     return body | (around & validity)
 
 
-def cover_heads(picture: Image, figures: Iterable[Figure]) -> None:
+def cover_heads(picture: Image, conditions: Iterable[PoseCondition]) -> None:
     """Paint every head over, flat and in the colour of its subject, in place. picture: (H, W, 3) uint8 BGR.
 
     A generated face is the face of somebody else, and would be taken for that of the person.
     """
-    for figure in figures:
-        picture[figure.head] = color(figure.pose.subject_id)
+    for condition in conditions:
+        picture[condition.head] = color(condition.pose.subject_id)
 
 
-def prompt_of(figures: Sequence[Figure], events: Sequence[Event]) -> str:
+def make_prompt(conditions: Sequence[PoseCondition], events: Sequence[Event]) -> str:
     """Return the prompt: fixed words, and those of the known behaviours that hold for a subject in the picture."""
-    present = {figure.pose.subject_id for figure in figures}
+    present = {condition.pose.subject_id for condition in conditions}
     labels = {b.label for b in events if b.phase is not Phase.ENDED and present.intersection(b.subject_ids)}
     return ", ".join([_PROMPT, *(phrase for label, phrase in PHRASES.items() if label in labels)])
 
 
-def draw_skeletons(figures: Sequence[Figure], size: tuple[int, int], scale: tuple[float, float]) -> Image:
+def draw_skeletons(conditions: Sequence[PoseCondition], size: tuple[int, int], scale: tuple[float, float]) -> Image:
     """Return the control picture, (*size, 3) uint8 BGR: the skeletons, farthest first, on black.
 
     size: height and width in px. scale: px of that picture per px of the poses, across and down.
     """
     picture = np.zeros((*size, 3), np.uint8)
     line = max(round(max(size) * _BONE_WIDTH), 2)
-    for figure in reversed(figures):
-        points = _openpose(figure.pose)
+    for condition in reversed(conditions):
+        points = _openpose(condition.pose)
         places = {j: (round(x * scale[0]), round(y * scale[1])) for j, (x, y) in points.items()}
         for number, (a, b) in enumerate(_BONES):
             if a in places and b in places:
-                cv2.line(picture, places[a], places[b], _hue(number, _BONE_LIGHT), line, cv2.LINE_AA)
+                cv2.line(picture, places[a], places[b], _hue(number, _BONE_BRIGHTNESS), line, cv2.LINE_AA)
         for joint, place in places.items():
             cv2.circle(picture, place, line, _hue(joint, 1.0), cv2.FILLED, cv2.LINE_AA)
     return picture
@@ -155,9 +157,9 @@ def _openpose(pose: SubjectPose) -> dict[int, tuple[float, float]]:
     return found
 
 
-def _hue(number: int, light: float) -> Bgr:
-    """Return the colour of a joint or limb. light: 0 to 1."""
-    hsv = np.array([[[number * 10, 255, round(255 * light)]]], np.uint8)  # OpenCV counts hues in 2°
+def _hue(number: int, brightness: float) -> Bgr:
+    """Return the colour of a joint or limb. brightness: 0 to 1."""
+    hsv = np.array([[[number * 10, 255, round(255 * brightness)]]], np.uint8)  # OpenCV counts hues in 2°
     blue, green, red = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)[0, 0].tolist()
     return blue, green, red
 
@@ -183,7 +185,7 @@ def _filled(curves: Sequence[Points], height: int, width: int) -> BoolArray:
 
 
 def _event_of(subject_id: int, events: Sequence[Event]) -> int:
-    """Return the newest happening of a subject that goes on, 0 for none."""
+    """Return the newest event of a subject that has not ended, 0 for none."""
     return max((b.event_id for b in events if b.phase is not Phase.ENDED and subject_id in b.subject_ids), default=0)
 
 

@@ -1,4 +1,4 @@
-"""The last look at a generated picture before it is shown: the inspection of environments, read for painted people.
+"""Checks every generated picture before it is shown, with the detectors that inspect environments at the edge.
 
 Checked, each time and on the exact picture:
 - Every pixel outside of where the model may paint is that of Ī. Ī itself passed the edge's inspection.
@@ -15,34 +15,34 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from privcam_cloud.reconstruction.generative.pose_conditioning import Figure
+from privcam_cloud.reconstruction.generative.pose_conditioning import PoseCondition
 from privcam_core.detection.inspection import EgressInspector
 from privcam_core.types.arrays import BoolArray, Box, Image
 from privcam_core.types.boxes import pixel_region
 
-# A found face is a plain head if this share of its box is. Of a face no less than half would be hidden by it.
-_LEAST_PLAIN = 0.5
-# A found person is one of the subjects if this share of its box lies in their bodies' boxes. A box around two people
-# who stand apart has the room between them in it.
-_LEAST_SHARED = 0.5
-# A body's box is widened by this share of its height on all sides: detectors are not exact, and people wear clothes.
+# A detected face is a plain head if this fraction of its box is. Of a face no less than half would be hidden by it.
+_MIN_PLAIN = 0.5
+# A detected person is one of the subjects if this fraction of its box lies in their bodies' boxes. A box
+# around two people who stand apart contains the space between them.
+_MIN_SHARED = 0.5
+# A body's box is widened by this fraction of its height on all sides: detectors are not exact, and people wear clothes.
 _WIDENED = 0.1
 
 
-class Review:
-    """Looks at generated pictures of one camera. Call it from one thread at a time."""
+class SafetyCheck:
+    """Checks generated pictures of one camera. Not for several threads at once."""
 
     def __init__(self, threads: int = 1) -> None:
         """Load the detectors. threads: processor cores. Raises: ModelError where one is missing."""
         self._inspect = EgressInspector(threads=threads)
 
-    def __call__(
+    def find_fault(
         self,
         picture: Image,
         environment: Image,
         validity: BoolArray,
         paintable: BoolArray,
-        figures: Sequence[Figure],
+        conditions: Sequence[PoseCondition],
     ) -> str:
         """Return what is wrong with a picture, in a few words; empty if it may be shown.
 
@@ -52,36 +52,36 @@ class Review:
             return f"it is {picture.dtype} of shape {picture.shape}, the room has {environment.shape}"
         if (picture != environment).any(axis=2)[~paintable].any():
             return "it changes the room outside of where people are"
-        heads, subjects = _plain(figures, paintable), _subjects(figures, paintable.shape)
+        heads, subjects = _plain(conditions, paintable), _subjects(conditions, paintable.shape)
         for finding in self._inspect.inspect_pixels(picture, validity | paintable):
-            explained, least = (heads, _LEAST_PLAIN) if finding.kind == "face" else (subjects, _LEAST_SHARED)
+            explained, min_fraction = (heads, _MIN_PLAIN) if finding.kind == "face" else (subjects, _MIN_SHARED)
             # What lies in grey alone is a shape of nothing but fill.
-            if finding.confirmed_fraction > 0 and _share(finding.box, explained) < least:
+            if finding.confirmed_fraction > 0 and _fraction(finding.box, explained) < min_fraction:
                 x0, y0, x1, y1 = (round(v) for v in finding.box)
                 who = "a face" if finding.kind == "face" else "a person where no subject is"
                 return f"it shows {who}, at {x0}, {y0} to {x1}, {y1} px, score {finding.score:.2f}"
         return ""
 
 
-def _plain(figures: Sequence[Figure], paintable: BoolArray) -> BoolArray:
+def _plain(conditions: Sequence[PoseCondition], paintable: BoolArray) -> BoolArray:
     """Return (H, W) True where a head was painted over."""
     heads = np.zeros_like(paintable)
-    for figure in figures:
-        heads |= figure.head & paintable
+    for condition in conditions:
+        heads |= condition.head & paintable
     return heads
 
 
-def _subjects(figures: Sequence[Figure], shape: tuple[int, ...]) -> BoolArray:
+def _subjects(conditions: Sequence[PoseCondition], shape: tuple[int, ...]) -> BoolArray:
     """Return (H, W) True in the boxes of those who were to be painted."""
     boxes = np.zeros(shape, np.bool_)
-    for figure in figures:
-        x0, y0, x1, y1 = pixel_region(_box(figure.body), *boxes.shape)
+    for condition in conditions:
+        x0, y0, x1, y1 = pixel_region(_box(condition.body), *boxes.shape)
         boxes[y0:y1, x0:x1] = True
     return boxes
 
 
-def _share(box: Box, explained: BoolArray) -> float:
-    """Return which share of a box is True in `explained`."""
+def _fraction(box: Box, explained: BoolArray) -> float:
+    """Return the fraction of a box that is True in `explained`."""
     x0, y0, x1, y1 = pixel_region(box, *explained.shape)
     return float(explained[y0:y1, x0:x1].mean()) if x1 > x0 and y1 > y0 else 0.0
 

@@ -1,4 +1,4 @@
-"""One moment of a room as the cloud knows it."""
+"""The input of the generative reconstruction: one moment as the cloud knows it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from privcam_core.events.scene_report import Event, Phase
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import SubjectPose, SyncKey
 
-# Behaviours that a person has to look at.
+# Labels of events that a person has to look at.
 ALARMS = ("fall", "pushing_fighting")
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
-    """What the newest Ω and report say. environment: (H, W, 3) uint8 BGR. validity: (H, W) bool."""
+class ReconstructionInput:
+    """The content of the newest Ω and report. environment: (H, W, 3) uint8 BGR. validity: (H, W) bool."""
 
     key: SyncKey
     environment: Image
@@ -22,5 +22,5 @@ class Scene:
     events: Sequence[Event] = ()
 
     def alarms(self) -> set[int]:
-        """Return the event ids of the alarms that go on."""
+        """Return the event ids of the alarms that have not ended."""
         return {b.event_id for b in self.events if b.label in ALARMS and b.phase is not Phase.ENDED}
