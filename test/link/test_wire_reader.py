@@ -1,4 +1,4 @@
-"""The program in docs/wire.md, which knows nothing of this project, understands what an edge sends."""
+"""The program in docs/wire.md, which imports nothing of this project, reads the Ω of an edge."""
 
 import json
 import re
@@ -32,7 +32,7 @@ from privcam_link.wire import ALL_CAMERAS
 # Against a test that hangs.
 HANG_LIMIT_S = 300.0
 START_NS = 1_700_000_000_250_000_000
-# So many, that plain and packed ones come after the first.
+# Lines to wait for: both plain and compressed Ω come after the first plain one.
 ENOUGH = PLAIN_EVERY + 5
 
 
@@ -43,9 +43,9 @@ def program(root: Path) -> str:
 
 def picture(brightness: int) -> bytes:
     plate = np.full((48, 64, 3), (brightness, 90, 60), np.uint8)
-    shown = np.ones((48, 64), bool)
-    shown[10:30, 20:40] = False
-    return encode_environment(plate, shown)
+    confirmed = np.ones((48, 64), bool)
+    confirmed[10:30, 20:40] = False
+    return encode_environment(plate, confirmed)
 
 
 def omega(frame: int, png: bytes) -> Omega:
@@ -66,8 +66,8 @@ def omega(frame: int, png: bytes) -> Omega:
     )
 
 
-def shown(omega: Omega) -> dict[str, Any]:
-    """Return what the program should print of an Ω."""
+def expected_line(omega: Omega) -> dict[str, Any]:
+    """Return the line that the program must print of an Ω."""
     return {
         "camera": "room1",
         "frame": omega.key.frame_id,
@@ -128,7 +128,7 @@ def free(protocol: str) -> str:
 
 
 def check(link: EdgeLink, reader: Program) -> None:
-    """Send Ω, of which the later ones have another picture, and compare what the program makes of them."""
+    """Send Ω, the later ones with another picture, and compare the lines and the picture of the program."""
     sent: dict[int, Omega] = {}
     end = time.monotonic() + HANG_LIMIT_S
     while len(reader.lines) < ENOUGH and time.monotonic() < end:
@@ -139,7 +139,7 @@ def check(link: EdgeLink, reader: Program) -> None:
     lines = list(reader.lines)
     assert len(lines) >= ENOUGH and reader.process.poll() is None
     for line in lines:
-        assert {k: v for k, v in line.items() if k != "compressed"} == shown(sent[line["frame"]])
+        assert {k: v for k, v in line.items() if k != "compressed"} == expected_line(sent[line["frame"]])
     assert [line["frame"] for line in lines] == list(range(lines[0]["frame"], lines[-1]["frame"] + 1))
     plain = [at for at, line in enumerate(lines) if not line["compressed"]]
     assert plain[0] == 0 and 0 < len(plain) <= 2 + len(lines) // PLAIN_EVERY
@@ -151,7 +151,7 @@ def check(link: EdgeLink, reader: Program) -> None:
 
 
 def _digest_of(path: Path) -> bytes:
-    """Return the digest of a picture as docs/wire.md defines it, without the code that the edge makes it with."""
+    """Return the digest of a picture as docs/wire.md defines it, computed without code of the edge."""
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.exists() else None
     if image is None or image.shape[2] != 4:
         return b""
@@ -159,7 +159,7 @@ def _digest_of(path: Path) -> bytes:
     return sha256(size + image[..., [2, 1, 0, 3]].tobytes()).digest()
 
 
-def test_program_of_the_document_uses_nothing_of_this_project(root: Path) -> None:
+def test_program_of_the_document_imports_nothing_of_this_project(root: Path) -> None:
     imported = set(re.findall(r"^(?:import|from) (\w+)", program(root), flags=re.MULTILINE))
     assert imported <= {"zenoh", "backports", *sys.stdlib_module_names}
 
