@@ -249,9 +249,9 @@ def test_pattern_of_an_empty_room_has_no_behaviours() -> None:
 
 def test_guide_takes_the_best_token_that_fits(llava: Path) -> None:
     tokenizer = load(llava)._processor.tokenizer
-    guide = ConstrainedDecoder(tokenizer, reply_pattern((3,)), 0)
+    decoder = ConstrainedDecoder(tokenizer, reply_pattern((3,)), 0)
     written = tokenizer.encode('{"caption": "a", "behaviors": [{"label": "', add_special_tokens=False)
     scores = torch.zeros(1, len(tokenizer))
     wanted, better = (tokenizer.encode(letter, add_special_tokens=False)[0] for letter in "lx")
     scores[0, better], scores[0, wanted] = 9.0, 5.0  # no label begins with x, lying and loitering with l
-    assert int(guide(torch.tensor([written]), scores).argmax()) == wanted
+    assert int(decoder(torch.tensor([written]), scores).argmax()) == wanted

@@ -17,7 +17,7 @@ WIDTH, HEIGHT = 160, 120
 ENCODER = "test/1"
 Z = bytes([10, 20, 30, 40])
 
-# Of somebody upright, x and y in shares of the box.
+# Of somebody upright, x and y in fractions of the box.
 _BODY = {
     Joint.NOSE: (0.5, 0.1),
     Joint.LEFT_SHOULDER: (0.7, 0.2),

@@ -168,32 +168,32 @@ def _places(box: Box, size: tuple[int, int], picture: tuple[int, int], scale: fl
     """Return each place that is tried for a plate, all in the picture: around the subject, then a grid."""
     x0, y0, x1, y1 = (side * scale for side in box)
     wide, high = size
-    most = picture[1] - wide - margin, picture[0] - high - margin
-    if min(most) < margin:
+    corner = picture[1] - wide - margin, picture[0] - high - margin
+    if min(corner) < margin:
         return np.empty((0, 2), np.int64)
     middle = (x0 + x1 - wide) / 2
     around = [(middle, y0 - high - margin), (x1 + margin, y0), (x0 - wide - margin, y0), (middle, y1 + margin)]
-    return np.concatenate([np.clip(around, margin, most).astype(np.int64), _grid(margin, *most)])
+    return np.concatenate([np.clip(around, margin, corner).astype(np.int64), _grid(margin, *corner)])
 
 
 @lru_cache(maxsize=256)
-def _grid(least: int, most_left: int, most_top: int) -> Places:
+def _grid(start: int, max_left: int, max_top: int) -> Places:
     """Return _GRID x _GRID places, row by row."""
-    columns, rows = np.linspace(least, most_left, _GRID), np.linspace(least, most_top, _GRID)
+    columns, rows = np.linspace(start, max_left, _GRID), np.linspace(start, max_top, _GRID)
     return np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2).astype(np.int64)
 
 
 def _covered(places: Places, size: tuple[int, int], boxes: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
     """Return (N, M): how many px of each box, (M, 4), a plate of `size` (width, height) px hides at each place."""
-    least = np.maximum(places[:, None], boxes[:, :2])
-    most = np.minimum(places[:, None] + size, boxes[:, 2:])
-    return np.asarray(np.prod(np.maximum(most - least, 0), axis=2), np.float64)
+    low = np.maximum(places[:, None], boxes[:, :2])
+    high = np.minimum(places[:, None] + size, boxes[:, 2:])
+    return np.asarray(np.prod(np.maximum(high - low, 0), axis=2), np.float64)
 
 
 def _cost(
     places: Places, size: tuple[int, int], subject: Box, boxes: Sequence[Box], scale: float
 ) -> npt.NDArray[np.float64]:
-    """Return how bad each place is: the way from the subject in heights of the plate, and the share of bodies it hides.
+    """Return the cost of each place: its distance from the subject in plate heights, and the hidden fraction of bodies.
 
     subject, boxes: of the plate's own subject and of everybody, in px of the poses.
     """

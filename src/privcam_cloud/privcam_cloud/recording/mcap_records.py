@@ -51,7 +51,9 @@ class McapRecords:
         self._chunk_indexes: list[ChunkIndex] = []
         self._message_counts: Counter[int] = Counter()
         self._span_ns = (0, 0)
-        self._begin_chunk()
+        self._chunk = RecordBuilder()
+        self._chunk_span_ns = (0, 0)
+        self._message_indexes: dict[int, MessageIndex] = {}
 
     @property
     def message_counts(self) -> Counter[int]:
@@ -170,7 +172,7 @@ class McapRecords:
     def _begin_chunk(self) -> None:
         self._chunk = RecordBuilder()
         self._chunk_span_ns = (0, 0)
-        self._message_indexes: dict[int, MessageIndex] = {}
+        self._message_indexes = {}
 
     def _statistics(self) -> Statistics:
         return Statistics(

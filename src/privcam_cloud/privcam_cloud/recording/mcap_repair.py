@@ -104,4 +104,4 @@ def _is_whole_chunk(file: BinaryIO, record: _Record) -> bool:
     # A torn chunk holds arbitrary bytes: if the decoder fails in any way, the chunk is not whole.
     except Exception:
         return False
-    return size == chunk.uncompressed_size
+    return bool(size == chunk.uncompressed_size)

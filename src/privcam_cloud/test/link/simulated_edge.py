@@ -49,7 +49,7 @@ class Edge:
         self.before = row
         return self._sent(row, before)
 
-    def answer(self, after_ns: int, limit: int) -> list[tuple[Header, bytes]]:
+    def reply(self, after_ns: int, limit: int) -> list[tuple[Header, bytes]]:
         rows = [row for row in self.rows if START + row[1] > after_ns][:limit]
         return [self._sent(row, rows[place - 1] if place else None) for place, row in enumerate(rows)]
 

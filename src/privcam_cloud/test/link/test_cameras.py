@@ -58,7 +58,7 @@ class Bench:
     def __init__(self, *, recording: bool, cameras: Sequence[str] = ("room1",)) -> None:
         self.now = 1000.0
         self.asked: list[Asked] = []
-        self.most: list[int] = []  # how much was asked for at once, each time
+        self.max_bytes: list[int] = []  # how much was asked for at once, each time
         self.live: list[tuple[str, int, bytes]] = []
         self.recording: list[tuple[str, int, bytes]] = []
         self.cameras = Cameras(
@@ -80,7 +80,7 @@ class Bench:
         pass
 
     def ask(self, camera_id: str, query: Query, reply: ReplyHandler) -> None:
-        self.most.append(query.max_bytes)
+        self.max_bytes.append(query.max_bytes)
         self.asked.append(Asked(camera_id, replace(query, max_bytes=0), reply))
 
     def tick(self, after_s: float = 0.0) -> list[Query]:
@@ -249,7 +249,7 @@ def test_large_picture_is_asked_for_in_pieces() -> None:
         one.ended()
     bench.tick()
     assert bench.live == [("room1", 1, A)]
-    assert all(bench.most), "no piece is without a limit"
+    assert all(bench.max_bytes), "no piece is without a limit"
 
 
 @pytest.mark.parametrize(("at", "more"), [(1, 0), (0, 1)])

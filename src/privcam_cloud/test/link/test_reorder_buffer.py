@@ -20,9 +20,9 @@ def put(buffer: ReorderBuffer, *sent: tuple[Header, bytes]) -> tuple[list[int], 
 
 
 def ask(buffer: ReorderBuffer, edge: Edge, limit: int = 10**6) -> tuple[list[int], list[int]]:
-    """Return what the answer to a question for what is missing brings."""
-    answer = buffer.begin_reply(buffer.wanted_after_ns)
-    return both([answer.take(*one) for one in edge.answer(buffer.wanted_after_ns, limit)])
+    """Return what the reply to a query for what is missing brings."""
+    reply = buffer.begin_reply(buffer.wanted_after_ns)
+    return both([reply.take(*one) for one in edge.reply(buffer.wanted_after_ns, limit)])
 
 
 def both(arrived: Sequence[Received]) -> tuple[list[int], list[int]]:
@@ -96,9 +96,9 @@ def test_long_backlog_is_no_news() -> None:
     assert (live, complete) == ([], list(range(1, RECENT + 32)))
     other = ReorderBuffer("room1")
     other.record_from(0)
-    answer = other.begin_reply(0)
+    reply = other.begin_reply(0)
     plain = [replace(header, newest=edge.newest) for header, _ in sent]
-    live, _ = both([answer.take(header, payload) for header, (_, payload) in zip(plain, sent, strict=True)])
+    live, _ = both([reply.take(header, payload) for header, (_, payload) in zip(plain, sent, strict=True)])
     assert live == list(range(31, RECENT + 32))
 
 
@@ -142,9 +142,9 @@ def test_answer_of_which_something_is_missing_ends_there_and_is_asked_for_again(
     buffer = begun(edge)
     for _ in range(5):
         edge.put()
-    answer = buffer.begin_reply(buffer.wanted_after_ns)
-    sent = edge.answer(buffer.wanted_after_ns, 10)
-    assert both([answer.take(*one) for one in (sent[0], sent[1], sent[3], sent[4])])[1] == [2, 3]
+    reply = buffer.begin_reply(buffer.wanted_after_ns)
+    sent = edge.reply(buffer.wanted_after_ns, 10)
+    assert both([reply.take(*one) for one in (sent[0], sent[1], sent[3], sent[4])])[1] == [2, 3]
     assert (buffer.missing, buffer.wanted_after_ns) == (True, START + 3)
     assert ask(buffer, edge)[1] == [4, 5, 6]
 
@@ -221,10 +221,10 @@ def test_what_no_gate_lets_through_is_rejected_and_the_streams_go_on(
     edge = Edge()
     edge.put()
     buffer = begun(edge)
-    answer = buffer.begin_reply(START)
-    if header.ref:  # never the first of an answer
-        answer.take(*edge.answer(START, 1)[0])
-    for take in (buffer.put, answer.take):
+    reply = buffer.begin_reply(START)
+    if header.ref:  # never the first of an reply
+        reply.take(*edge.reply(START, 1)[0])
+    for take in (buffer.put, reply.take):
         with pytest.raises(Rejected) as rejection:
             take(header, payload)
         assert rejection.value.reason == reason

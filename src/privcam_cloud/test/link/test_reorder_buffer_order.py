@@ -47,22 +47,22 @@ class World:
             self.take(self.buffer.put, sent)
 
     def ask(self, limit: int, missing: int) -> None:
-        answer = self.buffer.begin_reply(self.buffer.wanted_after_ns)
-        sent = self.edge.answer(self.buffer.wanted_after_ns, limit)
-        self.coming = [(answer, *one) for place, one in enumerate(sent) if place != missing]
+        reply = self.buffer.begin_reply(self.buffer.wanted_after_ns)
+        sent = self.edge.reply(self.buffer.wanted_after_ns, limit)
+        self.coming = [(reply, *one) for place, one in enumerate(sent) if place != missing]
 
     def arrive(self, count: int) -> None:
-        for answer, header, payload in self.coming[:count]:
-            self.take(answer.take, (header, payload))
+        for reply, header, payload in self.coming[:count]:
+            self.take(reply.take, (header, payload))
         del self.coming[:count]
 
-    def restart_cloud(self, unsafe: int) -> None:
+    def restart_cloud(self, unsaved: int) -> None:
         """Start with no more than the recorder had: what was safe, and some of what was not."""
         self.buffer, self.coming, self.live = ReorderBuffer("room1"), [], []
-        self.restart_recorder(unsafe)
+        self.restart_recorder(unsaved)
 
-    def restart_recorder(self, unsafe: int) -> None:
-        self.kept = [frame for frame in self.kept if frame <= self.safe + unsafe]
+    def restart_recorder(self, unsaved: int) -> None:
+        self.kept = [frame for frame in self.kept if frame <= self.safe + unsaved]
         self.buffer.record_from(START + self.kept[-1] if self.kept else 0)
 
     def acknowledge(self) -> None:

@@ -55,10 +55,10 @@ def test_key_from_the_future_is_refused_by_the_clock_of_the_cloud() -> None:
 def test_omega_that_wait_for_an_earlier_one_do_not_keep_their_pictures() -> None:
     buffer = ReorderBuffer("room1")
     buffer.record_from(0)
-    answer = buffer.begin_reply(0)
+    reply = buffer.begin_reply(0)
     for frame in (3, 4, 5):
         buffer.put(header(frame), cdr.encode(omega(frame)))
-    answer.take(header(1), cdr.encode(omega(1)))
+    reply.take(header(1), cdr.encode(omega(1)))
     arrived = buffer.put(header(2), cdr.encode(omega(2)))
     assert [one.key.frame_id for one in arrived.recording] == [2, 3, 4, 5]
     assert [bool(one.environment.png) for one in arrived.recording[1:]] == [False] * 3

@@ -1,4 +1,4 @@
-"""A stick figure that walks, sits, bends and lies, as Ω that a recognizer takes; and what it says as happenings."""
+"""A stick figure that walks, sits, bends and lies, as Ω for a recognizer; and the events of its reports."""
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ T0 = 1_700_000_000_000_000_000
 
 
 @dataclass(frozen=True)
-class PoseCondition:
+class StickPose:
     """A side view. x: of the hips, px. hips: over the ground, body heights. Angles: degrees from vertical."""
 
     x: float
@@ -27,12 +27,12 @@ class PoseCondition:
     shin: float
 
 
-STANDING = PoseCondition(300, 0.49, 3, 0, 0)
-SITTING = PoseCondition(300, 0.25, 5, 90, 0)
-BENDING = PoseCondition(300, 0.48, 80, -5, 5)
-LYING = PoseCondition(300, 0.06, 87, -88, -88)
+STANDING = StickPose(300, 0.49, 3, 0, 0)
+SITTING = StickPose(300, 0.25, 5, 90, 0)
+BENDING = StickPose(300, 0.48, 80, -5, 5)
+LYING = StickPose(300, 0.06, 87, -88, -88)
 # A story: the figure at these camera times (s), in between on straight ways.
-Story = list[tuple[float, PoseCondition]]
+Story = list[tuple[float, StickPose]]
 Subjects = dict[int, npt.NDArray[np.float32]]
 
 FALL: Story = [(0, STANDING), (2, STANDING), (2.7, LYING), (8, LYING)]
@@ -47,16 +47,16 @@ def walking(start: float, end: float, x: float = 100.0, speed: float = 0.6) -> S
     ]
 
 
-def at(story: Story, t: float) -> PoseCondition:
+def at(story: Story, t: float) -> StickPose:
     times = [time for time, _ in story]
     values = [
         float(np.interp(t, times, [getattr(f, name) for _, f in story]))
         for name in ("x", "hips", "torso", "thigh", "shin")
     ]
-    return PoseCondition(*values)
+    return StickPose(*values)
 
 
-def draw(figure: PoseCondition, dx: float = 0.0) -> npt.NDArray[np.float32]:
+def draw(stick_pose: StickPose, dx: float = 0.0) -> npt.NDArray[np.float32]:
     """Return (17, 3) keypoints. The left leg swings against the right one when the figure walks."""
 
     def step(origin: npt.NDArray[np.float64], length: float, angle: float, up: bool) -> npt.NDArray[np.float64]:
@@ -65,21 +65,21 @@ def draw(figure: PoseCondition, dx: float = 0.0) -> npt.NDArray[np.float32]:
 
     points = np.zeros((17, 3), np.float32)
     points[:, 2] = 0.8
-    hips = np.array([figure.x + dx, GROUND - figure.hips * HEIGHT])
-    shoulders = step(hips, 0.288, figure.torso, True)
+    hips = np.array([stick_pose.x + dx, GROUND - stick_pose.hips * HEIGHT])
+    shoulders = step(hips, 0.288, stick_pose.torso, True)
     points[[Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER], :2] = shoulders
     points[[Joint.LEFT_HIP, Joint.RIGHT_HIP], :2] = hips
     points[[Joint.NOSE, Joint.LEFT_EYE, Joint.RIGHT_EYE, Joint.LEFT_EAR, Joint.RIGHT_EAR], :2] = step(
-        shoulders, 0.15, figure.torso, True
+        shoulders, 0.15, stick_pose.torso, True
     )
-    elbows = step(shoulders, 0.17, figure.torso, False)
+    elbows = step(shoulders, 0.17, stick_pose.torso, False)
     points[[Joint.LEFT_ELBOW, Joint.RIGHT_ELBOW], :2] = elbows
-    points[[Joint.LEFT_WRIST, Joint.RIGHT_WRIST], :2] = step(elbows, 0.15, figure.torso, False)
-    striding = abs(figure.thigh) <= 30
+    points[[Joint.LEFT_WRIST, Joint.RIGHT_WRIST], :2] = step(elbows, 0.15, stick_pose.torso, False)
+    striding = abs(stick_pose.thigh) <= 30
     for sign, knee, ankle in ((1, Joint.RIGHT_KNEE, Joint.RIGHT_ANKLE), (-1, Joint.LEFT_KNEE, Joint.LEFT_ANKLE)):
         side = sign if striding else 1
-        points[knee, :2] = step(hips, 0.245, side * figure.thigh, False)
-        points[ankle, :2] = step(points[knee, :2].astype(np.float64), 0.246, side * figure.shin, False)
+        points[knee, :2] = step(hips, 0.245, side * stick_pose.thigh, False)
+        points[ankle, :2] = step(points[knee, :2].astype(np.float64), 0.246, side * stick_pose.shin, False)
     return points
 
 
@@ -102,8 +102,8 @@ def moments(seconds: float, fps: float, seed: int = 1) -> npt.NDArray[np.float64
     return (np.arange(count) + 0.5 + jitter) / fps
 
 
-def happenings(reports: list[SceneReport]) -> dict[str, list[list[Event]]]:
-    """Return label → happenings, each as its behaviours in order."""
+def events_by_label(reports: list[SceneReport]) -> dict[str, list[list[Event]]]:
+    """Return label → events, each as its reports in order."""
     by_id: dict[int, list[Event]] = defaultdict(list)
     for report in reports:
         for event in report.events:

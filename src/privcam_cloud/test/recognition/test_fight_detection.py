@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
-from stick_figure import HEIGHT, STANDING, at, draw, happenings, moments, omega, walking
+from stick_figure import HEIGHT, STANDING, at, draw, events_by_label, moments, omega, walking
 
 from privcam_cloud.recognition.temporal.temporal_model import TemporalModel
 from privcam_core.events.scene_report import Event
@@ -23,9 +23,9 @@ def standing(seconds: float, x: float) -> Keypoints:
 
 def punching(seconds: float, x: float, reach: float = 0.3, per_s: float = 2.0) -> Keypoints:
     points = standing(seconds, x)
-    for joints, share in zip(ARMS, (1.0, 0.5), strict=True):
+    for joints, fraction in zip(ARMS, (1.0, 0.5), strict=True):
         for side, joint in enumerate(joints):
-            points[joint, 0] += share * reach * HEIGHT * np.sin(2 * np.pi * per_s * seconds + side * np.pi)
+            points[joint, 0] += fraction * reach * HEIGHT * np.sin(2 * np.pi * per_s * seconds + side * np.pi)
     return points
 
 
@@ -50,7 +50,7 @@ def play(
             points[:, :2] += random.normal(0, 1.0, (17, 2))
             shown[subject_id + 100 * generation] = points
         reports.append(model.update(omega(number, t, shown)))
-    return happenings(reports)["pushing_fighting"]
+    return events_by_label(reports)["pushing_fighting"]
 
 
 @pytest.mark.parametrize("fps", [5, 10, 30])

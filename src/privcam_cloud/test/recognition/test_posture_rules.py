@@ -35,22 +35,22 @@ def between(a: Measures, b: Measures, seconds: float, fps: float = 10.0) -> list
     """The parts of a steady way from a to b."""
     count = round(seconds * fps)
 
-    def mix(x: float | None, y: float | None, share: float) -> float:
+    def mix(x: float | None, y: float | None, fraction: float) -> float:
         assert x is not None and y is not None
-        return x + (y - x) * share
+        return x + (y - x) * fraction
 
     parts = []
     for i in range(1, count + 1):
-        share = i / (count + 1)
+        fraction = i / (count + 1)
         assert a.centre is not None and b.centre is not None
         mixed = replace(
             a,
-            centre=(50.0, mix(a.centre[1], b.centre[1], share)),
-            torso_angle=mix(a.torso_angle, b.torso_angle, share),
-            hip_height=mix(a.hip_height, b.hip_height, share),
-            thigh_drop=mix(a.thigh_drop, b.thigh_drop, share),
-            extent=mix(a.extent, b.extent, share),
-            aspect=mix(a.aspect, b.aspect, share),
+            centre=(50.0, mix(a.centre[1], b.centre[1], fraction)),
+            torso_angle=mix(a.torso_angle, b.torso_angle, fraction),
+            hip_height=mix(a.hip_height, b.hip_height, fraction),
+            thigh_drop=mix(a.thigh_drop, b.thigh_drop, fraction),
+            extent=mix(a.extent, b.extent, fraction),
+            aspect=mix(a.aspect, b.aspect, fraction),
         )
         parts.append((mixed, 1 / fps))
     return parts
@@ -88,9 +88,9 @@ def test_body_along_the_line_of_sight_lies_though_its_torso_looks_upright() -> N
 
 
 def test_wide_box_without_a_torso_lies() -> None:
-    unseen = Measures(0.0, 100.0, None, None, None, None, None, None, 2.5)
-    assert posture(unseen, DEFAULT) == Posture(0.0, 0.0, 0.0, 1.0)
-    assert posture(replace(unseen, aspect=0.4), DEFAULT).lying == 0.0
+    hidden = Measures(0.0, 100.0, None, None, None, None, None, None, 2.5)
+    assert posture(hidden, DEFAULT) == Posture(0.0, 0.0, 0.0, 1.0)
+    assert posture(replace(hidden, aspect=0.4), DEFAULT).lying == 0.0
 
 
 def test_walking_is_standing_that_travels() -> None:

@@ -10,11 +10,11 @@ from stick_figure import (
     LYING,
     SITTING,
     STANDING,
-    PoseCondition,
+    StickPose,
     Story,
     at,
     draw,
-    happenings,
+    events_by_label,
     moments,
     omega,
     seconds_of,
@@ -40,41 +40,41 @@ def play(story: Story, seconds: float, fps: float = 10.0, noise: float = 2.0) ->
 
 @pytest.mark.parametrize("fps", [5, 10, 30])
 def test_a_walking_figure_is_walking(fps: float) -> None:
-    found = happenings(play(walking(0, 6), 5.5, fps))
+    found = events_by_label(play(walking(0, 6), 5.5, fps))
     assert set(found) == {"walking"}
     assert len(found["walking"]) == 1
 
 
 @pytest.mark.parametrize(
-    ("figure", "label"), [(STANDING, "standing"), (SITTING, "sitting"), (BENDING, "bending"), (LYING, "lying")]
+    ("stick_pose", "label"), [(STANDING, "standing"), (SITTING, "sitting"), (BENDING, "bending"), (LYING, "lying")]
 )
 @pytest.mark.parametrize("fps", [5, 30])
-def test_a_still_posture_is_named_and_nothing_else(figure: PoseCondition, label: str, fps: float) -> None:
-    found = happenings(play([(0, figure), (4, figure)], 4, fps))
+def test_a_still_posture_is_named_and_nothing_else(stick_pose: StickPose, label: str, fps: float) -> None:
+    found = events_by_label(play([(0, stick_pose), (4, stick_pose)], 4, fps))
     assert set(found) == {label}
     assert found[label][0][-1].confidence > 0.7
 
 
 @pytest.mark.parametrize("fps", [5, 10, 30])
 def test_a_fall_is_one_event_that_starts_with_the_descent(fps: float) -> None:
-    falls = happenings(play(FALL, 8, fps))["fall"]
+    falls = events_by_label(play(FALL, 8, fps))["fall"]
     assert len(falls) == 1
     assert seconds_of(falls[0][0].start_ns) == pytest.approx(2.0, abs=0.5)
     assert [b.phase for b in falls[0]] == [Phase.STARTED] + [Phase.ONGOING] * (len(falls[0]) - 1)
 
 
 def test_a_fall_is_told_once_the_body_stayed_down_and_not_before() -> None:
-    falls = happenings(play(FALL, 8))["fall"]
+    falls = events_by_label(play(FALL, 8))["fall"]
     assert 3.4 < seconds_of(falls[0][0].end_ns) < 4.5
 
 
 def test_a_fall_off_a_chair_is_a_fall() -> None:
     story = [(0, SITTING), (2, SITTING), (2.6, replace(LYING, x=340)), (6, replace(LYING, x=340))]
-    assert len(happenings(play(story, 6))["fall"]) == 1
+    assert len(events_by_label(play(story, 6))["fall"]) == 1
 
 
 def test_the_evidence_of_a_fall_says_angle_time_and_how_long_on_the_floor() -> None:
-    last = happenings(play(FALL, 8))["fall"][0][-1]
+    last = events_by_label(play(FALL, 8))["fall"][0][-1]
     assert "torso 8" in last.evidence
     assert "on the floor for 5 s" in last.evidence
 
@@ -95,12 +95,12 @@ def test_the_evidence_of_a_fall_says_angle_time_and_how_long_on_the_floor() -> N
     ],
 )
 def test_what_only_looks_like_a_fall_is_none(story: Story, fps: float) -> None:
-    assert "fall" not in happenings(play(story, 8, fps))
+    assert "fall" not in events_by_label(play(story, 8, fps))
 
 
 def test_getting_up_ends_lying_and_the_fall() -> None:
     story = [*FALL[:3], (6, LYING), (8, SITTING), (9, STANDING), (12, STANDING)]
-    found = happenings(play(story, 12))
+    found = events_by_label(play(story, 12))
     assert [parts[-1].phase for parts in found["lying"]] == [Phase.ENDED]
     assert [parts[-1].phase for parts in found["fall"]] == [Phase.ENDED]
     (rise,) = found["getting_up"]
@@ -116,7 +116,7 @@ def test_a_fall_is_found_without_arms_head_and_one_side_of_the_body() -> None:
         points = draw(at(FALL, t))
         points[hidden, 2] = 0.0
         reports.append(model.update(omega(number, t, {1: points})))
-    assert len(happenings(reports)["fall"]) == 1
+    assert len(events_by_label(reports)["fall"]) == 1
 
 
 def test_a_fall_is_found_when_the_pose_is_lost_during_the_descent() -> None:
@@ -126,7 +126,7 @@ def test_a_fall_is_found_when_the_pose_is_lost_during_the_descent() -> None:
         if 2.1 < t < 2.9:
             points[:, 2] = 0.05
         reports.append(model.update(omega(number, t, {1: points})))
-    assert len(happenings(reports)["fall"]) == 1
+    assert len(events_by_label(reports)["fall"]) == 1
 
 
 def test_half_a_person_gets_no_posture_that_cannot_be_seen() -> None:
@@ -146,7 +146,7 @@ def test_a_track_that_breaks_during_the_fall_gives_one_fall_with_both_ids(gap: f
         points = draw(at(FALL, t))
         subjects = {1: points} if t < 2.4 else {7: points} if t > 2.4 + gap else {}
         reports.append(model.update(omega(number, t, subjects)))
-    falls = happenings(reports)["fall"]
+    falls = events_by_label(reports)["fall"]
     assert len(falls) == 1
     assert falls[0][-1].subject_ids == (7, 1)
     assert seconds_of(falls[0][0].start_ns) == pytest.approx(2.0, abs=0.5)
@@ -157,14 +157,14 @@ def test_somebody_who_lies_elsewhere_does_not_inherit_a_past() -> None:
     for number, t in enumerate(moments(6, 10), 1):
         subjects = {1: draw(STANDING)} if t < 2.4 else {7: draw(LYING, dx=250)}
         reports.append(model.update(omega(number, t, subjects)))
-    assert "fall" not in happenings(reports)
+    assert "fall" not in events_by_label(reports)
 
 
 def test_a_subject_lost_right_after_it_went_down_has_fallen() -> None:
     model, reports = RuleModel(), []
     for number, t in enumerate(moments(6, 10), 1):
         reports.append(model.update(omega(number, t, {1: draw(at(FALL, t))} if t < 3.1 else {})))
-    assert len(happenings(reports)["fall"]) == 1
+    assert len(events_by_label(reports)["fall"]) == 1
 
 
 def test_two_people_are_told_apart_in_behaviours_and_in_the_caption() -> None:
@@ -172,7 +172,7 @@ def test_two_people_are_told_apart_in_behaviours_and_in_the_caption() -> None:
     walk = walking(0, 9, x=50)
     for number, t in enumerate(moments(8, 10), 1):
         reports.append(model.update(omega(number, t, {3: draw(at(walk, t)), 4: draw(at(FALL, t), dx=200)})))
-    found = happenings(reports)
+    found = events_by_label(reports)
     assert {b.subject_ids for parts in found["fall"] for b in parts} == {(4,)}
     assert {b.subject_ids for parts in found["walking"] for b in parts} == {(3,)}
     assert reports[-1].caption == "2 people: one fell and is on the floor for 5 s, one walking."
@@ -192,7 +192,7 @@ def test_a_subject_out_of_sight_is_forgotten_and_its_events_end_where_it_was_las
     model, reports = RuleModel(), []
     for number, t in enumerate(moments(12, 10), 1):
         reports.append(model.update(omega(number, t, {1: draw(STANDING)} if t < 3 else {})))
-    (standing,) = happenings(reports)["standing"]
+    (standing,) = events_by_label(reports)["standing"]
     assert standing[-1].phase == Phase.ENDED
     assert seconds_of(standing[-1].end_ns) == pytest.approx(3.0, abs=0.15)
     assert reports[-1].events == []
@@ -200,7 +200,7 @@ def test_a_subject_out_of_sight_is_forgotten_and_its_events_end_where_it_was_las
 
 def test_an_event_ends_once_and_its_number_is_never_used_again() -> None:
     story = [*FALL[:3], (6, LYING), (8, SITTING), (9, STANDING), (12, STANDING)]
-    for label, found in happenings(play(story, 12)).items():
+    for label, found in events_by_label(play(story, 12)).items():
         for parts in found:
             assert [b.phase for b in parts].count(Phase.STARTED) == 1, label
             assert Phase.ENDED not in [b.phase for b in parts[:-1]], label

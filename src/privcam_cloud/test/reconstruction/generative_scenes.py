@@ -10,7 +10,7 @@ from privcam_core.types.omega import SubjectPose, SyncKey
 
 HEIGHT, WIDTH = 240, 320
 START_NS, SECOND_NS = 1_700_000_000 * 10**9, 10**9
-# Half of a standing body, shares of its height, from the middle of the feet: eye, ear, shoulder, ... ankle.
+# Half of a standing body, fractions of its height, from the middle of the feet: eye, ear, shoulder, ... ankle.
 _HALF = ((0.018, -0.935), (0.042, -0.925), (0.115, -0.81), (0.15, -0.63), (0.16, -0.48), (0.06, -0.52), (0.065, -0.28),
          (0.07, -0.04))  # fmt: skip
 _STANDING = np.array([(0, -0.92), *[(sign * u, v) for u, v in _HALF for sign in (1, -1)]])

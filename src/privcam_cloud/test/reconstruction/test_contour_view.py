@@ -10,7 +10,7 @@ ROOM = np.full((240, 320, 3), 140, np.uint8)
 ALL = np.ones((240, 320), bool)
 
 
-def somebody(subject_id=1):
+def person(subject_id=1):
     return SubjectPose(subject_id, (120.0, 60.0, 180.0, 220.0), np.zeros((17, 3), np.float32))
 
 
@@ -24,8 +24,8 @@ def test_without_an_environment_no_room_is_invented():
 def test_picture_shows_room_subject_and_caption():
     view = ContourView()
     view.set_environment(ROOM, ALL)
-    empty, peopled = view.render([], [], STATUS), view.render([somebody()], [], STATUS)
-    captioned = view.render([somebody()], [Caption(1, "lying")], STATUS)
+    empty, peopled = view.render([], [], STATUS), view.render([person()], [], STATUS)
+    captioned = view.render([person()], [Caption(1, "lying")], STATUS)
     assert (empty != peopled).any()
     assert (peopled != captioned).any()
 
@@ -34,7 +34,7 @@ def test_one_picture_leaves_no_trace_in_the_next():
     view = ContourView()
     view.set_environment(ROOM, ALL)
     before = view.render([], [], STATUS)
-    view.render([somebody()], [Caption(1, "lying")], STATUS)
+    view.render([person()], [Caption(1, "lying")], STATUS)
     assert (view.render([], [], STATUS) == before).all()
 
 

@@ -63,14 +63,14 @@ def start() -> Iterator[Callable[..., GenerativeBackend]]:
 
 
 def offered(backend: GenerativeBackend, now: ReconstructionInput, *, until: Reason | type[Picture]) -> Picture | Reason:
-    """Offer the scene as a screen does, until the answer is as expected."""
+    """Offer the scene as a screen does, until the result is as expected."""
     end = time.monotonic() + HANG_LIMIT_S
     while True:
         backend.offer(now)
-        answer = backend.picture(now)
-        if answer is until or (isinstance(until, type) and isinstance(answer, until)):
-            return answer
-        assert time.monotonic() < end, f"got {answer}, waited for {until}"
+        found = backend.picture(now)
+        if found is until or (isinstance(until, type) and isinstance(found, until)):
+            return found
+        assert time.monotonic() < end, f"got {found}, waited for {until}"
         time.sleep(0.01)
 
 

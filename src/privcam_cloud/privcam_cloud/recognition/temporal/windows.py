@@ -165,7 +165,7 @@ def window(track: Track, height_px: float, now: float) -> Float32Array:
     relative = (points - centre[:, None]) * known[..., None]
     body = np.concatenate((relative, known[..., None]), axis=2).reshape(STEPS, -1)
     result = np.concatenate((np.stack(scalars, axis=1), body), axis=1) * begun[:, None]
-    return np.clip(result, -REACH, REACH).astype(np.float32)
+    return np.asarray(np.clip(result, -REACH, REACH), np.float32)
 
 
 def _middle(

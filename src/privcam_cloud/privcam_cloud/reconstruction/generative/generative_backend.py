@@ -36,7 +36,7 @@ class Reason(Enum):
     WAITING = "no generated picture yet"
     NO_ROOM = "the picture of the room has not come"
     NOBODY = "nobody is to be drawn"
-    NO_POSTURE = "the posture of somebody is not known"
+    NO_POSTURE = "the posture of a subject is not known"
     OLD = "the generated picture is too old"
     OTHER_ROOM = "the generated picture shows a part of the room that is not shown any more"
     ALARM = "an alarm is newer than the generated picture"
@@ -49,7 +49,7 @@ class Reason(Enum):
 
     @property
     def is_fault(self) -> bool:
-        """Whether somebody should do something about it."""
+        """Whether it needs the attention of an operator."""
         return self in _FAULTS
 
 

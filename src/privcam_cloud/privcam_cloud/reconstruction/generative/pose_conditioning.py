@@ -114,7 +114,7 @@ def paintable(conditions: Sequence[PoseCondition], validity: BoolArray) -> BoolA
 def cover_heads(picture: Image, conditions: Iterable[PoseCondition]) -> None:
     """Paint every head over, flat and in the colour of its subject, in place. picture: (H, W, 3) uint8 BGR.
 
-    A generated face is the face of somebody else, and would be taken for that of the person.
+    A generated face belongs to nobody in the scene, and would be taken for the subject's.
     """
     for condition in conditions:
         picture[condition.head] = color(condition.pose.subject_id)
