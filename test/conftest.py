@@ -32,7 +32,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def clip() -> Path:
-    from privcam_evaluation.demo_clip import demo_clip
+    from privcam_bringup.demo_clip import demo_clip
 
     return demo_clip(print)
 

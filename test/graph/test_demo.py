@@ -12,8 +12,8 @@ import pytest
 from rosbags.highlevel import AnyReader
 
 from harness.leaks import Image
+from privcam_bringup.still_picture import HEADING_PX
 from privcam_core.images.environment import decode_environment
-from privcam_evaluation.still_picture import HEADING_PX
 
 RESULTS = ("contour.mp4", "still.png", "omega.mcap", "summary.md", "summary.json")
 KEYS = {

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from privcam_bringup import run_summary
 from privcam_bringup.graph import START_TIMEOUT_S, Graph, free_domain, free_endpoint
 from privcam_bringup.graph_observer import Observer
-from privcam_evaluation import run_summary
 from privcam_evaluation.plotting import survey_figure
 
 CAMERA_ID = "survey"

@@ -12,13 +12,13 @@ import cv2
 from cv_bridge import CvBridge
 from privcam_msgs.msg import Reconstruction
 
+from privcam_bringup import run_summary
+from privcam_bringup.demo_clip import ClipError, demo_clip
 from privcam_bringup.graph import START_TIMEOUT_S, Graph, free_domain, free_endpoint
 from privcam_bringup.graph_observer import Observations, Observer
+from privcam_bringup.still_picture import Album, environment_at, raw_frame, side_by_side
 from privcam_cloud.reconstruction.video_writer import VideoWriter
 from privcam_core.types.time import NS_PER_S
-from privcam_evaluation import run_summary
-from privcam_evaluation.demo_clip import ClipError, demo_clip
-from privcam_evaluation.still_picture import Album, environment_at, raw_frame, side_by_side
 
 CAMERA_ID = "demo"
 DISPLAY_RATE_HZ = 12.5

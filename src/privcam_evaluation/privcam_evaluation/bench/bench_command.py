@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from privcam_bringup.demo_clip import ClipError, demo_clip
 from privcam_evaluation import provenance
 from privcam_evaluation.bench.bench_figures import (
     bits_figure,
@@ -25,7 +26,6 @@ from privcam_evaluation.bench.harness import use_test_harness
 from privcam_evaluation.bench.omega_replay import record
 from privcam_evaluation.bench.recovery import measure_recovery
 from privcam_evaluation.bench.speed import measure_speed
-from privcam_evaluation.demo_clip import ClipError, demo_clip
 
 # Seconds of Ω that are recorded, to be replayed as many cameras.
 RECORDED_S = 10.0

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from rosbags.rosbag2 import StoragePlugin, Writer
 
+from privcam_bringup.demo_clip import demo_clip
 from privcam_core.images.environment import FILL, encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.types.time import NS_PER_S
 from privcam_evaluation.audit.audit_command import CLEAN, UNUSABLE, main
-from privcam_evaluation.demo_clip import demo_clip
 from privcam_link import cdr
 from privcam_link.wire import TYPE_HASH, TYPE_NAME
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from privcam_bringup.demo_clip import demo_clip
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.perception import Detections
 from privcam_evaluation.audit.leakage.interference import (
@@ -17,7 +18,6 @@ from privcam_evaluation.audit.leakage.interference import (
     texture,
 )
 from privcam_evaluation.audit.perception_recording import START_NS, FramePerception, Recording, record
-from privcam_evaluation.demo_clip import demo_clip
 from privcam_privacy.background.clean_plate import PlateTimes
 from privcam_privacy.background.engine import PrivacyEngine
 from privcam_privacy.background.engine_settings import EngineSettings

@@ -83,7 +83,7 @@ def joints(posture: Posture, heading: float, place: Float64Array) -> Float64Arra
     up = _forward(180.0 - posture.pitch)  # hips to shoulders: straight up at pitch 0
     neck = hips + TRUNK * up
     left = np.array([1.0, 0.0, 0.0])
-    body = np.zeros((KEYPOINT_COUNT, 3))
+    body: Float64Array = np.zeros((KEYPOINT_COUNT, 3))
     face = _forward(90.0 - posture.pitch)
     nose = neck + _NECK_TO_NOSE * up + 0.05 * face
     body[Joint.NOSE] = nose

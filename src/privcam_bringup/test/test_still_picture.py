@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from privcam_bringup.graph_observer import FrameSummary, Observations
-from privcam_core.images.environment import FILL, encode_environment
-from privcam_evaluation.still_picture import (
+from privcam_bringup.still_picture import (
     GAP_PX,
     HEADING_PX,
     Album,
@@ -18,6 +17,7 @@ from privcam_evaluation.still_picture import (
     raw_frame,
     side_by_side,
 )
+from privcam_core.images.environment import FILL, encode_environment
 
 SUMMARY = FrameSummary(1, 100.0, 100.2, 1, 0.5, 0.5, 0.1, False, 0.0)
 

@@ -7,7 +7,7 @@ import pytest
 from privcam_msgs.msg import Event
 
 from privcam_bringup.graph_observer import FrameSummary, Observations
-from privcam_evaluation.run_summary import confirmed_over_time, summarize, write
+from privcam_bringup.run_summary import confirmed_over_time, summarize, write
 
 PERIOD_S = 0.1
 LATENCY_S = 0.2

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from privcam_evaluation import demo_clip as clip
-from privcam_evaluation.demo_clip import ClipError, demo_clip
+from privcam_bringup import demo_clip as clip
+from privcam_bringup.demo_clip import ClipError, demo_clip
 
 CONTENT = b"a short film"
 
