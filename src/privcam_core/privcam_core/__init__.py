@@ -1,1 +1,1 @@
-"""What both sides of the link mean by a skeleton, a proxy and an Ω. No ROS, no network, no camera."""
+"""Types, images, drawing, detection, events and models that edge and cloud use. No ROS, no network, no camera."""

@@ -1,1 +1,1 @@
-"""What both ends of the wire share: the codec of Ω, its compression, credentials, access control. No ROS."""
+"""The link for both ends: codec of Ω, compression, patches, credentials, access control. No ROS."""

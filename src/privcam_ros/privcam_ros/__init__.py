@@ -1,1 +1,1 @@
-"""The only shared place that knows ROS: message to core type, exact-κ join, the base node."""
+"""The shared package that depends on ROS: message conversion, exact-κ join, base node, parameters."""

@@ -1,1 +1,1 @@
-"""From keypoints to pictures: body model, proxy, contour, colours."""
+"""Draws subjects from keypoints: body model, proxy, contour, colours."""

@@ -36,35 +36,65 @@ _ARMS = (
     (Joint.RIGHT_SHOULDER, Joint.RIGHT_ELBOW, Joint.RIGHT_WRIST),
 )
 
-# Radii and offsets as shares of the stature, for a person in loose clothes: the figure is to be read from afar.
-_SHOULDER, _ELBOW, _WRIST, _HAND = 0.033, 0.027, 0.020, 0.022
+# Sizes are fractions of the stature, for a person in loose clothes, so that the figure is legible from a distance.
+# Radii of an arm:
+_SHOULDER = 0.033
+_ELBOW = 0.027
+_WRIST = 0.020
+_HAND = 0.022
+# Length of the hand beyond the wrist.
 _HAND_REACH = 0.035
-_HIP, _KNEE, _ANKLE, _TOE = 0.052, 0.037, 0.024, 0.018
-_FOOT_REACH, _FOOT_DROP = 0.065, 0.022
-_CHEST, _WAIST, _PELVIS = 0.064, 0.060, 0.060
-_WAIST_SIDE, _WAIST_SPREAD = 0.034, 0.80  # the waist is a little narrower than the line from shoulder to hip
-_CHEST_DROP = 0.05  # the chest is widest below the line of the shoulders
+# Radii of a leg:
+_HIP = 0.052
+_KNEE = 0.037
+_ANKLE = 0.024
+_TOE = 0.018
+# Length of the foot to the side, and along the lower leg.
+_FOOT_REACH = 0.065
+_FOOT_DROP = 0.022
+# Radii of the trunk:
+_CHEST = 0.064
+_WAIST = 0.060
+_PELVIS = 0.060
+# Radius of a side of the waist.
+_WAIST_SIDE = 0.034
+# Width of the waist as a fraction of the width between the lines from shoulder to hip.
+_WAIST_SPREAD = 0.80
+# Distance of the widest part of the chest below the line of the shoulders.
+_CHEST_DROP = 0.05
 _NECK = 0.030
-_HEAD_WIDTH, _HEAD_HEIGHT = 0.053, 0.072
-_HEAD_RISE = 0.13  # from the line of the shoulders to the middle of the head
-_HEAD_REACH = (0.07, 0.19)  # where the middle of a head can be seen from the shoulders; jitter beyond is pulled in
-_NOSE, _NOSE_BASE, _NOSE_TIP = 0.011, 0.030, 0.060  # radius; from the middle of the head
-_FACE_WIDTH, _FACE_HEIGHT = 0.034, 0.028
+# Half axes of the head.
+_HEAD_WIDTH = 0.053
+_HEAD_HEIGHT = 0.072
+# Distance from the line of the shoulders to the middle of the head.
+_HEAD_RISE = 0.13
+# Smallest and largest such distance that is drawn; keypoint jitter beyond is clipped.
+_HEAD_REACH = (0.07, 0.19)
+# Radius of the nose, and distances of its base and tip from the middle of the head.
+_NOSE = 0.011
+_NOSE_BASE = 0.030
+_NOSE_TIP = 0.060
+# Half axes of the face.
+_FACE_WIDTH = 0.034
+_FACE_HEIGHT = 0.028
 
-# Fewer keypoints than this are no figure. The subject is then shown as a marker.
-_FEWEST_KEYPOINTS = 3
-# A marker fills this share of the box, and its half axes are never below this many px.
-_MARKER_SHARE, _MARKER_LEAST = 0.8, 4.0
-# The face turned farther aside than this (sine of the angle) shows which side of the body is nearer.
+# With fewer keypoints than this a subject is drawn as a marker.
+_MIN_KEYPOINTS = 3
+# Size of a marker as a fraction of the box.
+_MARKER_FRACTION = 0.8
+# Smallest half axis of a marker, px.
+_MIN_MARKER_PX = 4.0
+# From this sine of the head's yaw on, the yaw shows which side of the body is nearer.
 _TURNED = 0.4
-# Breadth of the shoulders as a share of the stature in a front view and in a side view.
-_FRONT_BREADTH, _SIDE_BREADTH = 0.20, 0.10
-# Shoulders in mirrored order and at least this share of the stature apart show the back.
+# Breadth of the shoulders in a front view, and in a side view.
+_FRONT_BREADTH = 0.20
+_SIDE_BREADTH = 0.10
+# Shoulders in mirrored order and at least this far apart show the back.
 _BACK_VIEW = 0.06
 
 
 class Kind(Enum):
-    """What a solid stands for."""
+    """The part of the body that a solid represents."""
 
     LEG = 0
     ARM = 1
@@ -126,7 +156,7 @@ def build_body(pose: SubjectPose) -> Body:
     joints = seen_joints(pose)
     stature = stature_from(joints, pose.box)
     joints = plausible(joints, stature)
-    spine = _spine(joints, pose.box, stature) if len(joints) >= _FEWEST_KEYPOINTS else None
+    spine = _spine(joints, pose.box, stature) if len(joints) >= _MIN_KEYPOINTS else None
     if spine is None:
         return Body((_marker(pose.box),), stature)
     top, bottom, head = spine
@@ -223,7 +253,7 @@ def _limb(
     """Return the solids of an arm or a leg as far as its joints are visible; an invisible middle joint is bridged."""
     leg = chain[0] in HIPS
     kind = Kind.LEG if leg else Kind.ARM
-    radii = [share * stature for share in ((_HIP, _KNEE, _ANKLE) if leg else (_SHOULDER, _ELBOW, _WRIST))]
+    radii = [radius * stature for radius in ((_HIP, _KNEE, _ANKLE) if leg else (_SHOULDER, _ELBOW, _WRIST))]
     points = [(root, radii[0])] + [(joints[j], r) for j, r in zip(chain[1:], radii[1:], strict=True) if j in joints]
     parts = [Part(kind, capsule(*a, *b), depth, chain[0]) for a, b in pairwise(points)]
     if chain[2] not in joints or not parts:
@@ -237,7 +267,7 @@ def _limb(
 
 
 def _trunk(joints: Joints, top: Vector, bottom: Vector, stature: float) -> list[Part]:
-    """Return pelvis and chest, two hulls that share the waist. In a side view the spine keeps them thick."""
+    """Return pelvis and chest, two hulls with a common waist. In a side view the spine keeps them thick."""
     chest = top + unit(bottom - top) * min(_CHEST_DROP * stature, length(bottom - top))
     middle = (top + bottom) / 2
     waist = [(middle, _WAIST)]
@@ -246,7 +276,7 @@ def _trunk(joints: Joints, top: Vector, bottom: Vector, stature: float) -> list[
             waist.append((middle + _WAIST_SPREAD * ((joints[shoulder] + joints[hip]) / 2 - middle), _WAIST_SIDE))
     upper = [*waist, (chest, _CHEST), *((joints[joint], _SHOULDER) for joint in SHOULDERS if joint in joints)]
     lower = [*waist, (bottom, _PELVIS), *((joints[joint], _HIP) for joint in HIPS if joint in joints)]
-    hulls = (Hull(np.array([[*centre, share * stature] for centre, share in circles])) for circles in (lower, upper))
+    hulls = (Hull(np.array([[*centre, radius * stature] for centre, radius in circles])) for circles in (lower, upper))
     return [Part(Kind.TRUNK, hull) for hull in hulls]
 
 
@@ -275,13 +305,13 @@ def _head(pose: SubjectPose, joints: Joints, top: Vector, head: Vector, up: Vect
 
 
 def _toward_camera(pose: SubjectPose, joints: Joints, up: Vector, facing: float, stature: float) -> float:
-    """Return how much of the face the camera sees: 1 all of it, 0 none or not known."""
+    """Return the visible fraction of the face: 1 all of it, 0 none or unknown."""
     if pose.head is not None:
         return max(cos(pose.head.yaw), 0.0)
     if Joint.NOSE not in joints:
         return 0.0
     if all(joint in joints for joint in SHOULDERS):
-        # Pose models also guess a nose on the back of a head; the order of the shoulders tells the back view.
+        # Pose models also guess a nose on the back of a head; the order of the shoulders shows a back view.
         left, right = (joints[joint] for joint in SHOULDERS)
         if float((left - right) @ right_of(up)) < -_BACK_VIEW * stature:
             return 0.0
@@ -289,7 +319,7 @@ def _toward_camera(pose: SubjectPose, joints: Joints, up: Vector, facing: float,
 
 
 def _marker(box: Box) -> Part:
-    """Return the upright ellipse that stands for a subject of whom nothing but the box is known."""
+    """Return the upright ellipse of a subject of which only the box is known."""
     centre = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
-    across, along = ((box[i + 2] - box[i]) / 2 * _MARKER_SHARE for i in (0, 1))
-    return Part(Kind.MARKER, Ellipse(centre, (max(across, _MARKER_LEAST), max(along, _MARKER_LEAST)), 0.0))
+    across, along = ((box[i + 2] - box[i]) / 2 * _MARKER_FRACTION for i in (0, 1))
+    return Part(Kind.MARKER, Ellipse(centre, (max(across, _MIN_MARKER_PX), max(along, _MIN_MARKER_PX)), 0.0))

@@ -126,7 +126,7 @@ def draw_contours(picture: Image, poses: Sequence[SubjectPose], scale: float = 1
 
 
 def _hatch(room: Image, hidden: Image) -> Image:
-    """Lay the "not shown" texture over the room where `hidden` is 255, with a smooth border."""
+    """Lay the "not shown" texture over the environment where `hidden` is 255, with a smooth border."""
     if not hidden.any():
         return room
     # Rounding may only add to what is hidden: the fill grey below must not look out.

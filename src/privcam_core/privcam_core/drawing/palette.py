@@ -1,4 +1,4 @@
-"""Colours that tell subjects apart. A colour depends on the SubjectID alone, so it says nothing about who it is."""
+"""Colours that tell subjects apart. A colour depends on the SubjectID alone, so it reveals nothing of the person."""
 
 from functools import lru_cache
 from math import cos, radians, sin
@@ -12,16 +12,18 @@ _CHROMA = (0.125, 0.085, 0.105)
 # Red means alarm (captions use it), so subjects never get a hue from ALARM_HUE ± half the gap, in degrees.
 _ALARM_HUE = 29.0
 _ALARM_GAP = 60.0
-# Hues on one ring: with more, neighbours are hard to tell apart. Consecutive ids are this many hues apart.
-_PER_RING, _STRIDE = 8, 3
-# After so many ids the colours come again.
+# Hues on one ring: with more, neighbours are hard to distinguish.
+_PER_RING = 8
+# Consecutive ids are this many hues apart.
+_STRIDE = 3
+# Number of colours; after that many ids they repeat.
 COLORS = _PER_RING * len(_LIGHTNESS)
-# The first subject is the commonest: start at a calm blue.
+# Hue of the first subject, which is the most frequent: blue.
 _FIRST = 4
 
 
 def index(subject_id: int) -> int:
-    """Return which of the COLORS a subject has, from 0."""
+    """Return the number of the colour of a subject, in [0, COLORS)."""
     return (subject_id - 1) % COLORS
 
 
@@ -31,14 +33,14 @@ def color(subject_id: int) -> Bgr:
     step = index(subject_id)
     ring = step // _PER_RING
     # Each ring is turned against the one before, so that its hues fall between.
-    share = ((_FIRST + step * _STRIDE) % _PER_RING + ring / len(_LIGHTNESS)) / _PER_RING
-    hue = radians(_ALARM_HUE + _ALARM_GAP / 2 + share * (360.0 - _ALARM_GAP))
+    turn = ((_FIRST + step * _STRIDE) % _PER_RING + ring / len(_LIGHTNESS)) / _PER_RING
+    hue = radians(_ALARM_HUE + _ALARM_GAP / 2 + turn * (360.0 - _ALARM_GAP))
     return _oklch_to_bgr(_LIGHTNESS[ring], _CHROMA[ring], hue)
 
 
-def mix(a: Bgr, b: Bgr, share: float) -> Bgr:
-    """Return the colour that lies `share` (0 to 1) of the way from a to b."""
-    blue, green, red = (round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
+def mix(a: Bgr, b: Bgr, fraction: float) -> Bgr:
+    """Return the colour that lies `fraction` (0 to 1) of the way from a to b."""
+    blue, green, red = (round(x + (y - x) * fraction) for x, y in zip(a, b, strict=True))
     return blue, green, red
 
 

@@ -1,1 +1,1 @@
-"""The picture format of the environment, and nothing of what it shows."""
+"""Image formats: strict PNG and the environment picture."""

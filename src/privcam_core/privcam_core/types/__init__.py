@@ -1,1 +1,1 @@
-"""Values that both sides share: κ, Ω and its parts, boxes, tracks, the skeleton."""
+"""Types of both sides: κ, Ω and its parts, boxes, tracks, the skeleton; arrays, time, identifiers."""
