@@ -17,6 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from privcam_core.types.arrays import BoolArray, Float32Array, Image
+from privcam_core.types.boxes import iou
 from privcam_core.types.perception import Detections
 from privcam_evaluation.audit.leakage.tiled_detection import detect_in_tiles
 from privcam_evaluation.audit.perception_recording import FramePerception, Recording
@@ -133,7 +134,7 @@ def _without_objects(seen: Sequence[Detections], recording: Recording) -> list[D
     person |= [_has_joints(box, recording.perceptions[at]) for box, at in zip(boxes, frame, strict=True)]
     kept = np.ones(len(boxes), np.bool_)
     for index in np.flatnonzero(~person):
-        same = _iou(boxes[index][None], boxes)[0] >= _SAME_PLACE
+        same = iou(boxes[index][None], boxes)[0] >= _SAME_PLACE
         times = frame[same]
         stands = len(set(times.tolist())) >= _OFTEN * len(seen) and np.ptp(times) >= _SPAN * len(seen)
         kept[index] = not (stands and person[same].mean() <= _FEW)
@@ -190,7 +191,7 @@ def _has_joints(box: Float32Array, found: FramePerception) -> bool:
         if pose.keypoints[:, 2].mean() >= _JOINTS
         and np.ptp(pose.keypoints[:, :2], axis=0).prod() >= _FILLED * (box[2:] - box[:2]).prod()
     ]
-    return bool((_iou(box[None], np.array(bodies, np.float32).reshape(-1, 4)) >= _POSE_IOU).any())
+    return bool((iou(box[None], np.array(bodies, np.float32).reshape(-1, 4)) >= _POSE_IOU).any())
 
 
 def _links(seen: Sequence[Detections], gap: int, order: Sequence[int]) -> set[Link]:
@@ -202,7 +203,7 @@ def _links(seen: Sequence[Detections], gap: int, order: Sequence[int]) -> set[Li
     open_ends: list[Node] = []
     for at in order:
         open_ends = [end for end in open_ends if abs(at - end[0]) <= gap]
-        overlap = _iou(np.array([seen[a].boxes[i] for a, i in open_ends]).reshape(-1, 4), seen[at].boxes)
+        overlap = iou(np.array([seen[a].boxes[i] for a, i in open_ends]).reshape(-1, 4), seen[at].boxes)
         rows, columns = linear_sum_assignment(-overlap)
         matched = [(r, c) for r, c in zip(rows.tolist(), columns.tolist(), strict=True) if overlap[r, c] >= _LINK_IOU]
         links |= {(open_ends[r], (at, c)) for r, c in matched}
@@ -210,15 +211,6 @@ def _links(seen: Sequence[Detections], gap: int, order: Sequence[int]) -> set[Li
         open_ends = [end for r, end in enumerate(open_ends) if r not in taken]
         open_ends += [(at, index) for index in range(len(seen[at]))]
     return links
-
-
-def _iou(a: Float32Array, b: Float32Array) -> Float32Array:
-    """Return the (N, M) intersection over union of boxes (N, 4) and (M, 4)."""
-    a, b = a[:, None], b[None]
-    common = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None).prod(axis=2)
-    size_a, size_b = ((box[..., 2:] - box[..., :2]).prod(axis=2) for box in (a, b))
-    overlap: Float32Array = common / (size_a + size_b - common)
-    return overlap
 
 
 def _thumbs(recording: Recording) -> list[Image]:
