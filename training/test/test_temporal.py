@@ -74,7 +74,7 @@ def test_moments_soon_after_a_change_are_those_and_no_others() -> None:
     assert not _soon(simulator.Recording(seconds, nobody, allowed[:1].repeat(len(seconds), axis=0))).any()
 
 
-def test_varied_windows_keep_their_shape_and_their_signs_of_life() -> None:
+def test_augmented_windows_keep_their_shape_and_their_signs_of_life() -> None:
     windows = simulate_examples(4, 5).windows
     changed = augment(windows, np.random.default_rng(0))
     assert changed.shape == windows.shape

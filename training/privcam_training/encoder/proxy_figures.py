@@ -69,7 +69,7 @@ def figures(random: Random, count: int, size: tuple[int, int]) -> list[Figure]:
 def _somebody(random: Random) -> Figure:
     kind = _POSED[random.choice(len(_POSED), p=_SHARES)]
     postures = _POSTURES[kind]
-    posture = postures[random.integers(len(postures))].varied(random, 9.0)
+    posture = postures[random.integers(len(postures))].vary(random, 9.0)
     phase = Phase(_SECONDS, posture, 1.0, only(_LABELS[kind]), walks=kind == "upright" and random.random() < 0.5)
     while True:
         # The tracker may see nobody for that long, as in a recording.
