@@ -3,7 +3,7 @@
 import functools
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,9 @@ class RecorderNode(PrivcamNode[Parameters]):
         self._gap_filter: GapFilter[bytes] = GapFilter()
         self.create_subscription(SyncKey, "recording/from", self._begin, LATCHED)
         if self._with_missed:
-            self.create_subscription(Omega, "recording/omega", self._take_omega, RECORDING, raw=True)
+            # The type of rclpy's raw subscriptions does not know callbacks with message information.
+            take: Callable[..., None] = self._take_omega
+            self.create_subscription(Omega, "recording/omega", take, RECORDING, raw=True)
             self.create_subscription(
                 SceneReport, "recording/report", functools.partial(self._write, REPORT), RECORDING, raw=True
             )
