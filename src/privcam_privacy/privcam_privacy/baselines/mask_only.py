@@ -1,4 +1,4 @@
-"""The baseline of mode `mask_only`: the frame minus the person masks, Eq. 3 of the report taken literally.
+"""The baseline of mode `mask_only`: the frame minus the person masks, as the report writes it.
 
 For comparison only: every pixel of a person that the masks miss is published.
 """
