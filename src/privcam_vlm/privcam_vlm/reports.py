@@ -19,7 +19,7 @@ class Reports:
         self._model_id = model_id
         self._tracker: EventTracker | None = None
         self._origin_ns = 0
-        # EventLog tells persons apart by identity: these are its tokens for those of whom something is being said.
+        # EventTracker compares owners by identity: these are the owners, one for each group of subjects in a statement.
         self._groups: dict[tuple[int, ...], tuple[int, ...]] = {}
 
     def report(self, key: SyncKey, reply: Reply) -> SceneReport:

@@ -23,7 +23,7 @@ class ContourView:
         return self._environment is not None
 
     def set_environment(self, environment: Image, validity: BoolArray) -> None:
-        """Take a new environment, (H, W, 3) uint8 BGR, and its validity plane, (H, W) bool.
+        """Take a new environment, (H, W, 3) uint8 BGR, and its confirmed pixels, (H, W) bool.
 
         Raises ValueError for a wrong shape or type; the environment before then still holds.
         """
