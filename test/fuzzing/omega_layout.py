@@ -139,7 +139,7 @@ def padding(payload: bytes) -> list[tuple[int, int]]:
 
 
 def read(payload: bytes) -> Raw:
-    """Return the parts of a message. Raises Malformed for what does not follow the table; values are not looked at."""
+    """Return the parts of a message. Raises Malformed for what does not follow the table; values are not checked."""
     if payload[:3] != HEADER[:3]:
         raise Malformed("header")
     found = offsets(payload)

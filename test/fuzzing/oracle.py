@@ -172,7 +172,7 @@ def _picture(raw: Raw, situation: Situation) -> Pixels | None:
     require(not patch or (situation.patches and png != b"" and base != digest), "base")
     size = (value_of(raw, "environment.height"), value_of(raw, "environment.width"))
     rgba = situation.pictures.get(digest)
-    # The PNG of a picture that is known is not looked at, and goes no further.
+    # The PNG of a picture that is known is not read, and goes no further.
     if png and rgba is None:
         try:
             shown = png_format.read(png)

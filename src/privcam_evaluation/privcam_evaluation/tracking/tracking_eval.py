@@ -27,7 +27,7 @@ from privcam_evaluation.tracking import mot_challenge
 
 # One frame of a tracker: ids (N,), boxes (N, 4) px.
 TrackedBoxes = tuple[npt.NDArray[np.int64], npt.NDArray[np.floating]]
-# Makes a fresh tracker for a sequence of that many frames/s: (detections, stamp in ns) -> Seen.
+# Makes a fresh tracker for a sequence of that many frames/s: (detections, stamp in ns) -> TrackedBoxes.
 MakeTracker = Callable[[float], Callable[[Detections, int], TrackedBoxes]]
 
 _SAME = 0.5  # IoU from which a box counts as an ignored one, as in the MOT Challenge
