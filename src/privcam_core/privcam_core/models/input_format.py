@@ -1,4 +1,4 @@
-"""How a model wants its picture: the one place where pixels become the numbers of a network."""
+"""The input format of a model: converts pixels into an input tensor."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -57,7 +57,7 @@ class PictureFormat:
         return self.shape[2:] if self.channels_first else self.shape[1:3]
 
     def tensor(self, image: npt.NDArray[np.uint8]) -> Tensor:
-        """Return (H, W, 3) uint8 BGR pixels as the input tensor. The picture already has the size it should have."""
+        """Return (H, W, 3) uint8 BGR pixels as the input tensor. The picture has the size of the input."""
         pixels: Tensor = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if self.colours == "rgb" else image
         if self.type == "int32":
             values: Tensor = pixels.astype(np.int32)

@@ -1,4 +1,4 @@
-"""What models there are: where each comes from, what its files hash to, and how it is fed and read."""
+"""The manifest of models: source, SHA-256 of the files, input format and outputs of each model."""
 
 import os
 from collections.abc import Mapping
@@ -87,7 +87,7 @@ class Manifest:
         return list(self._entries)
 
     def entry(self, name: str) -> ModelEntry:
-        """Return the model of that name. Raises ModelError, which lists the names there are."""
+        """Return the model of that name. Raises ModelError, which lists the known names."""
         if name not in self._entries:
             raise ModelError(f"there is no model {name!r}; the manifest has {', '.join(self._entries)}")
         return self._entries[name]

@@ -1,4 +1,4 @@
-"""Networks of our own: small ONNX files that are part of a package, each beside a JSON file with its SHA-256."""
+"""Loads networks that are part of a package: small ONNX files, each beside a JSON file with its SHA-256."""
 
 import json
 from collections.abc import Callable, Mapping

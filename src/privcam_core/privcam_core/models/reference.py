@@ -1,4 +1,4 @@
-"""Checks an imported model against outputs that were recorded when its import was compared with TensorFlow's.
+"""Compares the outputs of an imported model with recorded ones, which were verified against TensorFlow.
 
 The input is a synthetic picture that is computed from a recipe, so only outputs are kept, and of large ones a sample.
 """

@@ -1,4 +1,4 @@
-"""ONNX Runtime with its telemetry off. Everything in privcam takes the runtime from here.
+"""Imports ONNX Runtime with its telemetry off. All of privcam imports the runtime from here.
 
 From version 1.29 on the official Linux packages write a device id into the home folder and send events about models and
 errors to their maker, unless the variable below is set before the library starts. A privacy camera sends nothing that

@@ -1,4 +1,4 @@
-"""Runs a model. What runtime does it, on what processor, is known here only."""
+"""Loads and runs a model; only this module depends on the runtime and the processor."""
 
 import logging
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ class Session:
         return list(outputs)
 
     def run_picture(self, image: npt.NDArray[np.uint8]) -> list[Array]:
-        """Return the outputs for one (H, W, 3) uint8 BGR picture of the size that the model takes."""
+        """Return the outputs for one (H, W, 3) uint8 BGR picture of the model's input size."""
         return self.run(self.entry.input.tensor(image))
 
 

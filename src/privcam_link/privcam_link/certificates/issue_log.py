@@ -1,4 +1,4 @@
-"""What `./privcam keys` has issued and revoked so far: a file of JSON lines that only ever grows."""
+"""The record of issued and revoked certificates: an append-only file of JSON lines."""
 
 import json
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from privcam_link.credentials import CommonName
 
 
 class Event(str, Enum):
-    """What happened to a certificate."""
+    """Event of a certificate."""
 
     ISSUED = "issued"  # the first certificate of a generation
     RENEWED = "renewed"  # another certificate with another key for the same name
-    REVOKED = "revoked"  # the name is refused from now on
+    REVOKED = "revoked"  # the name is denied from now on
 
 
 @dataclass(frozen=True)
