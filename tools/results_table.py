@@ -47,7 +47,12 @@ def audit_tables(values: Values) -> Iterator[str]:
     """Yield the table of `./privcam audit`: its own summary, with the targets."""
     clips = ", ".join(values["clips"])
     rows = [
-        (row.what, row.value or "not measured", row.criterion or "–", {True: "yes", False: "**no**", None: "–"}[row.reached])
+        (
+            row.what,
+            row.value or "not measured",
+            row.criterion or "–",
+            {True: "yes", False: "**no**", None: "–"}[row.reached],
+        )
         for row in summary(values)
     ]
     yield f"{provenance(values['made'])} Clips: {clips}.\n\n{_table(('what', 'value', 'target', 'reached'), rows)}"
