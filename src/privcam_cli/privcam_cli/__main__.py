@@ -11,7 +11,7 @@ COMMANDS = {
     "audit": "privcam_evaluation.audit.audit_command",
     "commission": "privcam_cli.commission.commission_command",
     "keys": "privcam_link.certificates.keys_command",
-    "survey": "privcam_evaluation.survey",
+    "survey": "privcam_bringup.survey_command",
     "eval": "privcam_evaluation.recognition.eval_command",
     "train": "privcam_cli.developer_tools.train",
     "launch": "privcam_bringup.launching.launch_command",

@@ -5,13 +5,12 @@ are picture pixels, origin top left. No appearance is used: every width is a fra
 same for everyone.
 """
 
-from dataclasses import dataclass
-from enum import Enum
 from itertools import pairwise
 from math import atan2, copysign, cos, sin, sqrt
 
 import numpy as np
 
+from privcam_core.drawing.body_model import Body, Kind, Part
 from privcam_core.drawing.geometry import (
     Ellipse,
     Hull,
@@ -19,7 +18,6 @@ from privcam_core.drawing.geometry import (
     capsule,
     inside,
     length,
-    outlines,
     reach,
     right_of,
     unit,
@@ -91,59 +89,6 @@ _FRONT_BREADTH = 0.20
 _SIDE_BREADTH = 0.10
 # Shoulders in mirrored order and at least this far apart show the back.
 _BACK_VIEW = 0.06
-
-
-class Kind(Enum):
-    """The part of the body that a solid represents."""
-
-    LEG = 0
-    ARM = 1
-    TRUNK = 2
-    NECK = 3
-    NOSE = 4  # of a head turned aside
-    HEAD = 5
-    FACE = 6  # the front of the head
-    MARKER = 7  # a subject without a visible posture
-
-
-@dataclass(frozen=True)
-class Part:
-    """One solid of a body. depth: -1 on the side away from the camera, 0 in the middle, 1 on the near side.
-
-    limb: where an arm or a leg starts, the same for all of its solids; None for what is no limb.
-    """
-
-    kind: Kind
-    shape: Hull | Ellipse
-    depth: int = 0
-    limb: Joint | None = None
-
-
-@dataclass(frozen=True)
-class Body:
-    """The solids of one subject from far to near, and the stature in px that sets their widths."""
-
-    parts: tuple[Part, ...]
-    stature: float
-
-    def bounds(self, grow: float = 0.0) -> Box:
-        """Return the box around all solids grown by `grow` px, x0, y0, x1, y1 in px."""
-        points = np.concatenate(outlines([part.shape for part in self.parts], grow))
-        x0, y0 = points.min(axis=0).tolist()
-        x1, y1 = points.max(axis=0).tolist()
-        return x0, y0, x1, y1
-
-    def scaled(self, scale: float) -> "Body":
-        """Return the body in a picture with `scale` times finer pixels."""
-        if scale == 1.0:
-            return self
-        parts = (Part(part.kind, part.shape.scaled(scale), part.depth, part.limb) for part in self.parts)
-        return Body(tuple(parts), self.stature * scale)
-
-    @property
-    def is_marker(self) -> bool:
-        """Whether too little was seen for a figure."""
-        return self.parts[0].kind is Kind.MARKER
 
 
 def build_body(pose: SubjectPose) -> Body:

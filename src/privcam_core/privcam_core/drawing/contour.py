@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.drawing.body import Body, Kind, Part, build_body
+from privcam_core.drawing.body import build_body
+from privcam_core.drawing.body_model import Body, Kind, Part
 from privcam_core.drawing.geometry import SUBPIXEL_BITS, Points, Polygon, crop, fixed_point, fixed_points, outlines
 from privcam_core.drawing.palette import Bgr, color, mix
 from privcam_core.images.png import require_bgr8

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import cv2
 
-from privcam_core.drawing.body import Kind, Part, build_body
+from privcam_core.drawing.body import build_body
+from privcam_core.drawing.body_model import Kind, Part
 from privcam_core.drawing.geometry import SUBPIXEL_BITS, Points, fixed_point
 from privcam_core.drawing.palette import Bgr, color, mix
 from privcam_core.images.png import require_bgr8

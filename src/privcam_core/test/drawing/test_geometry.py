@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from privcam_core.drawing.body import Kind, build_body
+from privcam_core.drawing.body import build_body
+from privcam_core.drawing.body_model import Kind
 from privcam_core.drawing.geometry import Ellipse, capsule, crop, fixed_point, reach, right_of, unit
 from privcam_core.drawing.stature import stature_of
 from privcam_core.types.omega import HeadOrientation, SubjectPose

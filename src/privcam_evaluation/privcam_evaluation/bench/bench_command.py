@@ -24,7 +24,6 @@ from privcam_evaluation.bench.bitrate import measure_bits
 from privcam_evaluation.bench.cloud_load import measure_cameras
 from privcam_evaluation.bench.harness import use_test_harness
 from privcam_evaluation.bench.omega_replay import record
-from privcam_evaluation.bench.recovery import measure_recovery
 from privcam_evaluation.bench.speed import measure_speed
 
 # Seconds of Ω that are recorded, to be replayed as many cameras.
@@ -155,6 +154,9 @@ def _measure_recovery(source: Path, options: argparse.Namespace, out: Path) -> M
     say(f"recovery: kill -9 of every node and of both sides, {options.runs} times each")
     # Launchers run in sessions of their own: a SIGTERM to this process must end them too.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    use_test_harness()
+    from harness.recovery_measurement import measure_recovery
+
     recovery = measure_recovery(source, out / "recovery", composed=options.composed, runs=options.runs)
     values = {"recovery_composed" if options.composed else "recovery": recovery}
     return Measurement(values, partial(recovery_figure, recovery, out / "recovery.png"))

@@ -11,7 +11,8 @@ from hashlib import blake2b
 import cv2
 import numpy as np
 
-from privcam_core.drawing.body import Body, Kind, build_body
+from privcam_core.drawing.body import build_body
+from privcam_core.drawing.body_model import Body, Kind
 from privcam_core.drawing.geometry import SUBPIXEL_BITS, Points, fixed_point, outlines
 from privcam_core.drawing.palette import Bgr, color
 from privcam_core.events.scene_report import Event, Phase

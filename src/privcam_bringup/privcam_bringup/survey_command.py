@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+
 from privcam_bringup import run_summary
 from privcam_bringup.graph import START_TIMEOUT_S, Graph, free_domain, free_endpoint
 from privcam_bringup.graph_observer import Observer
-from privcam_evaluation.plotting import survey_figure
 
 CAMERA_ID = "survey"
 # Columns of the table: heading, path of the value in a clip's summary.
@@ -97,3 +101,22 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{count} {name}" for name, count in value.items()) or "none"
     return "–" if value is None else str(value)
+
+
+def survey_figure(curves: dict[str, list[tuple[float, float]]], path: Path) -> None:
+    """Draw the confirmed fraction of the picture over camera time, one line per clip."""
+    figure, axes = plt.subplots(figsize=(10, 5.5), layout="constrained")
+    axes.set_prop_cycle(color=[plt.get_cmap("tab20")(index) for index in range(20)])
+    for name, curve in curves.items():
+        if curve:
+            axes.plot([s for s, _ in curve], [100 * fraction for _, fraction in curve], label=name)
+    axes.set(
+        title="fraction of the picture that is confirmed background",
+        xlabel="s of camera time since the start",
+        ylabel="% of the picture",
+        ylim=(0, 102),
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
