@@ -39,7 +39,7 @@ def omegas(probe: GraphProbe) -> Iterator[None]:
 
     def publish() -> None:
         frame, first = 0, scene()
-        png = encode_environment(first.environment, first.validity)
+        png = encode_environment(first.environment, first.confirmed_mask)
         z = Embedding("hog-1", (1,), 0.5, b"\x01", 0.25, 1.0)
         while not end.wait(PERIOD_S):
             now = scene(standing(), seconds=frame * PERIOD_S)
@@ -64,7 +64,7 @@ def node(tmp_path: Path, **parameters: object) -> Iterator[Program]:
         yield program
 
 
-def shown(probe: GraphProbe, backend: str) -> Any:
+def displayed(probe: GraphProbe, backend: str) -> Any:
     """Wait for a picture of the backend and return the newest one."""
     return probe.wait_for(
         lambda s: next((m for m in reversed(s.messages(CONTOUR)[-3:]) if m.backend == backend), None), backend
@@ -80,9 +80,9 @@ def test_node_shows_the_contour_first_and_generated_people_when_they_are_there(t
         node(tmp_path, generative_budget_s=HANG_LIMIT_S, **settings) as program,
         omegas(probe),
     ):
-        first = shown(probe, "contour")
+        first = displayed(probe, "contour")
         assert first.note == "the generative model is being loaded"
-        generated = shown(probe, "generative")
+        generated = displayed(probe, "generative")
         assert generated.note == ""
         assert generated.display_stamp == generated.key.stamp
         image = np.frombuffer(bytes(generated.image.data), np.uint8).reshape(generated.image.height, 320, 3)

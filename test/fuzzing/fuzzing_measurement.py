@@ -1,4 +1,4 @@
-"""Measures the fuzzing part of `./privcam bench`: malformed Ω that passed, and the reasons of the refusals."""
+"""Measures the fuzzing part of `./privcam bench`: malformed Ω that passed, and why the others were rejected."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -114,8 +114,8 @@ class GateEnd:
         situation, digest = self.situation, bytes_of(raw, "environment.sha256")
         situation.last = key_of(raw, "key")[1:]
         situation.encoders.add(encoder_of(raw))
-        situation.epoch += digest != situation.shown
-        situation.shown = digest
+        situation.epoch += digest != situation.visible
+        situation.visible = digest
         situation.pictures.pop(digest, None)
         situation.pictures[digest] = rgba
         while len(situation.pictures) > KNOWN_PICTURES:
@@ -167,23 +167,23 @@ class CloudEnd:
         self.tally.malformed += raw is None
         self.tally.valid += raw is not None
         reason = self._put(key, plain_header(self.n) if attachment == b"" else attachment, sent, kind)
-        shown = [omega for omega in self._handed if omega.environment.png]
+        visible = [omega for omega in self._handed if omega.environment.png]
         if raw is None:
             self.tally.reasons[reason or "passed"] += 1
-            if shown or not reason:
+            if visible or not reason:
                 self.tally.passed += 1
                 self.tally.fail(f"{kind}: passed", sent)
-        elif reason not in ("", "no_picture") or (shown and not _same(shown, raw, rgba)):
+        elif reason not in ("", "no_picture") or (visible and not _same(visible, raw, rgba)):
             self.tally.other += 1
             self.tally.fail(f"{kind}: valid, and {reason or 'changed'}", sent)
         if payload is not None and reason in ("", "no_picture", "duplicate"):
             self._keep(payload)
-        if raw is not None and rgba is not None and shown:
+        if raw is not None and rgba is not None and visible:
             self.situation.pictures[bytes_of(raw, "environment.sha256")] = rgba
         for omega in self._handed:
             self.situation.last = (omega.key.frame_id, omega.key.stamp_ns)
         self._handed.clear()
-        return bool(shown)
+        return bool(visible)
 
     def _keep(self, payload: bytes) -> None:
         if bytes_of(read(payload), "environment.png.data") == b"":
@@ -242,6 +242,6 @@ def _same(handed: list[Omega], raw: Raw, rgba: raw_png.Pixels | None) -> bool:
     """Say whether one Ω was handed on, exactly as it came, with the picture of its digest."""
     plain = raw | {"environment.png.data": (0, b""), "environment.base": bytes(32)}
     omega = handed[0]
-    shown = raw_png.read(omega.environment.png)
+    visible = raw_png.read(omega.environment.png)
     alone = cdr.encode(Omega(omega.key, omega.environment.without_png(), omega.poses, omega.embedding, omega.privacy))
-    return len(handed) == 1 and alone == write(plain) and rgba is not None and shown.tobytes() == rgba.tobytes()
+    return len(handed) == 1 and alone == write(plain) and rgba is not None and visible.tobytes() == rgba.tobytes()

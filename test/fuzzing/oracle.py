@@ -41,7 +41,7 @@ class Situation:
     last: tuple[int, int] | None = None
     pictures: dict[bytes, Pixels] = field(default_factory=dict)
     encoders: set[bytes] = field(default_factory=set)
-    shown: bytes = b""
+    visible: bytes = b""
     epoch: int = 0
     patches: bool = False
     exact: bool = False
@@ -175,18 +175,18 @@ def _picture(raw: Raw, situation: Situation) -> Pixels | None:
     # The PNG of a picture that is known is not read, and goes no further.
     if png and rgba is None:
         try:
-            shown = png_format.read(png)
+            visible = png_format.read(png)
         except NotPlain as error:
             raise Broken(f"PNG: {error}") from error
         if patch:
             require(base in situation.pictures, "base is not known")
-            shown = _patched(shown, situation.pictures[base])
-        require_shown(shown)
-        require(shown.shape[:2] == size, "size")
-        confirmed = float((shown[..., 3] == 255).mean())
+            visible = _patched(visible, situation.pictures[base])
+        require_shown(visible)
+        require(visible.shape[:2] == size, "size")
+        confirmed = float((visible[..., 3] == 255).mean())
         require(abs(confirmed - value_of(raw, "environment.confirmed_fraction")) <= 1e-3, "validity of the picture")
-        require(digest_of(shown) == digest, "digest")
-        rgba = shown
+        require(digest_of(visible) == digest, "digest")
+        rgba = visible
     require(rgba is not None or situation.exact, "unknown picture")
     require(rgba is None or situation.exact or rgba.shape[:2] == size, "size")
     return rgba
@@ -222,7 +222,7 @@ def expected_output(raw: Raw, rgba: Pixels, situation: Situation) -> bytes:
     out["environment.png.data"] = (len(png), png)
     confirmed = float(valid.mean())
     out["environment.confirmed_fraction"] = number("f", confirmed)
-    out["environment.epoch"] = number("I", situation.epoch + (situation.shown != bytes_of(raw, "environment.sha256")))
+    out["environment.epoch"] = number("I", situation.epoch + (situation.visible != bytes_of(raw, "environment.sha256")))
     for name in ("excluded_fraction", "withheld_fraction", "quarantined_fraction"):
         area = 1 - confirmed if name == "withheld_fraction" else value_of(raw, f"privacy.{name}")
         out[f"privacy.{name}"] = number("f", abs(round(area, 4)))

@@ -47,14 +47,14 @@ def torso(pose: SubjectPose, frame_id: int, height: int, width: int) -> Torso | 
     return Torso(frame_id, pose.subject_id, mask.astype(bool)) if mask.sum() >= MIN_PIXELS else None
 
 
-def same_fraction(picture: Image, raw: Image, where: Mask, shown: Mask | None = None) -> float:
+def same_fraction(picture: Image, raw: Image, where: Mask, visible: Mask | None = None) -> float:
     """Return the share of the pixels of `where` that a picture shows as the raw frame has them.
 
     picture, raw: (H, W, 3) uint8 BGR. shown: (H, W), False where the picture shows nothing.
     """
     near = (cv2.absdiff(picture, raw).max(axis=2) <= SAME_LEVELS) & where
-    if shown is not None:
-        near &= shown
+    if visible is not None:
+        near &= visible
     return float(near.sum() / where.sum())
 
 

@@ -114,10 +114,10 @@ def test_every_topic_that_a_node_publishes_is_in_the_readme_of_its_package(packa
 
 def test_example_in_the_wire_document_gives_the_bytes_that_it_shows():
     text = (ROOT / "docs/wire.md").read_text(encoding="utf-8")
-    script, shown = re.search(r"```python\n(.*?)```\s+```text\n(.*?)```", text, flags=re.DOTALL).groups()
+    script, visible = re.search(r"```python\n(.*?)```\s+```text\n(.*?)```", text, flags=re.DOTALL).groups()
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(script, {})
-    assert printed.getvalue() == shown
+    assert printed.getvalue() == visible
 
 
 def test_pieces_in_the_wire_document_lie_where_it_says():

@@ -78,16 +78,16 @@ def test_how_surely_somebody_bends_and_sways_does_not_reach_the_bottleneck() -> 
 
 
 def test_the_same_people_come_again_and_others_with_another_seed(drawn_people) -> None:
-    assert np.array_equal(proxies(24, 4).shown, drawn_people.shown)
-    assert not np.array_equal(proxies(24, 5).shown, drawn_people.shown)
+    assert np.array_equal(proxies(24, 4).visible, drawn_people.visible)
+    assert not np.array_equal(proxies(24, 5).visible, drawn_people.visible)
 
 
 def test_a_picture_before_a_room_is_what_the_edge_would_compose(drawn_people) -> None:
     room = np.full((24, *drawn_people.covers.shape[1:], 3), 90, np.uint8)
-    pictures = compose(drawn_people.shown, drawn_people.covers, room)
+    pictures = compose(drawn_people.visible, drawn_people.covers, room)
     nobody, everywhere = drawn_people.covers == 0, drawn_people.covers == 255
     assert (pictures[nobody] == 90).all()
-    assert np.array_equal(pictures[everywhere], drawn_people.shown[everywhere])
+    assert np.array_equal(pictures[everywhere], drawn_people.visible[everywhere])
     assert everywhere.any()
 
 

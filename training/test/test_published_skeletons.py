@@ -181,10 +181,10 @@ def _label(name: str) -> int:
 
 def test_what_is_sent_of_a_published_skeleton_is_anonymised() -> None:
     sequence = fall()
-    shown = omegas(sequence)[10].poses[0]
-    assert set(np.unique(shown.keypoints[:, 2])) <= {np.float32(0.0), np.float32(0.35), np.float32(0.8)}
-    assert (shown.keypoints[:, :2] == np.rint(shown.keypoints[:, :2])).all()
-    assert (shown.keypoints[:, 2] >= SEEN).all()
+    visible = omegas(sequence)[10].poses[0]
+    assert set(np.unique(visible.keypoints[:, 2])) <= {np.float32(0.0), np.float32(0.35), np.float32(0.8)}
+    assert (visible.keypoints[:, :2] == np.rint(visible.keypoints[:, :2])).all()
+    assert (visible.keypoints[:, 2] >= SEEN).all()
 
 
 def test_nobody_is_sent_of_a_frame_without_joints() -> None:

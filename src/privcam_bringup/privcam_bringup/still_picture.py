@@ -35,7 +35,7 @@ class Album:
         """
         if not self.pictures:
             raise LookupError("no contour picture came")
-        candidates = [(frame_at(seen, shown), picture) for shown, picture in self.pictures]
+        candidates = [(frame_at(seen, visible), picture) for visible, picture in self.pictures]
         return max(candidates, key=lambda candidate: candidate[0].readable)
 
 

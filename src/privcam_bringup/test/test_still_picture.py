@@ -35,25 +35,25 @@ def seen() -> Observations:
 
 
 def environment(level: int) -> bytes:
-    validity = np.zeros((48, 64), bool)
-    validity[:, :32] = True
-    return encode_environment(picture(level), validity)
+    confirmed_mask = np.zeros((48, 64), bool)
+    confirmed_mask[:, :32] = True
+    return encode_environment(picture(level), confirmed_mask)
 
 
 def test_still_is_the_moment_in_which_most_can_be_seen() -> None:
     album = Album()
     for number in range(5):
         album.offer(100.0 + number, picture(number))
-    summary, shown = album.best(seen())
+    summary, visible = album.best(seen())
     assert summary.frame_id == 12
-    assert (shown == 2).all()
+    assert (visible == 2).all()
 
 
 def test_album_keeps_one_picture_a_second() -> None:
     album = Album(every_s=1.0)
     for tenth in range(31):
         album.offer(100.0 + tenth / 10, picture(tenth))
-    assert [round(shown - 100) for shown, _ in album.pictures] == [0, 1, 2, 3]
+    assert [round(visible - 100) for visible, _ in album.pictures] == [0, 1, 2, 3]
 
 
 def test_album_without_a_picture_says_so() -> None:

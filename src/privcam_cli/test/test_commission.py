@@ -53,12 +53,14 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 def pending(*regions: Region) -> PendingPlate:
     picture = np.random.default_rng(1).integers(0, 100, (120, 160, 3), np.uint8)
-    validity, labels = np.ones((120, 160), np.bool_), np.zeros((120, 160), np.uint8)
+    confirmed_mask, labels = np.ones((120, 160), np.bool_), np.zeros((120, 160), np.uint8)
     for region in regions:
         x0, y0, x1, y1 = region.box
         labels[y0:y1, x0:x1] = region.number
-        validity[y0:y1, x0:x1] = region.confirmed_fraction > 0
-    return PendingPlate(encode_environment(picture, validity), labels, regions, "ward_3", NOW, "privcam 0.1.0", {})
+        confirmed_mask[y0:y1, x0:x1] = region.confirmed_fraction > 0
+    return PendingPlate(
+        encode_environment(picture, confirmed_mask), labels, regions, "ward_3", NOW, "privcam 0.1.0", {}
+    )
 
 
 STAND = Region(1, Reason.PERSON, (40, 30, 70, 100), 0.1, 0.0)

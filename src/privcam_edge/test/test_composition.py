@@ -12,9 +12,9 @@ HEIGHT, WIDTH = 96, 128
 
 def environment(frame_id: int, level: int = 90) -> Environment:
     """A new environment: the left half of the picture is confirmed."""
-    validity = np.zeros((HEIGHT, WIDTH), bool)
-    validity[:, : WIDTH // 2] = True
-    png = encode_environment(np.full((HEIGHT, WIDTH, 3), level, np.uint8), validity)
+    confirmed_mask = np.zeros((HEIGHT, WIDTH), bool)
+    confirmed_mask[:, : WIDTH // 2] = True
+    png = encode_environment(np.full((HEIGHT, WIDTH, 3), level, np.uint8), confirmed_mask)
     return environment_of(SyncKey("room", frame_id, frame_id * 10**8), png, frame_id)
 
 

@@ -49,8 +49,8 @@ def test_every_frame_becomes_an_omega_of_its_own_key(seen: tuple[EdgePipeline, l
 
 
 def test_first_frame_publishes_no_pixel_of_the_background(seen: tuple[EdgePipeline, list[Omega]]) -> None:
-    plate, validity = decode_environment(seen[1][0].environment.png)
-    assert not validity.any()
+    plate, confirmed_mask = decode_environment(seen[1][0].environment.png)
+    assert not confirmed_mask.any()
     assert (plate == FILL).all()
     assert seen[1][0].privacy.withheld_fraction == 1.0
 
@@ -59,9 +59,9 @@ def test_empty_scene_is_published_after_enough_observation(
     seen: tuple[EdgePipeline, list[Omega]],
 ) -> None:
     newest = [omega.environment for omega in seen[1] if omega.environment.png][-1]
-    plate, validity = decode_environment(newest.png)
-    assert validity.mean() > 0.5
-    difference = np.abs(plate.astype(int) - empty_scene().astype(int))[validity]
+    plate, confirmed_mask = decode_environment(newest.png)
+    assert confirmed_mask.mean() > 0.5
+    difference = np.abs(plate.astype(int) - empty_scene().astype(int))[confirmed_mask]
     assert difference.max() <= 3
 
 

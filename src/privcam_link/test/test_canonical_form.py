@@ -39,11 +39,11 @@ def omega(*poses: SubjectPose, **report: float) -> Omega:
 
 
 finite = st.floats(-700, 700, width=32)
-share = st.floats(0, 1, width=32)
-points = st.lists(st.tuples(finite, finite, share), min_size=KEYPOINT_COUNT, max_size=KEYPOINT_COUNT)
+fraction = st.floats(0, 1, width=32)
+points = st.lists(st.tuples(finite, finite, fraction), min_size=KEYPOINT_COUNT, max_size=KEYPOINT_COUNT)
 
 
-@given(points, share, share, st.floats(-1, 2.0**50, width=32), st.floats(0, 0.9))
+@given(points, fraction, fraction, st.floats(-1, 2.0**50, width=32), st.floats(0, 0.9))
 def test_doing_it_again_changes_nothing_also_after_a_journey(
     keypoints: list[tuple[float, ...]], person: float, quarantined: float, epsilon: float, delta: float
 ) -> None:

@@ -25,7 +25,7 @@ def pairs(draw: st.DrawFn) -> tuple[Picture, Picture]:
     return both[0], both[1]
 
 
-def shown(picture: Picture) -> Picture:
+def visible(picture: Picture) -> Picture:
     """What is left of a picture once it has travelled whole."""
     return decode_environment(encode_environment(*picture))
 
@@ -33,9 +33,9 @@ def shown(picture: Picture) -> Picture:
 @settings(deadline=None)
 @given(pairs())
 def test_patch_makes_the_new_picture_of_the_base(pictures: tuple[Picture, Picture]) -> None:
-    new, base = pictures[0], shown(pictures[1])
+    new, base = pictures[0], visible(pictures[1])
     made = apply_patch(encode_patch(new, base), base)
-    for one, other in zip(made, shown(new), strict=True):
+    for one, other in zip(made, visible(new), strict=True):
         np.testing.assert_array_equal(one, other)
     assert picture_digest(*made) == picture_digest(*new)
 
@@ -51,7 +51,7 @@ def test_nothing_of_what_is_not_valid_is_in_a_patch(pictures: tuple[Picture, Pic
 @settings(deadline=None)
 @given(pairs())
 def test_only_pixels_that_differ_in_what_they_show_are_changed(pictures: tuple[Picture, Picture]) -> None:
-    new, base = shown(pictures[0]), shown(pictures[1])
+    new, base = visible(pictures[0]), visible(pictures[1])
     differ = (new[0] != base[0]).any(axis=2) | (new[1] != base[1])
     np.testing.assert_array_equal(changed_pixels(new, base), differ)
     alpha = decode_png(encode_patch(new, base))[..., 3]
@@ -64,10 +64,12 @@ def room(level: int = 90) -> Picture:
 
 def test_patch_of_a_noisy_room_is_much_smaller_than_the_room() -> None:
     plate = np.random.default_rng(2).integers(0, 256, (120, 160, 3), np.uint8)
-    valid = np.ones((120, 160), np.bool_)
+    confirmed_mask = np.ones((120, 160), np.bool_)
     other = plate.copy()
     other[50:60, 50:60] ^= 255
-    assert len(encode_patch((other, valid), (plate, valid))) * 20 < len(encode_environment(other, valid))
+    assert len(encode_patch((other, confirmed_mask), (plate, confirmed_mask))) * 20 < len(
+        encode_environment(other, confirmed_mask)
+    )
 
 
 def test_patch_of_another_size_is_refused() -> None:
@@ -123,29 +125,31 @@ def test_patch_is_no_picture() -> None:
 
 
 def test_digest_is_of_what_is_shown_whoever_packed_it() -> None:
-    plate, valid = room()
-    valid[0, 0] = False
-    rgba = np.dstack([plate[..., ::-1], np.where(valid, 255, 0).astype(np.uint8)])
+    plate, confirmed_mask = room()
+    confirmed_mask[0, 0] = False
+    rgba = np.dstack([plate[..., ::-1], np.where(confirmed_mask, 255, 0).astype(np.uint8)])
     rgba[0, 0] = (FILL, FILL, FILL, 0)
-    assert picture_digest(plate, valid) == sha256(struct.pack("<II", 24, 32) + rgba.tobytes()).digest()
+    assert picture_digest(plate, confirmed_mask) == sha256(struct.pack("<II", 24, 32) + rgba.tobytes()).digest()
     other = plate.copy()
     other[0, 0] = 1  # below an invalid pixel
-    assert picture_digest(other, valid) == picture_digest(plate, valid)
+    assert picture_digest(other, confirmed_mask) == picture_digest(plate, confirmed_mask)
     other[0, 1] = 1
-    assert picture_digest(other, valid) != picture_digest(plate, valid)
+    assert picture_digest(other, confirmed_mask) != picture_digest(plate, confirmed_mask)
 
 
 def test_digest_tells_two_shapes_of_the_same_pixels_apart() -> None:
-    plate, valid = room()
-    assert picture_digest(plate, valid) != picture_digest(plate.reshape(32, 24, 3), valid.reshape(32, 24))
+    plate, confirmed_mask = room()
+    assert picture_digest(plate, confirmed_mask) != picture_digest(
+        plate.reshape(32, 24, 3), confirmed_mask.reshape(32, 24)
+    )
 
 
 def test_environment_of_a_picture_says_what_is_in_it() -> None:
-    plate, valid = room()
-    valid[:6] = False
-    made = environment_of(SyncKey("room1", 1, 1), encode_environment(plate, valid), 5)
+    plate, confirmed_mask = room()
+    confirmed_mask[:6] = False
+    made = environment_of(SyncKey("room1", 1, 1), encode_environment(plate, confirmed_mask), 5)
     assert (made.height, made.width, made.confirmed_fraction, made.epoch, made.base) == (24, 32, 0.75, 5, b"")
-    assert made.digest == picture_digest(plate, valid)
+    assert made.digest == picture_digest(plate, confirmed_mask)
 
 
 def test_environment_of_what_is_no_picture_is_refused() -> None:

@@ -43,7 +43,7 @@ from privcam_ros.conversions import (
 )
 
 KEY = SyncKey("room1", 7, 1_700_000_000_123_456_789)
-share = st.floats(0, 1, width=32)
+fraction = st.floats(0, 1, width=32)
 small = st.floats(-1e4, 1e4, width=32)
 
 
@@ -58,17 +58,17 @@ def omegas(draw: st.DrawFn) -> Omega:
     digest = sha256(png).digest()
     base = draw(st.sampled_from([b"", sha256(b"base").digest()])) if png else b""
     size = draw(st.integers(1, 4320)), 7680
-    environment = Environment(key, png, digest, *size, draw(share), draw(st.integers(1, 9)), base)
+    environment = Environment(key, png, digest, *size, draw(fraction), draw(st.integers(1, 9)), base)
     angle = st.floats(-1, 1, width=32)
     poses = []
     for n in range(draw(st.integers(0, 3))):
         x, y = draw(st.integers(-99, 9999)), draw(st.integers(-99, 9999))
-        points = np.array(draw(st.lists(st.tuples(small, small, share), min_size=17, max_size=17)), np.float32)
+        points = np.array(draw(st.lists(st.tuples(small, small, fraction), min_size=17, max_size=17)), np.float32)
         head = draw(st.none() | st.builds(HeadOrientation, angle, angle, angle))
         poses.append(SubjectPose(n + 1, (float(x), float(y), x + 16.5, y + 16.25), points, head, n))
     data = draw(st.binary(min_size=1, max_size=9))
     embedding = Embedding(draw(st.text("abc-", min_size=1, max_size=7)), (len(data),), 0.5, data, 0.25, 1.5)
-    areas = draw(share), draw(share), draw(share)
+    areas = draw(fraction), draw(fraction), draw(fraction)
     budget = draw(st.floats(-1, 2e4, width=32)), draw(st.floats(0, 1, exclude_max=True))
     report = PrivacyReport(*areas, Verdict.WITHHOLD, draw(st.text("aé", max_size=9)), *budget)
     return Omega(key, environment, poses, embedding, report)

@@ -52,9 +52,9 @@ def omega(
     stamp_ns = T0 + round(1e9 * (number / 10 if seconds is None else seconds))
     key = SyncKey("ward", number, stamp_ns)
     plate = np.full((HEIGHT, WIDTH, 3), (200, 180, 160), np.uint8)
-    validity = np.ones((HEIGHT, WIDTH), np.bool_)
-    validity[:, : WIDTH // 8] = False
-    environment = environment_of(key, encode_environment(plate, validity), 1)
+    confirmed_mask = np.ones((HEIGHT, WIDTH), np.bool_)
+    confirmed_mask[:, : WIDTH // 8] = False
+    environment = environment_of(key, encode_environment(plate, confirmed_mask), 1)
     poses = [pose(subject_id, 40.0 + 50 * n, n) for n, subject_id in enumerate(ids)]
     embedding = Embedding(encoder, (len(z),), 0.1, z, 0.0, 1.0)
     report = PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS)

@@ -143,7 +143,7 @@ def batch(
 ) -> tuple[Image, Colors, Array]:
     """Return pictures, (N, *INPUT, 3), with colors and people: each before its own room, some mirrored or squeezed."""
     made = squeeze(Proxies(*(getattr(proxies, field.name)[chosen] for field in fields(Proxies))), random, _WIDE)
-    pictures = compose(made.shown, made.covers, rooms[random.integers(len(rooms), size=len(chosen))])
+    pictures = compose(made.visible, made.covers, rooms[random.integers(len(rooms), size=len(chosen))])
     mirrored = random.random(len(chosen)) < 0.5
     pictures[mirrored] = pictures[mirrored][:, :, ::-1]
     made.colors[mirrored] = made.colors[mirrored][:, :, ::-1]

@@ -78,14 +78,14 @@ class Map(nn.Module):
         colors, kinds = self.colors(extracted), self.kinds(extracted).flatten(2)
         fraction = colors.softmax(dim=1)[:, 1:].flatten(2)
         # What is surely somebody's tells more than a little of everything.
-        sure = fraction**2
-        area = sure.sum(dim=2, keepdim=True) + 1e-3
+        confident = fraction**2
+        area = confident.sum(dim=2, keepdim=True) + 1e-3
         hints = torch.stack(((fraction.sum(dim=2) + 1e-2).log(), area[..., 0].log(), fraction.amax(dim=2)), dim=2)
         return ProxyPrediction(
             colors,
             self.there(hints)[..., 0],
-            sure @ kinds.transpose(1, 2) / area,
-            sure @ self.places / area,
+            confident @ kinds.transpose(1, 2) / area,
+            confident @ self.places / area,
         )
 
 

@@ -46,7 +46,7 @@ class Proxies:
     people: (N, MAX_COUNT + 1, 4) float32, whoever can be seen as (X, Y, KIND, COLOR), then rows of NaN.
     """
 
-    shown: Image
+    visible: Image
     covers: Image
     colors: Colors
     people: Array
@@ -60,10 +60,10 @@ def join(parts: Sequence[Proxies]) -> Proxies:
     return Proxies(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Proxies)))
 
 
-def compose(shown: Image, covers: Image, rooms: Image) -> Image:
+def compose(visible: Image, covers: Image, rooms: Image) -> Image:
     """Return Ĩ, (N, *INPUT, 3) uint8: proxies before rooms."""
     through = 255 - covers[..., None].astype(np.uint16)
-    return (shown + (rooms * through + 127) // 255).clip(0, 255).astype(np.uint8)
+    return (visible + (rooms * through + 127) // 255).clip(0, 255).astype(np.uint8)
 
 
 def squeeze(proxies: Proxies, random: Random, fraction: float) -> Proxies:
@@ -75,7 +75,7 @@ def squeeze(proxies: Proxies, random: Random, fraction: float) -> Proxies:
         y, x = (int(random.integers(side - part + 1)) for side, part in zip(INPUT, size, strict=True))
         part = slice(y, y + size[0]), slice(x, x + size[1])
         for whole, how in (
-            (made.shown, cv2.INTER_AREA),
+            (made.visible, cv2.INTER_AREA),
             (made.covers, cv2.INTER_AREA),
             (made.colors, cv2.INTER_NEAREST),
         ):
@@ -137,8 +137,8 @@ def _batch(work: tuple[int, int]) -> Proxies:
     count, seed = work
     random = np.random.default_rng(seed)
     made = [_picture(random) for _ in range(count)]
-    shown, covers, colors, people = zip(*made, strict=True)
-    return Proxies(np.array(shown), np.array(covers), np.array(colors), np.array(people, np.float32))
+    visible, covers, colors, people = zip(*made, strict=True)
+    return Proxies(np.array(visible), np.array(covers), np.array(colors), np.array(people, np.float32))
 
 
 def _picture(random: Random) -> tuple[Image, Image, Colors, Array]:

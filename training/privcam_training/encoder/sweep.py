@@ -192,12 +192,12 @@ def table(points: Sequence[Point], taken: int) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for index, point in enumerate(points):
-        shown = "–" if point.z_db is None else f"{point.z_db:+.2f}, {point.both_db:+.2f} dB"
+        visible = "–" if point.z_db is None else f"{point.z_db:+.2f}, {point.both_db:+.2f} dB"
         names = "–"
         if point.named is not None:
             fraction, low, high = point.named
             names = f"{fraction:.0%}, {low:.0%} to {high:.0%} ({point.chance:.0%})"
         beta = f"**{point.beta:g}**" if index == taken else f"{point.beta:g}"
         good = f"{point.count:.3f} | {point.balanced_layout:.3f} | {point.kinds:.3f}"
-        lines.append(f"| {beta} | {point.bits:.1f} | {good} | {shown} | {names} |")
+        lines.append(f"| {beta} | {point.bits:.1f} | {good} | {visible} | {names} |")
     return "\n".join(lines)

@@ -41,8 +41,8 @@ def fit_folds(
     with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
         trainings = ((join([_of(real, g, left=False), _of(others, g, left=False)]), epochs, seed) for g in parts)
         for number, (network, loss) in enumerate(pool.imap(_fit, trainings)):
-            networks[number], shown = network, _of(real, parts[number], left=True)
-            said[number] = predict(network, shown.windows), shown.allowed
+            networks[number], visible = network, _of(real, parts[number], left=True)
+            said[number] = predict(network, visible.windows), visible.allowed
             print(f"[train] seed {seed}, fold {number + 1}/{len(parts)}: loss {loss:.3f}", file=sys.stderr, flush=True)
     found = temperatures(said)
     return [export(networks[n], out / f"{n}.json", temperature=found[n]) for n in range(len(parts))], said

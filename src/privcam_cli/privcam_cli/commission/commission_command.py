@@ -122,8 +122,8 @@ def _commission(folder: Path, options: argparse.Namespace) -> int:
     sheet = (options.out or Path("out/commission") / options.camera_id).absolute() / SHEET
     inspector = EgressInspector()
 
-    def inspect(picture: npt.NDArray[np.uint8], validity: npt.NDArray[np.bool_]) -> list[Box]:
-        return [region.box for region in inspector.inspect_pixels(picture, validity)]
+    def inspect(picture: npt.NDArray[np.uint8], confirmed_mask: npt.NDArray[np.bool_]) -> list[Box]:
+        return [region.box for region in inspector.inspect_pixels(picture, confirmed_mask)]
 
     commissioning = Commissioning(options.camera_id, CommissionSettings(max_s=options.seconds), declared)
     _say("watching the room; no person may be in it")
@@ -153,8 +153,8 @@ def _declared(folder: Path, camera_id: str, numbers: Sequence[int]) -> npt.NDArr
 def _show(pending: PendingPlate, sheet: Path) -> None:
     sheet.parent.mkdir(parents=True, exist_ok=True)
     write_private(sheet, bytes(cv2.imencode(".png", draw(pending))[1]))
-    _, validity = decode_environment(pending.png)
-    print(f"\nThe plate of camera {pending.camera_id}, {validity.mean():.1%} of the picture:\n  {sheet}\n")
+    _, confirmed_mask = decode_environment(pending.png)
+    print(f"\nThe plate of camera {pending.camera_id}, {confirmed_mask.mean():.1%} of the picture:\n  {sheet}\n")
     for region in pending.regions:
         print(f"  {region.number:2d}  {explain(region)}")
     if not pending.regions:
@@ -191,8 +191,8 @@ def _ask(commissioning: Commissioning, pending: PendingPlate, sheet: Path, folde
             if not decision.approved:
                 break
             try:
-                picture, validity = decode_environment(pending.png)
-                opened = commissioning.open_regions(pending, picture, validity, decision.open)
+                picture, confirmed_mask = decode_environment(pending.png)
+                opened = commissioning.open_regions(pending, picture, confirmed_mask, decision.open)
                 if opened.undecided(blank | decision.blank):
                     continue
                 plate = opened.approve(operator, time.time_ns(), blank | decision.blank)

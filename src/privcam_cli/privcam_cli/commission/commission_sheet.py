@@ -20,15 +20,15 @@ HATCH, HATCH_EVERY_PX = (165, 165, 165), 14
 
 def draw(pending: PendingPlate) -> Image:
     """Return the sheet, (H, W, 3) uint8 BGR. It holds no pixel that is not in the pending plate."""
-    plate, validity = decode_environment(pending.png)
+    plate, confirmed_mask = decode_environment(pending.png)
     scale = max(1, -(-MIN_WIDTH_PX // plate.shape[1]))
     picture = cv2.resize(plate, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
-    _hatch(picture, _scaled(validity.astype(np.uint8), scale) == 0)
+    _hatch(picture, _scaled(confirmed_mask.astype(np.uint8), scale) == 0)
     for region in pending.regions:
         _outline(picture, _scaled((pending.labels == region.number).astype(np.uint8), scale), region)
     for region in pending.regions:
         _badge(picture, _middle(pending.labels == region.number, scale), region)
-    lines = _legend(pending, float(validity.mean()))
+    lines = _legend(pending, float(confirmed_mask.mean()))
     strip = np.full((LINE_PX * 2 + MARGIN_PX, picture.shape[1], 3), BACKGROUND, np.uint8)
     _text(strip, f"Camera {pending.camera_id}: this is all that would be sent of the room.", 0, 0.75)
     if pending.undecided():

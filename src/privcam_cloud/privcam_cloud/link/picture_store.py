@@ -63,8 +63,8 @@ class PictureStore:
             if base is None:
                 self.want(camera_id, digest)
                 return
-            plate, validity = open_environment(environment, decode_environment(base.png))
-            environment = replace(environment, png=encode_environment(plate, validity), base=b"")
+            plate, confirmed_mask = open_environment(environment, decode_environment(base.png))
+            environment = replace(environment, png=encode_environment(plate, confirmed_mask), base=b"")
         else:
             open_environment(environment)
         self._known[camera_id, digest] = environment

@@ -102,33 +102,35 @@ class ReconstructionNode(PrivcamNode[Parameters]):
         watched = self._out.get_subscription_count() + self._images.get_subscription_count()
         if not (watched or to_record):
             return
-        shown = self._screen.picture(now)
-        if shown is None:
+        displayed = self._screen.picture(now)
+        if displayed is None:
             return
         if self._generative is not None:
-            self._tell(self._generative, shown)
-        note = shown.fallback.value if shown.fallback else ""
-        image = self._bridge.cv2_to_imgmsg(shown.image, "bgr8")
+            self._tell(self._generative, displayed)
+        note = displayed.fallback.value if displayed.fallback else ""
+        image = self._bridge.cv2_to_imgmsg(displayed.image, "bgr8")
         image.header.frame_id = "camera"
-        image.header.stamp = stamp_to_msg(shown.moment_ns)
+        image.header.stamp = stamp_to_msg(displayed.moment_ns)
         if self._out.get_subscription_count():
-            key = key_to_msg(shown.key)
+            key = key_to_msg(displayed.key)
             self._out.publish(
-                Reconstruction(key=key, display_stamp=image.header.stamp, image=image, backend=shown.backend, note=note)
+                Reconstruction(
+                    key=key, display_stamp=image.header.stamp, image=image, backend=displayed.backend, note=note
+                )
             )
         if self._images.get_subscription_count():
             self._images.publish(image)
         if to_record:
             self._recorded_s = now
-            good, jpeg = cv2.imencode(".jpg", shown.image, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+            good, jpeg = cv2.imencode(".jpg", displayed.image, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
             if good:
                 self._compressed.publish(CompressedImage(header=image.header, format="jpeg", data=jpeg.tobytes()))
         self.counts["pictures"] += 1
 
-    def _tell(self, generative: GenerativeBackend, shown: Shown) -> None:
+    def _tell(self, generative: GenerativeBackend, displayed: Shown) -> None:
         """Put what is shown, and why, into the diagnostics; each fault once into the log."""
-        self._fallback = reason = shown.fallback
-        self.diagnostics["backend"] = shown.backend
+        self._fallback = reason = displayed.fallback
+        self.diagnostics["backend"] = displayed.backend
         self.diagnostics["fallback"] = reason.value if reason else ""
         self.diagnostics |= generative.counts
         if reason is not None and reason.is_fault and reason not in self._said:

@@ -61,7 +61,7 @@ class Status:
 
     camera_id: str
     stamp_ns: int
-    validity: float
+    confirmed_mask: float
     note: str = ""
 
 
@@ -145,7 +145,7 @@ def with_status(picture: Image, status: Status) -> Image:
     bar = result[height:]
     pad, baseline = round(_BAR_PAD * letter), round((1 + _BAR_PAD) * letter)
     moment = datetime.fromtimestamp(status.stamp_ns // 1_000_000 / 1000, timezone.utc)
-    hidden = f"{100 * (1 - status.validity):.0f} % not shown"
+    hidden = f"{100 * (1 - status.confirmed_mask):.0f} % not shown"
     texts = [(status.camera_id, _TEXT)]
     # What the picture is comes before its time: what does not fit is left out from the end.
     texts += [(_ascii(status.note), _TEXT)] if status.note else []

@@ -22,12 +22,12 @@ class ContourView:
         """Whether an environment has come."""
         return self._environment is not None
 
-    def set_environment(self, environment: Image, validity: BoolArray) -> None:
+    def set_environment(self, environment: Image, confirmed_mask: BoolArray) -> None:
         """Take a new environment, (H, W, 3) uint8 BGR, and its confirmed pixels, (H, W) bool.
 
         Raises ValueError for a wrong shape or type; the environment before then still holds.
         """
-        self._environment = render_environment(environment, validity, self._scale)
+        self._environment = render_environment(environment, confirmed_mask, self._scale)
 
     def render(self, poses: Sequence[SubjectPose], captions: Sequence[Caption], status: Status) -> Image:
         """Return the picture of one moment, uint8 BGR: `scale` times the environment, with the status bar below.

@@ -47,13 +47,13 @@ class PlayoutBuffer:
         digest, known = self._environment
         if environment.digest != digest or (environment.png and not known):
             if environment.png:
-                plate, validity = self._plate = decode_environment(environment.png)
+                plate, confirmed_mask = self._plate = decode_environment(environment.png)
             else:
                 self._plate = None
                 # Its picture has not come yet, and the one before shows another environment. People are drawn.
-                validity = np.zeros((environment.height, environment.width), np.bool_)
-                plate = np.full((*validity.shape, 3), FILL, np.uint8)
-            self._view.set_environment(plate, validity)
+                confirmed_mask = np.zeros((environment.height, environment.width), np.bool_)
+                plate = np.full((*confirmed_mask.shape, 3), FILL, np.uint8)
+            self._view.set_environment(plate, confirmed_mask)
             self._environment = environment.digest, bool(environment.png)
         self._validity = environment.confirmed_fraction
         self._interpolator.add(omega.key.stamp_ns, omega.poses)

@@ -17,7 +17,7 @@ class ReconstructionInput:
 
     key: SyncKey
     environment: Image
-    validity: BoolArray
+    confirmed_mask: BoolArray
     poses: Sequence[SubjectPose]
     events: Sequence[Event] = ()
 

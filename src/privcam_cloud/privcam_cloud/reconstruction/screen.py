@@ -62,15 +62,15 @@ class Screen:
             self._drawn = picture, _render_generated(picture, self._scale)
         age_s = (now.key.stamp_ns - made.key.stamp_ns) / NS_PER_S
         note = f"generated {age_s:.0f} s ago"
-        validity = float(made.validity.mean())
-        image = with_status(self._drawn[1], Status(made.key.camera_id, made.key.stamp_ns, validity, note))
+        confirmed_mask = float(made.confirmed_mask.mean())
+        image = with_status(self._drawn[1], Status(made.key.camera_id, made.key.stamp_ns, confirmed_mask, note))
         draw_captions(image[: len(self._drawn[1])], make_captions(now.events), made.poses, self._scale)
         return image
 
 
 def _render_generated(picture: Picture, scale: float) -> Image:
     """Return Î at that scale, hatched where the room is not known and nobody was painted."""
-    room = hatch(picture.image, picture.scene.validity | picture.painted, scale)
+    room = hatch(picture.image, picture.scene.confirmed_mask | picture.painted, scale)
     height, width = room.shape[:2]
     image = cv2.resize(picture.image, (width, height), interpolation=cv2.INTER_LINEAR)
     painted = cv2.resize(picture.painted.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)

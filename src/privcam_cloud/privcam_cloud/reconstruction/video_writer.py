@@ -1,4 +1,4 @@
-"""Writes pictures into an MP4 file that every browser and player opens (H.264, yuv420p)."""
+"""Writes pictures into an MP4 file that every browser and video program opens (H.264, yuv420p)."""
 
 from contextlib import suppress
 from fractions import Fraction

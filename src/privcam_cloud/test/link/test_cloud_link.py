@@ -312,6 +312,6 @@ def test_environment_of_an_omega_is_bound_to_what_was_shown_then(edge: Edge, clo
     for level in range(100, 120):
         edge.send(level=level)
     cloud.until_kept(edge.frame)
-    shown = [one.environment for one in cloud.kept[-20:]]
-    assert [one.png for one in shown] == [picture(level) for level in range(100, 120)]
-    assert [replace(one, png=b"") for one in shown] == [one.without_png() for one in shown]
+    displayed = [one.environment for one in cloud.kept[-20:]]
+    assert [one.png for one in displayed] == [picture(level) for level in range(100, 120)]
+    assert [replace(one, png=b"") for one in displayed] == [one.without_png() for one in displayed]

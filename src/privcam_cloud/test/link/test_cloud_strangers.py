@@ -130,7 +130,7 @@ def put(stranger: zenoh.Session) -> Put:
 KEY = "privcam/room1/omega"
 GOOD, BARE = cdr.encode(omega(1)), bare(1)
 WITHHELD = replace(omega(1), privacy=PrivacyReport(0.0, 0.0, 0.0, Verdict.WITHHOLD, "motion"))
-HOSTILE = {
+MALFORMED = {
     "random_bytes": (KEY, b"\x17" * 400, header(1), Reason.FIELD),
     "empty": (KEY, b"", header(1), Reason.FIELD),
     "cut_off": (KEY, GOOD[:-9], header(1), Reason.FIELD),
@@ -145,9 +145,9 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", MALFORMED)
 def test_bytes_of_a_stranger_are_rejected_and_counted(name: str, cloud: Cloud, put: Put) -> None:
-    key, payload, attachment, reason = HOSTILE[name]
+    key, payload, attachment, reason = MALFORMED[name]
     put(key, payload, attachment)
     # The same session's next sample comes after it, so when this one is there the other was dealt with.
     put(KEY, cdr.encode(omega(2)), header(2))

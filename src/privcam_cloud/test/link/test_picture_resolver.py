@@ -58,8 +58,8 @@ def test_omega_by_known_digest_gets_its_picture() -> None:
     bench = Bench()
     bench.learn(A)
     bench.learn(B)
-    arrivals = (bare(1), bare(2), bare(3, B), bare(4, A), bare(5, B))
-    assert bench.offer(*arrivals) == [(1, A), (2, A), (3, B), (4, A), (5, B)]
+    received = (bare(1), bare(2), bare(3, B), bare(4, A), bare(5, B))
+    assert bench.offer(*received) == [(1, A), (2, A), (3, B), (4, A), (5, B)]
     assert (bench.asked, bench.resolver.lost) == ([], {})
 
 
@@ -142,19 +142,19 @@ def test_omega_that_states_another_size_than_its_picture_never_gets_it() -> None
     )
 )
 def test_whatever_comes_goes_on_once_in_order_with_its_own_picture_or_none(
-    arrivals: list[tuple[bytes, bytes, float]],
+    received: list[tuple[bytes, bytes, float]],
 ) -> None:
     bench = Bench(max_waiting=4)
     out: list[tuple[int, bytes]] = []
-    for frame, (own, learnt, wait) in enumerate(arrivals, start=1):
+    for frame, (own, learnt, wait) in enumerate(received, start=1):
         if learnt:
             bench.learn(learnt)
         out += bench.tick(wait)
         out += bench.offer(bare(frame, own))
         assert bench.resolver.waiting <= 4
     out += bench.tick(3.0)
-    assert [frame for frame, _ in out] == list(range(1, len(arrivals) + 1))
-    assert all(png in (NONE, arrivals[frame - 1][0]) for frame, png in out)
+    assert [frame for frame, _ in out] == list(range(1, len(received) + 1))
+    assert all(png in (NONE, received[frame - 1][0]) for frame, png in out)
     assert sum(not png for _, png in out) == sum(bench.resolver.lost.values())
 
 

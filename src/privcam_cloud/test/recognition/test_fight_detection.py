@@ -44,12 +44,12 @@ def play(
     reports = []
     for number, t in enumerate(moments(seconds, fps), 1):
         generation = int(t / broken_s) if broken_s else 0
-        shown = {}
+        displayed = {}
         for subject_id, (does, x) in people.items():
             points = does(float(t), x)
             points[:, :2] += random.normal(0, 1.0, (17, 2))
-            shown[subject_id + 100 * generation] = points
-        reports.append(model.update(omega(number, t, shown)))
+            displayed[subject_id + 100 * generation] = points
+        reports.append(model.update(omega(number, t, displayed)))
     return events_by_label(reports)["pushing_fighting"]
 
 

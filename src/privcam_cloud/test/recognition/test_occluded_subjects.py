@@ -21,8 +21,8 @@ def test_subject_that_is_lost_behind_another_is_hidden(other_x: float, rho: floa
     subject, other = draw(STANDING), draw(STANDING, other_x - STANDING.x)
     other[:, 2] = rho
     for number in range(1, 20):
-        shown = {1: subject, 2: other} if number < 10 else {2: other}
-        model.update(omega(number, number / 10, {key: np.array(points) for key, points in shown.items()}))
+        displayed = {1: subject, 2: other} if number < 10 else {2: other}
+        model.update(omega(number, number / 10, {key: np.array(points) for key, points in displayed.items()}))
     lost = next(found for found in model._scene.subjects if found.ids == [1])
     assert is_behind_another(lost, model._scene.subjects) is hidden
 
@@ -31,8 +31,8 @@ def test_a_second_track_of_the_same_body_hides_nobody() -> None:
     model = TemporalModel()
     subject, duplicate = draw(STANDING), draw(STANDING, 10.0)
     for number in range(1, 30):
-        shown = {1: subject, 2: duplicate} if number < 20 else {2: duplicate} if number < 25 else {}
-        model.update(omega(number, number / 10, {key: np.array(points) for key, points in shown.items()}))
+        displayed = {1: subject, 2: duplicate} if number < 20 else {2: duplicate} if number < 25 else {}
+        model.update(omega(number, number / 10, {key: np.array(points) for key, points in displayed.items()}))
     assert [subject.ids for subject in model._scene.subjects if is_behind_another(subject, model._scene.subjects)] == []
 
 
@@ -44,8 +44,8 @@ def test_subject_at_an_edge_of_the_picture_may_leave(dx: float, dy: float, sight
     """At a side only a lost subject may have left: one in sight may as well stand at a wall."""
     model, points = TemporalModel(), draw(STANDING, dx)
     points[:, 1] += dy
-    shown = omega(1, 0.1, {1: points})
-    model.update(shown)
+    displayed = omega(1, 0.1, {1: points})
+    model.update(displayed)
     (subject,) = model._scene.subjects
-    assert is_at_edge(subject, shown.environment, lost=False) is sight
-    assert is_at_edge(subject, shown.environment, lost=True) is lost
+    assert is_at_edge(subject, displayed.environment, lost=False) is sight
+    assert is_at_edge(subject, displayed.environment, lost=True) is lost

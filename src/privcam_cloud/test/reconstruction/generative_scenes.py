@@ -39,12 +39,12 @@ def scene(
     *poses: SubjectPose, seconds: float = 0.0, known: int = WIDTH, events: tuple[Event, ...] = ()
 ) -> ReconstructionInput:
     """Return a moment. known: columns of the room that are confirmed, from the left."""
-    validity = np.zeros((HEIGHT, WIDTH), np.bool_)
-    validity[:, :known] = True
+    confirmed_mask = np.zeros((HEIGHT, WIDTH), np.bool_)
+    confirmed_mask[:, :known] = True
     plate = room()
-    plate[~validity] = FILL
+    plate[~confirmed_mask] = FILL
     key = SyncKey("room1", 1 + round(10 * seconds), START_NS + round(seconds * SECOND_NS))
-    return ReconstructionInput(key, plate, validity, poses, events)
+    return ReconstructionInput(key, plate, confirmed_mask, poses, events)
 
 
 def draw_face(image: np.ndarray, x: int, y: int, size: int) -> None:

@@ -84,7 +84,7 @@ def test_skeleton_is_what_the_controlnet_sees(pipeline: GenerationPipeline) -> N
     raised.keypoints[9:11, 1] -= 90  # hands
     for poses in ([standing()], [raised]):
         pipeline.generate(replace(now, poses=poses), never)
-        conditions = make_pose_conditions(poses, [], *now.validity.shape)
+        conditions = make_pose_conditions(poses, [], *now.confirmed_mask.shape)
         control = draw_skeletons(conditions or [], (256, 320), (1.0, 256 / 240))
         expected = torch.from_numpy(control[..., ::-1].copy()).permute(2, 0, 1).float() / 255
         assert torch.allclose(seen[-1], expected, atol=1e-3)
@@ -161,7 +161,7 @@ def test_too_little_memory_is_told_from_a_crash(pipeline: GenerationPipeline) ->
 
 
 def omega_of(now: ReconstructionInput) -> Omega:
-    environment = environment_of(now.key, encode_environment(now.environment, now.validity), 1)
+    environment = environment_of(now.key, encode_environment(now.environment, now.confirmed_mask), 1)
     z = Embedding("hog-1", (1,), 0.5, b"\x01", 0.25, 1.0)
     return Omega(now.key, environment, now.poses, z, PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS))
 
@@ -170,10 +170,10 @@ def watched(screen: Screen, until: Callable[[Shown], bool]) -> Shown:
     """Look at the screen ten times a second until it shows what is waited for."""
     end = time.monotonic() + HANG_LIMIT_S
     while True:
-        shown = screen.picture(time.monotonic())
-        assert shown is not None and time.monotonic() < end, shown and shown.fallback
-        if until(shown):
-            return shown
+        displayed = screen.picture(time.monotonic())
+        assert displayed is not None and time.monotonic() < end, displayed and displayed.fallback
+        if until(displayed):
+            return displayed
         time.sleep(0.1)
 
 
@@ -194,10 +194,10 @@ def test_screen_shows_the_contour_until_there_is_a_generated_picture(
     screen.playout.add_omega(omega_of(scene(standing())))
     first = screen.picture(time.monotonic())
     assert first is not None and (first.backend, first.fallback) == ("contour", Reason.LOADING)
-    shown = watched(screen, lambda shown: shown.backend == "generative")
-    assert shown.fallback is None and shown.moment_ns == shown.key.stamp_ns == START_NS
-    assert shown.image.shape[0] > 240 and shown.image.shape[1] == 320  # with the status bar
-    assert (shown.image[:40] == scene().environment[:40]).all()  # the room as it is
+    displayed = watched(screen, lambda displayed: displayed.backend == "generative")
+    assert displayed.fallback is None and displayed.moment_ns == displayed.key.stamp_ns == START_NS
+    assert displayed.image.shape[0] > 240 and displayed.image.shape[1] == 320  # with the status bar
+    assert (displayed.image[:40] == scene().environment[:40]).all()  # the room as it is
     screen.playout.add_omega(omega_of(scene(standing(), seconds=90)))
     now = screen.picture(time.monotonic())
     assert now is not None and (now.backend, now.fallback) == ("contour", Reason.OLD)
@@ -219,8 +219,8 @@ def test_contour_goes_on_while_the_model_hangs(folder: Path, running: list[Gener
     screen = Screen(generative=running[0])
     for second in range(3):
         screen.playout.add_omega(omega_of(scene(standing(u=100 + 20 * second), seconds=second / 5)))
-        watched(screen, lambda shown: shown.backend == "contour")
-    watched(screen, lambda shown: shown.fallback is Reason.OUT_OF_TIME)
+        watched(screen, lambda displayed: displayed.backend == "contour")
+    watched(screen, lambda displayed: displayed.fallback is Reason.OUT_OF_TIME)
     assert hangs.wait(HANG_LIMIT_S)
     before = screen.picture(time.monotonic())
     screen.playout.add_omega(omega_of(scene(standing(u=230), seconds=30)))
@@ -233,8 +233,8 @@ def test_missing_model_is_said_once_and_for_all(tmp_path: Path, running: list[Ge
     running.append(start_backend(GenerativeSettings(str(tmp_path / "nothing"))))
     screen = Screen(generative=running[0])
     screen.playout.add_omega(omega_of(scene(standing())))
-    shown = watched(screen, lambda shown: shown.fallback is Reason.NO_MODEL)
-    assert shown.backend == "contour" and str(tmp_path / "nothing") in running[0].detail
+    displayed = watched(screen, lambda displayed: displayed.fallback is Reason.NO_MODEL)
+    assert displayed.backend == "contour" and str(tmp_path / "nothing") in running[0].detail
     assert running[0].counts == {"no_model": 1}
 
 
@@ -257,4 +257,4 @@ def test_shown_picture_is_the_newest_that_was_painted(folder: Path, running: lis
     for second in range(2):
         now = scene(standing(), seconds=second)
         screen.playout.add_omega(omega_of(now))
-        watched(screen, lambda shown, key=now.key: shown.backend == "generative" and shown.key == key)
+        watched(screen, lambda displayed, key=now.key: displayed.backend == "generative" and displayed.key == key)

@@ -27,7 +27,7 @@ HANG_LIMIT_S = 300.0
 
 
 def picture_of(now: ReconstructionInput) -> Picture:
-    return Picture(now, now.environment, np.zeros_like(now.validity))
+    return Picture(now, now.environment, np.zeros_like(now.confirmed_mask))
 
 
 class FunctionGenerator:
@@ -112,7 +112,7 @@ def test_more_of_the_room_and_an_alarm_that_the_picture_knows_do_no_harm() -> No
 
 def test_outside_of_where_people_are_the_room_stays_and_values_that_are_no_colours_are_refused() -> None:
     now = scene(standing())
-    where = np.zeros_like(now.validity)
+    where = np.zeros_like(now.confirmed_mask)
     where[50:100, 50:100] = True
     values = np.full((64, 64, 3), 7.5, np.float32)
     image = compose(now, values, where, [])
@@ -178,8 +178,8 @@ def test_good_picture_stays_until_it_is_old_when_the_next_one_fails(start: Calla
     offered(backend, scene(standing()), until=Picture)
     later = scene(standing(), seconds=4)
     counted(backend, "refused", later)
-    shown = backend.picture(later)
-    assert isinstance(shown, Picture) and shown.scene.key.frame_id == 1
+    displayed = backend.picture(later)
+    assert isinstance(displayed, Picture) and displayed.scene.key.frame_id == 1
     assert backend.picture(scene(standing(), seconds=6)) is Reason.REFUSED
 
 

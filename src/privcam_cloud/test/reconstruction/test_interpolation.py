@@ -51,9 +51,9 @@ def test_before_the_first_frame_nobody_is_shown():
 def test_subject_that_appears_is_shown_from_half_way_where_it_was_first_seen():
     motion = between([pose(1)], [pose(1), pose(2, u=30, layer=1)])
     assert [p.subject_id for p in motion.at(T0 + 49_000_000)] == [1]
-    shown = motion.at(T0 + 51_000_000)
-    assert [p.subject_id for p in shown] == [1, 2]
-    assert np.allclose(shown[1].keypoints, pose(2, u=30).keypoints)
+    displayed = motion.at(T0 + 51_000_000)
+    assert [p.subject_id for p in displayed] == [1, 2]
+    assert np.allclose(displayed[1].keypoints, pose(2, u=30).keypoints)
 
 
 def test_subject_that_leaves_is_gone_after_half_way():
@@ -81,8 +81,8 @@ def test_frames_far_apart_are_not_joined():
 
 
 def test_layers_stay_unique_when_two_frames_together_use_one_twice():
-    shown = between([pose(1, layer=0), pose(2, layer=1)], [pose(2, layer=0), pose(1, layer=1)]).at(T0 + 70_000_000)
-    assert [(p.subject_id, p.layer) for p in shown] == [(2, 0), (1, 1)]
+    displayed = between([pose(1, layer=0), pose(2, layer=1)], [pose(2, layer=0), pose(1, layer=1)]).at(T0 + 70_000_000)
+    assert [(p.subject_id, p.layer) for p in displayed] == [(2, 0), (1, 1)]
     mixed = between([pose(1, layer=0), pose(2, layer=1)], [pose(1, layer=1)]).at(T0 + 30_000_000)
     assert sorted(p.layer for p in mixed) == [0, 1]
 

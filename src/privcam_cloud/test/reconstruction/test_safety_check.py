@@ -21,9 +21,9 @@ def check() -> SafetyCheck:
 
 def painted(now: ReconstructionInput) -> tuple[np.ndarray, np.ndarray, list[PoseCondition]]:
     """Return a picture with people in plain colours, where they were painted, and who they are."""
-    conditions = make_pose_conditions(now.poses, now.events, *now.validity.shape)
+    conditions = make_pose_conditions(now.poses, now.events, *now.confirmed_mask.shape)
     assert conditions
-    where, picture = paintable(conditions, now.validity), now.environment.copy()
+    where, picture = paintable(conditions, now.confirmed_mask), now.environment.copy()
     for condition in conditions:
         picture[condition.body] = (110, 90, 70)
     cover_heads(picture, conditions)
@@ -37,7 +37,7 @@ def fault(
     where: np.ndarray,
     conditions: list[PoseCondition],
 ) -> str:
-    return check.find_fault(picture, now.environment, now.validity, where, conditions)
+    return check.find_fault(picture, now.environment, now.confirmed_mask, where, conditions)
 
 
 @pytest.mark.parametrize("known", [320, 130, 0])

@@ -187,8 +187,8 @@ def test_changed_picture_travels_as_a_patch_and_an_unchanged_one_not_at_all(
                 pictures += [one] if one.environment.png else []
     first, second = (one.environment for one in pictures)
     assert (first.base, first.png, second.base) == (b"", picture(90), first.digest)
-    plate, validity = open_environment(second, decode_environment(first.png))
-    assert encode_environment(plate, validity) == picture(120)
+    plate, confirmed_mask = open_environment(second, decode_environment(first.png))
+    assert encode_environment(plate, confirmed_mask) == picture(120)
     assert len(second.png) * 2 < len(first.png)
 
 

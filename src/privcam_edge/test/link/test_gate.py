@@ -43,14 +43,14 @@ class Clock:
 def picture(seed: int = 0, *, level: int | None = None) -> bytes:
     """Return a PNG; level: compressed by another encoder, so with other bytes than the gate makes."""
     plate = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), np.uint8)
-    validity = np.ones((24, 32), bool)
-    validity[4:12, 8:16] = False
+    confirmed_mask = np.ones((24, 32), bool)
+    confirmed_mask[4:12, 8:16] = False
     if level is None:
-        return encode_environment(plate, validity)
+        return encode_environment(plate, confirmed_mask)
     import cv2
 
-    rgba = np.dstack([plate, np.where(validity, 255, 0).astype(np.uint8)])
-    rgba[~validity, :3] = FILL
+    rgba = np.dstack([plate, np.where(confirmed_mask, 255, 0).astype(np.uint8)])
+    rgba[~confirmed_mask, :3] = FILL
     return cv2.imencode(".png", rgba, (cv2.IMWRITE_PNG_COMPRESSION, level))[1].tobytes()
 
 

@@ -35,8 +35,8 @@ def make_environment(changed_rows: int = 0, *, level: int = 7, height: int = HEI
 def shows(made: Environment, whole: Environment, bases: Sequence[Environment] = ()) -> bool:
     """Return whether a consumer with `bases` decodes `whole` from the sent environment."""
     known = {base.digest: decode_environment(base.png) for base in bases}
-    plate, validity = open_environment(made, known[made.base] if made.base else None)
-    return encode_environment(plate, validity) == whole.png and made.digest == whole.digest
+    plate, confirmed_mask = open_environment(made, known[made.base] if made.base else None)
+    return encode_environment(plate, confirmed_mask) == whole.png and made.digest == whole.digest
 
 
 @pytest.fixture

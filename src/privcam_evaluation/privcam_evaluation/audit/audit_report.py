@@ -90,10 +90,10 @@ def _markdown(
     clips = any("rate_hz" in clip for clip in about.values())
     names = ", ".join(about)
     reasons = values["reasons"]
-    shown = [
+    visible = [
         row for row in summary(values) if row.value or (row.criterion and clips and _why(row, reasons) != _NOT_CHOSEN)
     ]
-    rows = "\n".join(_line(row, reasons) for row in shown)
+    rows = "\n".join(_line(row, reasons) for row in visible)
     text = [
         _HEAD.format(
             when=now.strftime("%d %B %Y, %H:%M UTC"),

@@ -88,8 +88,8 @@ def commission(recording: Recording, labels: Labels, threads: int) -> ApprovedPl
         raise NoPlate("every frame has a label")
     inspector = EgressInspector(threads=threads)
 
-    def inspect(picture: Image, validity: BoolArray) -> list[Box]:
-        return [found.box for found in inspector.inspect_pixels(picture, validity)]
+    def inspect(picture: Image, confirmed_mask: BoolArray) -> list[Box]:
+        return [found.box for found in inspector.inspect_pixels(picture, confirmed_mask)]
 
     pending = commissioning.make_pending(inspect, seen)
     try:

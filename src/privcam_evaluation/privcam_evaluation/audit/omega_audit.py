@@ -150,7 +150,7 @@ def _count(cameras: dict[str, _Camera], counts: Counter[str], max_subjects: int)
         pictures=found["environments"],
         unknown=found["frames_without_picture"],
         withheld=found["withheld_frames"],
-        shown=100 * found["confirmed_fraction"],
+        visible=100 * found["confirmed_fraction"],
     )
     return AuditPart("What was read", {"counts": found}, text)
 

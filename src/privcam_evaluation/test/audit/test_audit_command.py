@@ -26,19 +26,19 @@ CAMERA = "ward"
 
 def omegas(count: int = 6) -> list[Omega]:
     """A grey room of which the left half is shown; somebody is there from the third frame on."""
-    valid = np.zeros((HEIGHT, WIDTH), np.bool_)
-    valid[:, : WIDTH // 2] = True
-    plate = np.where(valid[..., None], np.uint8(90), np.uint8(FILL)) * np.ones(3, np.uint8)
+    confirmed_mask = np.zeros((HEIGHT, WIDTH), np.bool_)
+    confirmed_mask[:, : WIDTH // 2] = True
+    plate = np.where(confirmed_mask[..., None], np.uint8(90), np.uint8(FILL)) * np.ones(3, np.uint8)
     keypoints = np.column_stack([np.linspace(30, 50, 17), np.linspace(20, 80, 17), np.ones(17)]).astype(np.float32)
-    pose, first = SubjectPose(3, (28, 18, 52, 82), keypoints), encode_environment(plate, valid)
+    pose, first = SubjectPose(3, (28, 18, 52, 82), keypoints), encode_environment(plate, confirmed_mask)
     found = []
     for number in range(count):
         key = SyncKey(CAMERA, number + 1, START_NS + number * NS_PER_S)
         environment = environment_of(key, first, 1)
         report = PrivacyReport(0.1, 0.5, 0.0, Verdict.PASS, epsilon=float(number), delta=1e-5)
         z = Embedding("test", (4,), 1.0, bytes(4), 0.0, 1.0)
-        shown = environment if number == 1 else environment.without_png()
-        found.append(Omega(key, shown, [pose] if number > 1 else [], z, report))
+        visible = environment if number == 1 else environment.without_png()
+        found.append(Omega(key, visible, [pose] if number > 1 else [], z, report))
     return found
 
 

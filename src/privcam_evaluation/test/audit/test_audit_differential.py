@@ -63,9 +63,9 @@ class Edge:
         self._number = 0
 
     def __call__(self, key, image, _detections, _tracks, poses):
-        picture, valid = self._show(self._number, image)
+        picture, confirmed_mask = self._show(self._number, image)
         self._number += 1
-        png = encode_environment(picture, valid)
+        png = encode_environment(picture, confirmed_mask)
         environment = environment_of(key, png, self._number)
         return environment, PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS), poses
 
@@ -129,9 +129,9 @@ def test_ghost_that_stays_after_the_person_left_is_counted_in_every_frame() -> N
 
 def test_shape_alone_is_counted_but_told_from_colour() -> None:
     def show(_number, image):
-        valid = ALL.copy()
-        valid[:2, :2] = image[50, 60, 0] < 128
-        return room(), valid
+        confirmed_mask = ALL.copy()
+        confirmed_mask[:2, :2] = image[50, 60, 0] < 128
+        return room(), confirmed_mask
 
     values = leak(show).values()
     assert values["leaked_pixels"] > 0

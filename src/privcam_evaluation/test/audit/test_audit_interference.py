@@ -80,7 +80,7 @@ def test_nothing_that_is_put_into_the_excluded_region_changes_a_byte(walk: Recor
     assert result.first_difference is None
     # The test says something only where pixels were replaced and the room was shown.
     assert result.swapped_pixels > FRAMES * 100
-    assert result.shown > 0.3
+    assert result.visible > 0.3
 
 
 @pytest.mark.parametrize("broken", [Curious, Forgetful])

@@ -26,7 +26,7 @@ from privcam_core.types.arrays import BoolArray, Float32Array
 # The longer side of the picture that is generated, px: what Stable Diffusion 1.5 and 2.1 are good at. More takes
 # longer by its square. Sides are multiples of 64: the autoencoder halves three times, the network three times more.
 LONGEST_SIDE, _MULTIPLE = 640, 64
-_GUIDANCE = 7.5
+_GUIDANCE_SCALE = 7.5
 _CONTROL_STRENGTH = 1.0
 # Of the noise around the people, which is not shown.
 _ROOM_SEED = 0
@@ -96,7 +96,7 @@ class ControlNetPainter:
                 height=height,
                 width=width,
                 num_inference_steps=self._steps,
-                guidance_scale=_GUIDANCE,
+                guidance_scale=_GUIDANCE_SCALE,
                 controlnet_conditioning_scale=_CONTROL_STRENGTH,
                 latents=self._noise(task.conditions, height, width),
                 generator=torch.Generator().manual_seed(_ROOM_SEED),

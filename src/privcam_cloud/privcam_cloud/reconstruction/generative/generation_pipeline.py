@@ -40,20 +40,20 @@ class GenerationPipeline:
 
     def generate(self, scene: ReconstructionInput, check: Callable[[], None]) -> Picture:
         """Return the picture of a scene. check: raises NotShown where it has taken too long. Raises: NotShown."""
-        height, width = scene.validity.shape
+        height, width = scene.confirmed_mask.shape
         conditions = make_pose_conditions(scene.poses, scene.events, height, width)
         if conditions is None:
             raise NotShown(Reason.NO_POSTURE)
         if not conditions:
             raise NotShown(Reason.NOBODY)
-        where = paintable(conditions, scene.validity)
+        where = paintable(conditions, scene.confirmed_mask)
         tall, wide = self._diffusion.generated_size(height, width)
         control = draw_skeletons(conditions, (tall, wide), (wide / width, tall / height))
         prompt = make_prompt(conditions, scene.events)
         task = self._diffusion.Task(scene.environment, where, control, conditions, prompt)
         picture = compose(scene, self.painter.paint(task, check), where, conditions)
         check()
-        fault = self._safety_check.find_fault(picture, scene.environment, scene.validity, where, conditions)
+        fault = self._safety_check.find_fault(picture, scene.environment, scene.confirmed_mask, where, conditions)
         if fault:
             raise NotShown(Reason.REFUSED, fault)
         return Picture(scene, picture, where)

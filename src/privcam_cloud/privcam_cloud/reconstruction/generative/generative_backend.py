@@ -115,8 +115,8 @@ def misfit(picture: Picture, now: ReconstructionInput, fresh_s: float) -> Reason
     age_s = (now.key.stamp_ns - picture.scene.key.stamp_ns) / NS_PER_S
     if not 0 <= age_s <= fresh_s:
         return Reason.OLD
-    known = picture.scene.validity
-    if known.shape != now.validity.shape or (known & ~now.validity).any():
+    known = picture.scene.confirmed_mask
+    if known.shape != now.confirmed_mask.shape or (known & ~now.confirmed_mask).any():
         return Reason.OTHER_ROOM
     if now.alarms() - picture.scene.alarms():
         return Reason.ALARM

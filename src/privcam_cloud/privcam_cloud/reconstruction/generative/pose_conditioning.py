@@ -99,17 +99,17 @@ def make_pose_conditions(
     return conditions
 
 
-def paintable(conditions: Sequence[PoseCondition], validity: BoolArray) -> BoolArray:
+def paintable(conditions: Sequence[PoseCondition], confirmed_mask: BoolArray) -> BoolArray:
     """Return (H, W) bool: where the model may paint. validity: (H, W) bool, where the room is known.
 
     That is the bodies and a margin around them. Where the room is not known there is no margin: the model would make
     up a room there.
     """
-    body, around = np.zeros_like(validity), np.zeros_like(validity)
+    body, around = np.zeros_like(confirmed_mask), np.zeros_like(confirmed_mask)
     for condition in conditions:
         body |= condition.body
         around |= condition.around
-    return body | (around & validity)
+    return body | (around & confirmed_mask)
 
 
 def cover_heads(picture: Image, conditions: Iterable[PoseCondition]) -> None:

@@ -40,7 +40,7 @@ class SafetyCheck:
         self,
         picture: Image,
         environment: Image,
-        validity: BoolArray,
+        confirmed_mask: BoolArray,
         paintable: BoolArray,
         conditions: Sequence[PoseCondition],
     ) -> str:
@@ -53,13 +53,13 @@ class SafetyCheck:
         if (picture != environment).any(axis=2)[~paintable].any():
             return "it changes the room outside of where people are"
         heads, subjects = _plain(conditions, paintable), _subjects(conditions, paintable.shape)
-        for finding in self._inspect.inspect_pixels(picture, validity | paintable):
-            explained, min_fraction = (heads, _MIN_PLAIN) if finding.kind == "face" else (subjects, _MIN_SHARED)
+        for detection in self._inspect.inspect_pixels(picture, confirmed_mask | paintable):
+            explained, min_fraction = (heads, _MIN_PLAIN) if detection.kind == "face" else (subjects, _MIN_SHARED)
             # What lies in grey alone is a shape of nothing but fill.
-            if finding.confirmed_fraction > 0 and _fraction(finding.box, explained) < min_fraction:
-                x0, y0, x1, y1 = (round(v) for v in finding.box)
-                who = "a face" if finding.kind == "face" else "a person where no subject is"
-                return f"it shows {who}, at {x0}, {y0} to {x1}, {y1} px, score {finding.score:.2f}"
+            if detection.confirmed_fraction > 0 and _fraction(detection.box, explained) < min_fraction:
+                x0, y0, x1, y1 = (round(v) for v in detection.box)
+                who = "a face" if detection.kind == "face" else "a person where no subject is"
+                return f"it shows {who}, at {x0}, {y0} to {x1}, {y1} px, score {detection.score:.2f}"
         return ""
 
 

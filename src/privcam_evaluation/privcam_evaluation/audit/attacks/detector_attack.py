@@ -261,7 +261,7 @@ def _save(picture: Image, path: Path) -> Path:
 def _diagram(table: dict[str, dict[str, float]], path: Path) -> Path:
     """Draw what was found per 1000 frames as one row for each kind of detection."""
     figure, axes = plt.subplots(figsize=(9, 3.6), layout="constrained")
-    shown = {
+    visible = {
         "persons": table[_PERSONS],
         "faces": table["faces"],
     }
@@ -271,10 +271,10 @@ def _diagram(table: dict[str, dict[str, float]], path: Path) -> Path:
         "anonymous": (BLUE, "Ĩ beside proxies"),
     }
     for row, (where, (colour, label)) in enumerate(labels.items()):
-        places = [i + (row - 1) * 0.26 for i, values in enumerate(shown.values()) if where in values]
-        patches = axes.barh(places, [v[where] for v in shown.values() if where in v], 0.24, color=colour, label=label)
+        places = [i + (row - 1) * 0.26 for i, values in enumerate(visible.values()) if where in values]
+        patches = axes.barh(places, [v[where] for v in visible.values() if where in v], 0.24, color=colour, label=label)
         axes.bar_label(patches, fmt=" %.1f")
-    axes.set(title="found by detectors per 1000 frames", yticks=range(len(shown)), yticklabels=list(shown))
+    axes.set(title="found by detectors per 1000 frames", yticks=range(len(visible)), yticklabels=list(visible))
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.legend(fontsize=8)

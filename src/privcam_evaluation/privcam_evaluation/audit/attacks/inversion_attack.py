@@ -166,7 +166,7 @@ def _decode(train: Sequence[_Sample], test: Sequence[_Sample]) -> dict[str, Arra
     scale = spread[0] / np.sqrt(len(train)) or 1.0
     targets = (pixels - mean) @ components.T / scale
     parts = (train, test)
-    seen, shown = (np.array([np.concatenate([s.z, s.pose]) for s in part]) for part in parts)
+    seen, visible = (np.array([np.concatenate([s.z, s.pose]) for s in part]) for part in parts)
     seen_z, shown_z = (np.array([s.z for s in part]) for part in parts)
     folds = _folds(train)
 
@@ -188,9 +188,9 @@ def _decode(train: Sequence[_Sample], test: Sequence[_Sample]) -> dict[str, Arra
     )
     return {
         "mean picture": np.repeat(mean[None], len(test), 0),
-        "room only": pictures(*ridge, _clip_means(train, seen), _clip_means(test, shown)),
-        "ridge": pictures(*ridge, seen, shown),
-        "network": pictures(*network, seen, shown),
+        "room only": pictures(*ridge, _clip_means(train, seen), _clip_means(test, visible)),
+        "ridge": pictures(*ridge, seen, visible),
+        "network": pictures(*network, seen, visible),
         "ridge, z": pictures(*ridge, seen_z, shown_z),
         "network, z": pictures(*network, seen_z, shown_z),
     }
@@ -255,7 +255,7 @@ def _text(values: dict[str, Any]) -> str:
         else "Rooms and persons may be in both halves, which helps the attacker."
     )
     improvement = values["psnr_db"] - values["mean_picture_psnr_db"]
-    sure = f" (95 % interval over clips: {interval[0]:+.2f} to {interval[1]:+.2f} dB)" if interval else ""
+    confident = f" (95 % interval over clips: {interval[0]:+.2f} to {interval[1]:+.2f} dB)" if interval else ""
     return (
         f"Decoders were trained on {values['train_crops']} pictures of persons with the z and P that left beside them,"
         f" and had to compute {values['test_crops']} other pictures from z and P alone"
@@ -267,7 +267,7 @@ def _text(values: dict[str, Any]) -> str:
         f"| sees z and P ({values['decoder']}, the stronger of two) | {values['psnr_db']:.2f}"
         f" | {values['ssim']:.3f} |\n"
         f"| sees z alone (the stronger of two) | {values['z_psnr_db']:.2f} | {values['z_ssim']:.3f} |\n\n"
-        f"z and P are worth {improvement:+.2f} dB to this attacker{sure}. Posture and place are meant to leave, and a"
+        f"z and P are worth {improvement:+.2f} dB to this attacker{confident}. Posture and place may leave, and a"
         " picture of the right posture against the right wall is closer than the mean one without showing who it is. It"
         " does not show what a larger network with more pictures could do."
     )

@@ -65,8 +65,8 @@ def anonymise(clip: PoseClip, settings: PoseSettings) -> PoseClip:
     anonymizer, out = PoseAnonymizer(settings), []
     for seconds, keypoints in zip(clip.times, clip.poses.astype(np.float32), strict=True):
         pose = SubjectPose(1, _box(keypoints), keypoints, head_orientation(keypoints))
-        (shown,) = anonymizer.anonymize([pose], clip.shape, NS_PER_S + round(seconds * NS_PER_S))
-        out.append(shown.keypoints)
+        (visible,) = anonymizer.anonymize([pose], clip.shape, NS_PER_S + round(seconds * NS_PER_S))
+        out.append(visible.keypoints)
     return PoseClip(
         clip.name, clip.source, clip.subject, clip.session, clip.behaviour, clip.times, np.array(out, np.float64),
         clip.shape, clip.action,

@@ -71,7 +71,7 @@ class Leak:
 
     labelled: list[int] = field(default_factory=list)
     leaked: list[int] = field(default_factory=list)
-    shown: int = 0
+    visible: int = 0
     levels: int = 0
     exposed: int = 0
     confirmed: list[float] = field(default_factory=list)
@@ -100,8 +100,8 @@ class Leak:
             "first_frame": int(leaking[0]) if len(leaking) else None,
             "worst_frame": worst if len(leaking) else None,
             "worst_frame_pixels": self.leaked[worst],
-            "colour_shown": self.shown / total,
-            "colour_levels": self.levels / self.shown if self.shown else None,
+            "colour_shown": self.visible / total,
+            "colour_levels": self.levels / self.visible if self.visible else None,
             "inside_labels": self.inside / total,
             "z_alone_frames": self.z_alone,
             "confirmed_fraction": float(np.mean(self.confirmed)) if self.confirmed else 1.0,
@@ -124,8 +124,8 @@ class _Run:
         left = self._erase(frame.key, image, frame.detections, frame.tracks, frame.poses)
         environment, self.poses = left[0], left[2] if len(left) > 2 else frame.poses
         if environment.png:
-            plate, valid = decode_environment(environment.png)
-            self.environment = np.dstack([plate, valid.astype(np.uint8) * np.uint8(255)])
+            plate, confirmed_mask = decode_environment(environment.png)
+            self.environment = np.dstack([plate, confirmed_mask.astype(np.uint8) * np.uint8(255)])
         self.anonymous = overlay(np.ascontiguousarray(self.environment[..., :3]), self.poses)
         self.z = self._encoder.encode(self.anonymous).data
 
@@ -146,13 +146,13 @@ def measure_leak(recording: Recording, labels: Labels, original: Eraser, other: 
         leaked = differs(one.environment, two.environment) | differs(one.anonymous, two.anonymous)
         result.labelled.append(int(np.count_nonzero(labelled)))
         result.leaked.append(int(np.count_nonzero(leaked)))
-        valid, valid_too = one.environment[..., 3] > 0, two.environment[..., 3] > 0
-        shown = leaked & valid & valid_too
-        result.shown += int(np.count_nonzero(shown))
-        result.levels += int(cv2.absdiff(one.environment, two.environment).max(axis=2)[shown].sum())
-        colour = np.where(valid[..., None], one.environment[..., :3], two.environment[..., :3])
+        confirmed_mask, valid_too = one.environment[..., 3] > 0, two.environment[..., 3] > 0
+        visible = leaked & confirmed_mask & valid_too
+        result.visible += int(np.count_nonzero(visible))
+        result.levels += int(cv2.absdiff(one.environment, two.environment).max(axis=2)[visible].sum())
+        colour = np.where(confirmed_mask[..., None], one.environment[..., :3], two.environment[..., :3])
         alike = known & (cv2.absdiff(colour, room).max(axis=2) <= ROOM_LEVELS)
-        result.exposed += int(np.count_nonzero(shown | (leaked & (valid != valid_too) & ~alike)))
+        result.exposed += int(np.count_nonzero(visible | (leaked & (confirmed_mask != valid_too) & ~alike)))
         result.inside += int(np.count_nonzero(leaked & labelled))
         result.z_alone += one.z != two.z and np.array_equal(one.anonymous, two.anonymous)
         result.where += leaked
@@ -181,7 +181,7 @@ def measure_baseline(recording: Recording, labels: Labels, obscure: Callable[[Im
         result.labelled.append(int(np.count_nonzero(labelled)))
         result.leaked.append(int(np.count_nonzero(leaked)))
         result.where += leaked
-    result.shown = result.exposed = result.inside = sum(result.leaked)
+    result.visible = result.exposed = result.inside = sum(result.leaked)
     return result
 
 

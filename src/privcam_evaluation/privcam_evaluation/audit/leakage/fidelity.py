@@ -100,12 +100,12 @@ def fidelity_of(recording: Recording, labels: Labels, erase: Eraser) -> Fidelity
     result = Fidelity()
     errors, raw_errors = _Errors(), _Errors()
     plate: Image = np.zeros((*recording.shape, 3), np.uint8)
-    valid: BoolArray = np.zeros(recording.shape, np.bool_)
+    confirmed_mask: BoolArray = np.zeros(recording.shape, np.bool_)
     for number, frame in enumerate(recording.frames()):
         environment = erase(frame.key, frame.image, frame.detections, frame.tracks, frame.poses)[0]
         if environment.png:
-            plate, valid = decode_environment(environment.png)
-        seconds, fraction = recording.seconds(number), float(valid.mean())
+            plate, confirmed_mask = decode_environment(environment.png)
+        seconds, fraction = recording.seconds(number), float(confirmed_mask.mean())
         # Two frames without people are one period of an empty room, not two.
         if number and labels.empty(number) and labels.empty(number - 1):
             result.empty_s += 1 / recording.rate_hz
@@ -113,7 +113,7 @@ def fidelity_of(recording: Recording, labels: Labels, erase: Eraser) -> Fidelity
         if fraction >= CONFIRMED and result.confirmed_s is None:
             result.confirmed_s = result.empty_s
         free = known & ~labels.mask(number, recording.shape)
-        error = _squares(plate, truth, free & valid)
+        error = _squares(plate, truth, free & confirmed_mask)
         result.seconds.append(seconds)
         result.fractions.append(fraction)
         result.decibels.append(_decibels(*error))

@@ -64,7 +64,7 @@ class Interference:
     identical: int = 0
     swapped_pixels: int = 0
     first_difference: tuple[str, int] | None = None
-    shown: float = 0.0
+    visible: float = 0.0
 
 
 class Replay:
@@ -75,7 +75,7 @@ class Replay:
         self._egress, self._writer = Egress(inspector, InlineExecutor()), EnvironmentWriter()
         self._anonymizer = PoseAnonymizer(PoseSettings(seed=_SEED))
         self._composer, self._encoder = Composer(), BottleneckEncoder(seed=_SEED)
-        self.shown = 0.0
+        self.visible = 0.0
 
     def make_omega(self, frame: Frame, image: Image, exclusion: ExclusionMasks) -> bytes:
         """Return the bytes of Ω of one frame with `image` as its picture."""
@@ -85,8 +85,8 @@ class Replay:
         if detections:
             self._engine.quarantine_boxes([found.box for found in detections])
         environment = self._writer.write(frame.key, picture, stale=self._egress.stale)
-        self.shown = float(picture.confirmed.mean())
-        report = PrivacyReport(result.excluded_fraction, 1.0 - self.shown, result.quarantined_fraction, Verdict.PASS)
+        self.visible = float(picture.confirmed.mean())
+        report = PrivacyReport(result.excluded_fraction, 1.0 - self.visible, result.quarantined_fraction, Verdict.PASS)
         poses = self._anonymizer.anonymize(frame.poses, (image.shape[0], image.shape[1]), stamp_ns)
         embedding = self._encoder.encode(self._composer.compose(environment, poses))
         return cdr.encode(Omega(frame.key, environment, poses, embedding, report))
@@ -118,7 +118,7 @@ def interference_of(
         )
         where = from_grid(exclusion.mask, recording.shape) > 0
         omega = original.make_omega(frame, frame.image, exclusion)
-        result.shown = max(result.shown, original.shown)
+        result.visible = max(result.visible, original.visible)
         result.swapped_pixels += int(np.count_nonzero(where))
         changed = []
         for kind, replay in others.items():
@@ -152,14 +152,14 @@ def interference(
                 "frames": clip.frames,
                 "identical": clip.identical,
                 "swapped_pixels": clip.swapped_pixels,
-                "largest_fraction_shown": round(clip.shown, 4),
+                "largest_fraction_shown": round(clip.visible, 4),
                 "first_difference": clip.first_difference,
             }
             for name, clip in clips.items()
         },
     }
     rows = [
-        f"| {name} | {c.frames} | {c.identical} | {c.swapped_pixels:.3g} | {100 * c.shown:.0f} % |"
+        f"| {name} | {c.frames} | {c.identical} | {c.swapped_pixels:.3g} | {100 * c.visible:.0f} % |"
         for name, c in clips.items()
     ]
     text = _TEXT.format(identical=identical, frames=frames, rows="\n".join(rows))

@@ -55,13 +55,13 @@ def leak(
     elif not any(plates.values()):
         found["locked"] = None
         reasons["leak.locked"] = "no clip shows the empty room long enough to commission a plate: nothing was shown"
-    shown = {name: modes["adaptive"]["confirmed_fraction"] for name, modes in found["clips"].items()}
-    return replace(part, text=part.text + _text(shown, found["commissioned"])), reasons
+    visible = {name: modes["adaptive"]["confirmed_fraction"] for name, modes in found["clips"].items()}
+    return replace(part, text=part.text + _text(visible, found["commissioned"])), reasons
 
 
-def _text(shown: Mapping[str, float], plates: Mapping[str, float]) -> str:
+def _text(visible: Mapping[str, float], plates: Mapping[str, float]) -> str:
     rows = "\n".join(
-        f"| {name} | {100 * fraction:.0f} % | {100 * plates[name]:.0f} % |" for name, fraction in shown.items()
+        f"| {name} | {100 * fraction:.0f} % | {100 * plates[name]:.0f} % |" for name, fraction in visible.items()
     )
     return (
         "\nFor `locked` a plate was commissioned from the frames of the same clip in which nobody is labelled; nothing"
