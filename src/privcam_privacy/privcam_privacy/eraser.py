@@ -127,7 +127,7 @@ class Eraser:
         if isinstance(self._engine, PrivacyEngine):
             if certain:
                 self._engine.quarantine_boxes([detection.box for detection in certain])
-            self._save_state(picture, self._engine.quarantined, key.stamp_ns)
+            self._save_state(picture, self._engine.presences, key.stamp_ns)
         anonymous = self._anonymizer.anonymize(poses, (image.shape[0], image.shape[1]), key.stamp_ns)
         epsilon, delta = self._accountant.spend(key.stamp_ns, released=self._anonymizer.released)
         report = PrivacyReport(
@@ -150,11 +150,11 @@ class Eraser:
         if state is not None:
             engine.restore(state)
 
-    def _save_state(self, picture: Picture, quarantined: BoolArray, stamp_ns: int) -> None:
+    def _save_state(self, picture: Picture, presences: BoolArray, stamp_ns: int) -> None:
         if self._state is None:
             return
         try:
-            self._state.save(picture.png, quarantined, stamp_ns)
+            self._state.save(picture.png, presences, stamp_ns)
         except OSError as error:
             self.state_error = f"the background cannot be kept over a restart: {error}; make that folder writable"
 

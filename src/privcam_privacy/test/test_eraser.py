@@ -90,9 +90,9 @@ def test_the_background_is_published_again_soon_after_a_restart(tmp_path: Path) 
 
 def test_a_stored_state_that_was_changed_is_not_used_and_reported(tmp_path: Path) -> None:
     run_frames(Eraser(state=BackgroundStateStore(tmp_path, InlineExecutor())), 150)
-    (tmp_path / "picture.png").write_bytes(b"another")
+    (tmp_path / "state.zip").write_bytes(b"another")
     eraser = Eraser(state=BackgroundStateStore(tmp_path, InlineExecutor()))
-    assert "memory.json" in eraser.state_error
+    assert "state.zip" in eraser.state_error
     assert run_frames(eraser, 1)[0].environment.confirmed_fraction == 0
 
 

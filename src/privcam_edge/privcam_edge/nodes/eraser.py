@@ -56,11 +56,13 @@ class EraserNode(FrameNode[Parameters]):
         if given.mode == "mask_only" and not given.i_accept_leaks:
             raise ValueError("mode: mask_only leaks persons; set i_accept_leaks to true to use it all the same")
         self._executor = ThreadPoolExecutor(1, "inspection")
+        # Of its own: an inspection takes seconds, and where people are has to be on the disk before a crash.
+        self._state_executor = ThreadPoolExecutor(1, "state")
         self._eraser = Eraser(
             cast(Mode, given.mode),
             poses=PoseSettings(mode=cast(PoseMode, given.pose_privacy)),
             plate=ApprovedPlate.load(plates_folder(), camera_id) if given.mode == "locked" else None,
-            state=BackgroundStateStore(state_folder() / "rooms" / camera_id, self._executor)
+            state=BackgroundStateStore(state_folder() / "rooms" / camera_id, self._state_executor)
             if given.persist_state
             else None,
             executor=self._executor,
@@ -96,6 +98,7 @@ class EraserNode(FrameNode[Parameters]):
     def stop(self) -> None:
         """End the inspection of pictures."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+        self._state_executor.shutdown(wait=True)
         super().stop()
 
 

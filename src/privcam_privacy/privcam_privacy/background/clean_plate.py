@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from privcam_core.images.environment import FILL
-from privcam_core.types.arrays import Float32Array, Image, Mask
+from privcam_core.types.arrays import BoolArray, Float32Array, Image, Mask
 from privcam_privacy.background.exclusion_masks import ExclusionMasks
 from privcam_privacy.background.grid import (
     GRID,
@@ -88,7 +88,8 @@ class CleanPlate:
 
     picture: (H, W, 3) uint8, the background estimate B, without meaning outside of `known`. small: the same on the
     grid. known: B has a value. confirmed: B is confirmed. changed: the background was another one before, so it needs
-    longer evidence.
+    longer evidence. before_change: picture and confirmed pixels from before the scene became another one.
+    contradicting: cells that contradict the stored background. Both are for the engine, which sets them to None.
     """
 
     def __init__(self, shape: tuple[int, int], times: PlateTimes) -> None:
@@ -116,11 +117,14 @@ class CleanPlate:
         self._illumination = IlluminationFollower()
         self._scene_s = 0.0
         self._noise = 1.0
+        self.before_change: tuple[Image, BoolArray] | None = None
+        self.contradicting: Mask | None = None
 
-    def absorb(self, image: Image, exclusion: ExclusionMasks, blocked: Mask, dt: float) -> Mask:
+    def absorb(self, image: Image, exclusion: ExclusionMasks, blocked: Mask, dt: float, *, withheld: Mask) -> Mask:
         """Learn from the part of `image` outside `exclusion.mask` and return the cells that kept their value.
 
-        image: (H, W, 3) uint8. blocked: quarantined cells, which learn nothing. dt: s since the last frame.
+        image: (H, W, 3) uint8. blocked: cells of presences, which learn nothing. dt: s since the last frame.
+        withheld: cells of presences that nobody follows, which restore nothing from before a restart.
         Privacy: the bytes of `image` inside `exclusion.mask` are overwritten before anything else. So neither this
         method, nor anything that is computed from the state, depends on them.
         """
@@ -145,7 +149,7 @@ class CleanPlate:
         refine = quiet and not self._illumination.changing
         settling = self._refinement.select(small, self.small, seen, step) if refine else np.zeros_like(seen)
         self._learn(frame, growing, settling, fresh, step)
-        self._restore_stored(frame, safe, blocked, dt)
+        self._restore_stored(frame, safe, withheld, dt)
         self._update_picture()
         paused = intersect(subtract(exclusion.tracked, blocked), self.known)
         self._add_evidence(growing, fresh, paused, exclusion.low_confidence, step)
@@ -176,7 +180,9 @@ class CleanPlate:
         is_other = judged and fraction(wrong) > _SCENE_FRACTION * fraction(in_sight)
         self._scene_s = self._scene_s + dt if is_other else 0.0
         if self._scene_s >= _SCENE_S:
+            before = self.picture, from_grid(self.confirmed, self._shape) > 0
             self.forget()
+            self.before_change = before
 
     def _release_changed(self, changed: Mask, persons: Mask, blocked: Mask, kept: Mask, dt: float) -> None:
         """Unlearn background that has differed for long with no person near. It needs new evidence."""
@@ -219,23 +225,24 @@ class CleanPlate:
         lit = np.clip(self._value * gain + due.offset, 0, 255)
         cv2.copyTo(lit, from_grid(self.confirmed, self._shape), self._value)
 
-    def _restore_stored(self, frame: Image, safe: Mask, blocked: Mask, dt: float) -> None:
+    def _restore_stored(self, frame: Image, safe: Mask, withheld: Mask, dt: float) -> None:
         """Fill unconfirmed cells from the stored background, if there is one and the view is the same."""
         if self._restoration is None:
             return
         stored = self._restoration.update(frame, safe, dt)
         if stored is not None:
-            restored = subtract(stored.cells, union(self.confirmed, blocked))
+            restored = subtract(stored.cells, union(self.confirmed, withheld))
             where = from_grid(restored, self._shape) > 0
             self._value[where] = stored.picture[where]
             self.known, self.confirmed = union(self.known, restored), union(self.confirmed, restored)
+            self.contradicting = stored.contradicting
         if self._restoration.decided:
             self._restoration = None
 
     def _add_evidence(self, growing: Mask, fresh: Mask, paused: Mask, low_confidence: Mask, step: float) -> None:
         """Count the evidence of this frame, and confirm the cells that have enough of it."""
         # A tracked person who walks past removes no evidence: the background is the same before and after. A person who
-        # is lost from sight is quarantined, and those cells start again.
+        # is lost from sight stays a presence, and those cells start again.
         self._clear(subtract(complement(self.confirmed), union(growing, fresh, paused)))
         self._evidence_s[fresh > 0] = 0.0
         self.known = union(self.known, fresh)

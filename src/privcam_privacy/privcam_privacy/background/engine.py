@@ -23,14 +23,19 @@ from privcam_privacy.background.grid import (
     component_boxes,
     fraction,
     from_grid,
+    scale_mask,
     subtract,
     union,
 )
 from privcam_privacy.background.motion import MotionDetector
 from privcam_privacy.background.person_regions import PersonRegions
-from privcam_privacy.background.quarantine import Quarantine
 from privcam_privacy.background.snapshot import Snapshot
+from privcam_privacy.plates.view_check import ViewCheck
+from privcam_privacy.presence.presence_tracker import PresenceTracker
 from privcam_privacy.state.restoration import BackgroundState, Restoration
+
+# A camera that switches between streams returns to one of its last sizes: so many others keep their state.
+_MAX_OTHER_SIZES = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +69,7 @@ class _Scene:
             margins=settings.margins,
         )
         self.motion = MotionDetector(shape, hold_s=settings.motion_hold_s)
-        self.quarantine = Quarantine(shape, settings.margins)
+        self.presences = PresenceTracker(shape, settings.margins)
         self.snapshot = Snapshot(shape, step_s=settings.step_s, epoch=epoch)
         self.seen_ns: int | None = None
         self.absorbed_ns: int | None = None
@@ -76,6 +81,7 @@ class PrivacyEngine:
     def __init__(self, settings: EngineSettings | None = None) -> None:
         self._settings = settings or EngineSettings()
         self._scene: _Scene | None = None
+        self._other_scenes: list[_Scene] = []
         self._state: BackgroundState | None = None
 
     def update(
@@ -85,7 +91,8 @@ class PrivacyEngine:
 
         image: (H, W, 3) uint8. detections: down to low_confidence_threshold or lower. tracks: of every state, also
         lost. person_mask: (H, W) bool. stamp_ns: capture time; a stamp that is not later than the last adds no
-        evidence. A picture of another size than the last makes everything unknown. Raises ValueError on wrong shapes.
+        evidence. Every size of picture has a state of its own; that of a new size is unknown.
+        Raises ValueError on wrong shapes.
         """
         require_bgr8(image)
         if person_mask.shape != image.shape[:2] or person_mask.dtype != np.bool_:
@@ -101,7 +108,8 @@ class PrivacyEngine:
         """Return where a person may be. Arguments as for `update`."""
         scene = self._scene_for(image.shape)
         dt = _elapsed_s(scene.seen_ns, stamp_ns)
-        scene.seen_ns = stamp_ns
+        # Time that goes back adds no evidence, and neither does the same time a second time.
+        scene.seen_ns = max(stamp_ns, scene.seen_ns or stamp_ns)
         persons, tracked = scene.persons.update(detections, tracks, person_mask, dt)
         low_confidence_boxes = self._low_confidence_boxes(detections, scene.shape[0])
         plate = scene.plate
@@ -111,7 +119,7 @@ class PrivacyEngine:
         for box in low_confidence_boxes:
             low_confidence[box_cells(box, low_confidence.shape)] = 255
         mask = union(persons, motion.moving)
-        return ExclusionMasks(mask, persons, tracked, motion.differing, motion.changed, low_confidence)
+        return ExclusionMasks(mask, persons, tracked, motion.differing, motion.changed, low_confidence, motion.moved)
 
     def absorb(self, image: Image, exclusion: ExclusionMasks, tracks: Sequence[Track], stamp_ns: int) -> EngineResult:
         """Learn from one frame outside of `exclusion.mask` and return the environment Ī of Eq. 3.
@@ -121,12 +129,13 @@ class PrivacyEngine:
         """
         scene = self._scene_for(image.shape)
         dt = _elapsed_s(scene.absorbed_ns, stamp_ns)
-        scene.absorbed_ns = stamp_ns
-        plate, quarantine = scene.plate, scene.quarantine
-        quarantine.update(tracks, dt)
-        kept = plate.absorb(image, exclusion, quarantine.blocked, dt)
-        quarantine.release(kept, exclusion, plate, tracks, dt)
-        publishable = from_grid(subtract(plate.confirmed, quarantine.withheld), scene.shape)
+        scene.absorbed_ns = max(stamp_ns, scene.absorbed_ns or stamp_ns)
+        plate, presences = scene.plate, scene.presences
+        presences.update(exclusion, tracks, dt)
+        kept = plate.absorb(image, exclusion, presences.blocked, dt, withheld=presences.withheld)
+        presences.release(kept, exclusion, plate, dt)
+        self._withhold_contradictions(scene, image, exclusion)
+        publishable = from_grid(subtract(plate.confirmed, presences.withheld), scene.shape)
         changed = scene.snapshot.update(plate.picture, publishable, stamp_ns)
         return EngineResult(
             environment_plate=scene.snapshot.picture.copy(),
@@ -135,13 +144,13 @@ class PrivacyEngine:
             epoch=scene.snapshot.epoch,
             excluded_fraction=fraction(exclusion.persons),
             withheld_fraction=1.0 - fraction(scene.snapshot.confirmed),
-            quarantined_fraction=fraction(quarantine.blocked),
+            quarantined_fraction=fraction(presences.blocked),
         )
 
     def restore(self, state: BackgroundState) -> None:
         """Take the background state from before a restart. It is used for pictures of its size.
 
-        The background is published once a frame shows the same view. The quarantine holds at once, also when the view
+        The background is published once a frame shows the same view. The presences hold at once, also when the view
         is another one: nobody knows whether those people left.
         """
         self._state = state
@@ -154,34 +163,64 @@ class PrivacyEngine:
         for box in boxes:
             where[box_cells(self._settings.margins.widen(box, self._scene.shape[0]), where.shape)] = 255
         self._scene.plate.unlearn(where)
-        self._scene.quarantine.add(where)
+        self._scene.presences.add(where)
 
     @property
-    def quarantined(self) -> BoolArray:
-        """Where a person who was lost from sight may still be, (H, W) of the newest picture."""
+    def presences(self) -> BoolArray:
+        """Where a person may be, seen or not, (H, W) of the newest picture."""
         if self._scene is None:
             return np.zeros((1, 1), np.bool_)
-        return from_grid(self._scene.quarantine.blocked, self._scene.shape) > 0
+        return from_grid(self._scene.presences.blocked, self._scene.shape) > 0
 
     def approve(self, where: BoolArray) -> None:
         """Open the quarantined pixels in `where` (H, W): an operator found them free of people."""
         if self._scene is None or where.shape != self._scene.shape:
             raise ValueError(f"approve: a mask of shape {where.shape} does not fit the pictures seen so far")
         mask = any_to_grid(where)
-        self._scene.quarantine.approve(mask)
+        self._scene.presences.approve(mask)
         self._scene.plate.accept_ordinary_evidence(mask)
 
     def _scene_for(self, shape: tuple[int, ...]) -> _Scene:
-        """Return the state for pictures of `shape`. Another shape than the last one starts anew."""
+        """Return the state for pictures of `shape`. Each of the last few sizes keeps its own."""
         if self._scene is None or self._scene.shape != shape[:2]:
             # An epoch is never used twice, so that no receiver takes a new scene for an old one.
             epoch = self._scene.snapshot.epoch + 1 if self._scene else 1
-            self._scene = _Scene((shape[0], shape[1]), self._settings, epoch)
-            state, self._state = self._state, None
-            if state is not None and state.confirmed.shape == self._scene.shape:
-                self._scene.quarantine.add(any_to_grid(state.quarantined))
-                self._scene.plate.restore(Restoration(state))
+            before = self._scene
+            self._scene = next((scene for scene in self._other_scenes if scene.shape == shape[:2]), None)
+            others = [scene for scene in (before, *self._other_scenes) if scene and scene is not self._scene]
+            self._other_scenes = others[:_MAX_OTHER_SIZES]
+            if self._scene is None:
+                self._scene = self._start_scene((shape[0], shape[1]), epoch)
+            else:
+                self._scene.snapshot.restart(epoch)
+            if before is not None:
+                # The people of before are still there, wherever a picture of this size has them.
+                self._scene.presences.add(scale_mask(before.presences.blocked, self._scene.presences.blocked.shape))
         return self._scene
+
+    def _start_scene(self, shape: tuple[int, int], epoch: int) -> _Scene:
+        scene = _Scene(shape, self._settings, epoch)
+        if self._state is not None:
+            grid = scene.presences.blocked.shape
+            same_size = self._state.confirmed.shape == shape
+            stored = any_to_grid(self._state.presences)
+            scene.presences.add(stored if same_size else scale_mask(stored, grid))
+            if same_size:
+                scene.plate.restore(Restoration(self._state))
+                self._state = None
+        return scene
+
+    def _withhold_contradictions(self, scene: _Scene, image: Image, exclusion: ExclusionMasks) -> None:
+        """Add presences where the frame contradicts what was known before a restart, or before the camera was moved."""
+        contradicting, scene.plate.contradicting = scene.plate.contradicting, None
+        if contradicting is not None:
+            scene.presences.add(contradicting)
+        before, scene.plate.before_change = scene.plate.before_change, None
+        if before is None or not scene.presences.unattended:
+            return
+        if not ViewCheck(*before).check(image, from_grid(exclusion.persons, scene.shape) > 0):
+            # The camera was moved: nobody knows where in the picture the people are now.
+            scene.presences.add(np.full_like(scene.presences.blocked, 255))
 
     def _low_confidence_boxes(self, detections: Detections, height: int) -> list[Box]:
         low, high = self._settings.low_confidence_threshold, self._settings.blocking_threshold

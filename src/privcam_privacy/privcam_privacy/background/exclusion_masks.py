@@ -15,6 +15,7 @@ class ExclusionMasks:
     differing: outside of `persons`, differs from the plate where the plate has a value, or from the last frame.
     changed: the part of `differing` with another object than the plate, not the same object in another illumination.
     low_confidence: under a box that may not be a person. Background needs more evidence here.
+    moved: the part of `differing` that differs from the last frame.
     """
 
     mask: Mask
@@ -23,6 +24,7 @@ class ExclusionMasks:
     differing: Mask
     changed: Mask
     low_confidence: Mask
+    moved: Mask
 
 
 @dataclass(frozen=True)

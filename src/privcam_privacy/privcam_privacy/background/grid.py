@@ -132,6 +132,12 @@ def component_boxes(mask: Mask) -> list[Box]:
     return [(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h in (GRID * stats[1:count, :4]).tolist()]
 
 
+def scale_mask(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    """Return a grid mask in the grid of another size of picture, with a margin of one cell."""
+    scaled: Mask = cv2.resize(mask, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST)
+    return dilate(scaled, 1)
+
+
 def fill_bodies(mask: Mask) -> Mask:
     """Return `mask` with parts near each other joined, and every joined part filled as a rectangle."""
     rows, columns = mask.shape

@@ -64,11 +64,13 @@ class Motion:
 
     moving: the differing cells, their surroundings, and everything that moved within the hold.
     differing: moved in this frame, or is foreground. changed: foreground that no change of illumination explains.
+    moved: the part of `differing` that differs from the last frame.
     """
 
     moving: Mask
     differing: Mask
     changed: Mask
+    moved: Mask
 
 
 class MotionDetector:
@@ -116,7 +118,8 @@ class MotionDetector:
         for number in np.flatnonzero(found > np.maximum(_MOVING_CELLS, _MOVING_FRACTION * sizes)):
             moving[box_cells(suspects[number], moving.shape)] = 255
         # A cell that could not be compared is excluded now, but it is no evidence of motion, so it is not held.
-        return Motion(union(self._hold.update(moving, dt), subtract(unread, persons)), differing, changed)
+        held = union(self._hold.update(moving, dt), subtract(unread, persons))
+        return Motion(held, differing, changed, intersect(stepped, differing))
 
     def _threshold(self, step: Image, unread: Mask, dt: float) -> Float32Array:
         """Return the differences above which a cell moves, (h, w) levels. Updates the estimate of the noise."""

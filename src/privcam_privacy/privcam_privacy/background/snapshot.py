@@ -36,6 +36,13 @@ class Snapshot:
         self.epoch = epoch
         self._new = True
 
+    def restart(self, epoch: int) -> None:
+        """Publish nothing, and go on with `epoch`."""
+        self.picture[:] = FILL
+        self.confirmed[:] = 0
+        self.epoch = epoch
+        self._new = True
+
     def update(self, plate: Image, confirmed: Mask, stamp_ns: int) -> bool:
         """Take over the changes that are due, and return whether the picture changed.
 

@@ -1,9 +1,14 @@
-"""Persists the last published background and the quarantine mask of one camera over a restart of the edge.
+"""Persists the last published background and the presences of one camera over a restart of the edge.
 
-Only a picture that passed the inspection is stored. So the files hold no more than what was sent, and no frame.
+The file holds no more than what was sent before (a picture that passed the inspection), and where a person may be. It
+is replaced as a whole: after a kill at any moment it is the file of before or the new one. Presences are stored with a
+margin. A body that moves within the margin needs no new file; a presence that grows beyond it is written at once.
 """
 
+import io
 import json
+import time
+import zipfile
 from concurrent.futures import Executor, Future
 from hashlib import sha256
 from pathlib import Path
@@ -14,14 +19,20 @@ import numpy as np
 from privcam_core.images.environment import decode_environment
 from privcam_core.storage import private_folder, write_private
 from privcam_core.types.arrays import BoolArray
-from privcam_core.types.time import ns_from_seconds
+from privcam_core.types.time import NS_PER_S, ns_from_seconds
 from privcam_privacy.state.restoration import BackgroundState
 
-# Shortest time between two writes: a picture that changes in every frame is not written in every frame.
+# A new picture, and presences that shrink, are written at most this often.
 WRITE_PERIOD_S = 5.0
-_PICTURE = "picture.png"
-_QUARANTINE = "quarantine.png"
-_INDEX = "memory.json"
+# A background that was confirmed longer ago is not used any more.
+MAX_AGE_S = 7 * 24 * 3600.0
+# Presences are stored with a margin of this fraction of the picture's height.
+_MARGIN_FRACTION = 0.05
+FILE = "state.zip"
+_HEADER = "header.json"
+_PICTURE = "environment.png"
+_PRESENCES = "presences.png"
+_VERSION = 1
 
 
 class StateRejected(ValueError):
@@ -29,57 +40,76 @@ class StateRejected(ValueError):
 
 
 class BackgroundStateStore:
-    """The stored state of one camera in `folder`, in files of mode 0600. executor: where files are written."""
+    """The stored state of one camera in `folder`, in a file of mode 0600.
+
+    executor: where the file is written. It should do nothing else, so that nothing delays a write.
+    """
 
     def __init__(self, folder: Path, executor: Executor) -> None:
-        self._folder = folder
+        self._path = folder / FILE
         self._executor = executor
         self._written_ns: int | None = None
         self._written = b""
+        self._stored: BoolArray = np.zeros((0, 0), np.bool_)
         self._writing: Future[None] | None = None
 
     def load(self) -> BackgroundState | None:
-        """Return the stored state, None if there is none. Raises StateRejected if it was changed or is not readable."""
-        index = self._folder / _INDEX
-        if not index.exists():
+        """Return the stored state, None if there is none.
+
+        Raises StateRejected if the file was changed, cannot be read, or is too old.
+        """
+        if not self._path.exists():
             return None
         try:
-            digests = json.loads(index.read_text(encoding="utf-8"))
-            picture, confirmed = decode_environment(self._read(_PICTURE, digests))
-            plane = np.frombuffer(self._read(_QUARANTINE, digests), np.uint8)
-            quarantined = cv2.imdecode(plane, cv2.IMREAD_GRAYSCALE)
-        except (OSError, ValueError, KeyError, TypeError, cv2.error) as error:
-            raise StateRejected(f"{index}: {error}; the background is learnt anew") from error
-        if quarantined is None or quarantined.shape != confirmed.shape:
-            raise StateRejected(f"{index}: the two pictures differ in size; the background is learnt anew")
-        return BackgroundState(picture, confirmed, quarantined > 0)
+            with zipfile.ZipFile(self._path) as archive:
+                header, png, plane = (archive.read(name) for name in (_HEADER, _PICTURE, _PRESENCES))
+            values = json.loads(header)
+            if values["version"] != _VERSION or values["digest"] != _digest(png, plane):
+                raise ValueError("is not the file that was written")
+            age_s = (time.time_ns() - int(values["written_ns"])) / NS_PER_S
+            if not 0 <= age_s <= MAX_AGE_S:
+                raise ValueError(f"is {age_s:.0f} s old, and 0 to {MAX_AGE_S:.0f} s are allowed")
+            picture, confirmed = decode_environment(png)
+            presences = cv2.imdecode(np.frombuffer(plane, np.uint8), cv2.IMREAD_GRAYSCALE)
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, cv2.error) as error:
+            raise StateRejected(f"{self._path}: {error}; the background is learnt anew") from error
+        if presences is None or presences.shape != confirmed.shape:
+            raise StateRejected(f"{self._path}: its two pictures differ in size; the background is learnt anew")
+        return BackgroundState(picture, confirmed, presences > 0)
 
-    def save(self, png: bytes, quarantined: BoolArray, stamp_ns: int) -> None:
-        """Write the picture that was published last, and the quarantine (H, W), if either changed since the last write.
+    def save(self, png: bytes, presences: BoolArray, stamp_ns: int) -> None:
+        """Write the picture that was published last, and where a person may be (H, W), if the file needs it.
 
         stamp_ns: time of the frame. An OSError of a write is raised by a later call.
         """
-        if self._writing is not None and self._writing.done():
+        if self._writing is not None:
+            if not self._writing.done():
+                return
             writing, self._writing = self._writing, None
             writing.result()
-        if self._written_ns is not None and 0 <= stamp_ns - self._written_ns < ns_from_seconds(WRITE_PERIOD_S):
+        grown = self._stored.shape != presences.shape or bool((presences & ~self._stored).any())
+        due = self._written_ns is None or not 0 <= stamp_ns - self._written_ns < ns_from_seconds(WRITE_PERIOD_S)
+        if not (grown or due):
             return
         self._written_ns = stamp_ns
-        plane = cv2.imencode(".png", quarantined.astype(np.uint8) * np.uint8(255))[1].tobytes()
-        if png + plane != self._written:
-            self._written = png + plane
-            self._writing = self._executor.submit(self._write, png, plane)
+        margin = max(1, round(_MARGIN_FRACTION * presences.shape[0]))
+        stored = cv2.dilate(presences.astype(np.uint8), np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
+        plane = cv2.imencode(".png", stored * np.uint8(255))[1].tobytes()
+        if png + plane == self._written:
+            return
+        self._written, self._stored = png + plane, stored > 0
+        self._writing = self._executor.submit(self._write, png, plane)
 
     def _write(self, png: bytes, plane: bytes) -> None:
-        folder = private_folder(self._folder)
-        digests = {_PICTURE: sha256(png).hexdigest(), _QUARANTINE: sha256(plane).hexdigest()}
-        # Pictures of one write do not match the digests in the index of another, so `load` refuses them.
-        write_private(folder / _PICTURE, png)
-        write_private(folder / _QUARANTINE, plane)
-        write_private(folder / _INDEX, json.dumps(digests).encode())
+        private_folder(self._path.parent)
+        header = {"version": _VERSION, "written_ns": time.time_ns(), "digest": _digest(png, plane)}
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            archive.writestr(_HEADER, json.dumps(header))
+            archive.writestr(_PICTURE, png)
+            archive.writestr(_PRESENCES, plane)
+        write_private(self._path, data.getvalue())
 
-    def _read(self, name: str, digests: dict[str, str]) -> bytes:
-        data = (self._folder / name).read_bytes()
-        if sha256(data).hexdigest() != digests[name]:
-            raise ValueError(f"{name} is not the file that was written")
-        return data
+
+def _digest(png: bytes, plane: bytes) -> str:
+    return sha256(png + plane).hexdigest()

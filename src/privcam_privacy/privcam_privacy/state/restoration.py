@@ -7,16 +7,21 @@ compared.
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import cv2
+import numpy as np
+
 from privcam_core.types.arrays import BoolArray, Image, Mask
 from privcam_privacy.background.grid import (
     above,
     any_to_grid,
     complement,
+    fill_bodies,
     fraction,
     from_grid,
     intersect,
     subtract,
     to_grid,
+    union,
 )
 from privcam_privacy.background.illumination import difference, estimate_illumination_change
 from privcam_privacy.plates.view_check import ViewCheck
@@ -36,19 +41,22 @@ class BackgroundState:
     """What is stored of one camera.
 
     picture: (H, W, 3) uint8, the last published background, with meaning where `confirmed` (H, W) is set.
-    quarantined: (H, W), where a person was lost from sight.
+    presences: (H, W), where a person may be.
     """
 
     picture: Image
     confirmed: BoolArray
-    quarantined: BoolArray
+    presences: BoolArray
 
 
 class RestoredBackground(NamedTuple):
-    """The stored picture, (H, W, 3), in the illumination of now, and the grid mask of the cells where it holds."""
+    """The stored picture, (H, W, 3), in the illumination of now, the grid mask of the cells where it holds, and of the
+    bodies of those that show something else.
+    """
 
     picture: Image
     cells: Mask
+    contradicting: Mask
 
 
 class Restoration:
@@ -87,5 +95,7 @@ class Restoration:
         small = to_grid(frame)
         change = estimate_illumination_change(small, self._small, in_sight)
         wrong = above(difference(small, change.apply(self._small)), _SAME_LEVELS)
-        cells = subtract(self._known, intersect(wrong, in_sight))
-        return RestoredBackground(change.apply(self._state.picture), cells)
+        wrong = intersect(wrong, in_sight)
+        contradicting = fill_bodies(cv2.morphologyEx(wrong, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)))
+        cells = subtract(self._known, union(wrong, contradicting))
+        return RestoredBackground(change.apply(self._state.picture), cells, contradicting)

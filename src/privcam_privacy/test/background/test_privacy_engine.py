@@ -284,7 +284,7 @@ def test_what_the_inspection_found_is_taken_back_and_does_not_come_again_by_wait
     result = film.show(room(), 30.0)
     assert not result.confirmed[30:110, 60:90].any()
     assert result.confirmed.mean() > 0.5
-    assert film.engine.quarantined[30:110, 60:90].all()
+    assert film.engine.presences[30:110, 60:90].all()
 
 
 def test_whoever_was_found_by_the_inspection_and_is_then_seen_to_walk_away_leaves_background_behind():
@@ -300,7 +300,7 @@ def test_whoever_was_found_by_the_inspection_and_is_then_seen_to_walk_away_leave
 
 def state_of(film):
     result = film.results[-1]
-    return BackgroundState(result.environment_plate, result.confirmed, film.engine.quarantined)
+    return BackgroundState(result.environment_plate, result.confirmed, film.engine.presences)
 
 
 def test_after_a_restart_the_room_is_published_again_as_soon_as_the_view_matches():

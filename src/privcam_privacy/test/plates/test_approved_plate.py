@@ -106,7 +106,7 @@ def test_plate_of_another_camera_is_refused(tmp_path: Path) -> None:
         (lambda v: v["regions"].append(STAND.to_json()), "nobody decided about region 2"),
         (lambda v: v["regions"].append({"number": 1}), "a region needs the keys"),
         (lambda v: v["regions"][0].update(reason="because"), "reason 'because'"),
-        (lambda v: v["regions"][0].update(fraction=float("nan")), "not in"),
+        (lambda v: v["regions"][0].update(share=float("nan")), "not in"),
     ],
 )
 def test_record_that_is_not_one_of_an_approval_is_refused(

@@ -1,4 +1,8 @@
 import stat
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import pytest
@@ -6,7 +10,8 @@ import pytest
 from privcam_core.images.environment import encode_environment
 from privcam_core.types.time import NS_PER_S
 from privcam_privacy.egress.inline_executor import InlineExecutor
-from privcam_privacy.state.background_state import WRITE_PERIOD_S, BackgroundStateStore, StateRejected
+from privcam_privacy.state import background_state
+from privcam_privacy.state.background_state import FILE, WRITE_PERIOD_S, BackgroundStateStore, StateRejected
 
 SHAPE = (24, 32)
 
@@ -21,17 +26,18 @@ def picture(seed=1):
 
 def save(folder, seed=1):
     plate, confirmed = picture(seed)
-    quarantined = np.eye(*SHAPE, dtype=np.bool_)
-    BackgroundStateStore(folder, InlineExecutor()).save(encode_environment(plate, confirmed), quarantined, NS_PER_S)
-    return plate, confirmed, quarantined
+    presences = np.eye(*SHAPE, dtype=np.bool_)
+    BackgroundStateStore(folder, InlineExecutor()).save(encode_environment(plate, confirmed), presences, NS_PER_S)
+    return plate, confirmed, presences
 
 
 def test_a_stored_state_is_there_after_a_restart_and_readable_by_its_owner_only(tmp_path):
-    plate, confirmed, quarantined = save(tmp_path / "cam")
+    plate, confirmed, presences = save(tmp_path / "cam")
     state = BackgroundStateStore(tmp_path / "cam", InlineExecutor()).load()
     np.testing.assert_array_equal(state.picture, plate)
     np.testing.assert_array_equal(state.confirmed, confirmed)
-    np.testing.assert_array_equal(state.quarantined, quarantined)
+    # With a margin, so that a body that moves a little needs no new file.
+    assert state.presences[presences].all()
     assert {stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "cam").iterdir()} == {0o600}
     assert stat.S_IMODE((tmp_path / "cam").stat().st_mode) == 0o700
 
@@ -40,21 +46,38 @@ def test_without_a_stored_state_there_is_none(tmp_path):
     assert BackgroundStateStore(tmp_path / "none", InlineExecutor()).load() is None
 
 
-@pytest.mark.parametrize("name", ["picture.png", "quarantine.png", "memory.json"])
-def test_a_file_that_was_changed_is_refused_by_name(tmp_path, name):
+@pytest.mark.parametrize("name", ["header.json", "environment.png", "presences.png"])
+def test_a_state_of_which_a_part_was_changed_is_refused(tmp_path, name):
     save(tmp_path)
-    (tmp_path / name).write_bytes(b"{}")
-    with pytest.raises(StateRejected, match=r"memory\.json"):
+    with zipfile.ZipFile(tmp_path / FILE) as archive:
+        parts = {entry: archive.read(entry) for entry in archive.namelist()}
+    parts[name] = b"{}"
+    with zipfile.ZipFile(tmp_path / FILE, "w") as archive:
+        for entry, data in parts.items():
+            archive.writestr(entry, data)
+    with pytest.raises(StateRejected, match=r"state\.zip"):
         BackgroundStateStore(tmp_path, InlineExecutor()).load()
 
 
-def test_parts_of_two_writes_do_not_go_together(tmp_path):
-    save(tmp_path, seed=1)
-    old = (tmp_path / "picture.png").read_bytes()
-    save(tmp_path, seed=2)
-    (tmp_path / "picture.png").write_bytes(old)
-    with pytest.raises(StateRejected, match=r"picture\.png"):
+def test_a_file_that_was_cut_off_is_refused(tmp_path):
+    save(tmp_path)
+    whole = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(StateRejected, match=r"state\.zip"):
         BackgroundStateStore(tmp_path, InlineExecutor()).load()
+
+
+@pytest.mark.parametrize("days", [-1, 8])
+def test_a_state_that_is_too_old_or_from_the_future_is_refused(tmp_path, monkeypatch, days):
+    save(tmp_path)
+    now_ns = time.time_ns()
+    monkeypatch.setattr(background_state.time, "time_ns", lambda: now_ns + days * 86_400 * NS_PER_S)
+    with pytest.raises(StateRejected, match="s old"):
+        BackgroundStateStore(tmp_path, InlineExecutor()).load()
+
+
+def stored(folder):
+    return BackgroundStateStore(folder, InlineExecutor()).load()
 
 
 def test_a_picture_that_changes_in_every_frame_is_not_written_in_every_frame(tmp_path):
@@ -63,9 +86,37 @@ def test_a_picture_that_changes_in_every_frame_is_not_written_in_every_frame(tmp
     first, second = (encode_environment(*picture(seed)) for seed in (1, 2))
     store.save(first, nobody, NS_PER_S)
     store.save(second, nobody, 2 * NS_PER_S)
-    assert (tmp_path / "picture.png").read_bytes() == first
+    np.testing.assert_array_equal(stored(tmp_path).picture, picture(1)[0])
     store.save(second, nobody, NS_PER_S + int(WRITE_PERIOD_S * NS_PER_S))
-    assert (tmp_path / "picture.png").read_bytes() == second
+    np.testing.assert_array_equal(stored(tmp_path).picture, picture(2)[0])
+
+
+def test_a_presence_that_grows_beyond_what_is_stored_is_written_at_once(tmp_path):
+    store = BackgroundStateStore(tmp_path, InlineExecutor())
+    png = encode_environment(*picture())
+    where = np.zeros(SHAPE, np.bool_)
+    for frame in range(1, 20):
+        where[5:10, : frame + 5] = True
+        store.save(png, where, NS_PER_S + frame)
+        store.save(png, where, NS_PER_S + frame)
+        assert (stored(tmp_path).presences | ~where).all()
+
+
+def test_a_write_that_is_under_way_does_not_lose_the_presence_of_the_meantime(tmp_path):
+    executor = ThreadPoolExecutor(1)
+    store = BackgroundStateStore(tmp_path, executor)
+    png = encode_environment(*picture())
+    where = np.zeros(SHAPE, np.bool_)
+    waiting = Event()
+    executor.submit(waiting.wait)
+    store.save(png, where, NS_PER_S)
+    where[10:20, 10:20] = True
+    store.save(png, where, NS_PER_S + 1)
+    waiting.set()
+    executor.submit(int).result()
+    store.save(png, where, NS_PER_S + 2)
+    executor.shutdown()
+    assert stored(tmp_path).presences[10:20, 10:20].all()
 
 
 def test_a_disk_that_cannot_be_written_is_reported(tmp_path):

@@ -1,0 +1,75 @@
+"""One presence: a region of the picture in which a person or an object is that moved in."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from privcam_core.types.arrays import Box, Mask
+from privcam_privacy.background.grid import GRID, union
+from privcam_privacy.presence.departure import BodyExtent
+
+
+@dataclass(eq=False)
+class Presence:
+    """A region and its history. All masks are grid masks.
+
+    number: identifies the presence, from 1. cells: where it may be. animate: it moved by itself, or a network took it
+    for a person; then time alone frees nothing. owners: the subjects whose tracks followed it.
+    now: the part that is seen in this frame, None without one. followed: by a track in this frame. moving: by itself in
+    this frame. still_s: time since it was followed or moving. unseen_s: time since it was seen. episodes: how often it
+    began to move. departed: it went out over the border. body: its last box. max_area: its largest area, cells.
+    """
+
+    number: int
+    cells: Mask
+    animate: bool
+    owners: set[int] = field(default_factory=set)
+    now: Mask | None = None
+    followed: bool = False
+    moving: bool = False
+    still_s: float = 0.0
+    unseen_s: float = 0.0
+    episodes: int = 0
+    departed: bool = False
+    body: BodyExtent = field(default_factory=BodyExtent)
+    max_area: int = 0
+    _start: tuple[float, float] | None = None
+    _sightings: deque[tuple[float, Mask]] = field(default_factory=deque)
+
+    @property
+    def recent(self) -> Mask:
+        """Where it was seen lately."""
+        return union(np.zeros_like(self.cells), *(region for _, region in self._sightings))
+
+    def see(self, seconds: float, region: Mask) -> None:
+        """Take `region` as seen in this frame."""
+        self.now = region if self.now is None else union(self.now, region)
+        self.cells = union(self.cells, region)
+        self._sightings.append((seconds, region))
+
+    def forget_before(self, seconds: float) -> None:
+        """Forget where it was seen before this time, except the last sighting."""
+        while len(self._sightings) > 1 and self._sightings[0][0] < seconds:
+            self._sightings.popleft()
+
+    def moved_over(self, box: Box) -> bool:
+        """Return whether its middle has moved by more than the size of `box` (px) since the first such box."""
+        middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        self._start = self._start or middle
+        return abs(middle[0] - self._start[0]) > box[2] - box[0] or abs(middle[1] - self._start[1]) > box[3] - box[1]
+
+    def contains_middle(self, box: Box) -> bool:
+        """Return whether the middle of `box` (px) is in one of its cells."""
+        row, column = int((box[1] + box[3]) / 2 / GRID), int((box[0] + box[2]) / 2 / GRID)
+        rows, columns = self.cells.shape
+        return 0 <= row < rows and 0 <= column < columns and bool(self.cells[row, column])
+
+    def merge(self, other: "Presence") -> None:
+        """Become one with another presence."""
+        self.cells = union(self.cells, other.cells)
+        self.animate |= other.animate
+        self.owners |= other.owners
+        self.episodes = max(self.episodes, other.episodes)
+        self.max_area += other.max_area
+        self._sightings.extend(other._sightings)

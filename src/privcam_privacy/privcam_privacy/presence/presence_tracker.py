@@ -1,0 +1,267 @@
+"""Tracks everything that moved into the picture, from where it came in to where it is seen to leave.
+
+A person who lies still and is no longer detected looks exactly like background. So time alone ends no presence. It ends
+where the background that was confirmed before is seen again, where it is seen to walk out over the border, or where an
+operator approves. While it is seen, it frees the cells behind it.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from privcam_core.types.arrays import Box, Float32Array, Mask
+from privcam_core.types.perception import Track, TrackState
+from privcam_privacy.background.clean_plate import CleanPlate
+from privcam_privacy.background.exclusion_masks import ExclusionMasks, Margins
+from privcam_privacy.background.grid import (
+    GRID,
+    box_cells,
+    complement,
+    dilate,
+    fill_bodies,
+    fraction,
+    grid_shape,
+    intersect,
+    subtract,
+    union,
+)
+from privcam_privacy.presence.departure import has_departed
+from privcam_privacy.presence.presence import Presence
+
+# A cell is freed when the same background was seen again for this long, s ...
+_SEEN_AGAIN_S = 1.0
+# ... in the cell and this far around it, cells. So clothes in the colour of the wall free nothing inside of a body.
+_SEEN_AGAIN_RADIUS = 2
+# A detector that blinks loses people for less than this, s. Until then the background that was confirmed before they
+# came is still published behind them.
+_GRACE_S = 3.0
+# A body is expected where it was seen up to this long ago, s.
+_RECENT_S = 0.7
+# A body without a track has moved on as a whole when this fraction of its largest area moves elsewhere. Of two bodies
+# that were taken for one, the half would move.
+_WHOLE_FRACTION = 0.6
+# A body that moves on has left the cells in which nothing was seen for this long, s.
+_TRAIL_S = 1.0
+# A moving region smaller than this fraction of the picture is noise of the camera, not a body.
+_MIN_MOTION_FRACTION = 5e-4
+# Parts of one body lie closer together than this fraction of the picture's height.
+_REACH_FRACTION = 0.02
+# An object that begins to move so many times moves by itself.
+_ANIMATE_EPISODES = 2
+# A pause of this length, s, ends an episode of motion.
+_EPISODE_S = 1.0
+# When more than this fraction of the picture differs ...
+_SCENE_FRACTION = 0.5
+# ... and less than this fraction did ...
+_CALM_FRACTION = 0.2
+# ... so many seconds before, the light or the camera has changed. A body takes longer to fill half of the picture.
+_ONSET_S = 0.35
+
+
+class PresenceTracker:
+    """The presences of one camera. shape: (H, W) of the picture. All masks are grid masks.
+
+    blocked: nothing is learnt here. withheld: here the background that was confirmed before is not published either.
+    """
+
+    def __init__(self, shape: tuple[int, int], margins: Margins) -> None:
+        self._shape = shape
+        self._grid = grid_shape(shape)
+        self._margins = margins
+        self._reach = max(1, round(_REACH_FRACTION * self._grid[0]))
+        self._min_cells = max(4, round(_MIN_MOTION_FRACTION * self._grid[0] * self._grid[1]))
+        self._presences: list[Presence] = []
+        self._count = 0
+        # Of every subject that was ever confirmed: its age when it last was.
+        self._ages: dict[int, int] = {}
+        self._seen_again_s: Float32Array = np.zeros(self._grid, np.float32)
+        self._trail_s: Float32Array = np.zeros(self._grid, np.float32)
+        self._now_s = 0.0
+        self._uneasy_s = 0.0
+        self._scene_changing = False
+        self._update_masks()
+
+    @property
+    def presences(self) -> Sequence[Presence]:
+        """The presences of now."""
+        return tuple(self._presences)
+
+    @property
+    def unattended(self) -> bool:
+        """Whether a person may be in the picture whom no track follows."""
+        return any(presence.animate and not presence.followed for presence in self._presences)
+
+    def update(self, exclusion: ExclusionMasks, tracks: Sequence[Track], dt: float) -> None:
+        """Follow the presences into this frame, before it is absorbed. dt: s since the last frame."""
+        confirmed = {track.subject_id: track for track in tracks if track.state == TrackState.CONFIRMED}
+        self._now_s += dt
+        self._disown_restarted(confirmed)
+        for presence in self._presences:
+            presence.now, presence.followed, presence.moving = None, False, False
+        for subject, track in confirmed.items():
+            self._follow_track(subject, track.box)
+        self._ages.update({subject: track.age for subject, track in confirmed.items()})
+        if not self._is_scene_change(exclusion.differing, dt):
+            self._follow_motion(fill_bodies(exclusion.differing), exclusion.moved)
+        for presence in self._presences:
+            self._age(presence, dt)
+        self._update_masks()
+
+    def release(self, kept: Mask, exclusion: ExclusionMasks, plate: CleanPlate, dt: float) -> None:
+        """Free what may be freed, after a frame was absorbed. kept: cells that kept their background value."""
+        surrounded = cv2.erode(kept, np.ones((2 * _SEEN_AGAIN_RADIUS + 1,) * 2, np.uint8))
+        _count_time(self._seen_again_s, intersect(surrounded, plate.confirmed), dt)
+        background = cv2.compare(self._seen_again_s, _SEEN_AGAIN_S, cv2.CMP_GE)
+        seen_now = dilate(union(exclusion.persons, exclusion.differing), self._reach)
+        _count_time(self._trail_s, complement(seen_now), dt)
+        left = subtract(cv2.compare(self._trail_s, _TRAIL_S, cv2.CMP_GE), plate.confirmed)
+        for presence in self._presences:
+            now = presence.now
+            presence.cells = subtract(presence.cells, background if now is None else subtract(background, now))
+            if now is None:
+                trail = left if presence.departed else None
+            else:
+                presence.max_area = max(presence.max_area, cv2.countNonZero(now))
+                trail = subtract(left, now) if presence.followed or self._has_moved_on(presence) else None
+            if trail is not None:
+                self._free_trail(presence, trail, plate)
+        self._update_masks()
+
+    def add(self, where: Mask) -> None:
+        """Add regions that no track knows: from the inspection, or from before a restart."""
+        count, labels = cv2.connectedComponents(where, connectivity=8)
+        for number in range(1, count):
+            region = np.where(labels == number, np.uint8(255), np.uint8(0))
+            self._seen_again_s[region > 0] = 0.0
+            self._create(region, animate=True).still_s = _GRACE_S
+        self._update_masks()
+
+    def approve(self, where: Mask) -> None:
+        """Free cells that an operator inspected and found free of people. where: grid mask."""
+        for presence in self._presences:
+            presence.cells = subtract(presence.cells, where)
+        self._update_masks()
+
+    def _is_scene_change(self, differing: Mask, dt: float) -> bool:
+        """Return whether most of the picture differs at once: a lamp or the camera, not a body."""
+        part = fraction(differing)
+        self._uneasy_s = 0.0 if part <= _CALM_FRACTION else self._uneasy_s + dt
+        if part <= _CALM_FRACTION:
+            self._scene_changing = False
+        elif part > _SCENE_FRACTION and self._uneasy_s <= _ONSET_S:
+            self._scene_changing = True
+        return self._scene_changing
+
+    def _disown_restarted(self, confirmed: dict[int, Track]) -> None:
+        """Forget the owners when the tracker has restarted and gives the numbers of old subjects to others."""
+        if any(track.age < self._ages.get(subject, 0) for subject, track in confirmed.items()):
+            self._ages.clear()
+            for presence in self._presences:
+                presence.owners.clear()
+
+    def _follow_track(self, subject: int, box: Box) -> None:
+        region = np.zeros(self._grid, np.uint8)
+        region[box_cells(self._margins.widen(box, self._shape[0]), self._grid)] = 255
+        presence = next((one for one in self._presences if subject in one.owners), None)
+        if presence is not None and presence.unseen_s > 0 and not _overlap(presence.cells, region):
+            # A tracker confuses people. A subject that is found elsewhere is no proof that the old place is empty.
+            presence.owners.discard(subject)
+            presence = None
+        presence = (
+            presence or self._unseen_at(subject, box) or self._create(np.zeros(self._grid, np.uint8), animate=True)
+        )
+        presence.owners.add(subject)
+        presence.animate = presence.followed = True
+        presence.body.update(box)
+        presence.see(self._now_s, region)
+
+    def _unseen_at(self, subject: int, box: Box) -> Presence | None:
+        """Return the presence that a new subject is: one that is not seen otherwise, at the place of the subject.
+
+        A known subject that walks up to the place is somebody else.
+        """
+        if subject in self._ages:
+            return None
+        here = (one for one in self._presences if one.now is None and one.contains_middle(box))
+        return min(here, key=lambda one: (one.unseen_s, cv2.countNonZero(one.cells)), default=None)
+
+    def _follow_motion(self, foreground: Mask, moved: Mask) -> None:
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(foreground, connectivity=8)
+        for number in range(1, count):
+            x, y, w, h, area = (int(value) for value in stats[number])
+            if area < self._min_cells:
+                continue
+            region = np.where(labels == number, np.uint8(255), np.uint8(0))
+            at_border = x <= 1 or y <= 1 or x + w >= self._grid[1] - 1 or y + h >= self._grid[0] - 1
+            presence = self._presence_at(dilate(region, self._reach))
+            presence = presence or self._create(np.zeros(self._grid, np.uint8), animate=at_border)
+            if not presence.followed:
+                box = (float(GRID * x), float(GRID * y), float(GRID * (x + w)), float(GRID * (y + h)))
+                presence.body.update(box)
+                presence.animate |= presence.moved_over(box) or presence.episodes >= _ANIMATE_EPISODES
+            presence.moving |= _overlap(region, moved)
+            presence.see(self._now_s, region)
+
+    def _presence_at(self, region: Mask) -> Presence | None:
+        """Return the presence of a moving region: one that was here just now, else one that stood here.
+
+        Presences without a track that move as one region are one from then on.
+        """
+        recent = [one for one in self._presences if _overlap(one.recent, region)]
+        followed = [one for one in recent if one.followed]
+        if followed:
+            return followed[0]
+        here = recent or [one for one in self._presences if not one.followed and _overlap(one.cells, region)]
+        for other in here[1:]:
+            here[0].merge(other)
+            self._presences.remove(other)
+        return here[0] if here else None
+
+    def _age(self, presence: Presence, dt: float) -> None:
+        presence.forget_before(self._now_s - _RECENT_S)
+        presence.still_s = 0.0 if presence.followed or presence.moving else presence.still_s + dt
+        if presence.now is None:
+            presence.unseen_s += dt
+            presence.departed |= has_departed(presence.body, self._shape)
+            return
+        presence.episodes += presence.episodes == 0 or presence.unseen_s >= _EPISODE_S
+        presence.unseen_s = 0.0
+        presence.departed = False
+
+    def _has_moved_on(self, presence: Presence) -> bool:
+        """Return whether all of a body without a track is in the region that moves now."""
+        area = 0 if presence.now is None else cv2.countNonZero(presence.now)
+        return presence.moving and area >= _WHOLE_FRACTION * presence.max_area
+
+    def _free_trail(self, presence: Presence, left: Mask, plate: CleanPlate) -> None:
+        """Free unconfirmed cells that a body has left. They need longer evidence."""
+        behind = intersect(presence.cells, left)
+        presence.cells = subtract(presence.cells, left)
+        for other in self._presences:
+            behind = subtract(behind, other.cells)
+        plate.restart_unconfirmed(behind)
+
+    def _create(self, cells: Mask, *, animate: bool) -> Presence:
+        self._count += 1
+        presence = Presence(self._count, cells, animate)
+        self._presences.append(presence)
+        return presence
+
+    def _update_masks(self) -> None:
+        self._presences = [one for one in self._presences if one.now is not None or cv2.countNonZero(one.cells)]
+        nothing = np.zeros(self._grid, np.uint8)
+        self.blocked: Mask = union(nothing, *(one.cells for one in self._presences if one.animate))
+        # An object that appears in the middle of the picture may have been taken for background before.
+        hidden = (one.cells for one in self._presences if one.still_s >= _GRACE_S or not one.animate)
+        self.withheld: Mask = union(nothing, *hidden)
+
+
+def _count_time(seconds: Float32Array, where: Mask, dt: float) -> None:
+    """Add dt to the cells in `where`, and reset the others."""
+    seconds[where == 0] = 0.0
+    cv2.add(seconds, dt, dst=seconds, mask=where)
+
+
+def _overlap(first: Mask, second: Mask) -> bool:
+    return bool(cv2.countNonZero(intersect(first, second)))

@@ -1,0 +1,187 @@
+"""Presences: what moved in stays until it is seen to leave."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from privcam_core.types.perception import Track, TrackState
+from privcam_privacy.background.clean_plate import CleanPlate, PlateTimes
+from privcam_privacy.background.exclusion_masks import ExclusionMasks, Margins
+from privcam_privacy.background.grid import box_cells, grid_shape
+from privcam_privacy.presence.presence_tracker import PresenceTracker
+
+SHAPE = (96, 128)
+GRID_SHAPE = grid_shape(SHAPE)
+BOX = (40.0, 30.0, 60.0, 70.0)
+STEP = 0.1
+ROOM = np.kron(np.random.default_rng(5).integers(60, 200, (12, 16, 3)).astype(np.uint8), np.ones((8, 8, 1), np.uint8))
+
+
+def track(subject_id=1, box=BOX, state=TrackState.CONFIRMED):
+    return Track(subject_id, box, (0.0, 0.0, 0.0, 0.0), 0.9, state, 5, 5, 0)
+
+
+def region(box):
+    mask = np.zeros(GRID_SHAPE, np.uint8)
+    if box is not None:
+        mask[box_cells(box, GRID_SHAPE)] = 255
+    return mask
+
+
+class Scene:
+    """A plate and a tracker that see the same frames. confirmed: the room was seen empty before."""
+
+    def __init__(self, *, confirmed):
+        self.plate = CleanPlate(SHAPE, PlateTimes(confirm_s=2.0, low_confidence_s=4.0, change_s=5.0, relearn_s=6.0))
+        self.tracker = PresenceTracker(SHAPE, Margins(box=0.0, pad=0.0))
+        if confirmed:
+            self.see([], 3.0)
+            assert self.plate.confirmed.all()
+
+    def see(self, tracks, seconds, foreground=None, moved=None):
+        for _ in range(max(1, round(seconds / STEP))):
+            persons = region(None)
+            for one in tracks:
+                persons |= region(one.box)
+            differing = region(foreground) | region(moved)
+            none = np.zeros_like(persons)
+            masks = ExclusionMasks(persons | differing, persons, none, differing, differing, none, region(moved))
+            self.tracker.update(masks, tracks, STEP)
+            blocked, withheld = self.tracker.blocked, self.tracker.withheld
+            kept = self.plate.absorb(ROOM, masks, blocked, STEP, withheld=withheld)
+            self.tracker.release(kept, masks, self.plate, STEP)
+
+    def blocked(self, box=BOX):
+        return self.tracker.blocked[region(box) > 0]
+
+    def withheld(self, box=BOX):
+        return self.tracker.withheld[region(box) > 0]
+
+
+def test_a_lost_track_stays_a_presence_and_is_withheld_soon():
+    scene = Scene(confirmed=True)
+    scene.see([track()], 1.0)
+    assert scene.blocked().all() and not scene.withheld().any()
+    scene.see([], STEP, foreground=BOX)
+    assert scene.blocked().all() and not scene.withheld().any()
+    scene.see([], 3.5, foreground=BOX)
+    assert scene.withheld().all()
+
+
+def test_a_person_who_lies_still_and_is_no_longer_detected_stays_a_presence():
+    scene = Scene(confirmed=False)
+    scene.see([track()], 1.0)
+    scene.see([], 120.0)
+    assert scene.withheld().all()
+    assert not scene.plate.known[region(BOX) > 0].any()
+
+
+def test_confirmed_background_that_is_seen_again_is_freed():
+    scene = Scene(confirmed=True)
+    scene.see([track()], 1.0)
+    scene.see([], 0.8)
+    assert scene.blocked().all()
+    scene.see([], 0.6)
+    assert not scene.tracker.blocked.any()
+
+
+def test_a_fall_out_of_the_last_box_takes_the_presence_along():
+    fallen = (60.0, 60.0, 100.0, 76.0)
+    for confirmed in (True, False):
+        scene = Scene(confirmed=confirmed)
+        scene.see([track()], 1.0)
+        for k in range(6):
+            x = 44 + 4.0 * k
+            scene.see([], STEP, moved=(x, 40.0 + 4 * k, x + 24, 76.0))
+        scene.see([], 0.3, moved=fallen)
+        scene.see([], 60.0, foreground=fallen if confirmed else None)
+        assert scene.blocked(fallen).all()
+
+
+def test_a_fall_towards_the_lower_border_is_no_exit():
+    scene = Scene(confirmed=False)
+    for k in range(12):
+        scene.see([track(box=(50.0, 26.0 + 4 * k, 74.0, 96.0))], STEP)
+    scene.see([], 60.0)
+    assert scene.blocked((50.0, 70.0, 74.0, 96.0)).all()
+
+
+def test_a_person_who_walks_out_at_the_side_is_gone():
+    scene = Scene(confirmed=False)
+    for k in range(27):
+        scene.see([track(box=(2.0 * k + 70, 20.0, min(128.0, 2.0 * k + 94), 80.0))], STEP)
+    scene.see([], 4.0)
+    assert not scene.tracker.blocked.any()
+
+
+def test_a_person_without_a_track_who_walks_in_is_blocked_where_they_stop():
+    scene = Scene(confirmed=True)
+    for k in range(20):
+        scene.see([], STEP, moved=(2.0 * k, 30.0, 2.0 * k + 16, 80.0))
+    stopped = (38.0, 30.0, 54.0, 80.0)
+    scene.see([], 60.0, foreground=stopped)
+    assert scene.blocked(stopped).all() and scene.withheld(stopped).all()
+
+
+def test_a_subject_that_is_found_elsewhere_is_no_proof_that_the_old_place_is_empty():
+    scene = Scene(confirmed=False)
+    scene.see([track()], 1.0)
+    scene.see([], 5.0)
+    scene.see([track(box=(90.0, 30.0, 110.0, 70.0))], 20.0)
+    assert scene.blocked().all()
+
+
+def test_a_subject_that_walks_on_frees_the_place_behind_it_and_longer_evidence_is_asked_for():
+    scene = Scene(confirmed=False)
+    scene.see([track()], 1.0)
+    for k in range(16):
+        scene.see([track(box=(40.0 + 3 * k, 30.0, 60.0 + 3 * k, 70.0))], STEP)
+    scene.see([track(box=(88.0, 30.0, 108.0, 70.0))], 2.0)
+    assert not scene.blocked((40.0, 30.0, 54.0, 70.0)).any()
+    assert scene.plate.changed[region((40.0, 30.0, 54.0, 70.0)) > 0].all()
+
+
+def test_an_object_that_appears_is_withheld_at_once_and_does_not_block_for_ever():
+    scene = Scene(confirmed=True)
+    scene.see([], 1.0, foreground=BOX)
+    assert scene.withheld().all() and not scene.blocked().any()
+
+
+def test_an_object_that_moves_again_and_again_moves_by_itself():
+    scene = Scene(confirmed=False)
+    for _ in range(3):
+        scene.see([], 0.5, moved=BOX)
+        scene.see([], 1.5)
+    scene.see([], 0.5, moved=BOX)
+    assert scene.blocked().all()
+
+
+def test_most_of_the_picture_at_once_is_light_and_no_body():
+    scene = Scene(confirmed=True)
+    scene.see([], 0.5, foreground=(0.0, 0.0, 128.0, 80.0))
+    assert not scene.tracker.presences
+
+
+def test_a_body_that_comes_close_and_fills_the_picture_is_a_body():
+    scene = Scene(confirmed=True)
+    for k in range(30):
+        scene.see([], STEP, moved=(0.0, 0.0, 4.0 * k + 4, 96.0))
+    assert scene.tracker.blocked.mean() > 200
+
+
+def test_a_tracker_that_restarts_gives_old_numbers_to_others_and_frees_nothing():
+    scene = Scene(confirmed=False)
+    scene.see([replace(track(), age=50)], 1.0)
+    scene.see([], 5.0)
+    scene.see([replace(track(box=(90.0, 30.0, 110.0, 70.0)), age=1)], 10.0)
+    assert scene.blocked().all()
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_what_is_added_or_approved_by_hand(confirmed):
+    scene = Scene(confirmed=confirmed)
+    scene.tracker.add(region(BOX))
+    assert scene.withheld().all()
+    scene.tracker.approve(region((0.0, 0.0, 128.0, 96.0)))
+    assert not scene.tracker.blocked.any()
