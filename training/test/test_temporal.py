@@ -104,7 +104,7 @@ def test_exported_network_says_what_the_trained_one_says(learned: TemporalNetwor
     deployed = Deployed(export(learned, tmp_path / "temporal.json", temperature=1.0))
     logits = predict(learned, windows)
     fractions = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    assert np.abs(deployed(windows) - fractions).max() < 1e-4
+    assert np.abs(deployed.predict(windows) - fractions).max() < 1e-4
     assert deployed(np.zeros((0, STEPS, FEATURES), np.float32)).shape == (0, len(LABELS))
 
 

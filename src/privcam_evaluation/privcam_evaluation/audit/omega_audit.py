@@ -38,7 +38,7 @@ _NEEDS_RAW = {
 _COUNTS = """\
 {frames} Ω were read, of {cameras} camera(s): {names}. {rejected} messages were no valid Ω. {subjects} subjects, up to
 {max_subjects} at a time. {pictures} different environment pictures came; with {unknown} Ω the picture was not known
-yet. The edge itself withheld {withheld} frames. On average {shown:.0f} % of the picture was shown.
+yet. The edge itself withheld {withheld} frames. On average {visible:.0f} % of the picture was confirmed.
 """
 
 
