@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from privcam_audit.acceptance_criteria import summary
 from privcam_bringup.launching.resources import resource
-from privcam_evaluation.audit.acceptance_criteria import summary
 
 Values = Mapping[str, Any]
 # Cells of a row: what was measured, and its value.

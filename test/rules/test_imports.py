@@ -21,6 +21,7 @@ PACKAGES = (
     "privcam_cloud",
     "privcam_bringup",
     "privcam_evaluation",
+    "privcam_audit",
     "privcam_cli",
 )
 # What reaches beyond the process.
@@ -38,7 +39,8 @@ BELOW = {
     "privcam_vlm": {"privcam_core"},
     "privcam_cloud": {"privcam_core", "privcam_link", "privcam_ros", "privcam_vlm", "privcam_msgs"},
     "privcam_bringup": {"privcam_core", "privcam_ros", "privcam_msgs"},
-    "privcam_evaluation": {*PACKAGES, "privcam_msgs"} - {"privcam_evaluation", "privcam_cli"},
+    "privcam_evaluation": {*PACKAGES, "privcam_msgs"} - {"privcam_evaluation", "privcam_audit", "privcam_cli"},
+    "privcam_audit": {*PACKAGES, "privcam_msgs"} - {"privcam_audit", "privcam_cli"},
     "privcam_cli": {*PACKAGES, "privcam_msgs"} - {"privcam_cli"},
 }
 # What runs after the privacy engine, and what it must have no path to.

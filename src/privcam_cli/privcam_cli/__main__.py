@@ -8,7 +8,7 @@ COMMANDS = {
     "demo": "privcam_cli.commands.demo",
     "test": "privcam_cli.developer_tools.test",
     "bench": "privcam_evaluation.bench.bench_command",
-    "audit": "privcam_evaluation.audit.audit_command",
+    "audit": "privcam_audit.audit_command",
     "commission": "privcam_cli.commission.commission_command",
     "keys": "privcam_link.certificates.keys_command",
     "survey": "privcam_bringup.survey_command",

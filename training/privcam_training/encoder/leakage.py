@@ -8,15 +8,15 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from privcam_audit.attacks.inversion_attack import InversionAttack
+from privcam_audit.attacks.pose_sequences import PoseClip, anonymise, msr_action3d
+from privcam_audit.attacks.reidentification import CHOSEN_ON, Score, majority, strongest
+from privcam_audit.attacks.sequence_classifiers import cross_validate, statistics
 from privcam_core.drawing.proxy import overlay
 from privcam_core.images.environment import FILL
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Embedding, SubjectPose
 from privcam_edge.embedding.encoder import INPUT, shrink
-from privcam_evaluation.audit.attacks.inversion_attack import InversionAttack
-from privcam_evaluation.audit.attacks.pose_sequences import PoseClip, anonymise, msr_action3d
-from privcam_evaluation.audit.attacks.reidentification import CHOSEN_ON, Score, majority, strongest
-from privcam_evaluation.audit.attacks.sequence_classifiers import cross_validate, statistics
 from privcam_privacy.poses.anonymizer import PoseSettings
 from privcam_training.encoder.recordings import Moment
 
