@@ -120,11 +120,21 @@ class CleanPlate:
         self.before_change: tuple[Image, BoolArray] | None = None
         self.contradicting: Mask | None = None
 
-    def absorb(self, image: Image, exclusion: ExclusionMasks, blocked: Mask, dt: float, *, withheld: Mask) -> Mask:
+    def absorb(
+        self,
+        image: Image,
+        exclusion: ExclusionMasks,
+        blocked: Mask,
+        dt: float,
+        *,
+        withheld: Mask,
+        may_confirm: bool = True,
+    ) -> Mask:
         """Learn from the part of `image` outside `exclusion.mask` and return the cells that kept their value.
 
         image: (H, W, 3) uint8. blocked: cells of presences, which learn nothing. dt: s since the last frame.
         withheld: cells of presences that nobody follows, which restore nothing from before a restart.
+        may_confirm: False where the frame is no evidence of anything: it confirms no cell.
         Privacy: the bytes of `image` inside `exclusion.mask` are overwritten before anything else. So neither this
         method, nor anything that is computed from the state, depends on them.
         """
@@ -149,10 +159,12 @@ class CleanPlate:
         refine = quiet and not self._illumination.changing
         settling = self._refinement.select(small, self.small, seen, step) if refine else np.zeros_like(seen)
         self._learn(frame, growing, settling, fresh, step)
-        self._restore_stored(frame, safe, withheld, dt)
+        if may_confirm:
+            self._restore_stored(frame, safe, withheld, dt)
         self._update_picture()
         paused = intersect(subtract(exclusion.tracked, blocked), self.known)
-        self._add_evidence(growing, fresh, paused, exclusion.low_confidence, step)
+        # A frame that may confirm nothing counts for no time. It may still take evidence away.
+        self._add_evidence(growing, fresh, paused, exclusion.low_confidence, step if may_confirm else None)
         return kept
 
     def unlearn(self, where: Mask) -> None:
@@ -239,13 +251,15 @@ class CleanPlate:
         if self._restoration.decided:
             self._restoration = None
 
-    def _add_evidence(self, growing: Mask, fresh: Mask, paused: Mask, low_confidence: Mask, step: float) -> None:
-        """Count the evidence of this frame, and confirm the cells that have enough of it."""
+    def _add_evidence(self, growing: Mask, fresh: Mask, paused: Mask, low_confidence: Mask, step: float | None) -> None:
+        """Count the evidence of this frame, and confirm the cells that have enough of it. step: None confirms none."""
         # A tracked person who walks past removes no evidence: the background is the same before and after. A person who
         # is lost from sight stays a presence, and those cells start again.
         self._clear(subtract(complement(self.confirmed), union(growing, fresh, paused)))
         self._evidence_s[fresh > 0] = 0.0
         self.known = union(self.known, fresh)
+        if step is None:
+            return
         # Cells that need longer evidence collect it at a lower rate.
         slowest = intersect(growing, self.changed)
         slow = subtract(intersect(growing, low_confidence), slowest)

@@ -12,7 +12,7 @@ import numpy as np
 
 from privcam_core.images.png import require_bgr8
 from privcam_core.types.arrays import BoolArray, Box, Image
-from privcam_core.types.perception import Detections, Track
+from privcam_core.types.perception import Detections, PresenceRegion, Track
 from privcam_core.types.time import seconds_from_ns
 from privcam_privacy.background.clean_plate import CleanPlate
 from privcam_privacy.background.engine_settings import EngineSettings
@@ -32,6 +32,7 @@ from privcam_privacy.background.person_regions import PersonRegions
 from privcam_privacy.background.snapshot import Snapshot
 from privcam_privacy.plates.view_check import ViewCheck
 from privcam_privacy.presence.presence_tracker import PresenceTracker
+from privcam_privacy.presence.regions import presence_regions
 from privcam_privacy.state.restoration import BackgroundState, Restoration
 
 # A camera that switches between streams returns to one of its last sizes: so many others keep their state.
@@ -85,13 +86,20 @@ class PrivacyEngine:
         self._state: BackgroundState | None = None
 
     def update(
-        self, image: Image, detections: Detections, tracks: Sequence[Track], person_mask: BoolArray, stamp_ns: int
+        self,
+        image: Image,
+        detections: Detections,
+        tracks: Sequence[Track],
+        person_mask: BoolArray,
+        stamp_ns: int,
+        *,
+        may_confirm: bool = True,
     ) -> EngineResult:
         """Process one frame and return what may be published of it.
 
         image: (H, W, 3) uint8. detections: down to low_confidence_threshold or lower. tracks: of every state, also
         lost. person_mask: (H, W) bool. stamp_ns: capture time; a stamp that is not later than the last adds no
-        evidence. Every size of picture has a state of its own; that of a new size is unknown.
+        evidence. may_confirm: as for `absorb`. Every size of picture has a state of its own; that of a new size is unknown.
         Raises ValueError on wrong shapes.
         """
         require_bgr8(image)
@@ -100,7 +108,7 @@ class PrivacyEngine:
                 f"person_mask: is {person_mask.dtype} {person_mask.shape}, needs bool {image.shape[:2]} like the image"
             )
         exclusion = self.compute_exclusion(image, detections, tracks, person_mask, stamp_ns)
-        return self.absorb(image, exclusion, tracks, stamp_ns)
+        return self.absorb(image, exclusion, tracks, stamp_ns, may_confirm=may_confirm)
 
     def compute_exclusion(
         self, image: Image, detections: Detections, tracks: Sequence[Track], person_mask: BoolArray, stamp_ns: int
@@ -121,9 +129,18 @@ class PrivacyEngine:
         mask = union(persons, motion.moving)
         return ExclusionMasks(mask, persons, tracked, motion.differing, motion.changed, low_confidence, motion.moved)
 
-    def absorb(self, image: Image, exclusion: ExclusionMasks, tracks: Sequence[Track], stamp_ns: int) -> EngineResult:
+    def absorb(
+        self,
+        image: Image,
+        exclusion: ExclusionMasks,
+        tracks: Sequence[Track],
+        stamp_ns: int,
+        *,
+        may_confirm: bool = True,
+    ) -> EngineResult:
         """Learn from one frame outside of `exclusion.mask` and return the environment Ī of Eq. 3.
 
+        may_confirm: whether the frame may be evidence that a cell is background. False: no cell becomes confirmed.
         Ī is the background estimate where it is confirmed, and FILL elsewhere. Ī does not depend on the pixels of this
         frame inside `exclusion.mask`, nor on those of any earlier frame inside its mask.
         """
@@ -132,7 +149,9 @@ class PrivacyEngine:
         scene.absorbed_ns = max(stamp_ns, scene.absorbed_ns or stamp_ns)
         plate, presences = scene.plate, scene.presences
         presences.update(exclusion, tracks, dt)
-        kept = plate.absorb(image, exclusion, presences.blocked, dt, withheld=presences.withheld)
+        kept = plate.absorb(
+            image, exclusion, presences.blocked, dt, withheld=presences.withheld, may_confirm=may_confirm
+        )
         presences.release(kept, exclusion, plate, dt)
         self._withhold_contradictions(scene, image, exclusion)
         publishable = from_grid(subtract(plate.confirmed, presences.withheld), scene.shape)
@@ -171,6 +190,11 @@ class PrivacyEngine:
         if self._scene is None:
             return np.zeros((1, 1), np.bool_)
         return from_grid(self._scene.presences.blocked, self._scene.shape) > 0
+
+    @property
+    def presence_regions(self) -> list[PresenceRegion]:
+        """Where the presences are, in px of the newest picture."""
+        return presence_regions(self._scene.presences.presences) if self._scene else []
 
     def approve(self, where: BoolArray) -> None:
         """Open the quarantined pixels in `where` (H, W): an operator found them free of people."""
