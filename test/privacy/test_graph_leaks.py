@@ -31,6 +31,8 @@ EDGE_TOPICS = {
     "detections": "privcam_msgs/msg/DetectionArray",
     "tracks": "privcam_msgs/msg/TrackArray",
     "raw_poses": "privcam_msgs/msg/SubjectPoseArray",
+    # Boxes of presences, for the detector alone, which looks again there. No bridge takes them.
+    "presences": "privcam_msgs/msg/PresenceRegionArray",
     "poses": "privcam_msgs/msg/SubjectPoseArray",
     "environment": "privcam_msgs/msg/Environment",
     "privacy": "privcam_msgs/msg/PrivacyReport",

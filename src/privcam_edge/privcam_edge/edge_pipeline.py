@@ -28,11 +28,17 @@ class EdgePipeline:
     plate: ApprovedPlate | None = None
     fast: bool | None = None
     threads: int = 1
+    look_again_per_frame: int = 1
     encoder: BottleneckEncoder = field(default_factory=BottleneckEncoder)
     timer: StageTimer = field(default_factory=StageTimer)
 
     def __post_init__(self) -> None:
-        self._perception = PerceptionPipeline(fast=self.fast, threads=self.threads, timer=self.timer)
+        self._perception = PerceptionPipeline(
+            fast=self.fast,
+            threads=self.threads,
+            timer=self.timer,
+            look_again_per_frame=self.look_again_per_frame,
+        )
         self._eraser = Eraser(
             self.mode, self.settings, poses=self.pose_settings, plate=self.plate, threads=self.threads
         )
@@ -45,7 +51,8 @@ class EdgePipeline:
 
     def process(self, key: SyncKey, image: Image) -> Omega:
         """Return Ω of one frame. image: (H, W, 3) uint8 BGR. Raises ValueError for another kind of picture."""
-        detections, tracks, poses = self._perception.perceive(image, key.stamp_ns)
+        presences = self._eraser.presence_regions
+        detections, tracks, poses = self._perception.perceive(image, key.stamp_ns, presences)
         with self.timer.measure("eraser"):
             environment, report, anonymous_poses = self._eraser.erase(key, image, detections, tracks, poses)
         with self.timer.measure("composer"):

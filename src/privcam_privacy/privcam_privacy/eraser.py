@@ -10,7 +10,7 @@ from privcam_core.detection.person_masks import PersonMasks
 from privcam_core.images.environment import environment_of
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import Environment, PrivacyReport, SubjectPose, SyncKey, Verdict
-from privcam_core.types.perception import Detections, Track
+from privcam_core.types.perception import Detections, PresenceRegion, Track
 from privcam_privacy.background.engine import PrivacyEngine
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.baselines.mask_only import MaskOnlyEngine
@@ -157,6 +157,11 @@ class Eraser:
             self._state.save(picture.png, presences, stamp_ns)
         except OSError as error:
             self.state_error = f"the background cannot be kept over a restart: {error}; make that folder writable"
+
+    @property
+    def presence_regions(self) -> list[PresenceRegion]:
+        """Where presences are after the newest frame, for the detector alone. Only `adaptive` has presences."""
+        return self._engine.presence_regions if isinstance(self._engine, PrivacyEngine) else []
 
     @property
     def diagnostics(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from privcam_msgs import msg
 from privcam_core.types import omega as core
 from privcam_core.types.arrays import Box
 from privcam_core.types.omega import InvalidOmega, SyncKey
-from privcam_core.types.perception import Detections, Track, TrackState
+from privcam_core.types.perception import Detections, DetectionSource, Track, TrackState
 from privcam_core.types.skeleton import KEYPOINT_COUNT
 from privcam_core.types.time import NS_PER_S, stamp_ns_of
 
@@ -43,7 +43,10 @@ def key_from_msg(message: msg.SyncKey) -> SyncKey:
 
 def detections_to_msg(value: Detections, key: SyncKey) -> msg.DetectionArray:
     """Return the detections of one frame as a message."""
-    found = [msg.Detection(box=box, score=float(score)) for box, score in zip(value.boxes, value.scores, strict=True)]
+    found = [
+        msg.Detection(box=box, score=float(score), source=int(source))
+        for box, score, source in zip(value.boxes, value.scores, value.sources, strict=True)
+    ]
     return msg.DetectionArray(key=key_to_msg(key), detections=found)
 
 
@@ -55,7 +58,8 @@ def detections_from_msg(message: msg.DetectionArray) -> Detections:
         raise InvalidOmega("detections.box", "has a box that is empty, turned round or not finite")
     if not ((scores >= 0) & (scores <= 1)).all():
         raise InvalidOmega("detections.score", "has a score outside of [0, 1]")
-    return Detections(boxes, scores)
+    sources = [_source("detections.source", found.source) for found in message.detections]
+    return Detections(boxes, scores, np.array(sources, np.uint8))
 
 
 def tracks_to_msg(tracks: Sequence[Track], key: SyncKey) -> msg.TrackArray:
@@ -73,6 +77,7 @@ def _track_to_msg(track: Track) -> msg.Track:
         hits=track.hits,
         age=track.age,
         lost_frames=track.lost_frames,
+        source=int(track.source),
     )
 
 
@@ -82,7 +87,7 @@ def tracks_from_msg(message: msg.TrackArray) -> list[Track]:
 
 
 def _track_from_msg(message: msg.Track) -> Track:
-    box = _box("tracks.box", message.box)
+    box = box_from_msg("tracks.box", message.box)
     if not np.isfinite(message.velocity).all():
         raise InvalidOmega("tracks.velocity", f"{message.velocity} is not finite")
     if not 0 <= message.score <= 1:
@@ -101,6 +106,7 @@ def _track_from_msg(message: msg.Track) -> Track:
         hits=int(message.hits),
         age=int(message.age),
         lost_frames=int(message.lost_frames),
+        source=_source("tracks.source", message.source),
     )
 
 
@@ -201,6 +207,7 @@ def privacy_to_msg(value: core.PrivacyReport, key: SyncKey) -> msg.PrivacyReport
         withheld_fraction=value.withheld_fraction,
         quarantined_fraction=value.quarantined_fraction,
         verdict=int(value.verdict),
+        sight=int(value.sight),
         reason=value.reason,
         epsilon=value.epsilon,
         delta=value.delta,
@@ -214,6 +221,7 @@ def privacy_from_msg(message: msg.PrivacyReport) -> core.PrivacyReport:
         withheld_fraction=float(message.withheld_fraction),
         quarantined_fraction=float(message.quarantined_fraction),
         verdict=core.verdict_from_number(message.verdict),
+        sight=core.sight_from_number(message.sight),
         reason=message.reason,
         epsilon=float(message.epsilon),
         delta=float(message.delta),
@@ -249,7 +257,14 @@ def omega_from_msg(message: msg.Omega) -> core.Omega:
     )
 
 
-def _box(field: str, values: Any) -> Box:
+def _source(field: str, value: int) -> DetectionSource:
+    if value not in tuple(DetectionSource):
+        raise InvalidOmega(field, f"{value} is no source of a detection")
+    return DetectionSource(value)
+
+
+def box_from_msg(field: str, values: Any) -> Box:
+    """Return a box of a message. field: its name. Raises InvalidOmega."""
     x0, y0, x1, y1 = (float(value) for value in values)
     if not (np.isfinite((x0, y0, x1, y1)).all() and x1 > x0 and y1 > y0):
         raise InvalidOmega(field, f"{(x0, y0, x1, y1)} is empty, turned round or not finite")

@@ -77,9 +77,18 @@ class PrivcamNode(Node, Generic[P]):
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._report, callback_group=MutuallyExclusiveCallbackGroup())
 
-    def on(self, topic: str, kind: type, callback: Callable[[SyncKey, Any], None], qos: QoSProfile = STREAM) -> None:
-        """Call `callback(κ, message)` for every message on `topic`."""
-        self.create_subscription(kind, topic, functools.partial(self._deliver, topic, callback), qos)
+    def on(
+        self,
+        topic: str,
+        kind: type,
+        callback: Callable[[SyncKey, Any], None],
+        qos: QoSProfile = STREAM,
+        *,
+        timed: bool = True,
+    ) -> None:
+        """Call `callback(κ, message)` for every message on `topic`. timed: it counts as a frame in the diagnostics."""
+        handler = functools.partial(self._deliver, topic, callback, timed=timed)
+        self.create_subscription(kind, topic, handler, qos)
 
     def on_joined(
         self,

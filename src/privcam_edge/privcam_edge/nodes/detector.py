@@ -1,18 +1,21 @@
-"""detector_node: takes FrameRef, publishes person boxes."""
+"""detector_node: takes FrameRef, publishes person boxes. It looks again where presences and lost tracks have no box."""
 
 import sys
 from dataclasses import dataclass
 
-from privcam_msgs.msg import DetectionArray
+from privcam_msgs.msg import DetectionArray, PresenceRegionArray, TrackArray
 
 from privcam_core.detection import thresholds
 from privcam_core.detection.person_detector import PersonDetector
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
+from privcam_core.types.perception import PresenceRegion, Track
 from privcam_edge.nodes.frame_node import FrameNode
-from privcam_ros.conversions import detections_to_msg
+from privcam_edge.perception.look_again import LookAgain
+from privcam_ros.conversions import detections_to_msg, tracks_from_msg
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
+from privcam_ros.presence_conversions import presences_from_msg
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,13 @@ class Parameters:
         low=0.01,
         high=thresholds.TRACK_ACTIVATION,
     )
+    look_again_per_frame: int = param(
+        1,
+        "most further network calls in a frame: where a presence or a lost track has no box, enlarged and turned; "
+        "0: none",
+        low=0,
+        high=16,
+    )
     threads: int = param(1, "CPU threads of the model", low=1, high=64)
 
 
@@ -34,11 +44,24 @@ class DetectorNode(FrameNode[Parameters]):
     def __init__(self) -> None:
         super().__init__("detector", Parameters)
         self._detector = PersonDetector(score=self.parameters.report_threshold, threads=self.parameters.threads)
+        self._look_again = LookAgain(self._detector, self.parameters.look_again_per_frame)
+        # Of the newest frame that came through the graph, which is an earlier one than that of the next picture.
+        self._presences: list[PresenceRegion] = []
+        self._tracks: list[Track] = []
         self._out = self.create_publisher(DetectionArray, "detections", STREAM)
+        self.on("presences", PresenceRegionArray, self._take_presences, timed=False)
+        self.on("tracks", TrackArray, self._take_tracks, timed=False)
         self.on_frame(self._detect)
 
+    def _take_presences(self, _key: SyncKey, message: PresenceRegionArray) -> None:
+        self._presences = presences_from_msg(message)
+
+    def _take_tracks(self, _key: SyncKey, message: TrackArray) -> None:
+        self._tracks = tracks_from_msg(message)
+
     def _detect(self, key: SyncKey, image: Image) -> None:
-        detections = self._detector.detect(image)
+        detections = self._look_again.detect(image, self._detector.detect(image), self._presences, self._tracks)
+        self.counts["looks"], self.counts["looks_with_box"] = self._look_again.calls, self._look_again.found
         self.diagnostics["persons"] = len(detections.with_min_score(thresholds.TRACK_ACTIVATION))
         self._out.publish(detections_to_msg(detections, key))
 

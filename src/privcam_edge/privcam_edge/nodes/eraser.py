@@ -5,7 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import cast, get_args
 
-from privcam_msgs.msg import DetectionArray, Environment, PrivacyReport, SubjectPoseArray, TrackArray
+from privcam_msgs.msg import (
+    DetectionArray,
+    Environment,
+    PresenceRegionArray,
+    PrivacyReport,
+    SubjectPoseArray,
+    TrackArray,
+)
 
 from privcam_core.storage import plates_folder, state_folder
 from privcam_core.types.arrays import Image
@@ -25,6 +32,7 @@ from privcam_ros.conversions import (
 )
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
+from privcam_ros.presence_conversions import presences_to_msg
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,8 @@ class EraserNode(FrameNode[Parameters]):
         self._environments = self.create_publisher(Environment, "environment", STREAM)
         self._privacy_reports = self.create_publisher(PrivacyReport, "privacy", STREAM)
         self._poses = self.create_publisher(SubjectPoseArray, "poses", STREAM)
+        # For the detector alone: where it has to look again. No bridge takes it.
+        self._presences = self.create_publisher(PresenceRegionArray, "presences", STREAM)
         parts = ("detections", DetectionArray), ("tracks", TrackArray), ("raw_poses", SubjectPoseArray)
         self.on_frame(self._erase, *parts)
 
@@ -85,6 +95,7 @@ class EraserNode(FrameNode[Parameters]):
         environment, report, poses = self._eraser.erase(
             key, image, detections_from_msg(detections), tracks_from_msg(tracks), poses_from_msg(raw_poses)
         )
+        self._presences.publish(presences_to_msg(self._eraser.presence_regions, key))
         self.diagnostics["confirmed_fraction"] = f"{environment.confirmed_fraction:.3f}"
         self.diagnostics["epoch"] = environment.epoch
         self.diagnostics.update(self._eraser.diagnostics)

@@ -1,11 +1,13 @@
-"""Runs the perception of one camera without ROS: detect persons, track them, estimate their poses."""
+"""Runs the perception of one camera without ROS: detect persons, look again, track them, estimate their poses."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from privcam_core.detection.person_detector import PersonDetector
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SubjectPose
-from privcam_core.types.perception import Detections, Track
+from privcam_core.types.perception import Detections, PresenceRegion, Track
+from privcam_edge.perception.look_again import LookAgain
 from privcam_edge.perception.stage_timer import StageTimer
 from privcam_edge.perception.subject_poser import SubjectPoser
 from privcam_edge.tracking.person_tracker import PersonTracker
@@ -28,25 +30,35 @@ class PerceptionPipeline:
 
     fast: True for the lighter pose model always, False for the more accurate one always, None for the lighter one in
     frames with more than three persons. threads: processor cores of each model. timer: collects the times of the stages
-    `detector`, `tracker` and `pose`.
+    `detector`, `tracker` and `pose`. look_again_per_frame: most further calls of the detector in a frame.
     """
 
-    def __init__(self, *, fast: bool | None = None, threads: int = 1, timer: StageTimer | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        fast: bool | None = None,
+        threads: int = 1,
+        timer: StageTimer | None = None,
+        look_again_per_frame: int = 1,
+    ) -> None:
         self._detector = PersonDetector(threads=threads)
+        self._look_again = LookAgain(self._detector, look_again_per_frame)
         self._tracker = PersonTracker()
         self._poser = SubjectPoser(fast=fast, threads=threads)
         self._timer = timer or StageTimer()
+        self._tracks: list[Track] = []
 
-    def perceive(self, image: Image, stamp_ns: int) -> Perception:
+    def perceive(self, image: Image, stamp_ns: int, presences: Sequence[PresenceRegion] = ()) -> Perception:
         """Return the detections, tracks and raw poses of one frame.
 
-        image: (H, W, 3) uint8 BGR. stamp_ns: capture time, later than that of the frame before. Raises ValueError for
-        another kind of picture or an earlier stamp.
+        image: (H, W, 3) uint8 BGR. stamp_ns: capture time, later than that of the frame before. presences: of the
+        privacy engine, after an earlier frame. Raises ValueError for another kind of picture or an earlier stamp.
         """
         with self._timer.measure("detector"):
             detections = self._detector.detect(image)
+            detections = self._look_again.detect(image, detections, presences, self._tracks)
         with self._timer.measure("tracker"):
-            tracks = self._tracker.track(image, detections, stamp_ns)
+            tracks = self._tracks = self._tracker.track(image, detections, stamp_ns)
         with self._timer.measure("pose"):
             poses = self._poser.estimate(image, tracks, stamp_ns)
         return Perception(detections, tracks, poses)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from privcam_core.types.arrays import Image
+from privcam_core.types.arrays import Float32Array, Image
 from privcam_core.types.omega import MAX_SUBJECTS, SubjectPose
 from privcam_core.types.perception import Track, TrackState
+from privcam_edge.perception.body_turns import BodyTurns
 from privcam_edge.perception.head_orientation import head_orientation
 from privcam_edge.perception.pose_estimator import PoseEstimator
 from privcam_edge.tracking.layers import LayerOrder
@@ -17,6 +18,7 @@ class SubjectPoser:
 
     def __init__(self, *, fast: bool | None = None, threads: int = 1) -> None:
         self._estimator = PoseEstimator(fast=fast, threads=threads)
+        self._turns = BodyTurns()
         self._layers = LayerOrder()
 
     def estimate(self, image: Image, tracks: Sequence[Track], stamp_ns: int) -> list[SubjectPose]:
@@ -30,10 +32,22 @@ class SubjectPoser:
         confirmed = sorted(
             (track for track in tracks if track.state == TrackState.CONFIRMED), key=lambda t: layers[t.subject_id]
         )[:MAX_SUBJECTS]
-        boxes = np.array([track.box for track in confirmed], np.float32).reshape(-1, 4)
+        self._turns.keep(track.subject_id for track in tracks)
         return [
             SubjectPose(track.subject_id, track.box, keypoints, head_orientation(keypoints), layer)
             for layer, (track, keypoints) in enumerate(
-                zip(confirmed, self._estimator.estimate(image, boxes), strict=True)
+                zip(confirmed, self._estimate_keypoints(image, confirmed), strict=True)
             )
         ]
+
+    def _estimate_keypoints(self, image: Image, tracks: Sequence[Track]) -> Float32Array:
+        """Return (N, 17, 3) keypoints. Of a subject who is not upright a second turn is tried if the first is bad."""
+        boxes = np.array([track.box for track in tracks], np.float32).reshape(-1, 4)
+        poses = self._estimator.estimate(image, boxes, [self._turns.choose(track) for track in tracks])
+        for pose, box, track in zip(poses, boxes, tracks, strict=True):
+            other = self._turns.choose_other(track, pose)
+            if other is not None:
+                (second,) = self._estimator.estimate(image, box[None], [other])
+                if self._turns.is_better(track, other, second):
+                    pose[:] = second
+        return poses

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from privcam_core.types.arrays import Box, Float64Array, FloatArray
-from privcam_core.types.perception import Track, TrackState
+from privcam_core.types.perception import DetectionSource, Track, TrackState
 from privcam_edge.tracking import kalman
 from privcam_edge.tracking.gallery import Gallery
 
@@ -26,6 +26,7 @@ class ActiveTrack:
     hits: int = 1
     age: int = 1
     lost_frames: int = 0
+    source: DetectionSource = DetectionSource.WHOLE  # of the last match
     gallery: Gallery = field(default_factory=Gallery)
 
     def to_track(self, box: Box | None = None) -> Track:
@@ -35,7 +36,15 @@ class ActiveTrack:
         du, dv, shape, growth = map(float, self.mean[4:])
         score = self.score if self.state is not TrackState.LOST else 0.0
         return Track(
-            self.subject_id, box, (du, dv, shape, growth), score, self.state, self.hits, self.age, self.lost_frames
+            self.subject_id,
+            box,
+            (du, dv, shape, growth),
+            score,
+            self.state,
+            self.hits,
+            self.age,
+            self.lost_frames,
+            self.source,
         )
 
 

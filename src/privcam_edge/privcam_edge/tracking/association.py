@@ -72,14 +72,19 @@ class Association:
         descriptors: Descriptor | None,
         clutter: Clutter,
         stamp_ns: int,
+        looked_at: BoolArray,
     ) -> tuple[list[tuple[int, int]], list[int]]:
-        """Return the pairs (track row, detection) of all four stages, and the high-score detections without a track.
+        """Return the pairs (track row, detection) of all four stages, and the detections that start a track.
 
-        boxes: (N, 4) px. scores: (N,). descriptors: (N, D) unit vectors; None: appearance is not compared.
+        boxes: (N, 4) px. scores: (N,). descriptors: (N, D) unit vectors; None: appearance is not compared. looked_at:
+        (N,) whether the detector looked again there; then a track starts from match_threshold on.
         """
         high = np.flatnonzero(scores >= self.track_activation_threshold).tolist()
+        found_again = np.flatnonzero(
+            looked_at & (scores >= self.match_threshold) & (scores < self.track_activation_threshold)
+        )
         if not tracks:
-            return [], high
+            return [], high + found_again.tolist()
         low = np.flatnonzero((scores >= self.match_threshold) & (scores < self.track_activation_threshold)).tolist()
         ages = [track.lost_frames for track in tracks]
         tentative = [row for row, track in enumerate(tracks) if track.state is TrackState.TENTATIVE]
@@ -93,21 +98,33 @@ class Association:
         cost = np.where(overlap_cost <= 1 - self.min_iou, overlap_cost, matching.FORBIDDEN)
         second = matching.assign(cost, tentative + just_seen, first.detections)
         cost = np.where(overlap_cost <= 1 - self.low_score_min_iou, overlap_cost, matching.FORBIDDEN)
-        third = matching.assign(cost, [row for row in second.tracks if row in just_seen], low)
+        # A tentative track that began where the detector looked again goes on there.
+        cost[tentative] = np.where(looked_at, cost[tentative], matching.FORBIDDEN)
+        third = matching.assign(cost, second.tracks, low)
         pairs = first.pairs + second.pairs + third.pairs
         left = sorted(set(established) - {row for row, _ in pairs})
-        if not left or descriptors is None:  # only appearance tells whether a low-confidence box is the person
-            return pairs, second.detections
+        taken = [column for _, column in pairs] + second.detections
+        if left and descriptors is not None:  # only appearance tells whether a low-confidence box is the person
+            cost = self._low_confidence_cost(tracks, measurements, descriptors, stamp_ns)
+            pairs += matching.cascade(
+                cost, ages, left, self._low_confidence(boxes, scores, taken, clutter, stamp_ns)
+            ).pairs
+            taken = [column for _, column in pairs] + second.detections
+        # On a matched box it is another view of the same person.
+        starting = found_again[~overlap_any(boxes[found_again], boxes[taken])]
+        return pairs, second.detections + starting.tolist()
+
+    def _low_confidence(
+        self, boxes: Float64Array, scores: Float32Array, taken: list[int], clutter: Clutter, stamp_ns: int
+    ) -> list[int]:
+        """Return the low-confidence detections that may be a lost person."""
         candidates = np.flatnonzero(
             (scores >= self.low_confidence_threshold) & (scores < self.track_activation_threshold)
         )
         candidates = candidates[~clutter.contains(boxes[candidates], stamp_ns)]
         # On a matched box, a low-confidence box is another view of the same person, or of two persons in one box.
-        taken = boxes[[column for _, column in pairs] + second.detections]
-        candidates = candidates[~overlap_any(boxes[candidates], taken)]
-        low_confidence_cost = self._low_confidence_cost(tracks, measurements, descriptors, stamp_ns)
-        fourth = matching.cascade(low_confidence_cost, ages, left, candidates.tolist())
-        return pairs + fourth.pairs, second.detections
+        candidates = candidates[~overlap_any(boxes[candidates], boxes[taken])]
+        return [int(column) for column in candidates]
 
     def _cascade_cost(
         self,

@@ -8,6 +8,8 @@ to a gallery of appearances, IoU as second stage for tentative and just seen tra
   30 frames/s; at 6 it makes no clear difference.
 - A fourth stage extends an existing track with a low-confidence box, as persons on the floor have: the box is within
   reach, its appearance matches, and no static object was detected there before (`clutter.py`).
+- A box that was found when the detector looked again starts a track from match_threshold on: it was looked for
+  because a presence or a lost track was there (`perception/look_again.py`).
 - The camera does not move, so the overlap of the boxes counts beside the appearance (the article's λ is 0, for moving
   cameras), and a person at an unexpected place needs a much closer appearance match. A person never moves farther than
   a runner. Without descriptors, only overlapping boxes can match.
@@ -18,9 +20,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from privcam_core.detection import thresholds
-from privcam_core.types.arrays import Float64Array
+from privcam_core.types.arrays import BoolArray, Float64Array
 from privcam_core.types.boxes import intersections
-from privcam_core.types.perception import Detections, Track, TrackState
+from privcam_core.types.perception import Detections, DetectionSource, Track, TrackState
 from privcam_core.types.time import NS_PER_S
 from privcam_edge.tracking import kalman
 from privcam_edge.tracking.active_track import (
@@ -50,8 +52,9 @@ class DeepSort:
 
     max_age_s: how long a confirmed track outlives its last detection.
     n_init: matches that make a track confirmed (or fewer, two or more, over 0.1 s); a miss before that ends it.
-    track_activation_threshold: a detection that scores less starts no track. match_threshold: a detection that scores
-    less cannot extend a just seen track by overlap alone. low_confidence_threshold: a detection that scores less is not
+    track_activation_threshold: a detection in the whole picture that scores less starts no track. match_threshold: a
+    detection that scores less cannot extend a just seen track by overlap alone, and starts no track where the detector
+    looked again. low_confidence_threshold: a detection that scores less is not
     used at all.
     max_cosine_distance: to the gallery, where the track was expected. With the descriptor of
     `perception.appearance`, 0.15 keeps 99 of 100 views of a person who falls, bends or turns, a second or more after
@@ -119,7 +122,7 @@ class DeepSort:
         boxes = np.asarray(detections.boxes, np.float64)
         measurements = kalman.to_measurements(boxes)
         pairs, unmatched = self._association.match(
-            self._tracks, boxes, detections.scores, descriptors, self._clutter, stamp_ns
+            self._tracks, boxes, detections.scores, descriptors, self._clutter, stamp_ns, self._looked_at(detections)
         )
         self._update_matched(pairs, measurements, detections, descriptors, stamp_ns)
         usable = np.flatnonzero(detections.scores >= self._low_confidence_threshold)
@@ -129,6 +132,9 @@ class DeepSort:
         self._update_unmatched([track for row, track in enumerate(self._tracks) if row not in matched])
         self._start_tracks(unmatched, measurements, detections, descriptors, stamp_ns)
         return [track.to_track() for track in self._tracks]
+
+    def _looked_at(self, detections: Detections) -> BoolArray:
+        return np.asarray(detections.sources != DetectionSource.WHOLE)
 
     def _validate(self, detections: Detections, descriptors: Descriptor | None, stamp_ns: int) -> None:
         if self._stamp is not None and stamp_ns <= self._stamp:
@@ -193,6 +199,7 @@ class DeepSort:
             track.seen_at = stamp_ns
             track.seen_box = as_box(detections.boxes[column])
             track.score = float(detections.scores[column])
+            track.source = DetectionSource(detections.sources[column])
             if descriptors is not None and (unshared[column] or not len(track.gallery)):
                 track.gallery.add(descriptors[column])
 
@@ -217,6 +224,7 @@ class DeepSort:
             self._last_id += 1
             box, score = as_box(detections.boxes[column]), float(detections.scores[column])
             track = ActiveTrack(self._last_id, mean, covariance, stamp_ns, stamp_ns, box, score)
+            track.source = DetectionSource(detections.sources[column])
             if self._n_init == 1:
                 track.state = TrackState.CONFIRMED
             if descriptors is not None:
