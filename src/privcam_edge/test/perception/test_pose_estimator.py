@@ -1,11 +1,13 @@
 """MoveNet keypoints are in picture pixels, and the lighter model is used for many persons."""
 
+import cv2
 import numpy as np
 import pytest
 
 from privcam_core.detection.crops import Square
 from privcam_core.models import ModelError
 from privcam_core.models.reference import synthetic_picture
+from privcam_core.types.perception import DetectionSource
 from privcam_core.types.skeleton import Joint
 from privcam_edge.perception.pose_estimator import PoseEstimator, to_picture
 
@@ -75,3 +77,28 @@ def test_picture_of_another_kind_is_rejected(image: np.ndarray) -> None:
 def test_model_that_is_not_in_the_manifest_is_rejected() -> None:
     with pytest.raises(ModelError, match="movenet_multipose"):
         PoseEstimator(accurate_model="movenet_multipose")
+
+
+@pytest.mark.parametrize(
+    ("rotation", "turn"),
+    [
+        (cv2.ROTATE_90_CLOCKWISE, DetectionSource.TURNED_LEFT),
+        (cv2.ROTATE_90_COUNTERCLOCKWISE, DetectionSource.TURNED_RIGHT),
+        (cv2.ROTATE_180, DetectionSource.UPSIDE_DOWN),
+    ],
+)
+def test_pose_of_a_turned_figure_is_the_turned_pose_with_the_same_left_and_right(
+    rotation: int, turn: DetectionSource
+) -> None:
+    image, _ = _scene()
+    square = np.ascontiguousarray(image[100:400, 250:550])
+    box, estimator = np.array([[0.0, 0.0, 300.0, 300.0]]), PoseEstimator(fast=True)
+    (upright,) = estimator.estimate(square, box)
+    (turned,) = estimator.estimate(np.ascontiguousarray(cv2.rotate(square, rotation)), box, [turn])
+    back = {
+        DetectionSource.TURNED_LEFT: (300 - upright[:, 1], upright[:, 0]),
+        DetectionSource.TURNED_RIGHT: (upright[:, 1], 300 - upright[:, 0]),
+        DetectionSource.UPSIDE_DOWN: (300 - upright[:, 0], 300 - upright[:, 1]),
+    }[turn]
+    np.testing.assert_allclose(turned[:, :2], np.column_stack(back), atol=1.0)
+    np.testing.assert_allclose(turned[:, 2], upright[:, 2], atol=0.05)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from privcam_core.types.arrays import Box
-from privcam_core.types.perception import Detections, Track, TrackState
+from privcam_core.types.perception import Detections, DetectionSource, Track, TrackState
 from privcam_edge.tracking.clutter import MAX_OBJECTS, Clutter
 from privcam_edge.tracking.deepsort import DeepSort
 
@@ -21,6 +21,7 @@ class Film:
         self.tracker = DeepSort()
         self.frame = 0
         self.tracks: list[Track] = []
+        self.source = DetectionSource.WHOLE
 
     def show(self, *seen: tuple[Box, float, np.ndarray], frames: int = 1) -> list[Track]:
         """Show boxes with their scores and descriptors; return the confirmed tracks after that."""
@@ -29,7 +30,8 @@ class Film:
             boxes = np.array([box for box, _, _ in seen], np.float32).reshape(-1, 4)
             scores = np.array([score for _, score, _ in seen], np.float32)
             descriptors = np.array([descriptor for _, _, descriptor in seen], np.float32).reshape(-1, 8)
-            self.tracks = self.tracker.update(Detections(boxes, scores), descriptors, self.frame * 100_000_000)
+            found = Detections(boxes, scores, np.full(len(scores), self.source, np.uint8))
+            self.tracks = self.tracker.update(found, descriptors, self.frame * 100_000_000)
         return [track for track in self.tracks if track.state is TrackState.CONFIRMED]
 
 
@@ -44,6 +46,24 @@ def test_person_who_falls_is_tracked_on_the_floor() -> None:
 
 def test_low_confidence_box_starts_no_track() -> None:
     assert Film().show((FALLEN, LOW_SCORE, PERSON), frames=30) == []
+
+
+def test_box_where_the_detector_looked_again_starts_a_track_from_the_match_threshold_on() -> None:
+    film = Film()
+    film.source = DetectionSource.TURNED_LEFT
+    assert film.show((FALLEN, 0.15, PERSON), frames=10) == []
+    (track,) = film.show((FALLEN, 0.25, PERSON), frames=3)
+    assert track.source is DetectionSource.TURNED_LEFT
+    assert Film().show((FALLEN, 0.25, PERSON), frames=10) == []
+
+
+def test_lost_person_who_is_found_again_keeps_the_number() -> None:
+    film = Film()
+    film.show((STANDING, 0.8, PERSON), frames=10)
+    film.show(frames=5)
+    film.source = DetectionSource.TURNED_RIGHT
+    (track,) = film.show((FALLEN, 0.25, PERSON), frames=10)
+    assert (track.subject_id, len(film.tracks)) == (1, 1)
 
 
 def test_person_behind_a_chair_is_not_confused_with_the_chair() -> None:
