@@ -17,7 +17,8 @@ class Presence:
     number: identifies the presence, from 1. cells: where it may be. animate: it moved by itself, or a network took it
     for a person; then time alone frees nothing. owners: the subjects whose tracks followed it.
     now: the part that is seen in this frame, None without one. followed: by a track in this frame. moving: by itself in
-    this frame. still_s: time since it was followed or moving. unseen_s: time since it was seen. episodes: how often it
+    this frame. still_s: time since it was followed or moving. was_unattended:
+    that time was long once. unseen_s: time since it was seen. episodes: how often it
     began to move. departed: it went out over the border. body: its last box. max_area: its largest area, cells.
     """
 
@@ -29,6 +30,7 @@ class Presence:
     followed: bool = False
     moving: bool = False
     still_s: float = 0.0
+    was_unattended: bool = False
     unseen_s: float = 0.0
     episodes: int = 0
     departed: bool = False

@@ -36,13 +36,11 @@ _SEEN_AGAIN_RADIUS = 2
 # A detector that blinks loses people for less than this, s. Until then the background that was confirmed before they
 # came is still published behind them.
 _GRACE_S = 3.0
-# A body is expected where it was seen up to this long ago, s.
+# A body is expected where it was seen up to this long ago, s. A body that is seen has left all other cells.
 _RECENT_S = 0.7
 # A body without a track has moved on as a whole when this fraction of its largest area moves elsewhere. Of two bodies
 # that were taken for one, the half would move.
 _WHOLE_FRACTION = 0.6
-# A body that moves on has left the cells in which nothing was seen for this long, s.
-_TRAIL_S = 1.0
 # A moving region smaller than this fraction of the picture is noise of the camera, not a body.
 _MIN_MOTION_FRACTION = 5e-4
 # Parts of one body lie closer together than this fraction of the picture's height.
@@ -76,7 +74,6 @@ class PresenceTracker:
         # Of every subject that was ever confirmed: its age when it last was.
         self._ages: dict[int, int] = {}
         self._seen_again_s: Float32Array = np.zeros(self._grid, np.float32)
-        self._trail_s: Float32Array = np.zeros(self._grid, np.float32)
         self._now_s = 0.0
         self._uneasy_s = 0.0
         self._scene_changing = False
@@ -111,21 +108,17 @@ class PresenceTracker:
     def release(self, kept: Mask, exclusion: ExclusionMasks, plate: CleanPlate, dt: float) -> None:
         """Free what may be freed, after a frame was absorbed. kept: cells that kept their background value."""
         surrounded = cv2.erode(kept, np.ones((2 * _SEEN_AGAIN_RADIUS + 1,) * 2, np.uint8))
-        _count_time(self._seen_again_s, intersect(surrounded, plate.confirmed), dt)
+        _count_time(self._seen_again_s, intersect(surrounded, plate.vouched), dt)
         background = cv2.compare(self._seen_again_s, _SEEN_AGAIN_S, cv2.CMP_GE)
-        seen_now = dilate(union(exclusion.persons, exclusion.differing), self._reach)
-        _count_time(self._trail_s, complement(seen_now), dt)
-        left = subtract(cv2.compare(self._trail_s, _TRAIL_S, cv2.CMP_GE), plate.confirmed)
         for presence in self._presences:
             now = presence.now
             presence.cells = subtract(presence.cells, background if now is None else subtract(background, now))
-            if now is None:
-                trail = left if presence.departed else None
-            else:
+            if now is not None:
                 presence.max_area = max(presence.max_area, cv2.countNonZero(now))
-                trail = subtract(left, now) if presence.followed or self._has_moved_on(presence) else None
-            if trail is not None:
-                self._free_trail(presence, trail, plate)
+            if presence.followed or presence.departed or self._has_moved_on(presence):
+                here = dilate(presence.recent, self._reach)
+                left = complement(exclusion.differing if presence.departed else union(here, exclusion.differing))
+                self._free_trail(presence, subtract(left, plate.confirmed), plate)
         self._update_masks()
 
     def add(self, where: Mask) -> None:
@@ -221,6 +214,7 @@ class PresenceTracker:
     def _age(self, presence: Presence, dt: float) -> None:
         presence.forget_before(self._now_s - _RECENT_S)
         presence.still_s = 0.0 if presence.followed or presence.moving else presence.still_s + dt
+        presence.was_unattended |= presence.still_s >= _GRACE_S
         if presence.now is None:
             presence.unseen_s += dt
             presence.departed |= has_departed(presence.body, self._shape)
@@ -235,9 +229,11 @@ class PresenceTracker:
         return presence.moving and area >= _WHOLE_FRACTION * presence.max_area
 
     def _free_trail(self, presence: Presence, left: Mask, plate: CleanPlate) -> None:
-        """Free unconfirmed cells that a body has left. They need longer evidence."""
+        """Free unconfirmed cells that a body has left. Where it was not always followed they need longer evidence."""
         behind = intersect(presence.cells, left)
         presence.cells = subtract(presence.cells, left)
+        if presence.followed and not presence.was_unattended:
+            return
         for other in self._presences:
             behind = subtract(behind, other.cells)
         plate.restart_unconfirmed(behind)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from privcam_core.types.perception import Track, TrackState
-from privcam_privacy.background.clean_plate import CleanPlate, PlateTimes
+from privcam_privacy.background.clean_plate import CleanPlate
 from privcam_privacy.background.exclusion_masks import ExclusionMasks, Margins
 from privcam_privacy.background.grid import box_cells, grid_shape
+from privcam_privacy.evidence.cell_evidence import PlateTimes
 from privcam_privacy.presence.presence_tracker import PresenceTracker
 
 SHAPE = (96, 128)
@@ -132,14 +133,17 @@ def test_a_subject_that_is_found_elsewhere_is_no_proof_that_the_old_place_is_emp
     assert scene.blocked().all()
 
 
-def test_a_subject_that_walks_on_frees_the_place_behind_it_and_longer_evidence_is_asked_for():
+@pytest.mark.parametrize("lost_s", [0.0, 5.0])
+def test_a_subject_that_walks_on_frees_the_place_behind_it_and_if_it_was_lost_longer_evidence_is_needed(lost_s):
     scene = Scene(confirmed=False)
     scene.see([track()], 1.0)
+    if lost_s:
+        scene.see([], lost_s)
     for k in range(16):
         scene.see([track(box=(40.0 + 3 * k, 30.0, 60.0 + 3 * k, 70.0))], STEP)
     scene.see([track(box=(88.0, 30.0, 108.0, 70.0))], 2.0)
     assert not scene.blocked((40.0, 30.0, 54.0, 70.0)).any()
-    assert scene.plate.changed[region((40.0, 30.0, 54.0, 70.0)) > 0].all()
+    assert scene.plate.changed[region((40.0, 30.0, 54.0, 70.0)) > 0].all() == bool(lost_s)
 
 
 def test_an_object_that_appears_is_withheld_at_once_and_does_not_block_for_ever():
