@@ -26,7 +26,7 @@ _NAN, _INF = float("nan"), float("inf")
 _WILD = (_NAN, _INF, -_INF, 1e30, -1e30, -1e-30)
 # What no field of this kind may be, beside _WILD.
 _BAD_NUMBERS: dict[str, tuple[float, ...]] = {
-    "schema": (0, 1, 256, 2**32 - 1),
+    "schema": (0, 1, 2, 256, 2**32 - 1),
     "environment.height": (0, 4321, 2**16, 2**32 - 1),
     "environment.width": (0, 7681, 2**16, 2**32 - 1),
     "environment.confirmed_fraction": (*_WILD, -0.01, 1.01),
@@ -38,6 +38,7 @@ _BAD_NUMBERS: dict[str, tuple[float, ...]] = {
     "privacy.withheld_fraction": (*_WILD, -0.01, 1.01),
     "privacy.quarantined_fraction": (*_WILD, -0.01, 1.01),
     "privacy.verdict": (0, 2, 3, 128, 255),
+    "privacy.sight": (10, 11, 128, 255),
     "privacy.epsilon": (_NAN, _INF, -_INF),
     "privacy.delta": (_NAN, _INF, -_INF, 1.0, 1e300, -1e-9),
     "environment.png.header.seconds": (1, -1, 2**31 - 1),

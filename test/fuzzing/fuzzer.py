@@ -26,6 +26,7 @@ from privcam_core.types.omega import (
     SyncKey,
     Verdict,
 )
+from privcam_core.types.sight import Sight
 from privcam_link import cdr
 
 _START_NS = 1_700_000_000 * 10**9
@@ -214,7 +215,15 @@ def _original(random: Random, people: int, size: tuple[int, int]) -> _Original:
         Environment(key, data, digest_of(rgba), *size, confirmed, 1),
         poses,
         Embedding(f"encoder-{len(shape)}.{shape[0]}", shape, 0.5, values, 0.25, 1.0),
-        PrivacyReport(random.random(), 0.5, 0.0, Verdict.PASS, epsilon=random.choice((-1.0, 12.5)), delta=1e-5),
+        PrivacyReport(
+            random.random(),
+            0.5,
+            0.0,
+            Verdict.PASS,
+            epsilon=random.choice((-1.0, 12.5)),
+            delta=1e-5,
+            sight=random.choice(tuple(Sight)),
+        ),
     )
     return _Original(read(cdr.encode(omega)), rgba)
 

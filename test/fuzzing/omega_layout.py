@@ -55,6 +55,7 @@ TABLE: dict[str, str] = dict(
         ("privacy.withheld_fraction", "f"),
         ("privacy.quarantined_fraction", "f"),
         ("privacy.verdict", "B"),
+        ("privacy.sight", "B"),
         ("privacy.reason", "s"),
         ("privacy.epsilon", "f"),
         ("privacy.delta", "d8"),

@@ -116,7 +116,7 @@ def _turn(key: Key, situation: Situation) -> None:
 
 
 def _plain_fields(raw: Raw) -> None:
-    require(value_of(raw, "schema") == 2, "schema")
+    require(value_of(raw, "schema") == 3, "schema")
     for name in ("seconds", "nanoseconds"):
         require(value_of(raw, f"environment.png.header.{name}") == 0, "header")
     require(text_of(raw, "environment.png.header.frame_id") == b"", "header")
@@ -162,6 +162,7 @@ def _report(raw: Raw) -> None:
     for name in ("excluded_fraction", "withheld_fraction", "quarantined_fraction"):
         require(0 <= value_of(raw, f"privacy.{name}") <= 1, name)
     require(value_of(raw, "privacy.verdict") == 1, "verdict")
+    require(value_of(raw, "privacy.sight") <= 9, "sight")
     require(text_of(raw, "privacy.reason") == b"", "reason")
     require(isfinite(value_of(raw, "privacy.epsilon")) and 0 <= value_of(raw, "privacy.delta") < 1, "budget")
 

@@ -22,6 +22,7 @@ from privcam_core.types.omega import (
     SubjectPose,
     SyncKey,
     head_from_angles,
+    sight_from_number,
     verdict_from_number,
 )
 from privcam_core.types.skeleton import KEYPOINT_COUNT
@@ -193,14 +194,16 @@ def _read_embedding(read: CdrReader) -> Embedding:
 
 def _write_privacy(out: CdrWriter, report: PrivacyReport) -> None:
     out.numbers("fff", report.excluded_fraction, report.withheld_fraction, report.quarantined_fraction)
-    out.numbers("B", report.verdict)
+    out.numbers("BB", report.verdict, report.sight)
     out.string(report.reason)
     out.numbers("fd", report.epsilon, report.delta)
 
 
 def _read_privacy(read: CdrReader) -> PrivacyReport:
     areas = read.numbers("fff", "privacy.excluded_fraction")
-    (verdict,) = read.numbers("B", "privacy.verdict")
+    verdict, sight = read.numbers("BB", "privacy.verdict")
     reason = read.string("privacy.reason")
     epsilon, delta = read.numbers("fd", "privacy.epsilon")
-    return PrivacyReport(areas[0], areas[1], areas[2], verdict_from_number(verdict), reason, epsilon, delta)
+    return PrivacyReport(
+        areas[0], areas[1], areas[2], verdict_from_number(verdict), reason, epsilon, delta, sight_from_number(sight)
+    )

@@ -27,6 +27,7 @@ from privcam_core.types.omega import (
     Verdict,
 )
 from privcam_core.types.perception import Detections, Track, TrackState
+from privcam_core.types.sight import Sight
 from privcam_link import cdr, wire
 from privcam_ros.conversions import (
     detections_from_msg,
@@ -70,7 +71,8 @@ def omegas(draw: st.DrawFn) -> Omega:
     embedding = Embedding(draw(st.text("abc-", min_size=1, max_size=7)), (len(data),), 0.5, data, 0.25, 1.5)
     areas = draw(fraction), draw(fraction), draw(fraction)
     budget = draw(st.floats(-1, 2e4, width=32)), draw(st.floats(0, 1, exclude_max=True))
-    report = PrivacyReport(*areas, Verdict.WITHHOLD, draw(st.text("aé", max_size=9)), *budget)
+    sight = draw(st.sampled_from(Sight))
+    report = PrivacyReport(*areas, Verdict.WITHHOLD, draw(st.text("aé", max_size=9)), *budget, sight)
     return Omega(key, environment, poses, embedding, report)
 
 
@@ -82,7 +84,7 @@ EXAMPLE = Omega(
         SubjectPose(2, (1.0, 2.0, 3.0, 4.0), np.full((17, 3), 0.25, np.float32), HeadOrientation(pi, -pi / 2, -pi), 1),
     ],
     Embedding("hog-1", (3,), 0.5, b"\x01\xff\x80", 0.25, 1.0),
-    PrivacyReport(0.125, 0.25, 0.5, Verdict.PASS, epsilon=12.5, delta=1e-5),
+    PrivacyReport(0.125, 0.25, 0.5, Verdict.PASS, epsilon=12.5, delta=1e-5, sight=Sight.DARK),
 )
 
 
@@ -259,6 +261,7 @@ def test_detections_survive_and_no_detections_too() -> None:
         back = detections_from_msg(message)
         np.testing.assert_array_equal(back.boxes, detections.boxes)
         np.testing.assert_array_equal(back.scores, detections.scores)
+        np.testing.assert_array_equal(back.sources, detections.sources)
         assert key_from_msg(message.key) == KEY
 
 
@@ -266,6 +269,7 @@ def test_detections_survive_and_no_detections_too() -> None:
     ("change", "field"),
     [
         ({"score": 1.5}, "detections.score"),
+        ({"source": 5}, "detections.source"),
         ({"score": float("nan")}, "detections.score"),
         ({"box": np.array([1, 2, 1, 4], np.float32)}, "detections.box"),
         ({"box": np.array([1, 2, np.inf, 4], np.float32)}, "detections.box"),

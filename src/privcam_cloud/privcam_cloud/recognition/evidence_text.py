@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from privcam_cloud.recognition.features import Measures
 from privcam_cloud.recognition.rules.posture_rules import Fall, Rise
+from privcam_core.types.sight import Sight, describe_sight, is_blind
 
 UNCLEAR = "unclear"
 FALLEN = "fallen"
@@ -49,8 +50,21 @@ def rise_evidence(rise: Rise, now: float) -> str:
     return f"torso {rise.risen:.2f} body heights higher than it lay, {now - rise.started:.1f} s after lying"
 
 
-def scene_caption(states: Sequence[tuple[str, float]]) -> str:
-    """Return one sentence for the whole scene. states: label and seconds so far, of each subject in view."""
+def sight_evidence(sight: Sight, held_s: float) -> str:
+    """Return why the camera cannot see. held_s: s so far."""
+    return f"the camera cannot see: {describe_sight(sight)}, for {held_s:.0f} s"
+
+
+def scene_caption(states: Sequence[tuple[str, float]], sight: Sight) -> str:
+    """Return the scene in words. states: label and seconds so far, of each subject in view. sight: of the camera."""
+    if not is_blind(sight):
+        return _people_caption(states)
+    # "Nobody in view" would be wrong: nobody was seen, which is no evidence here.
+    seen = f" {_people_caption(states)}" if states else ""
+    return f"Cannot see: {describe_sight(sight)}.{seen}"
+
+
+def _people_caption(states: Sequence[tuple[str, float]]) -> str:
     if not states:
         return "Nobody in view."
     parts = [f"one {PHRASES[label].format(seconds=held)}" for label, held in states if label in TIMED]

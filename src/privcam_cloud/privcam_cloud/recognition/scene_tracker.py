@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from privcam_cloud.recognition.evidence_text import scene_caption
+from privcam_cloud.recognition.evidence_text import scene_caption, sight_evidence
 from privcam_cloud.recognition.rules.rule_settings import Settings
 from privcam_cloud.recognition.subject_history import SubjectHistory
 from privcam_core.events.event_tracker import ActiveEvent, EventTracker
-from privcam_core.events.scene_report import Event, RecognizedObject, SceneReport
+from privcam_core.events.scene_report import CANNOT_SEE, Event, RecognizedObject, SceneReport
 from privcam_core.types.omega import Omega, SubjectPose, SyncKey
+from privcam_core.types.sight import Sight, is_blind
 
 
 class SceneTracker:
@@ -22,6 +23,7 @@ class SceneTracker:
         self._last: SyncKey | None = None
         self._tracker = EventTracker(0)
         self._events: list[Event] = []
+        self._blind_since: float | None = None
 
     def begin_frame(self, omega: Omega) -> float:
         """Take in the poses of the next frame and return its camera time in s since the first frame.
@@ -35,6 +37,7 @@ class SceneTracker:
             self.close_events(subject, subject.last)
         for older, newer in changes.joined:
             self._events += self._tracker.join(older, newer, seconds)
+        self._update_sight(omega.privacy.sight, seconds)
         return seconds
 
     def update_events(self, owner: object, active: Sequence[ActiveEvent], seconds: float) -> None:
@@ -51,9 +54,20 @@ class SceneTracker:
             key=omega.key,
             objects=[_object_from_pose(pose) for pose in omega.poses],
             events=self._events,
-            caption=scene_caption(states),
+            caption=scene_caption(states, omega.privacy.sight),
             model_id=model_id,
         )
+
+    def _update_sight(self, sight: Sight, seconds: float) -> None:
+        """Record that the camera cannot see: nobody who relies on this report is told of people there."""
+        active: list[ActiveEvent] = []
+        if is_blind(sight):
+            self._blind_since = seconds if self._blind_since is None else self._blind_since
+            evidence = sight_evidence(sight, seconds - self._blind_since)
+            active.append(ActiveEvent(CANNOT_SEE, (), 1.0, self._blind_since, evidence))
+        else:
+            self._blind_since = None
+        self.update_events(self, active, seconds)
 
     def _advance(self, key: SyncKey) -> float:
         if self._first is None or self._last is None:

@@ -57,12 +57,16 @@ class Caption:
 
 @dataclass(frozen=True)
 class Status:
-    """The content of the status bar. stamp_ns: camera time of the picture, UTC in ns. validity: fraction shown."""
+    """The content of the status bar.
+
+    stamp_ns: camera time of the picture, UTC in ns. confirmed_mask: fraction shown. alarm: drawn on red, "" for none.
+    """
 
     camera_id: str
     stamp_ns: int
     confirmed_mask: float
     note: str = ""
+    alarm: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,16 +150,22 @@ def with_status(picture: Image, status: Status) -> Image:
     pad, baseline = round(_BAR_PAD * letter), round((1 + _BAR_PAD) * letter)
     moment = datetime.fromtimestamp(status.stamp_ns // 1_000_000 / 1000, timezone.utc)
     hidden = f"{100 * (1 - status.confirmed_mask):.0f} % not shown"
+    left = pad
+    if status.alarm:
+        # First and on red, and over everything else in a narrow bar: it must not be missed.
+        wide = _text_width(_ascii(status.alarm), letter) + 2 * pad
+        cv2.rectangle(bar, (0, 0), (wide, bar_height), _ALARM, cv2.FILLED)
+        _write(bar, _ascii(status.alarm), (pad, baseline), letter, _TEXT)
+        left += wide
     texts = [(status.camera_id, _TEXT)]
     # What the picture is comes before its time: what does not fit is left out from the end.
     texts += [(_ascii(status.note), _TEXT)] if status.note else []
     texts += [(f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 100_000} UTC", _QUIET_TEXT)]
     right = width - pad - _text_width(hidden, letter)
-    if right - 2 * letter > pad:
+    if right - 2 * letter > left:
         _write(bar, hidden, (right, baseline), letter, _QUIET_TEXT)
         _swatch(bar, right - round(1.6 * letter), pad, letter)
         right -= 2 * letter
-    left = pad
     for text, paint in texts:
         if left + _text_width(text, letter) + letter > right:
             break

@@ -12,6 +12,7 @@ from privcam_core.events.scene_report import Event, Phase, SceneReport
 from privcam_core.images.environment import FILL, decode_environment
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import Omega
+from privcam_core.types.sight import describe_sight, is_blind
 from privcam_core.types.time import NS_PER_S
 
 # The screen is this many frame intervals behind the newest frame, so that the next one is there to move towards.
@@ -70,8 +71,15 @@ class PlayoutBuffer:
         moment_ns = self._advance(now_s)
         poses = self._interpolator.at(moment_ns)
         captions = make_captions(self._events)
-        status = Status(self.newest.key.camera_id, moment_ns, self._validity)
+        status = Status(self.newest.key.camera_id, moment_ns, self._validity, alarm=self.sight_alarm)
         return moment_ns, self._view.render(poses, captions, status)
+
+    @property
+    def sight_alarm(self) -> str:
+        """Why the camera cannot see, "" while it can. Of the newest Ω: an alarm does not wait for the screen."""
+        if self.newest is None or not is_blind(self.newest.privacy.sight):
+            return ""
+        return f"CANNOT SEE: {describe_sight(self.newest.privacy.sight)}"
 
     def reconstruction_input(self) -> ReconstructionInput | None:
         """Return the newest moment; None while the picture of its environment has not come."""

@@ -137,7 +137,7 @@ MALFORMED = {
     "no_attachment": (KEY, GOOD, None, Reason.TYPE),
     "an_image": (KEY, GOOD, header(1).replace(b"privcam_msgs/msg/Omega", b"sensor_msgs/msg/Image"), Reason.TYPE),
     "other_definition": (KEY, GOOD, header(1).replace(b"RIHS01_", b"RIHS01_0"), Reason.TYPE),
-    "other_schema": (KEY, GOOD, header(1).replace(b"schema=2", b"schema=3"), Reason.SCHEMA),
+    "other_schema": (KEY, GOOD, header(1).replace(b"schema=3", b"schema=2"), Reason.SCHEMA),
     "no_queue": (KEY, GOOD, header(1).replace(b"queue=0", b"queue=x"), Reason.TYPE),
     "key_of_no_camera": ("privcam/Room-2/omega", GOOD, header(1), Reason.CAMERA),
     "too_large": (KEY, bytes(cdr.MAX_OMEGA_BYTES + 1), header(1), Reason.TOO_LARGE),

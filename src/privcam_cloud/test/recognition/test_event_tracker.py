@@ -5,6 +5,7 @@ from privcam_cloud.recognition.rules.hysteresis import Hysteresis
 from privcam_cloud.recognition.rules.rule_settings import DEFAULT
 from privcam_core.events.event_tracker import ActiveEvent, EventTracker
 from privcam_core.events.scene_report import Event, Phase
+from privcam_core.types.sight import Sight
 
 ORIGIN = 1_700_000_000_000_000_000
 
@@ -131,4 +132,9 @@ def test_a_behaviour_that_makes_no_sense_cannot_exist(change: dict[str, object],
     ],
 )
 def test_the_caption_tells_the_scene_in_one_sentence(states: list[tuple[str, float]], caption: str) -> None:
-    assert scene_caption(states) == caption
+    assert scene_caption(states, Sight.CLEAR) == caption
+
+
+def test_the_caption_of_a_camera_that_cannot_see_never_says_that_nobody_is_in_view() -> None:
+    assert scene_caption([], Sight.DARK) == "Cannot see: too dark."
+    assert scene_caption([("walking", 3.0)], Sight.COVERED) == "Cannot see: covered. 1 person: walking."

@@ -93,6 +93,7 @@ def test_status_bar_lies_below_and_leaves_the_picture_as_it_is():
         Status("room1", T0 + 10**9, 0.9),
         Status("room1", T0, 0.5),
         Status("room1", T0, 0.9, "late"),
+        Status("room1", T0, 0.9, alarm="CANNOT SEE: too dark"),
     ],
 )
 def test_status_bar_shows_camera_time_share_and_note(other):
@@ -108,3 +109,11 @@ def test_status_bar_explains_the_hatching():
 @pytest.mark.parametrize("width", [1, 40, 160])
 def test_status_bar_of_a_narrow_picture_leaves_out_what_has_no_room(width):
     assert with_status(np.zeros((100, width, 3), np.uint8), Status("room1", T0, 0.9)).shape[1] == width
+
+
+@pytest.mark.parametrize("width", [60, 640])
+def test_alarm_in_the_status_bar_is_red_and_comes_first_in_any_width(width):
+    picture = np.zeros((HEIGHT, width, 3), np.uint8)
+    bar = with_status(picture, Status("room1", T0, 0.9, alarm="CANNOT SEE: too dark"))[HEIGHT:]
+    blue, green, red = (int(value) for value in bar[1, 1])
+    assert red > 150 > max(blue, green)

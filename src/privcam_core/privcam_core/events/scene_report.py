@@ -8,6 +8,9 @@ from typing import Protocol
 from privcam_core.types.arrays import Box
 from privcam_core.types.omega import Omega, SyncKey
 
+# The one event of the whole scene, without subjects: the camera cannot see, so whoever is there may go unnoticed.
+CANNOT_SEE = "cannot_see"
+
 
 class Phase(IntEnum):
     """State of an event in a report; the values are those of `privcam_msgs/Event`."""
@@ -31,7 +34,7 @@ class RecognizedObject:
 class Event:
     """One event as it stands in one report.
 
-    confidence: [0, 1]. subject_ids: at least one; more where a broken track was joined. event_id: from 1, the same in
+    confidence: [0, 1]. subject_ids: at least one; more where a broken track was joined; none of CANNOT_SEE. event_id: from 1, the same in
     all reports of one event. start_ns, end_ns: camera time in ns since the epoch; end_ns is the report's own time
     while the phase is not ENDED. evidence: measured quantities in one sentence.
     """
@@ -46,7 +49,7 @@ class Event:
     evidence: str
 
     def __post_init__(self) -> None:
-        if not self.subject_ids:
+        if not self.subject_ids and self.label != CANNOT_SEE:
             raise ValueError(f"event {self.label!r}: subject_ids is empty, name at least one subject")
         if not 0.0 <= self.confidence <= 1.0:
             raise ValueError(f"event {self.label!r}: confidence {self.confidence} is not in [0, 1]")

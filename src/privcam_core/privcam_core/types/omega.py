@@ -13,10 +13,11 @@ import numpy as np
 
 from privcam_core.types.arrays import Box, Float32Array
 from privcam_core.types.identifiers import camera_id_error, is_camera_id
+from privcam_core.types.sight import Sight
 from privcam_core.types.skeleton import KEYPOINT_COUNT
 from privcam_core.types.time import NS_PER_S, seconds_from_ns
 
-SCHEMA = 2
+SCHEMA = 3
 
 MAX_WIDTH, MAX_HEIGHT = 7680, 4320
 MAX_SUBJECTS = 64
@@ -208,10 +209,17 @@ def verdict_from_number(value: int) -> Verdict:
     return Verdict(value)
 
 
+def sight_from_number(value: int) -> Sight:
+    """Return the sight with this number in a message. Raises InvalidOmega for any other number."""
+    _require(value in tuple(Sight), "privacy.sight", f"{value} is not in [0, {max(Sight)}]")
+    return Sight(value)
+
+
 @dataclass(frozen=True)
 class PrivacyReport:
     """The result of the privacy engine for one frame. Fractions are of the picture.
 
+    sight: whether the camera sees well enough to be relied on, and why not.
     epsilon, delta: the budget spent on poses in the accountant's window; epsilon < 0: no accounting, and delta is
     undefined.
     """
@@ -223,6 +231,7 @@ class PrivacyReport:
     reason: str = ""
     epsilon: float = NO_ACCOUNTING
     delta: float = 0.0
+    sight: Sight = Sight.UNKNOWN
 
     def __post_init__(self) -> None:
         _require_range(self.excluded_fraction, 0.0, 1.0, "privacy.excluded_fraction")
@@ -231,6 +240,7 @@ class PrivacyReport:
         _require(self.verdict in tuple(Verdict), "privacy.verdict", f"{self.verdict} is neither WITHHOLD nor PASS")
         _require(len(self.reason) <= 512, "privacy.reason", "is longer than 512 characters")
         _require(self.verdict == Verdict.WITHHOLD or not self.reason, "privacy.reason", "goes with PASS, must be empty")
+        _require(self.sight in tuple(Sight), "privacy.sight", f"{self.sight} is not in [0, {max(Sight)}]")
         _require(isfinite(self.epsilon), "privacy.epsilon", f"{self.epsilon} is not finite")
         _require(isfinite(self.delta) and 0 <= self.delta < 1, "privacy.delta", f"{self.delta} is not in [0, 1)")
 

@@ -20,7 +20,9 @@ from privcam_core.types.omega import (
     SubjectPose,
     SyncKey,
     Verdict,
+    sight_from_number,
 )
+from privcam_core.types.sight import Sight, describe_sight, is_blind
 
 KEY = SyncKey("room1", 7, 1_700_000_000_500_000_000)
 PNG = b"stands for a picture"
@@ -99,6 +101,7 @@ REFUSED = [
     (REPORT, "privacy.withheld_fraction", {"withheld_fraction": -0.1}),
     (REPORT, "privacy.quarantined_fraction", {"quarantined_fraction": NAN}),
     (REPORT, "privacy.verdict", {"verdict": 2}),
+    (REPORT, "privacy.sight", {"sight": 10}),
     (REPORT, "privacy.reason", {"verdict": Verdict.WITHHOLD, "reason": "x" * 513}),
     (REPORT, "privacy.reason", {"reason": "but it passed"}),
     (REPORT, "privacy.epsilon", {"epsilon": INFINITE}),
@@ -157,3 +160,13 @@ def test_embedding_gives_its_values_in_its_shape() -> None:
 
 def test_keys_of_one_camera_sort_by_frame() -> None:
     assert SyncKey("a", 2, 30) < SyncKey("a", 3, 20) < SyncKey("b", 1, 10)
+
+
+def test_number_that_is_no_sight_is_refused_by_its_field() -> None:
+    with pytest.raises(InvalidOmega, match=r"privacy.sight: 10 is not in \[0, 9\]"):
+        sight_from_number(10)
+
+
+def test_every_sight_has_words_and_only_unknown_and_clear_are_not_blind() -> None:
+    assert len({describe_sight(sight) for sight in Sight}) == len(Sight)
+    assert {sight for sight in Sight if not is_blind(sight)} == {Sight.UNKNOWN, Sight.CLEAR}
