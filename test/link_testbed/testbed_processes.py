@@ -23,6 +23,8 @@ END_S = 60.0
 
 Matches = Callable[[Event], bool]
 
+HARNESS = Path(__file__).resolve().parents[1]
+
 
 class Side:
     """Starts processes in one network namespace and one ROS domain. folder: of their logs and their state."""
@@ -62,6 +64,8 @@ class Side:
                 stdout=subprocess.PIPE,
                 stderr=out,
                 text=True,
+                # The harness is in no package: its modules are found from the folder `test`.
+                cwd=HARNESS,
                 env=self._environment,
             )
 
