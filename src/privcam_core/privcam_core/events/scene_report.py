@@ -34,9 +34,9 @@ class RecognizedObject:
 class Event:
     """One event as it stands in one report.
 
-    confidence: [0, 1]. subject_ids: at least one; more where a broken track was joined; none of CANNOT_SEE. event_id: from 1, the same in
-    all reports of one event. start_ns, end_ns: camera time in ns since the epoch; end_ns is the report's own time
-    while the phase is not ENDED. evidence: measured quantities in one sentence.
+    confidence: [0, 1]. subject_ids: at least one; more where a broken track was joined; none of CANNOT_SEE.
+    event_id: from 1, the same in all reports of one event. start_ns, end_ns: camera time in ns since the epoch; end_ns
+    is the report's own time while the phase is not ENDED. evidence: measured quantities in one sentence.
     """
 
     label: str

@@ -1,0 +1,1 @@
+"""Measures whether the camera sees well enough to be relied on."""
