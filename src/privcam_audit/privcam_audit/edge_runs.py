@@ -11,6 +11,7 @@ from privcam_core.detection.person_masks import PersonMasks
 from privcam_core.types.arrays import BoolArray, Box, Image
 from privcam_core.types.omega import PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.types.perception import Detections, Track
+from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.egress.inspection import withheld_picture
 from privcam_privacy.eraser import EnvironmentWriter, Eraser, Mode, Published
 from privcam_privacy.plates.approved import ApprovedPlate
@@ -24,8 +25,8 @@ POSES = PoseSettings(seed=SEED)
 
 
 def eraser(mode: Mode, threads: int, plate: ApprovedPlate | None = None) -> Erase:
-    """Return a fresh edge with its default settings. Its noise is the same in every run."""
-    return Eraser(mode, poses=POSES, plate=plate, threads=threads).erase
+    """Return a fresh edge with evidence `transit`. Its noise is the same in every run."""
+    return Eraser(mode, EngineSettings(evidence="transit"), poses=POSES, plate=plate, threads=threads).erase
 
 
 def run(recording: Recording, erase: Erase) -> list[Published]:

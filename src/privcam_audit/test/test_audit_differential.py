@@ -16,6 +16,7 @@ from privcam_audit.perception_recording import START_NS, FramePerception, Record
 from privcam_core.images.environment import FILL, encode_environment, environment_of
 from privcam_core.types.omega import PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.types.perception import Detections
+from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.eraser import Eraser
 
 SHAPE = (96, 128)
@@ -178,7 +179,7 @@ def test_engine_shows_the_room_and_leaks_nothing_of_somebody_who_is_found(tmp_pa
     clip = scene()
 
     def make_eraser(mode, _recording, _labels, _run):
-        return Eraser(mode).erase
+        return Eraser(mode, EngineSettings(evidence="transit")).erase
 
     part = differential([clip], make_eraser, ["adaptive", "mask_only"], tmp_path)
     found = part.values["leak"]

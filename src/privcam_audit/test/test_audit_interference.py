@@ -18,16 +18,18 @@ from privcam_audit.perception_recording import START_NS, FramePerception, Record
 from privcam_bringup.demo_clip import demo_clip
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.perception import Detections
-from privcam_privacy.background.clean_plate import PlateTimes
 from privcam_privacy.background.engine import PrivacyEngine
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.background.exclusion_masks import ExclusionMasks
 from privcam_privacy.egress.inspection import NoInspection
+from privcam_privacy.evidence.cell_evidence import PlateTimes
 
 SHAPE = (96, 128)
 FRAMES, RATE_HZ = 50, 5.0
 PAINTS = {"noise": noise, "texture": texture, "faces": paste_faces([drawn_face()])}
-QUICK = EngineSettings(times=PlateTimes(confirm_s=2.0, low_confidence_s=3.0, change_s=3.0, relearn_s=6.0), step_s=1.0)
+QUICK = EngineSettings(
+    evidence="transit", times=PlateTimes(confirm_s=2.0, low_confidence_s=3.0, change_s=3.0, relearn_s=6.0), step_s=1.0
+)
 
 
 @pytest.fixture(scope="module")

@@ -33,8 +33,10 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     image = cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_CUBIC)
     path = tmp_path_factory.mktemp("film") / "room.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"FFV1"), FPS, (320, 240))
+    noise = np.random.default_rng(2)
     for _ in range(10 * FPS):
-        writer.write(image)
+        # Without noise the camera counts as frozen.
+        writer.write(np.clip(image + noise.normal(0, 2, image.shape), 0, 255).astype(np.uint8))
     writer.release()
     return path
 

@@ -6,6 +6,7 @@ import pytest
 from privcam_core.images.environment import FILL, decode_environment
 from privcam_core.types.omega import Omega, SyncKey, Verdict
 from privcam_edge.edge_pipeline import EdgePipeline
+from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_edge.link.gate import Gate
 from privcam_link import cdr
@@ -13,6 +14,7 @@ from privcam_link import cdr
 HEIGHT, WIDTH = 240, 320
 PERIOD_NS = 200_000_000
 START_NS = 1_700_000_000 * 10**9
+TRANSIT = EngineSettings(evidence="transit")
 STAGES = ["detector", "tracker", "pose", "eraser", "composer", "embedder"]
 
 
@@ -39,7 +41,7 @@ def run(pipeline: EdgePipeline, frames: int) -> list[Omega]:
 
 @pytest.fixture(scope="module")
 def seen() -> tuple[EdgePipeline, list[Omega]]:
-    pipeline = EdgePipeline(encoder=BottleneckEncoder(seed=1))
+    pipeline = EdgePipeline(settings=TRANSIT, encoder=BottleneckEncoder(seed=1))
     return pipeline, run(pipeline, 60)
 
 
@@ -90,7 +92,7 @@ def test_time_of_every_stage_is_measured_for_every_frame(seen: tuple[EdgePipelin
 
 
 def test_same_frames_and_the_same_noise_give_the_same_bytes(seen: tuple[EdgePipeline, list[Omega]]) -> None:
-    again = run(EdgePipeline(encoder=BottleneckEncoder(seed=1)), 20)
+    again = run(EdgePipeline(settings=TRANSIT, encoder=BottleneckEncoder(seed=1)), 20)
     assert [cdr.encode(omega) for omega in again] == [cdr.encode(omega) for omega in seen[1][:20]]
 
 

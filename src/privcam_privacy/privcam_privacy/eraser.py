@@ -17,6 +17,7 @@ from privcam_privacy.baselines.mask_only import MaskOnlyEngine
 from privcam_privacy.egress.inline_executor import InlineExecutor
 from privcam_privacy.egress.inspection import Egress, Inspector, NoInspection, Picture
 from privcam_privacy.egress.tile_reuse import TileReuse
+from privcam_privacy.evidence.commissioned_background import CommissionedState
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.locked import LockedEngine
 from privcam_privacy.poses.accountant import Accountant
@@ -75,13 +76,15 @@ class Eraser:
         *,
         poses: PoseSettings | None = None,
         plate: ApprovedPlate | None = None,
+        commissioned: Sequence[CommissionedState] = (),
         state: BackgroundStateStore | None = None,
         executor: Executor | None = None,
         threads: int = 1,
     ) -> None:
         """Load the models.
 
-        poses: how poses are anonymised. plate: the approved plate, for `locked` and only there. state: the store of
+        poses: how poses are anonymised. plate: the approved plate, for `locked` and only there.
+        commissioned: the approved states of the room, for `adaptive` with evidence `commissioned`. state: the store of
         the background over a restart, for `adaptive`; None stores nothing. executor: where pictures are inspected;
         None inspects each picture before `erase` returns. threads: processor cores of each model.
 
@@ -99,7 +102,7 @@ class Eraser:
         elif mode == "mask_only":
             self._engine = MaskOnlyEngine()
         else:
-            self._engine, inspector = PrivacyEngine(settings), EgressInspector(threads=threads)
+            self._engine, inspector = PrivacyEngine(settings, commissioned), EgressInspector(threads=threads)
         self._state = state
         self.state_error = ""
         if state is not None and isinstance(self._engine, PrivacyEngine):
@@ -137,6 +140,7 @@ class Eraser:
             verdict=Verdict.PASS,
             epsilon=epsilon,
             delta=delta,
+            sight=result.sight,
         )
         return Published(self._writer.write(key, picture, stale=self._egress.stale), report, anonymous)
 
@@ -169,4 +173,6 @@ class Eraser:
         values = {"pictures_inspected": str(self._egress.inspected), "findings": str(self._egress.found)}
         if isinstance(self._engine, LockedEngine):
             values["plate"] = self._engine.note or "as approved"
+        if isinstance(self._engine, PrivacyEngine):
+            values["evidence"] = self._engine.evidence_note
         return values

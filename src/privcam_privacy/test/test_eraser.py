@@ -8,12 +8,14 @@ import pytest
 from privcam_core.images.environment import decode_environment, encode_environment
 from privcam_core.types.omega import SubjectPose, SyncKey
 from privcam_core.types.perception import Detections
+from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.egress.inline_executor import InlineExecutor
 from privcam_privacy.eraser import Eraser
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.poses.anonymizer import PoseSettings
 from privcam_privacy.state.background_state import BackgroundStateStore
 
+TRANSIT = EngineSettings(evidence="transit")
 SHAPE = (240, 320)
 NOBODY = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 KEYPOINTS = np.column_stack([np.linspace(100, 140, 17), np.linspace(40, 200, 17), np.ones(17)]).astype(np.float32)
@@ -21,8 +23,14 @@ SOMEBODY = SubjectPose(1, (90.0, 30.0, 150.0, 210.0), KEYPOINTS)
 
 
 def room() -> np.ndarray:
-    rows, columns = np.linspace(60, 190, SHAPE[0])[:, None], np.linspace(0, 40, SHAPE[1])[None]
-    return np.repeat((rows + columns)[..., None], 3, axis=2).astype(np.uint8)
+    coarse = np.random.default_rng(3).integers(60, 190, (15, 20, 3)).astype(np.uint8)
+    return np.kron(coarse, np.ones((16, 16, 1), np.uint8))
+
+
+def frame(number: int) -> np.ndarray:
+    """Return the room as a camera with noise sees it."""
+    noise = np.random.default_rng(number).integers(-3, 4, (*SHAPE, 1))
+    return (room() + noise).astype(np.uint8)
 
 
 def key(number: int) -> SyncKey:
@@ -30,7 +38,7 @@ def key(number: int) -> SyncKey:
 
 
 def run_frames(eraser: Eraser, frames: int) -> list:
-    return [eraser.erase(key(number), room(), NOBODY, [], []) for number in range(frames)]
+    return [eraser.erase(key(number), frame(number), NOBODY, [], []) for number in range(frames)]
 
 
 def plate() -> ApprovedPlate:
@@ -77,10 +85,10 @@ def test_raw_poses_leave_as_they_are_and_say_so() -> None:
 
 
 def test_the_background_is_published_again_soon_after_a_restart(tmp_path: Path) -> None:
-    before = run_frames(Eraser(state=BackgroundStateStore(tmp_path, InlineExecutor())), 150)
+    before = run_frames(Eraser(settings=TRANSIT, state=BackgroundStateStore(tmp_path, InlineExecutor())), 150)
     assert before[-1].environment.confirmed_fraction > 0.9
-    after = run_frames(Eraser(state=BackgroundStateStore(tmp_path, InlineExecutor())), 150)
-    unaided = run_frames(Eraser(), 150)
+    after = run_frames(Eraser(settings=TRANSIT, state=BackgroundStateStore(tmp_path, InlineExecutor())), 150)
+    unaided = run_frames(Eraser(settings=TRANSIT), 150)
     first = [
         next(k for k, one in enumerate(run) if one.environment.confirmed_fraction > 0.9) for run in (after, unaided)
     ]
@@ -89,15 +97,15 @@ def test_the_background_is_published_again_soon_after_a_restart(tmp_path: Path) 
 
 
 def test_a_stored_state_that_was_changed_is_not_used_and_reported(tmp_path: Path) -> None:
-    run_frames(Eraser(state=BackgroundStateStore(tmp_path, InlineExecutor())), 150)
+    run_frames(Eraser(settings=TRANSIT, state=BackgroundStateStore(tmp_path, InlineExecutor())), 150)
     (tmp_path / "state.zip").write_bytes(b"another")
-    eraser = Eraser(state=BackgroundStateStore(tmp_path, InlineExecutor()))
+    eraser = Eraser(settings=TRANSIT, state=BackgroundStateStore(tmp_path, InlineExecutor()))
     assert "state.zip" in eraser.state_error
     assert run_frames(eraser, 1)[0].environment.confirmed_fraction == 0
 
 
 def test_a_disk_that_cannot_be_written_costs_the_state_and_no_frame(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder", encoding="utf-8")
-    eraser = Eraser(state=BackgroundStateStore(tmp_path / "file", InlineExecutor()))
+    eraser = Eraser(settings=TRANSIT, state=BackgroundStateStore(tmp_path / "file", InlineExecutor()))
     assert len(run_frames(eraser, 60)) == 60
     assert "cannot be kept" in eraser.state_error

@@ -21,6 +21,8 @@ from privcam_cloud.reconstruction.video_writer import VideoWriter
 from privcam_core.types.time import NS_PER_S
 
 CAMERA_ID = "demo"
+# People walk through a demo clip, and no plate of it was approved.
+EVIDENCE = "transit"
 DISPLAY_RATE_HZ = 12.5
 PROGRESS_EVERY_S = 2.0
 
@@ -49,6 +51,7 @@ def main(argv: Sequence[str]) -> int:
     if Path(source).exists():
         source = str(Path(source).absolute())
     arguments = {"camera_id": CAMERA_ID, "source": source, "composed": str(options.composed).lower()}
+    arguments["evidence"] = EVIDENCE
     if options.params_file is not None:
         arguments["edge_params_file"] = str(options.params_file.absolute())
     return run(arguments, options.seconds, options.out.absolute(), show_raw=options.show_raw)
@@ -94,9 +97,11 @@ def run(arguments: Mapping[str, str], seconds: float, out: Path, *, show_raw: bo
     if show_raw and Path(source).is_file():
         left, title = raw_frame(Path(source), frame.frame_id), "raw frame (only because of --show-raw)"
     cv2.imwrite(str(out / "still.png"), side_by_side(left, title, picture, "what the cloud shows: dynamic contour"))
-    summary = run_summary.summarize(seen, CAMERA_ID)
+    summary = {**run_summary.summarize(seen, CAMERA_ID), "evidence": arguments["evidence"]}
     notes = (
-        f"Source: {Path(source).name}. Numbers by `./privcam demo`; `still.png`, `contour.mp4`, `omega.mcap` beside."
+        f"Source: {Path(source).name}. Numbers by `./privcam demo`; `still.png`, `contour.mp4`, `omega.mcap` beside. "
+        f"Evidence `{summary['evidence']}`: seconds of undisturbed view confirm background. This is for places where "
+        "nobody stays; commission the room elsewhere."
     )
     run_summary.write(summary, "privcam demo", out, notes)
     _say(f"{summary['frames']} frames, {summary['frames_per_s']} per s, events: {summary['events'] or 'none'}")

@@ -1,4 +1,4 @@
-"""`./privcam commission`: makes the plate of an empty room, lets the operator approve it, stores it for mode `locked`.
+"""`./privcam commission`: makes the plate of an empty room, lets the operator approve it, and stores it.
 
 Exit code: 0 approved and stored, 1 not (rejected, or waiting for --approve), 2 wrong use.
 """
@@ -26,6 +26,7 @@ from privcam_core.types.arrays import Box
 from privcam_core.types.identifiers import camera_id_error, is_camera_id
 from privcam_edge.frames.source import SourceError, SourceLost, parse
 from privcam_privacy.plates.approved import ApprovedPlate
+from privcam_privacy.plates.commissioned_states import DAY, state_folder_of
 from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
 from privcam_privacy.plates.pending import PendingPlate
 from privcam_privacy.plates.plate_records import PlateRejected
@@ -72,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
     if not options.seconds > 0 or options.delay < 0:
         parser.error("--seconds has to be above 0 and --delay not below")
     try:
-        folder = plates_folder()
+        folder = state_folder_of(plates_folder(), options.camera_id, options.state)
         if options.approve:
             return _approve_stored(folder, options)
         return _commission(folder, options)
@@ -85,10 +86,13 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="privcam commission", description="Take a picture of the empty room and approve it for mode `locked`."
+        prog="privcam commission", description="Take a picture of the empty room and approve it."
     )
     parser.add_argument("--camera-id", required=True, help="which camera, as in the launch files")
     parser.add_argument("--source", help="camera index or /dev/videoN, rtsp:// or http:// URL, or a video file")
+    parser.add_argument(
+        "--state", default=DAY, help="state of the room that is commissioned, e.g. lamp or night (default day)"
+    )
     parser.add_argument("--seconds", type=float, default=20.0, help="longest time to watch the room (default 20)")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds in which to leave the room first")
     parser.add_argument("--out", type=Path, help="folder for the sheet (default out/commission/CAMERA_ID)")
@@ -132,7 +136,7 @@ def _commission(folder: Path, options: argparse.Namespace) -> int:
     _show(pending, sheet)
     if not sys.stdin.isatty():
         pending.save(folder)
-        _say_how_to_approve(pending)
+        _say_how_to_approve(pending, options.state)
         return NOT_APPROVED
     return _ask(commissioning, pending, sheet, folder, options.operator)
 
@@ -162,9 +166,10 @@ def _show(pending: PendingPlate, sheet: Path) -> None:
     print(f"\ndigest {pending.digest}", flush=True)
 
 
-def _say_how_to_approve(pending: PendingPlate) -> None:
+def _say_how_to_approve(pending: PendingPlate, state: str) -> None:
     undecided = [str(region.number) for region in pending.undecided()]
-    base = f"./privcam commission --camera-id {pending.camera_id}"
+    chosen = "" if state == DAY else f" --state {state}"
+    base = f"./privcam commission --camera-id {pending.camera_id}{chosen}"
     print("Not approved yet. Look at the picture. If a person is in it, empty the room and record again.")
     if undecided:
         print(f"A subject was tracked in region {', '.join(undecided)}. If it was a person, record again.")
@@ -224,7 +229,10 @@ def _approve_stored(folder: Path, options: argparse.Namespace) -> int:
 
 def _store(plate: ApprovedPlate, folder: Path) -> int:
     own = plate.save(folder)
-    _say(f"approved by {plate.approved_by}: {own}; to use it, set `mode: locked` for the eraser in the parameters file")
+    _say(
+        f"approved by {plate.approved_by}: {own}; the eraser uses it from its next start on (evidence commissioned); "
+        "mode locked shows the plate of the state day as it is"
+    )
     return APPROVED
 
 

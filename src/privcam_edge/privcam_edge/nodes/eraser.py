@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import cast, get_args
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import (
     DetectionArray,
     Environment,
@@ -17,9 +18,13 @@ from privcam_msgs.msg import (
 from privcam_core.storage import plates_folder, state_folder
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
+from privcam_core.types.sight import Sight, describe_sight, is_blind
 from privcam_edge.nodes.frame_node import FrameNode
+from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.eraser import Eraser, Mode
+from privcam_privacy.evidence.cell_evidence import Evidence
 from privcam_privacy.plates.approved import ApprovedPlate
+from privcam_privacy.plates.commissioned_states import load_states
 from privcam_privacy.poses.anonymizer import PoseMode, PoseSettings
 from privcam_privacy.state.background_state import BackgroundStateStore
 from privcam_ros.conversions import (
@@ -45,6 +50,14 @@ class Parameters:
         "minus mask, a baseline for comparison that leaks persons",
         choices=get_args(Mode),
     )
+    evidence: str = param(
+        "commissioned",
+        "adaptive only, what may confirm background. commissioned: it agrees with a plate that was approved with "
+        "`privcam commission`; stillness: nothing moved for stillness_s, where a breath would have been noticed; "
+        "transit: seconds of undisturbed view, only for places where nobody stays",
+        choices=get_args(Evidence),
+    )
+    stillness_s: float = param(1800.0, "seconds without motion, for evidence stillness", low=1.0, high=86400.0)
     i_accept_leaks: bool = param(False, "mask_only only: without it the node does not start in that mode")
     pose_privacy: str = param(
         "canonical",
@@ -64,10 +77,19 @@ class EraserNode(FrameNode[Parameters]):
         if given.mode == "mask_only" and not given.i_accept_leaks:
             raise ValueError("mode: mask_only leaks persons; set i_accept_leaks to true to use it all the same")
         self._executor = ThreadPoolExecutor(1, "inspection")
+        adaptive = given.mode == "adaptive"
+        states = load_states(plates_folder(), camera_id) if adaptive and given.evidence == "commissioned" else []
+        if adaptive and given.evidence == "commissioned" and not states:
+            self.get_logger().warning(
+                f"nothing of the room is shown: no plate of it was approved; empty the room and run "
+                f"`./privcam commission --camera-id {camera_id} --source SOURCE` on this machine"
+            )
         # Of its own: an inspection takes seconds, and where people are has to be on the disk before a crash.
         self._state_executor = ThreadPoolExecutor(1, "state")
         self._eraser = Eraser(
             cast(Mode, given.mode),
+            EngineSettings(evidence=cast(Evidence, given.evidence), stillness_s=given.stillness_s),
+            commissioned=states,
             poses=PoseSettings(mode=cast(PoseMode, given.pose_privacy)),
             plate=ApprovedPlate.load(plates_folder(), camera_id) if given.mode == "locked" else None,
             state=BackgroundStateStore(state_folder() / "rooms" / camera_id, self._state_executor)
@@ -81,6 +103,7 @@ class EraserNode(FrameNode[Parameters]):
         self._poses = self.create_publisher(SubjectPoseArray, "poses", STREAM)
         # For the detector alone: where it has to look again. No bridge takes it.
         self._presences = self.create_publisher(PresenceRegionArray, "presences", STREAM)
+        self._sight = Sight.UNKNOWN
         parts = ("detections", DetectionArray), ("tracks", TrackArray), ("raw_poses", SubjectPoseArray)
         self.on_frame(self._erase, *parts)
 
@@ -98,6 +121,8 @@ class EraserNode(FrameNode[Parameters]):
         self._presences.publish(presences_to_msg(self._eraser.presence_regions, key))
         self.diagnostics["confirmed_fraction"] = f"{environment.confirmed_fraction:.3f}"
         self.diagnostics["epoch"] = environment.epoch
+        self._sight = report.sight
+        self.diagnostics["sight"] = describe_sight(report.sight)
         self.diagnostics.update(self._eraser.diagnostics)
         if self._eraser.state_error:
             self.fail(self._eraser.state_error)
@@ -105,6 +130,13 @@ class EraserNode(FrameNode[Parameters]):
         self._privacy_reports.publish(privacy_to_msg(report, key))
         self._poses.publish(poses_to_msg(poses, key))
         self._environments.publish(environment_to_msg(environment))
+
+    def status(self) -> tuple[bytes, str]:
+        """Return a warning while the camera cannot see: nothing new of the room is confirmed then."""
+        level, text = super().status()
+        if level == DiagnosticStatus.OK and is_blind(self._sight):
+            return DiagnosticStatus.WARN, f"cannot see: {describe_sight(self._sight)}"
+        return level, text
 
     def stop(self) -> None:
         """End the inspection of pictures."""

@@ -21,6 +21,7 @@ from privcam_edge.link.picture_schedule import PictureSchedule
 from privcam_evaluation.clip_reader import read_looped
 from privcam_link import cdr
 from privcam_link.wire import MAX_HAVE
+from privcam_privacy.background.engine_settings import EngineSettings
 
 CAMERA_ID = "bench"
 RATE_HZ = 10.0
@@ -34,7 +35,7 @@ def measure_bits(source: Path, seconds: float, say: Callable[[str], None]) -> di
     Counted are payloads and attachments, in the order and form in which the edge sends them to one cloud that is there
     all the time; a picture in pieces counts as one.
     """
-    pipeline, gate = EdgePipeline(), Gate(CAMERA_ID, max_rate_hz=240.0)
+    pipeline, gate = EdgePipeline(settings=EngineSettings(evidence="transit")), Gate(CAMERA_ID, max_rate_hz=240.0)
     video, origin, people = Video(), time.time_ns() - int(seconds * NS_PER_S), 0
     with tempfile.TemporaryDirectory(prefix="privcam_bits_") as folder:
         queue = OmegaQueue(Path(folder))

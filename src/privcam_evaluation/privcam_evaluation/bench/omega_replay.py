@@ -21,6 +21,7 @@ from privcam_edge.link.picture_schedule import PictureSchedule
 from privcam_edge.link.session import EdgeLink
 from privcam_evaluation.clip_reader import read_looped
 from privcam_link.session_settings import camera_end
+from privcam_privacy.background.engine_settings import EngineSettings
 
 CAMERA = "bench"
 RATE_HZ = 10.0
@@ -38,7 +39,7 @@ class Recorded:
 
 def record(source: Path, seconds: float, path: Path, say: Callable[[str], None]) -> Recorded:
     """Run the edge over a clip in VGA and keep the Ω that pass the gate."""
-    pipeline, gate = EdgePipeline(), Gate(CAMERA, max_rate_hz=240.0)
+    pipeline, gate = EdgePipeline(settings=EngineSettings(evidence="transit")), Gate(CAMERA, max_rate_hz=240.0)
     omegas, start_ns = [], time.time_ns() - int(seconds * NS_PER_S)
     for index, image in enumerate(read_looped(source, seconds, RATE_HZ)):
         picture = cv2.resize(image, VGA, interpolation=cv2.INTER_AREA)

@@ -22,6 +22,7 @@ from privcam_edge.perception.pipeline import PerceptionPipeline
 from privcam_evaluation.clip_reader import frame_rate, read_frames
 from privcam_link import cdr
 from privcam_privacy.background.engine import PrivacyEngine
+from privcam_privacy.background.engine_settings import EngineSettings
 
 CAMERA_ID = "bench"
 WARM_UP_FRAMES = 30
@@ -65,7 +66,7 @@ def measure_speed(
 
 def measure_loop(source: Path, frames: int) -> dict[str, Any]:
     """Run the edge as one plain loop, with gate and serialisation, decoding the video in between as the camera does."""
-    pipeline, gate = EdgePipeline(), Gate(CAMERA_ID, max_rate_hz=240.0)
+    pipeline, gate = EdgePipeline(settings=EngineSettings(evidence="transit")), Gate(CAMERA_ID, max_rate_hz=240.0)
     rate = frame_rate(source)
     origin, started, count = time.time_ns() - int(frames / rate * NS_PER_S), 0.0, 0
     gate_s = []
@@ -87,7 +88,7 @@ def measure_loop(source: Path, frames: int) -> dict[str, Any]:
 
 def measure_engine(source: Path, frames: int) -> dict[str, float]:
     """Time the privacy engine alone (not models, masks, inspection or PNG) on pictures of VGA size."""
-    perception, masks, engine = PerceptionPipeline(), PersonMasks(), PrivacyEngine()
+    perception, masks, engine = PerceptionPipeline(), PersonMasks(), PrivacyEngine(EngineSettings(evidence="transit"))
     rate = frame_rate(source)
     seconds = []
     for index, frame in enumerate(read_frames(source, limit=frames)):

@@ -102,8 +102,9 @@ def read_clip(clip: Clip) -> Iterator[Image]:
 def make_bag(clip: Clip, bag: Path) -> int:
     """Write what the edge makes of a clip as an Ω bag, every frame at the clip's own rate; return their number."""
     from privcam_edge.edge_pipeline import EdgePipeline  # loads the models' runtime, which reading a bag does not need
+    from privcam_privacy.background.engine_settings import EngineSettings
 
-    pipeline, digest, count = EdgePipeline(), b"", 0
+    pipeline, digest, count = EdgePipeline(settings=EngineSettings(evidence="transit")), b"", 0
     recorder = BagRecorder(bag)
     try:
         for index, image in enumerate(read_clip(clip)):

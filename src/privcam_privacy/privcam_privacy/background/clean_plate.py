@@ -1,11 +1,10 @@
 """The clean plate (background model): for every cell of the grid, the background that was confirmed there.
 
-A cell is confirmed by evidence: seconds in which it lay outside every exclusion mask and kept its value. A confirmed
-cell keeps its value while people stand before it, and is never updated from pixels that may be theirs. The plate reads
-only the part of a frame outside `ExclusionMasks.mask`: `absorb` overwrites the rest first.
+A cell is confirmed by evidence: seconds in which it lay outside every exclusion mask and kept its value. With approved
+pictures of the empty room, the values are theirs and nothing is learnt from frames. A confirmed cell keeps its value
+while people stand before it, and is never updated from pixels that may be theirs. The plate reads only the part of a
+frame outside `ExclusionMasks.mask`: `absorb` overwrites the rest first.
 """
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -20,6 +19,7 @@ from privcam_privacy.background.grid import (
     dilate,
     fraction,
     from_grid,
+    full_blocks,
     grid_shape,
     intersect,
     subtract,
@@ -29,6 +29,9 @@ from privcam_privacy.background.grid import (
 from privcam_privacy.background.illumination import IlluminationChange, difference, estimate_illumination_change
 from privcam_privacy.background.illumination_follower import AVERAGE_S, IlluminationFollower
 from privcam_privacy.background.plate_refinement import FINE_AVERAGE_S, PlateRefinement
+from privcam_privacy.evidence.cell_evidence import CellEvidence, PlateTimes
+from privcam_privacy.evidence.commissioned_background import CommissionedBackground
+from privcam_privacy.evidence.stillness import StillnessMonitor
 from privcam_privacy.state.restoration import Restoration
 
 # The time between two frames is no evidence in itself: a frame adds at most this much.
@@ -57,43 +60,29 @@ _SCENE_S = 1.0
 _MIN_SCENE_FRACTION = 0.1
 
 
-@dataclass(frozen=True)
-class PlateTimes:
-    """Seconds of undisturbed evidence, and of difference.
-
-    confirm_s: until background is confirmed. Of 24 tracks of people in 14 clips, 21 had no stretch without motion
-    longer than 1.2 s. The longest, 3.6 s, was a man on the floor until the clip ended. So time alone is not sufficient,
-    and it is not the only protection: boxes, tracks and the quarantine come first.
-    low_confidence_s: the same under a low-confidence box. It is not much longer, because such boxes cover most of any
-    furnished room. There, the main condition is that nothing at all may move in the box.
-    change_s: until background that differs, with no person near, counts as changed. Confirmed background contains
-    nobody however old it is, so this may be long: the shadow of a person who stands and talks is no change of the room.
-    relearn_s: until new background is confirmed there.
-    """
-
-    confirm_s: float = 4.0
-    low_confidence_s: float = 5.0
-    change_s: float = 15.0
-    relearn_s: float = 20.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.confirm_s <= self.low_confidence_s <= self.relearn_s or self.change_s <= 0:
-            raise ValueError(
-                f"PlateTimes: needs 0 < confirm_s <= low_confidence_s <= relearn_s and change_s > 0, got {self}"
-            )
-
-
 class CleanPlate:
     """The state of every cell. shape: (H, W) of the picture. All masks are grid masks.
 
+    commissioned: the approved pictures, for evidence `commissioned`. stillness: for evidence `stillness`. Without both,
+    time alone confirms a cell: evidence `transit`.
+
     picture: (H, W, 3) uint8, the background estimate B, without meaning outside of `known`. small: the same on the
-    grid. known: B has a value. confirmed: B is confirmed. changed: the background was another one before, so it needs
-    longer evidence. before_change: picture and confirmed pixels from before the scene became another one.
-    contradicting: cells that contradict the stored background. Both are for the engine, which sets them to None.
+    grid. known: B has a value. confirmed: B is confirmed. before_change: picture and confirmed pixels from before the
+    scene became another one. contradicting: cells that contradict the stored background. Both are for the engine, which
+    sets them to None.
     """
 
-    def __init__(self, shape: tuple[int, int], times: PlateTimes) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        times: PlateTimes,
+        *,
+        commissioned: CommissionedBackground | None = None,
+        stillness: StillnessMonitor | None = None,
+    ) -> None:
         self._times = times
+        self._commissioned = commissioned
+        self._stillness = stillness
         self._shape = shape
         self._shadow = max(1, round(_SHADOW_FRACTION * shape[0] / GRID))
         self._restoration: Restoration | None = None
@@ -110,8 +99,7 @@ class CleanPlate:
         self._update_picture()
         self.known: Mask = np.zeros(grid, np.uint8)
         self.confirmed: Mask = np.zeros(grid, np.uint8)
-        self.changed: Mask = np.zeros(grid, np.uint8)
-        self._evidence_s: Float32Array = np.zeros(grid, np.float32)
+        self._evidence = CellEvidence(grid, self._times)
         self._changed_s: Float32Array = np.zeros(grid, np.float32)
         self._refinement = PlateRefinement(grid)
         self._illumination = IlluminationFollower()
@@ -119,6 +107,18 @@ class CleanPlate:
         self._noise = 1.0
         self.before_change: tuple[Image, BoolArray] | None = None
         self.contradicting: Mask | None = None
+        if self._commissioned is not None:
+            self._commissioned.release()
+
+    @property
+    def changed(self) -> Mask:
+        """Cells in which the background was another one before, so that they need longer evidence."""
+        return self._evidence.changed
+
+    @property
+    def vouched(self) -> Mask:
+        """Cells of which the background was found to be free of people, in this frame or before."""
+        return self.confirmed if self._commissioned is None else self._commissioned.known
 
     def absorb(
         self,
@@ -142,29 +142,41 @@ class CleanPlate:
         frame = cv2.copyTo(image, from_grid(safe, self._shape), np.full(image.shape, FILL, np.uint8))
         self._forget_changed_scene(exclusion, dt)
         if dt > _MAX_GAP_S:
-            self._evidence_s[self.confirmed == 0] = 0.0
+            self._evidence.clear(complement(self.confirmed))
 
         step = min(dt, _MAX_STEP_S)
+        self._take_approved(frame, safe, step)
         near_people = dilate(union(exclusion.persons, blocked), self._shadow)
-        open_ground = subtract(intersect(self.confirmed, safe), near_people)
+        open_ground = subtract(intersect(self.vouched, safe), near_people)
         small = to_grid(frame)
         change = estimate_illumination_change(small, self.small, open_ground)
         kept = self._kept_cells(small, change.apply(self.small), intersect(safe, self.known), step)
         self._release_changed(exclusion.changed, exclusion.persons, blocked, kept, dt)
         growing = subtract(intersect(kept, safe), union(self.confirmed, blocked))
         fresh = subtract(safe, union(self.confirmed, blocked, growing))
+        still = growing if self._stillness is None else self._stillness.update(small, safe, step)
         quiet = not cv2.countNonZero(exclusion.persons) and fraction(exclusion.differing) <= _QUIET_FRACTION
-        self._follow_illumination(change, open_ground, quiet, step)
-        seen = intersect(kept, open_ground)
-        refine = quiet and not self._illumination.changing
-        settling = self._refinement.select(small, self.small, seen, step) if refine else np.zeros_like(seen)
-        self._learn(frame, growing, settling, fresh, step)
+        self._follow_illumination(change, small, open_ground, quiet, step)
+        if self._commissioned is None:
+            seen = intersect(kept, open_ground)
+            refine = quiet and not self._illumination.changing
+            settling = self._refinement.select(small, self.small, seen, step) if refine else np.zeros_like(seen)
+            self._learn(frame, growing, settling, fresh, step)
+        else:
+            fresh = np.zeros_like(fresh)
         if may_confirm:
             self._restore_stored(frame, safe, withheld, dt)
         self._update_picture()
         paused = intersect(subtract(exclusion.tracked, blocked), self.known)
-        # A frame that may confirm nothing counts for no time. It may still take evidence away.
-        self._add_evidence(growing, fresh, paused, exclusion.low_confidence, step if may_confirm else None)
+        # A tracked person who walks past removes no evidence: the background is the same before and after. A person who
+        # is lost from sight stays a presence, and those cells start again.
+        self._clear(subtract(complement(self.confirmed), union(growing, fresh, paused)))
+        self._evidence.clear(union(fresh, subtract(growing, still)))
+        self.known = union(self.known, fresh)
+        if may_confirm:
+            done = self._evidence.add(intersect(growing, still), exclusion.low_confidence, step)
+            self.confirmed = union(self.confirmed, done)
+            self._refinement.restart(done)
         return kept
 
     def unlearn(self, where: Mask) -> None:
@@ -177,16 +189,33 @@ class CleanPlate:
         unconfirmed = subtract(where, self.confirmed)
         if cv2.countNonZero(unconfirmed):
             self._clear(unconfirmed)
-            self._value[from_grid(unconfirmed, self._shape) > 0] = FILL
-            cv2.bitwise_or(self.changed, unconfirmed, dst=self.changed)
+            self._value[from_grid(subtract(unconfirmed, self.known), self._shape) > 0] = FILL
+            self._evidence.changed = union(self._evidence.changed, unconfirmed)
 
     def accept_ordinary_evidence(self, where: Mask) -> None:
         """Ask for no more than ordinary evidence in `where`, because an operator inspected it."""
-        self.changed[where > 0] = 0
+        self._evidence.changed = subtract(self._evidence.changed, where)
+        if self._commissioned is not None:
+            self._commissioned.trust(where)
+
+    def distrust(self, where: Mask) -> None:
+        """Forget all cells in `where`, approved or not: a person was found there in the picture."""
+        if self._commissioned is not None:
+            self._commissioned.distrust(where)
+        self.unlearn(where)
+
+    def _take_approved(self, frame: Image, safe: Mask, step: float) -> None:
+        """Take over the values of the approved picture that agrees with the camera, if none is in use."""
+        lit = self._commissioned.select(frame, safe, step) if self._commissioned is not None else None
+        if lit is not None:
+            self._value = lit.astype(np.float32)
+            self.known = self.vouched.copy()
+            self.confirmed = intersect(self.confirmed, self.known)
+            self._update_picture()
 
     def _forget_changed_scene(self, exclusion: ExclusionMasks, dt: float) -> None:
         """Forget everything when most of the confirmed background in sight differs for too long."""
-        in_sight = subtract(self.confirmed, exclusion.persons)
+        in_sight = subtract(self.vouched, exclusion.persons)
         wrong = intersect(in_sight, exclusion.differing)
         judged = fraction(in_sight) > _MIN_SCENE_FRACTION
         is_other = judged and fraction(wrong) > _SCENE_FRACTION * fraction(in_sight)
@@ -206,7 +235,7 @@ class CleanPlate:
         # Cells beside those that are due would be due soon: all of them are released in one step. Only blocks that
         # mostly differ count: an object that was moved, not the edges of all objects under another illumination.
         due = above(self._changed_s, self._times.change_s / 2)
-        blocks = _full_blocks(due)
+        blocks = full_blocks(due, _BLOCK)
         released = union(blocks, intersect(due, dilate(blocks, _BLOCK)))
         self._changed_s[self._changed_s >= self._times.change_s] = 0.0
         self._changed_s[released > 0] = 0.0
@@ -228,10 +257,16 @@ class CleanPlate:
             if cv2.countNonZero(where):
                 cv2.accumulateWeighted(frame, self._value, min(1.0, weight), mask=from_grid(where, self._shape))
 
-    def _follow_illumination(self, change: IlluminationChange, open_ground: Mask, quiet: bool, step: float) -> None:
+    def _follow_illumination(
+        self, change: IlluminationChange, small: Image, open_ground: Mask, quiet: bool, step: float
+    ) -> None:
         """Apply the change of illumination that is due to all confirmed background, also behind people."""
         due = self._illumination.update(change, self.small, open_ground, quiet=quiet, step=step)
         if due is None:
+            return
+        if self._commissioned is not None:
+            # From the approved picture anew: errors do not add up.
+            self._value = self._commissioned.light(small, open_ground).astype(np.float32)
             return
         gain = cv2.resize(due.gain, self._shape[::-1], interpolation=cv2.INTER_LINEAR)
         lit = np.clip(self._value * gain + due.offset, 0, 255)
@@ -251,45 +286,12 @@ class CleanPlate:
         if self._restoration.decided:
             self._restoration = None
 
-    def _add_evidence(self, growing: Mask, fresh: Mask, paused: Mask, low_confidence: Mask, step: float | None) -> None:
-        """Count the evidence of this frame, and confirm the cells that have enough of it. step: None confirms none."""
-        # A tracked person who walks past removes no evidence: the background is the same before and after. A person who
-        # is lost from sight stays a presence, and those cells start again.
-        self._clear(subtract(complement(self.confirmed), union(growing, fresh, paused)))
-        self._evidence_s[fresh > 0] = 0.0
-        self.known = union(self.known, fresh)
-        if step is None:
-            return
-        # Cells that need longer evidence collect it at a lower rate.
-        slowest = intersect(growing, self.changed)
-        slow = subtract(intersect(growing, low_confidence), slowest)
-        usual = subtract(growing, union(slow, slowest))
-        for seconds, where in (
-            (self._times.confirm_s, usual),
-            (self._times.low_confidence_s, slow),
-            (self._times.relearn_s, slowest),
-        ):
-            cv2.add(self._evidence_s, step * self._times.confirm_s / seconds, dst=self._evidence_s, mask=where)
-        done = intersect(growing, cv2.compare(self._evidence_s, self._times.confirm_s, cv2.CMP_GE))
-        self.confirmed = union(self.confirmed, done)
-        self._refinement.restart(done)
-        self.changed = subtract(self.changed, done)
-
     def _clear(self, where: Mask) -> None:
-        self.known = subtract(self.known, where)
-        self._evidence_s[where > 0] = 0.0
+        # The approved picture stays known where its evidence is gone.
+        approved = np.zeros_like(where) if self._commissioned is None else self._commissioned.known
+        self.known = union(subtract(self.known, where), intersect(where, approved))
+        self._evidence.clear(where)
 
     def _update_picture(self) -> None:
         self.picture: Image = cv2.convertScaleAbs(self._value)
         self.small: Image = to_grid(self.picture)
-
-
-def _full_blocks(mask: Mask) -> Mask:
-    """Return the blocks of the grid of which most cells are in `mask`."""
-    rows, columns = mask.shape
-    blocks = (-(-columns // _BLOCK), -(-rows // _BLOCK))
-    padding = (blocks[1] * _BLOCK - rows, blocks[0] * _BLOCK - columns)
-    padded = cv2.copyMakeBorder(mask, 0, padding[0], 0, padding[1], cv2.BORDER_REPLICATE)
-    full = above(cv2.resize(padded, blocks, interpolation=cv2.INTER_AREA), 127)
-    cells = cv2.resize(full, (blocks[0] * _BLOCK, blocks[1] * _BLOCK), interpolation=cv2.INTER_NEAREST)
-    return np.ascontiguousarray(cells[:rows, :columns])

@@ -13,6 +13,7 @@ import numpy as np
 from privcam_core.images.png import require_bgr8
 from privcam_core.types.arrays import BoolArray, Box, Image
 from privcam_core.types.perception import Detections, PresenceRegion, Track
+from privcam_core.types.sight import Sight
 from privcam_core.types.time import seconds_from_ns
 from privcam_privacy.background.clean_plate import CleanPlate
 from privcam_privacy.background.engine_settings import EngineSettings
@@ -23,6 +24,7 @@ from privcam_privacy.background.grid import (
     component_boxes,
     fraction,
     from_grid,
+    grid_shape,
     scale_mask,
     subtract,
     union,
@@ -30,9 +32,12 @@ from privcam_privacy.background.grid import (
 from privcam_privacy.background.motion import MotionDetector
 from privcam_privacy.background.person_regions import PersonRegions
 from privcam_privacy.background.snapshot import Snapshot
+from privcam_privacy.evidence.commissioned_background import CommissionedBackground, CommissionedState
+from privcam_privacy.evidence.stillness import StillnessMonitor
 from privcam_privacy.plates.view_check import ViewCheck
 from privcam_privacy.presence.presence_tracker import PresenceTracker
 from privcam_privacy.presence.regions import presence_regions
+from privcam_privacy.sight.sight_monitor import SightMonitor
 from privcam_privacy.state.restoration import BackgroundState, Restoration
 
 # A camera that switches between streams returns to one of its last sizes: so many others keep their state.
@@ -45,7 +50,7 @@ class EngineResult:
 
     environment_plate: (H, W, 3) uint8, FILL where not confirmed. confirmed: (H, W) bool. changed: the picture is
     another one than the last. epoch: counts the changes, from 1. The fractions are of the picture: where people may be,
-    what is withheld, and what is quarantined.
+    what is withheld, and what is quarantined. sight: whether the camera can be relied on.
     """
 
     environment_plate: Image
@@ -55,14 +60,20 @@ class EngineResult:
     excluded_fraction: float
     withheld_fraction: float
     quarantined_fraction: float
+    sight: Sight = Sight.UNKNOWN
 
 
 class _Scene:
     """All state that belongs to pictures of one size."""
 
-    def __init__(self, shape: tuple[int, int], settings: EngineSettings, epoch: int) -> None:
+    def __init__(
+        self, shape: tuple[int, int], settings: EngineSettings, states: Sequence[CommissionedState], epoch: int
+    ) -> None:
         self.shape = shape
-        self.plate = CleanPlate(shape, settings.times)
+        is_commissioned, is_stillness = settings.evidence == "commissioned", settings.evidence == "stillness"
+        self.commissioned = CommissionedBackground(shape, states) if is_commissioned else None
+        stillness = StillnessMonitor(grid_shape(shape)) if is_stillness else None
+        self.plate = CleanPlate(shape, settings.plate_times, commissioned=self.commissioned, stillness=stillness)
         self.persons = PersonRegions(
             shape,
             blocking_threshold=settings.blocking_threshold,
@@ -70,6 +81,7 @@ class _Scene:
             margins=settings.margins,
         )
         self.motion = MotionDetector(shape, hold_s=settings.motion_hold_s)
+        self.sight = SightMonitor()
         self.presences = PresenceTracker(shape, settings.margins)
         self.snapshot = Snapshot(shape, step_s=settings.step_s, epoch=epoch)
         self.seen_ns: int | None = None
@@ -79,8 +91,10 @@ class _Scene:
 class PrivacyEngine:
     """Computes the environment of mode `adaptive` from frames, and from the people that were found in them."""
 
-    def __init__(self, settings: EngineSettings | None = None) -> None:
+    def __init__(self, settings: EngineSettings | None = None, commissioned: Sequence[CommissionedState] = ()) -> None:
+        """commissioned: the approved states of the room, for evidence `commissioned`. Without one nothing is shown."""
         self._settings = settings or EngineSettings()
+        self._commissioned = commissioned
         self._scene: _Scene | None = None
         self._other_scenes: list[_Scene] = []
         self._state: BackgroundState | None = None
@@ -99,8 +113,8 @@ class PrivacyEngine:
 
         image: (H, W, 3) uint8. detections: down to low_confidence_threshold or lower. tracks: of every state, also
         lost. person_mask: (H, W) bool. stamp_ns: capture time; a stamp that is not later than the last adds no
-        evidence. may_confirm: as for `absorb`. Every size of picture has a state of its own; that of a new size is unknown.
-        Raises ValueError on wrong shapes.
+        evidence. may_confirm: as for `absorb`. Every size of picture has a state of its own; that of a new size is
+        unknown. Raises ValueError on wrong shapes.
         """
         require_bgr8(image)
         if person_mask.shape != image.shape[:2] or person_mask.dtype != np.bool_:
@@ -113,7 +127,7 @@ class PrivacyEngine:
     def compute_exclusion(
         self, image: Image, detections: Detections, tracks: Sequence[Track], person_mask: BoolArray, stamp_ns: int
     ) -> ExclusionMasks:
-        """Return where a person may be. Arguments as for `update`."""
+        """Return where a person may be, and how well the camera sees. Arguments as for `update`."""
         scene = self._scene_for(image.shape)
         dt = _elapsed_s(scene.seen_ns, stamp_ns)
         # Time that goes back adds no evidence, and neither does the same time a second time.
@@ -127,7 +141,10 @@ class PrivacyEngine:
         for box in low_confidence_boxes:
             low_confidence[box_cells(box, low_confidence.shape)] = 255
         mask = union(persons, motion.moving)
-        return ExclusionMasks(mask, persons, tracked, motion.differing, motion.changed, low_confidence, motion.moved)
+        sight = scene.sight.update(image, stamp_ns)
+        return ExclusionMasks(
+            mask, persons, tracked, motion.differing, motion.changed, low_confidence, motion.moved, sight
+        )
 
     def absorb(
         self,
@@ -140,7 +157,8 @@ class PrivacyEngine:
     ) -> EngineResult:
         """Learn from one frame outside of `exclusion.mask` and return the environment Ī of Eq. 3.
 
-        may_confirm: whether the frame may be evidence that a cell is background. False: no cell becomes confirmed.
+        may_confirm: whether the frame may be evidence that a cell is background. False, or where the camera cannot see
+        well enough: no cell becomes confirmed, and no presence ends.
         Ī is the background estimate where it is confirmed, and FILL elsewhere. Ī does not depend on the pixels of this
         frame inside `exclusion.mask`, nor on those of any earlier frame inside its mask.
         """
@@ -149,10 +167,12 @@ class PrivacyEngine:
         scene.absorbed_ns = max(stamp_ns, scene.absorbed_ns or stamp_ns)
         plate, presences = scene.plate, scene.presences
         presences.update(exclusion, tracks, dt)
+        may_confirm = may_confirm and exclusion.sight in self._settings.sights
         kept = plate.absorb(
             image, exclusion, presences.blocked, dt, withheld=presences.withheld, may_confirm=may_confirm
         )
-        presences.release(kept, exclusion, plate, dt)
+        if may_confirm:
+            presences.release(kept, exclusion, plate, dt)
         self._withhold_contradictions(scene, image, exclusion)
         publishable = from_grid(subtract(plate.confirmed, presences.withheld), scene.shape)
         changed = scene.snapshot.update(plate.picture, publishable, stamp_ns)
@@ -164,13 +184,15 @@ class PrivacyEngine:
             excluded_fraction=fraction(exclusion.persons),
             withheld_fraction=1.0 - fraction(scene.snapshot.confirmed),
             quarantined_fraction=fraction(presences.blocked),
+            sight=exclusion.sight,
         )
 
     def restore(self, state: BackgroundState) -> None:
         """Take the background state from before a restart. It is used for pictures of its size.
 
-        The background is published once a frame shows the same view. The presences hold at once, also when the view
-        is another one: nobody knows whether those people left.
+        The background counts for evidence `transit` only: `commissioned` has its approved picture, and `stillness`
+        cannot know what happened in between. It is published once a frame shows the same view. The presences hold at
+        once, also when the view is another one: nobody knows whether those people left.
         """
         self._state = state
 
@@ -181,8 +203,19 @@ class PrivacyEngine:
         where = np.zeros_like(self._scene.plate.confirmed)
         for box in boxes:
             where[box_cells(self._settings.margins.widen(box, self._scene.shape[0]), where.shape)] = 255
-        self._scene.plate.unlearn(where)
+        self._scene.plate.distrust(where)
         self._scene.presences.add(where)
+
+    @property
+    def evidence_note(self) -> str:
+        """What confirms background now, for the diagnostics."""
+        kind = self._settings.evidence
+        if kind != "commissioned":
+            return kind
+        if not self._commissioned:
+            return "commissioned: no approved plate, so nothing of the room is shown"
+        name = self._scene.commissioned.name if self._scene and self._scene.commissioned else ""
+        return f"commissioned: {name or 'the camera sees none of the approved states'}"
 
     @property
     def presences(self) -> BoolArray:
@@ -223,14 +256,15 @@ class PrivacyEngine:
         return self._scene
 
     def _start_scene(self, shape: tuple[int, int], epoch: int) -> _Scene:
-        scene = _Scene(shape, self._settings, epoch)
+        scene = _Scene(shape, self._settings, self._commissioned, epoch)
         if self._state is not None:
             grid = scene.presences.blocked.shape
             same_size = self._state.confirmed.shape == shape
             stored = any_to_grid(self._state.presences)
             scene.presences.add(stored if same_size else scale_mask(stored, grid))
             if same_size:
-                scene.plate.restore(Restoration(self._state))
+                if self._settings.evidence == "transit":
+                    scene.plate.restore(Restoration(self._state))
                 self._state = None
         return scene
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from privcam_core.types.arrays import Box, Mask
+from privcam_core.types.sight import Sight
 
 
 @dataclass(frozen=True, eq=False)
 class ExclusionMasks:
-    """Everything that is known of one frame before any of its pixels is absorbed. All fields are grid masks.
+    """Everything that is known of one frame before any of its pixels is absorbed. All fields but sight are grid masks.
 
     mask: no pixel in here is ever read. It contains `persons`, `differing` and everything that moved lately.
     persons: boxes, tracks and masks of people, with their margins.
@@ -16,6 +17,7 @@ class ExclusionMasks:
     changed: the part of `differing` with another object than the plate, not the same object in another illumination.
     low_confidence: under a box that may not be a person. Background needs more evidence here.
     moved: the part of `differing` that differs from the last frame.
+    sight: whether the camera sees well enough for anything to be confirmed.
     """
 
     mask: Mask
@@ -25,6 +27,7 @@ class ExclusionMasks:
     changed: Mask
     low_confidence: Mask
     moved: Mask
+    sight: Sight = Sight.UNKNOWN
 
 
 @dataclass(frozen=True)

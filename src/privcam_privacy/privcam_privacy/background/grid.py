@@ -151,3 +151,14 @@ def fill_bodies(mask: Mask) -> Mask:
     for x, y, w, h, _ in (_COARSE_CELLS * stats[1:count]).tolist():
         filled[y : y + h, x : x + w] = 255
     return filled
+
+
+def full_blocks(mask: Mask, side: int) -> Mask:
+    """Return the blocks of side x side cells of which most cells are in `mask`."""
+    rows, columns = mask.shape
+    blocks = (-(-columns // side), -(-rows // side))
+    padding = (blocks[1] * side - rows, blocks[0] * side - columns)
+    padded = cv2.copyMakeBorder(mask, 0, padding[0], 0, padding[1], cv2.BORDER_REPLICATE)
+    full = above(cv2.resize(padded, blocks, interpolation=cv2.INTER_AREA), 127)
+    cells = cv2.resize(full, (blocks[0] * side, blocks[1] * side), interpolation=cv2.INTER_NEAREST)
+    return np.ascontiguousarray(cells[:rows, :columns])

@@ -9,6 +9,7 @@ from privcam_core.images.environment import FILL
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.perception import Detections, Track
 from privcam_privacy.background.engine import EngineResult
+from privcam_privacy.sight.sight_monitor import SightMonitor
 
 
 def fill_mask(image: Image, person_mask: BoolArray) -> Image:
@@ -23,6 +24,7 @@ class MaskOnlyEngine:
 
     def __init__(self) -> None:
         self._epoch = 0
+        self._sight = SightMonitor()
 
     def update(
         self,
@@ -30,9 +32,10 @@ class MaskOnlyEngine:
         _detections: Detections,
         _tracks: Sequence[Track],
         person_mask: BoolArray,
-        _stamp_ns: int,
+        stamp_ns: int,
     ) -> EngineResult:
         """Return one frame without its masks. Arguments as for `PrivacyEngine.update`."""
         self._epoch += 1
         masked = float(person_mask.mean())
-        return EngineResult(fill_mask(image, person_mask), ~person_mask, True, self._epoch, masked, masked, 0.0)
+        sight = self._sight.update(image, stamp_ns)
+        return EngineResult(fill_mask(image, person_mask), ~person_mask, True, self._epoch, masked, masked, 0.0, sight)

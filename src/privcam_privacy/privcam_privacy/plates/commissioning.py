@@ -71,7 +71,7 @@ class Commissioning:
     ) -> None:
         self._camera_id = camera_id
         self._settings = settings or CommissionSettings()
-        self._engine_settings = replace(EngineSettings(), step_s=_STEP_S)
+        self._engine_settings = EngineSettings(evidence="transit", reviewed=True, step_s=_STEP_S)
         self._engine = PrivacyEngine(self._engine_settings)
         self._motion_engine = PrivacyEngine(self._engine_settings)
         self._declared = declared

@@ -18,6 +18,7 @@ from privcam_privacy.background.engine import EngineResult
 from privcam_privacy.background.engine_settings import BLOCKING_THRESHOLD
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.view_check import ViewCheck
+from privcam_privacy.sight.sight_monitor import SightMonitor
 
 # The view is compared this often.
 _CHECK_PERIOD_S = 1.0
@@ -36,6 +37,7 @@ class LockedEngine:
     def __init__(self, plate: ApprovedPlate) -> None:
         self._plate = plate
         self._view = ViewCheck(plate.picture, plate.confirmed)
+        self._sight = SightMonitor()
         self._checked_ns: int | None = None
         self._results: list[bool] = []
         self._shape: tuple[int, int] | None = None
@@ -77,6 +79,7 @@ class LockedEngine:
             excluded_fraction=float(person_mask.mean()),
             withheld_fraction=1.0 - float(confirmed.mean()),
             quarantined_fraction=0.0,
+            sight=self._sight.update(image, stamp_ns),
         )
 
     @property

@@ -1,11 +1,14 @@
+from operator import attrgetter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privcam_privacy.background.clean_plate import CleanPlate, PlateTimes
+from privcam_privacy.background.clean_plate import CleanPlate
 from privcam_privacy.background.exclusion_masks import ExclusionMasks
 from privcam_privacy.background.grid import box_cells, from_grid, grid_shape
+from privcam_privacy.evidence.cell_evidence import PlateTimes
 
 SHAPE = (96, 128)
 GRID_SHAPE = grid_shape(SHAPE)
@@ -220,6 +223,6 @@ def test_no_byte_of_the_state_depends_on_excluded_pixels(persons, moving, blocke
             for plate, i in zip(plates, (image, counterpart), strict=True)
         ]
         np.testing.assert_array_equal(*kept)
-    for part in ("picture", "known", "confirmed", "changed", "_value", "_evidence_s"):
-        np.testing.assert_array_equal(getattr(plates[0], part), getattr(plates[1], part), err_msg=part)
+    for part in ("picture", "known", "confirmed", "changed", "_value", "_evidence._seconds"):
+        np.testing.assert_array_equal(*map(attrgetter(part), plates), err_msg=part)
     assert plates[0].confirmed.any()

@@ -1,0 +1,34 @@
+"""The approved plates of one camera by state of the room: by day, with the lamp on, in infrared light at night."""
+
+from pathlib import Path
+
+from privcam_core.types.identifiers import camera_id_error, is_camera_id
+from privcam_privacy.evidence.commissioned_background import CommissionedState
+from privcam_privacy.plates.approved import RECORD, ApprovedPlate
+
+# The state without a name of its own: mode `locked` uses it alone.
+DAY = "day"
+_STATES = "states"
+
+
+def state_folder_of(folder: Path, camera_id: str, state: str) -> Path:
+    """Return where the plates of a state are stored: `folder` for DAY, else a folder beside the plate of the camera.
+
+    Raises ValueError for a name that is none.
+    """
+    if not is_camera_id(state):
+        raise ValueError(f"state {camera_id_error(state)}")
+    return folder if state == DAY else folder / camera_id / _STATES / state
+
+
+def load_states(folder: Path, camera_id: str) -> list[CommissionedState]:
+    """Return the approved states of a camera, none if there is none. Raises PlateRejected for a bad plate."""
+    others = folder / camera_id / _STATES
+    names = [DAY, *sorted(path.name for path in others.iterdir())] if others.is_dir() else [DAY]
+    states = []
+    for name in names:
+        root = state_folder_of(folder, camera_id, name)
+        if (root / camera_id / RECORD).exists():
+            plate = ApprovedPlate.load(root, camera_id)
+            states.append(CommissionedState(name, plate.picture, plate.confirmed))
+    return states

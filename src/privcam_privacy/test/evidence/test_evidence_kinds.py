@@ -1,0 +1,300 @@
+"""What may confirm background: an approved picture, stillness that was measured with power, or time alone by choice."""
+
+import numpy as np
+import pytest
+
+from privcam_core.images.environment import FILL
+from privcam_core.types.perception import Detections, Track, TrackState
+from privcam_privacy.background.engine import EngineResult, PrivacyEngine
+from privcam_privacy.background.engine_settings import EngineSettings
+from privcam_privacy.background.grid import from_grid
+from privcam_privacy.evidence.commissioned_background import CommissionedState
+from privcam_privacy.state.restoration import BackgroundState
+
+SHAPE = (240, 320)
+FPS = 5
+STAND, LIE = (100, 40, 150, 200), (80, 140, 220, 200)
+SHIRT = np.kron(np.random.default_rng(8).integers(0, 256, (60, 80, 3)).astype(np.uint8), np.ones((4, 4, 1), np.uint8))
+COMMISSIONED, TRANSIT = EngineSettings(), EngineSettings(evidence="transit")
+# Half an hour of film takes a minute to compute. So the time is shortened here, not the power.
+STILLNESS = EngineSettings(evidence="stillness", stillness_s=40.0)
+
+
+def room(seed: int = 3) -> np.ndarray:
+    coarse = np.random.default_rng(seed).integers(60, 190, (30, 40, 3)).astype(np.uint8)
+    return np.kron(coarse, np.ones((8, 8, 1), np.uint8))
+
+
+def with_person(box: tuple[int, int, int, int], image: np.ndarray | None = None) -> np.ndarray:
+    x0, y0, x1, y1 = box
+    drawn = (room() if image is None else image).copy()
+    drawn[y0:y1, x0:x1] = SHIRT[: y1 - y0, : x1 - x0]
+    return drawn
+
+
+def approved(image: np.ndarray | None = None, name: str = "day") -> CommissionedState:
+    return CommissionedState(name, room() if image is None else image, np.ones(SHAPE, np.bool_))
+
+
+def found(*boxes: tuple[int, int, int, int], score: float = 0.9) -> Detections:
+    return Detections(np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), score, np.float32))
+
+
+def track(box: tuple[int, int, int, int]) -> Track:
+    return Track(1, tuple(map(float, box)), (0.0, 0.0, 0.0, 0.0), 0.9, TrackState.CONFIRMED, 9, 9, 0)
+
+
+class Film:
+    """An engine with a clock and a noisy camera."""
+
+    def __init__(self, settings: EngineSettings, *states: CommissionedState, start_s: float = 0.0) -> None:
+        self.engine = PrivacyEngine(settings, states)
+        self.time_s = start_s
+        self.noise = 1.5
+        self._rng = np.random.default_rng(11)
+
+    def show(
+        self,
+        image: np.ndarray,
+        seconds: float = 1 / FPS,
+        detections: Detections | None = None,
+        tracks: tuple[Track, ...] = (),
+    ) -> EngineResult:
+        for _ in range(max(1, round(seconds * FPS))):
+            noisy = np.clip(np.rint(image + self._rng.normal(0, self.noise, image.shape)), 0, 255).astype(np.uint8)
+            result = self.engine.update(
+                noisy,
+                found() if detections is None else detections,
+                list(tracks),
+                np.zeros(image.shape[:2], np.bool_),
+                10**18 + round(self.time_s * 10**9),
+            )
+            self.time_s += 1 / FPS
+        self.result = result
+        return result
+
+    def enter(self) -> "Film":
+        """Somebody walks in, stands, and lies down, and is seen doing it."""
+        for x in range(10, 100, 6):
+            box = (x, 40, x + 50, 200)
+            self.show(with_person(box), 1 / FPS, found(box), (track(box),))
+        self.show(with_person(STAND), 1.0, found(STAND), (track(STAND),))
+        self.show(with_person(LIE), 4.0, found(LIE, score=0.4), (track(LIE),))
+        return self
+
+    def shown_of_person(self, box: tuple[int, int, int, int], image: np.ndarray | None = None) -> float:
+        """Return the fraction of the pixels of a person that are in the environment."""
+        x0, y0, x1, y1 = box
+        part = np.s_[y0:y1, x0:x1]
+        person = (with_person(box) if image is None else image)[part].astype(int)
+        near = np.abs(self.result.environment_plate[part].astype(int) - person).max(axis=2) < 15
+        empty = np.abs(room()[part].astype(int) - person).max(axis=2) < 30
+        return float((near & self.result.confirmed[part] & ~empty).mean())
+
+
+def test_a_commissioned_room_is_shown_within_five_seconds() -> None:
+    result = Film(COMMISSIONED, approved()).show(room(), 5.0)
+    assert result.confirmed.mean() >= 0.99
+    assert np.abs(result.environment_plate.astype(int) - room()).max() <= 4
+
+
+@pytest.mark.parametrize("settings", [COMMISSIONED, STILLNESS])
+def test_waiting_confirms_nothing(settings: EngineSettings) -> None:
+    assert not Film(settings).show(room(), 30.0).confirmed.any()
+
+
+def test_the_engine_says_why_it_shows_nothing_and_which_state_it_shows() -> None:
+    film = Film(COMMISSIONED)
+    film.show(room(), 1.0)
+    assert "no approved plate" in film.engine.evidence_note
+    film = Film(COMMISSIONED, approved(room(9), "day"))
+    film.show(room(), 3.0)
+    assert "sees none of the approved states" in film.engine.evidence_note
+    assert not film.result.confirmed.any()
+    film = Film(COMMISSIONED, approved(room(9), "day"), approved(name="lamp"))
+    film.show(room(), 3.0)
+    assert "lamp" in film.engine.evidence_note
+
+
+def test_a_sleeper_from_the_start_contradicts_the_approved_room_and_is_never_shown() -> None:
+    film = Film(COMMISSIONED, approved())
+    for _ in range(30):
+        film.show(with_person(LIE), 2.0)
+        assert film.shown_of_person(LIE) == 0
+    assert film.result.confirmed.mean() > 0.6
+    assert not film.result.confirmed[145:195, 85:215].any()
+    assert film.show(room(), 5.0).confirmed.mean() > 0.99
+
+
+def test_a_sleeper_in_the_dark_is_not_shown_even_where_nothing_notices_him() -> None:
+    dark = (room() * 0.12).astype(np.uint8)
+    film = Film(COMMISSIONED, approved(dark, "night"))
+    sleeper = (with_person(LIE) * 0.12).astype(np.uint8)
+    film.show(sleeper, 60.0)
+    published, confirmed = film.result.environment_plate.astype(int), film.result.confirmed
+    assert confirmed.mean() > 0.5
+    # Whatever is published is the approved picture.
+    assert np.abs(published - dark)[confirmed].max() <= 2
+
+
+def test_a_chair_that_was_moved_is_never_confirmed_by_waiting() -> None:
+    film = Film(COMMISSIONED, approved())
+    film.show(room(), 5.0)
+    moved = room()
+    moved[100:160, 40:100] = (20, 10, 5)
+    film.show(moved, 60.0)
+    assert not film.result.confirmed[106:154, 46:94].any()
+    assert film.result.confirmed.mean() > 0.85
+    assert film.show(room(), 8.0).confirmed.mean() > 0.99
+
+
+def test_a_lamp_that_is_switched_brings_the_state_that_was_commissioned_for_it() -> None:
+    lamp = np.clip(room(5) * 0.3 + room() * 0.4, 0, 255).astype(np.uint8)
+    film = Film(COMMISSIONED, approved(), approved(lamp, "lamp"))
+    film.show(room(), 5.0)
+    film.show(lamp, 6.0)
+    assert film.result.confirmed.mean() >= 0.95
+    assert np.abs(film.result.environment_plate.astype(int) - lamp).max() <= 4
+    film.show(room(), 6.0)
+    assert film.result.confirmed.mean() >= 0.95
+
+
+def test_another_exposure_of_the_commissioned_room_is_shown_in_that_light() -> None:
+    lit = np.clip(room() * 0.7, 0, 255).astype(np.uint8)
+    film = Film(COMMISSIONED, approved())
+    result = film.show(lit, 5.0)
+    assert result.confirmed.mean() >= 0.99
+    assert np.abs(result.environment_plate.astype(int) - lit).max() <= 6
+
+
+def test_what_the_inspection_found_in_an_approved_picture_stays_withheld_until_an_operator_looks() -> None:
+    film = Film(COMMISSIONED, approved())
+    film.show(room(), 5.0)
+    film.engine.quarantine_boxes([STAND])
+    assert not film.show(room(), 20.0).confirmed[50:190, 105:145].any()
+    film.engine.approve(np.ones(SHAPE, np.bool_))
+    assert film.show(room(), 6.0).confirmed.mean() > 0.99
+
+
+@pytest.mark.parametrize("evidence", ["commissioned", "stillness"])
+def test_a_background_from_before_a_restart_is_no_evidence_and_its_presences_hold(evidence: str) -> None:
+    present = np.zeros(SHAPE, np.bool_)
+    present[140:200, 80:220] = True
+    film = Film(COMMISSIONED if evidence == "commissioned" else STILLNESS)
+    film.engine.restore(BackgroundState(room(), np.ones(SHAPE, np.bool_), present))
+    result = film.show(room(), 10.0)
+    assert not result.confirmed.any()
+    assert film.engine.presences[145:195, 85:215].all()
+
+
+def breathing(time_s: float, box: tuple[int, int, int, int] = LIE) -> np.ndarray:
+    """The room with a sleeper who rises and falls by 0.3 px, every 4 s."""
+    still = with_person(box).astype(np.float32)
+    offset = 0.3 * np.sin(2 * np.pi * time_s / 4.0)
+    moved = (1 - abs(offset)) * still + abs(offset) * np.roll(still, int(np.sign(offset)), axis=0)
+    part = np.s_[box[1] : box[3], box[0] : box[2]]
+    still[part] = moved[part]
+    return still
+
+
+def test_stillness_shows_what_did_not_move_and_never_a_sleeper_who_breathes() -> None:
+    film = Film(STILLNESS)
+    for _ in range(90 * FPS):
+        film.show(breathing(film.time_s))
+    assert film.shown_of_person(LIE) == 0
+    assert film.result.confirmed[:60].mean() > 0.9
+
+
+def test_stillness_has_no_power_in_the_dark_and_confirms_nothing() -> None:
+    film = Film(STILLNESS)
+    film.noise = 2.5
+    sleeper = (with_person(LIE) * 0.06).astype(np.uint8)
+    assert not film.show(sleeper, 90.0).confirmed.any()
+
+
+def test_stillness_has_no_power_on_an_even_wall_nor_in_a_frozen_picture() -> None:
+    assert not Film(STILLNESS).show(np.full((*SHAPE, 3), 120, np.uint8), 90.0).confirmed.any()
+    frozen = Film(STILLNESS)
+    frozen.noise = 0.0
+    assert not frozen.show(with_person(LIE), 90.0).confirmed.any()
+
+
+def test_stillness_takes_as_long_as_it_is_set_to() -> None:
+    film = Film(STILLNESS)
+    assert not film.show(room(), 38.0).confirmed.any()
+    assert film.show(room(), 40.0).confirmed.mean() > 0.9
+
+
+ROWS = ["restart", "restart, person first", "deleted", "size", "border", "border, unknown room", "sideways"]
+
+
+def attack(settings: EngineSettings, row: str) -> float:
+    """Return the largest fraction of a person, who breathes, that is shown in 80 s after the attack."""
+    states = (approved(),)
+    film = Film(settings, *states)
+    lying = LIE
+    if row not in ("restart, person first", "border, unknown room"):
+        film.show(room(), 12.0)
+    if row in ("border", "border, unknown room"):
+        box = (120, 60, 190, 240)
+        film.show(with_person(box), 6.0, found(box), (track(box),))
+        for k in range(6):
+            box = (120 - 8 * k, 60 + 20 * k, 190 + 8 * k, 240)
+            film.show(with_person(box), 0.2, found(box), (track(box),))
+        lying = (75, 165, 235, 238)
+    elif row == "sideways":
+        box = (60, 30, 100, 150)
+        film.show(with_person(box), 6.0, found(box), (track(box),))
+        for k in range(6):
+            film.show(with_person((60 + 18 * k, 30 + 12 * k, 100 + 30 * k, 150 + 8 * k)), 0.2)
+        lying = (170, 150, 290, 195)
+    else:
+        film.enter()
+    if row == "size":
+        film.show(with_person(LIE)[::2, ::2].copy())
+    if row.startswith("restart") or row == "deleted":
+        before, result = film.engine, film.result
+        film = Film(settings, *states, start_s=film.time_s + 3.0)
+        if row != "deleted":
+            film.engine.restore(BackgroundState(result.environment_plate, result.confirmed, before.presences))
+    highest = 0.0
+    for _ in range(80 * FPS):
+        film.show(breathing(film.time_s, lying))
+        highest = max(highest, film.shown_of_person(lying))
+    return highest
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_no_attack_on_the_engine_shows_anybody_in_a_commissioned_room(row: str) -> None:
+    assert attack(COMMISSIONED, row) == 0
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_no_attack_on_the_engine_shows_anybody_by_stillness(row: str) -> None:
+    assert attack(STILLNESS, row) == 0
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row != "deleted"])
+def test_no_attack_on_the_engine_shows_anybody_in_transit_while_its_state_is_kept(row: str) -> None:
+    assert attack(TRANSIT, row) == 0
+
+
+@pytest.mark.parametrize("settings", [COMMISSIONED, STILLNESS])
+def test_pixels_inside_the_masks_change_no_byte(settings: EngineSettings) -> None:
+    rng = np.random.default_rng(4)
+    live, other = PrivacyEngine(settings, [approved()]), PrivacyEngine(settings, [approved()])
+    for k in range(100):
+        box = (60 + min(k, 60), 40, 110 + min(k, 60), 200)
+        image = np.clip(with_person(box) + rng.normal(0, 1.5, (*SHAPE, 3)), 0, 255).astype(np.uint8)
+        tracks, stamp = ([track(box)] if k < 50 else []), 10**18 + k * 10**8
+        exclusion = live.compute_exclusion(
+            image, found(box) if tracks else found(), tracks, np.zeros(SHAPE, np.bool_), stamp
+        )
+        result = live.absorb(image, exclusion, tracks, stamp)
+        inside = from_grid(exclusion.mask, SHAPE) > 0
+        image[inside] = rng.integers(0, 256, (np.count_nonzero(inside), 3))
+        replayed = other.absorb(image, exclusion, tracks, stamp)
+        np.testing.assert_array_equal(result.environment_plate, replayed.environment_plate)
+        np.testing.assert_array_equal(result.confirmed, replayed.confirmed)
+    assert (result.environment_plate[~result.confirmed] == FILL).all()
+    assert result.confirmed.any() == (settings is COMMISSIONED)
