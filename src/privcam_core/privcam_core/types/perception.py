@@ -22,6 +22,10 @@ class DetectionSource(IntEnum):
     UPSIDE_DOWN = 4  # in an enlarged region, turned by 180 degrees
 
 
+# The sources in which a body was found that is not upright.
+TURNED = (DetectionSource.TURNED_LEFT, DetectionSource.TURNED_RIGHT, DetectionSource.UPSIDE_DOWN)
+
+
 @dataclass(frozen=True, eq=False)
 class Detections:
     """Person boxes of one frame, best first. boxes: (N, 4) float32 px. scores: (N,) float32 in [0, 1].

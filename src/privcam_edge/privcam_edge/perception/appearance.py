@@ -4,12 +4,16 @@ The default models include no re-identification network. The descriptor is perso
 tracker process, is never published or stored, and is deleted with its track.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
+from privcam_core.detection.turned_detection import turn_picture
 from privcam_core.images.png import require_bgr8
 from privcam_core.types.arrays import Float32Array, Float64Array, FloatArray, Image
 from privcam_core.types.boxes import pixel_slices
+from privcam_core.types.perception import DetectionSource
 
 # Size in px to which a person is scaled: small enough to remove folds and faces and to keep the colours.
 _WIDTH = 24
@@ -49,12 +53,13 @@ class AppearanceDescriptor:
         self._weight = np.tile(weight, _HEIGHT).astype(np.float32)
         self._stripe = np.repeat(np.arange(_HEIGHT) * _STRIPES // _HEIGHT, _WIDTH)
 
-    def describe(self, image: Image, boxes: FloatArray) -> Float32Array:
+    def describe(self, image: Image, boxes: FloatArray, turns: Sequence[DetectionSource] | None = None) -> Float32Array:
         """Return (N, D) unit vectors of the persons in `boxes`.
 
         image: (H, W, 3) uint8 BGR. boxes: (N, 4) x0, y0, x1, y1 in px; only the part inside the picture is
-        described; a box outside the picture gives the vector of a black picture. Raises ValueError for another kind of
-        picture, for boxes of another shape, and for a value that is not finite.
+        described; a box outside the picture gives the vector of a black picture. turns: how each person is turned to
+        be upright; None: all are. Raises ValueError for another kind of picture, for boxes of another shape, for
+        another count of turns, and for a value that is not finite.
         """
         require_bgr8(image)
         boxes = np.asarray(boxes, np.float64)
@@ -62,7 +67,8 @@ class AppearanceDescriptor:
             raise ValueError(f"boxes: have shape {boxes.shape}, need (N, 4)")
         if not np.isfinite(boxes).all():
             raise ValueError("boxes: a value is not finite")
-        described = [self._describe_crop(_crop(image, box)) for box in boxes]
+        turns = [DetectionSource.WHOLE] * len(boxes) if turns is None else turns
+        described = [self._describe_crop(_crop(image, box, turn)) for box, turn in zip(boxes, turns, strict=True)]
         return np.stack(described) if described else np.zeros((0, self.size), np.float32)
 
     def _describe_crop(self, crop: Image) -> Float32Array:
@@ -94,9 +100,9 @@ class AppearanceDescriptor:
         return np.asarray(count / (count.sum(axis=1, keepdims=True) + _EPSILON), np.float32)
 
 
-def _crop(image: Image, box: Float64Array) -> Image:
-    """Return the part of the box, px, that is inside the picture, scaled to (_HEIGHT, _WIDTH, 3)."""
+def _crop(image: Image, box: Float64Array, turn: DetectionSource) -> Image:
+    """Return the part of the box, px, that is inside the picture, turned and scaled to (_HEIGHT, _WIDTH, 3)."""
     crop = image[pixel_slices(box, image.shape[0], image.shape[1])]
     if not crop.size:
         return np.zeros((_HEIGHT, _WIDTH, 3), np.uint8)
-    return np.asarray(cv2.resize(crop, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(turn_picture(crop, turn), (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)

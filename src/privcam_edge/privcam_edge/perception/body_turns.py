@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from privcam_core.types.arrays import Float32Array
-from privcam_core.types.perception import DetectionSource, Track
+from privcam_core.types.perception import TURNED, DetectionSource, Track
 
 # A box that is wider than this factor of its height shows a body that is not upright.
 _LYING_ASPECT = 1.2
 # Below this mean confidence of the keypoints, another turn is tried beside the best one of before.
 _MIN_CONFIDENCE = 0.4
-_TURNED = (DetectionSource.TURNED_LEFT, DetectionSource.TURNED_RIGHT, DetectionSource.UPSIDE_DOWN)
 # The turns that are tried, the likeliest first.
 _TRIED = (
     DetectionSource.TURNED_LEFT,
@@ -37,7 +36,7 @@ class BodyTurns:
 
     def choose(self, track: Track) -> DetectionSource:
         """Return the turn for the subject's crop: the one of the best pose before, or that of the detection."""
-        turned = track.source in _TURNED
+        turned = track.source in TURNED
         x0, y0, x1, y1 = track.box
         if not turned and x1 - x0 <= _LYING_ASPECT * (y1 - y0):
             self._lying.pop(track.subject_id, None)

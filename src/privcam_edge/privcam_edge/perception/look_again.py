@@ -34,22 +34,43 @@ _HIGH_TURNS = (
     DetectionSource.TURNED_RIGHT,
     DetectionSource.UPSIDE_DOWN,
 )
-# After so many looks without a box, a region without motion is looked at less often ...
-_PATIENCE_LOOKS = 16
-# ... once in so many frames: an object that was moved is looked at forever.
-_IDLE_FRAMES = 10
+# Of so many looks where the best turn gives a box that is not good, the last one tries another turn.
+_LOOKS_PER_TRIAL = 4
+# After each so many looks without a box, the time to the next look doubles: in most regions in which nobody is found
+# once in every turn, there is an object or a shadow.
+_PATIENCE_LOOKS = 4
+# Most frames between two looks into one region.
+_MAX_INTERVAL = 8
 
 
 @dataclass
 class _Search:
-    """What is known of the looks into one region. looks: without a box, since the last box there was.
+    """What is known of the looks into one region.
 
-    best: the turn that gave the last box. last: number of the frame of the last look.
+    looks: without a good box since the last one. best: the turn that gave the last box, with best_score. last: number
+    of the frame of the last look.
     """
 
     looks: int = 0
     best: DetectionSource | None = None
-    last: int = -_IDLE_FRAMES
+    best_score: float = 0.0
+    last: int = -_MAX_INTERVAL
+
+    @property
+    def interval(self) -> int:
+        """Frames from one look to the next. A region in which somebody was found is looked at in every frame."""
+        if self.best is not None:
+            return 1
+        return min(2 ** (self.looks // _PATIENCE_LOOKS), _MAX_INTERVAL)
+
+    def note(self, turn: DetectionSource, score: float) -> None:
+        """Take the best score of a look, 0 without a box."""
+        if turn is self.best and score < thresholds.MATCH:
+            self.best = None
+        elif turn is self.best or score >= max(thresholds.MATCH, self.best_score):
+            self.best, self.best_score = turn, score
+        self.best_score = self.best_score if self.best is not None else 0.0
+        self.looks = 0 if score >= thresholds.TRACK_ACTIVATION else self.looks + 1
 
 
 @dataclass(frozen=True)
@@ -92,17 +113,17 @@ class LookAgain:
         image: (H, W, 3) uint8 BGR. detections: of the whole picture. presences, tracks: of an earlier frame.
         """
         self._frame += 1
-        regions = _regions_of(presences, tracks)
+        regions = [region for region in _regions_of(presences, tracks) if _is_inside(region.box, image)]
         self._searches = {region.key: self._searches.get(region.key, _Search()) for region in regions}
-        open_regions = [region for region in regions if not _has_box(region.box, detections)]
-        due = [region for region in open_regions if self._is_due(self._searches[region.key])]
-        due.sort(key=lambda region: self._searches[region.key].last)
+        due = [region for region in regions if self._lateness(region) >= 1 and not _has_box(region.box, detections)]
+        due.sort(key=self._lateness, reverse=True)
         for region in due[: self.per_frame]:
             detections = merge_detections(detections, self._look(image, region))
         return detections
 
-    def _is_due(self, search: _Search) -> bool:
-        return search.looks < _PATIENCE_LOOKS or self._frame - search.last >= _IDLE_FRAMES
+    def _lateness(self, region: _Region) -> float:
+        search = self._searches[region.key]
+        return (self._frame - search.last) / search.interval
 
     def _look(self, image: Image, region: _Region) -> Detections:
         search = self._searches[region.key]
@@ -114,11 +135,9 @@ class LookAgain:
         found = Detections(found.boxes[keep], found.scores[keep], found.sources[keep])
         self.calls += 1
         search.last = self._frame
-        if len(found) and found.scores[0] >= thresholds.MATCH:
-            self.found += 1
-            search.looks, search.best = 0, turn
-        else:
-            search.looks += 1
+        best = float(found.scores[0]) if len(found) else 0.0
+        self.found += best >= thresholds.MATCH
+        search.note(turn, best)
         return found
 
 
@@ -134,19 +153,19 @@ def _regions_of(presences: Sequence[PresenceRegion], tracks: Sequence[Track]) ->
 
 
 def _next_turn(search: _Search, box: Box) -> DetectionSource:
-    """Return the turn that gave the last box in every second look, and one of the others in between."""
+    """Return the turn that gave the last box, and after every third look without a good box one of the others."""
     turns = _WIDE_TURNS if box[2] - box[0] > box[3] - box[1] else _HIGH_TURNS
     if search.best is None:
         return turns[search.looks % len(turns)]
-    if search.looks % 2 == 0:
+    if search.looks % _LOOKS_PER_TRIAL < _LOOKS_PER_TRIAL - 1:
         return search.best
     others = [turn for turn in turns if turn is not search.best]
-    return others[search.looks // 2 % len(others)]
+    return others[search.looks // _LOOKS_PER_TRIAL % len(others)]
 
 
 def _has_box(region: Box, detections: Detections) -> bool:
-    """Return whether a person was found in the region: a box with its middle there, or around the region's middle."""
-    known = detections.with_min_score(thresholds.MATCH)
+    """Return whether a person was found in the region: a good box with its middle there, or around its middle."""
+    known = detections.with_min_score(thresholds.TRACK_ACTIVATION)
     x, y = _middle(region)
     low, high = known.boxes[:, :2], known.boxes[:, 2:]
     around = ((low <= (x, y)) & (high >= (x, y))).all(axis=1)
@@ -164,6 +183,12 @@ def _crop_around(box: Box, image: Image) -> Region:
     least = _MIN_CROP_FRACTION * height
     half_width, half_height = (max(_CROP_FACTOR * side, least) / 2 for side in (box[2] - box[0], box[3] - box[1]))
     return pixel_region((x - half_width, y - half_height, x + half_width, y + half_height), height, width)
+
+
+def _is_inside(box: Box, image: Image) -> bool:
+    """Return whether a part of the box is in the picture. The box of a lost track is predicted."""
+    x0, y0, x1, y1 = pixel_region(box, image.shape[0], image.shape[1])
+    return x0 < x1 and y0 < y1
 
 
 def _middle(box: Box) -> tuple[float, float]:

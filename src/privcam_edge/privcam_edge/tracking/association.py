@@ -98,21 +98,26 @@ class Association:
         cost = np.where(overlap_cost <= 1 - self.min_iou, overlap_cost, matching.FORBIDDEN)
         second = matching.assign(cost, tentative + just_seen, first.detections)
         cost = np.where(overlap_cost <= 1 - self.low_score_min_iou, overlap_cost, matching.FORBIDDEN)
-        # A tentative track that began where the detector looked again goes on there.
-        cost[tentative] = np.where(looked_at, cost[tentative], matching.FORBIDDEN)
-        third = matching.assign(cost, second.tracks, low)
+        # Where the detector looked again, a tentative track goes on, and a lost one that was last seen there.
+        stayed = np.asarray(iou(last_seen_boxes(tracks), boxes)) >= self.low_score_min_iou
+        lost = [row for row in first.tracks if ages[row] > 0]
+        cost[lost] = np.where(stayed[lost], overlap_cost[lost], cost[lost])
+        cost[tentative + lost] = np.where(looked_at, cost[tentative + lost], matching.FORBIDDEN)
+        again = [column for column in second.detections if looked_at[column]]
+        third = matching.assign(cost, second.tracks + lost, low + again)
         pairs = first.pairs + second.pairs + third.pairs
         left = sorted(set(established) - {row for row, _ in pairs})
-        taken = [column for _, column in pairs] + second.detections
+        starting = [column for column in second.detections if column not in {matched for _, matched in third.pairs}]
+        taken = [column for _, column in pairs] + starting
         if left and descriptors is not None:  # only appearance tells whether a low-confidence box is the person
             cost = self._low_confidence_cost(tracks, measurements, descriptors, stamp_ns)
             pairs += matching.cascade(
                 cost, ages, left, self._low_confidence(boxes, scores, taken, clutter, stamp_ns)
             ).pairs
-            taken = [column for _, column in pairs] + second.detections
+            taken = [column for _, column in pairs] + starting
         # On a matched box it is another view of the same person.
-        starting = found_again[~overlap_any(boxes[found_again], boxes[taken])]
-        return pairs, second.detections + starting.tolist()
+        found_again = found_again[~overlap_any(boxes[found_again], boxes[taken])]
+        return pairs, starting + found_again.tolist()
 
     def _low_confidence(
         self, boxes: Float64Array, scores: Float32Array, taken: list[int], clutter: Clutter, stamp_ns: int

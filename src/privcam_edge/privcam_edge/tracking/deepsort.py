@@ -22,7 +22,7 @@ import numpy as np
 from privcam_core.detection import thresholds
 from privcam_core.types.arrays import BoolArray, Float64Array
 from privcam_core.types.boxes import intersections
-from privcam_core.types.perception import Detections, DetectionSource, Track, TrackState
+from privcam_core.types.perception import TURNED, Detections, DetectionSource, Track, TrackState
 from privcam_core.types.time import NS_PER_S
 from privcam_edge.tracking import kalman
 from privcam_edge.tracking.active_track import (
@@ -39,12 +39,14 @@ from privcam_edge.tracking.occlusion import isolated
 
 # Time constant after which the prediction of a lost track stops to grow or shrink.
 _GROWTH_KEPT_S = 0.1
-# Time constant after which the prediction of a lost track stops to move down or up; it keeps walking on.
+# Time constant after which a lost track is predicted to move down or up no more; it keeps walking on, unless it lies.
 _FALLING_KEPT_S = 0.3
 # However fast a box shrank, a prediction keeps this fraction of the last seen height and of the width over height.
 _MIN_SHAPE = 0.3
 # Two matches this far apart prove as much as n_init of them in a row: at 5 frames/s three would take 0.4 s.
 _CONFIRM_S = 0.1
+# The detector looks at the regions in turn: a tentative track that began with a look outlives misses for this long.
+_LOOK_PATIENCE_S = 0.5
 
 
 class DeepSort:
@@ -129,7 +131,7 @@ class DeepSort:
         free = np.setdiff1d(usable, [column for _, column in pairs])
         self._clutter.add(self._away_from_tracks(boxes[np.setdiff1d(free, unmatched)]), stamp_ns)
         matched = {row for row, _ in pairs}
-        self._update_unmatched([track for row, track in enumerate(self._tracks) if row not in matched])
+        self._update_unmatched([track for row, track in enumerate(self._tracks) if row not in matched], stamp_ns)
         self._start_tracks(unmatched, measurements, detections, descriptors, stamp_ns)
         return [track.to_track() for track in self._tracks]
 
@@ -154,6 +156,8 @@ class DeepSort:
         lost = np.array([track.state is TrackState.LOST for track in self._tracks])
         means[lost, 6:] *= np.exp(-dt / _GROWTH_KEPT_S)
         means[lost, 5] *= np.exp(-dt / _FALLING_KEPT_S)
+        lying = np.array([track.source in TURNED for track in self._tracks])
+        means[lost & lying, 4] *= np.exp(-dt / _FALLING_KEPT_S)
         means, covariances = kalman.predict(means, covariances, dt)
         last = kalman.to_measurements(last_seen_boxes(self._tracks))
         means[:, 2:4] = np.maximum(means[:, 2:4], _MIN_SHAPE * last[:, 2:4])
@@ -203,12 +207,12 @@ class DeepSort:
             if descriptors is not None and (unshared[column] or not len(track.gallery)):
                 track.gallery.add(descriptors[column])
 
-    def _update_unmatched(self, tracks: list[ActiveTrack]) -> None:
+    def _update_unmatched(self, tracks: list[ActiveTrack], stamp_ns: int) -> None:
         for track in tracks:
             track.lost_frames += 1
             if track.state is TrackState.CONFIRMED:
                 track.state = TrackState.LOST
-        ended = [id(track) for track in tracks if track.state is TrackState.TENTATIVE]
+        ended = [id(track) for track in tracks if track.state is TrackState.TENTATIVE and not _is_due(track, stamp_ns)]
         self._tracks = [track for track in self._tracks if id(track) not in ended]
 
     def _start_tracks(
@@ -230,3 +234,9 @@ class DeepSort:
             if descriptors is not None:
                 track.gallery.add(descriptors[column])
             self._tracks.append(track)
+
+
+def _is_due(track: ActiveTrack, stamp_ns: int) -> bool:
+    """Return whether the detector may still look where it found this track."""
+    looked_at = track.source is not DetectionSource.WHOLE
+    return looked_at and stamp_ns - track.seen_at <= _LOOK_PATIENCE_S * NS_PER_S

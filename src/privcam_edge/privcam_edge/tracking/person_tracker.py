@@ -2,7 +2,7 @@
 
 from privcam_core.detection import thresholds
 from privcam_core.types.arrays import Image
-from privcam_core.types.perception import Detections, Track
+from privcam_core.types.perception import Detections, DetectionSource, Track
 from privcam_edge.perception.appearance import AppearanceDescriptor
 from privcam_edge.tracking.deepsort import DeepSort
 
@@ -35,4 +35,5 @@ class PersonTracker:
         image: (H, W, 3) uint8 BGR. stamp_ns: capture time of κ. Raises ValueError as `DeepSort.update` does.
         """
         usable = detections.with_min_score(self._low_confidence_threshold)
-        return self._tracker.update(usable, self._descriptor.describe(image, usable.boxes), stamp_ns)
+        turns = [DetectionSource(source) for source in usable.sources]
+        return self._tracker.update(usable, self._descriptor.describe(image, usable.boxes, turns), stamp_ns)

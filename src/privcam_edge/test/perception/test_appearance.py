@@ -1,9 +1,11 @@
 """Appearance descriptors separate clothes and ignore place, size and background."""
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from privcam_core.types.perception import DetectionSource
 from privcam_edge.perception.appearance import AppearanceDescriptor
 
 BOX = np.array([[100.0, 60.0, 180.0, 260.0]])
@@ -77,3 +79,15 @@ def test_invalid_boxes_are_rejected() -> None:
         AppearanceDescriptor().describe(scene(RED_OVER_BLUE), np.zeros((2, 3)))
     with pytest.raises(ValueError, match="finite"):
         AppearanceDescriptor().describe(scene(RED_OVER_BLUE), BOX * np.nan)
+
+
+def test_person_who_lies_is_described_like_the_same_person_who_stands() -> None:
+    descriptor = AppearanceDescriptor()
+    standing = scene(RED_OVER_BLUE)
+    lying = np.ascontiguousarray(cv2.rotate(standing, cv2.ROTATE_90_CLOCKWISE))
+    x0, y0, x1, y1 = BOX[0]
+    height = standing.shape[0]
+    lying_box = np.array([[height - y1, x0, height - y0, x1]])
+    upright = descriptor.describe(standing, BOX)
+    np.testing.assert_allclose(descriptor.describe(lying, lying_box, [DetectionSource.TURNED_LEFT]), upright, atol=1e-5)
+    assert distance(descriptor.describe(lying, lying_box), upright) > 0.05

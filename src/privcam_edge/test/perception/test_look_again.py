@@ -60,7 +60,7 @@ def test_lying_person_is_found_in_the_turned_picture(head_left: bool, source: De
 
 
 def test_turn_that_found_a_person_is_used_again_in_the_next_frame() -> None:
-    look = LookAgain(UprightBodies())
+    look = LookAgain(UprightBodies(score=0.5))
     found = frames(look, 10, presence(), image=room())
     first = next(number for number, one in enumerate(found) if len(one))
     assert all(len(one) for one in found[first:])
@@ -101,6 +101,13 @@ def test_lost_track_is_looked_for_where_it_was_expected() -> None:
     look = LookAgain(UprightBodies())
     lost = Track(1, LYING, (0.0, 0.0, 0.0, 0.0), 0.0, TrackState.LOST, 9, 12, 3)
     assert any(len(look.detect(room(), NONE, [], [lost])) for _ in range(4))
+
+
+def test_track_that_was_lost_outside_of_the_picture_is_not_looked_for() -> None:
+    look = LookAgain(UprightBodies())
+    lost = Track(1, (-300.0, 300.0, -10.0, 360.0), (0.0, 0.0, 0.0, 0.0), 0.0, TrackState.LOST, 9, 12, 3)
+    assert len(look.detect(room(), NONE, [], [lost])) == 0
+    assert look.calls == 0
 
 
 def test_object_is_no_person_with_a_score_that_would_start_no_track_elsewhere() -> None:
