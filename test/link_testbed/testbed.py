@@ -145,9 +145,9 @@ class Testbed:
                 "listen": f"tls/{self.cable.cloud.address}:{PORT + list(self.clouds).index(cloud)}",
                 "credentials": str(self.folder / "keys" / cloud),
                 "consumer": cloud,
-                "recorded": True,
+                "recording": True,
             },
-            INFERENCE: {"recorded": True},
+            INFERENCE: {"recording": True},
             RECORDER: {"camera_id": CAMERA_ID, "path": str(self.bag(cloud))},
         }
         self._nodes[cloud, node] = self._cloud.node(
