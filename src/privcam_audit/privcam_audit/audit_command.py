@@ -13,6 +13,8 @@ from pathlib import Path
 from privcam_audit import audit_report, clip_audit, omega_audit
 from privcam_audit.acceptance_criteria import failed
 from privcam_audit.clip_audit import Audit, Options
+from privcam_audit.scenarios.scenario_audit import BASELINE, EVIDENCE, ScenarioOptions, audit_scenarios
+from privcam_audit.scenarios.scenario_command import ALL, choose_evidence, choose_scenarios, report_scenarios
 from privcam_bringup.bag_routes import UnusableBag
 from privcam_core.models import ModelError
 from privcam_core.storage import private_folder
@@ -31,6 +33,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; return the exit code."""
     parser = _parser()
     options = parser.parse_args(argv)
+    _split_scenarios(options)
     if bool(options.clips) == bool(options.live):
         parser.error("give clips, or one bag, or --live CAMERA_ID")
     if options.live and not is_camera_namespace(options.live):
@@ -46,10 +49,12 @@ def main(argv: Sequence[str]) -> int:
     unknown = sorted(set(options.only or ()) - set(known))
     if unknown:
         parser.error(f"--only {', '.join(unknown)}: here there are {', '.join(known)}")
-    only_clips = ("labels", "crop", "skeletons", "faces") + (() if options.live else ("seconds",))
+    only_clips = ("scenarios", "labels", "crop", "skeletons", "faces") + (() if options.live else ("seconds",))
     useless = [f"--{name}" for name in only_clips if without_raw and getattr(options, name) is not None]
     if useless:
         parser.error(f"{', '.join(useless)}: only for clips")
+    if options.scenarios is not None:
+        return _run_scenarios(parser, options, argv)
     parts = frozenset(options.only or known)
     began = time.monotonic()
     try:
@@ -90,19 +95,78 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--crop", type=_crop, metavar="X0,Y0,X1,Y1", help="part of the picture that is the camera's")
     parser.add_argument("--skeletons", type=Path, metavar="DIR", help="published skeletons (msraction3d/*.npz)")
     parser.add_argument("--faces", type=Path, metavar="DIR", help="pictures of faces to put in place of people")
+    parser.add_argument(
+        "--scenarios",
+        nargs="?",
+        const=ALL,
+        metavar="NAME,NAME",
+        help="change the clips into situations in which people could be shown, all or the named ones, and measure that",
+    )
+    parser.add_argument(
+        "--evidence",
+        metavar="KIND,KIND",
+        help=f"of --scenarios: {', '.join(EVIDENCE)} (default: all three), and {BASELINE} to compare",
+    )
+    parser.add_argument(
+        "--counterfactual",
+        action="store_true",
+        help="of --scenarios: run each of them a second time, with other values in people",
+    )
     parser.add_argument("--threads", type=int, default=1, choices=range(1, 65), metavar="N", help="of each model (1)")
     return parser
 
 
-def _audit_clips(
-    parser: argparse.ArgumentParser, options: argparse.Namespace, parts: frozenset[str], out: Path
-) -> Audit:
+def _split_scenarios(options: argparse.Namespace) -> None:
+    """Take a clip for a clip: `--scenarios CLIP` without names stands for all scenarios of the clip."""
+    if options.scenarios not in (None, ALL) and Path(options.scenarios).exists():
+        options.clips.insert(0, Path(options.scenarios))
+        options.scenarios = ALL
+
+
+def _run_scenarios(parser: argparse.ArgumentParser, options: argparse.Namespace, argv: Sequence[str]) -> int:
+    useless = [
+        f"--{name}" for name in ("only", "labels", "crop", "skeletons", "faces") if getattr(options, name) is not None
+    ]
+    if useless:
+        parser.error(f"{', '.join(useless)}: not with --scenarios")
+    try:
+        out = options.out.absolute() / "scenarios"
+        private_folder(out)
+        chosen = ScenarioOptions(
+            out,
+            choose_scenarios(options.scenarios),
+            choose_evidence(options.evidence) if options.evidence else EVIDENCE,
+            options.seconds,
+            options.counterfactual,
+            options.threads,
+        )
+        groups = audit_scenarios(_clips(parser, options), chosen, _say)
+        leaking = report_scenarios(groups, chosen, provenance.made(["privcam", "audit", *argv]), _say)
+    except (SourceError, SourceLost, SourceTorn, ModelError, ValueError, OSError) as error:
+        _say(str(error))
+        return UNUSABLE
+    except KeyboardInterrupt:
+        _say("interrupted; the report has the scenarios that were finished")
+        return UNUSABLE
+    _say(str(out / "report.md"))
+    return FOUND if leaking else CLEAN
+
+
+def _clips(parser: argparse.ArgumentParser, options: argparse.Namespace) -> list[Path]:
+    """Return the clips, those of folders included."""
     paths: list[Path] = []
     for path in options.clips:
         found = sorted(p for p in path.rglob("*") if p.suffix.lower() in _CLIPS) if path.is_dir() else [path]
         if not found:
             parser.error(f"{path}: no clip in this folder ({', '.join(_CLIPS)})")
         paths += found
+    return paths
+
+
+def _audit_clips(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, parts: frozenset[str], out: Path
+) -> Audit:
+    paths = _clips(parser, options)
     if options.labels is not None and len(paths) != 1:
         parser.error(f"--labels: goes with one clip, not with {len(paths)}")
     for name in ("skeletons", "faces"):

@@ -86,7 +86,13 @@ class Replay:
             self._engine.quarantine_boxes([found.box for found in detections])
         environment = self._writer.write(frame.key, picture, stale=self._egress.stale)
         self.visible = float(picture.confirmed.mean())
-        report = PrivacyReport(result.excluded_fraction, 1.0 - self.visible, result.quarantined_fraction, Verdict.PASS)
+        report = PrivacyReport(
+            result.excluded_fraction,
+            1.0 - self.visible,
+            result.quarantined_fraction,
+            Verdict.PASS,
+            sight=result.sight,
+        )
         poses = self._anonymizer.anonymize(frame.poses, (image.shape[0], image.shape[1]), stamp_ns)
         embedding = self._encoder.encode(self._composer.compose(environment, poses))
         return cdr.encode(Omega(frame.key, environment, poses, embedding, report))

@@ -1,0 +1,1 @@
+"""`privcam audit --scenarios`: clips changed into situations in which people could be shown."""

@@ -1,0 +1,1 @@
+"""The films of the scenarios: what the camera delivers in each situation, step by step."""

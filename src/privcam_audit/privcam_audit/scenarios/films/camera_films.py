@@ -1,0 +1,105 @@
+"""Films in which the light or the camera changes, and people stay."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from privcam_audit.scenarios.clip_frames import ClipFrames
+from privcam_audit.scenarios.films.film import HOLD_S, hold, play, play_changed
+from privcam_audit.scenarios.films.picture_changes import add_noise, darken, recompress, switch_lamp
+from privcam_audit.scenarios.scene import Step
+from privcam_core.types.arrays import Image
+
+# Evidence `stillness` takes 30 minutes by default: the hold is a little longer.
+_LONG_HOLD_S = 35 * 60.0
+# The long hold is sped up: one frame in this time.
+_LONG_PERIOD_S = 5.0
+# Every so many frames the camera encodes with another quality, of this range.
+_RECOMPRESS_EVERY = 20
+_QUALITIES = (30, 90)
+# A scene is held for this long before and after the moment of a change.
+_SETTLE_S = 8.0
+# px by which a nudge moves the picture, right and down.
+_NUDGE = (5, 3)
+
+
+def daylight(clip: ClipFrames, _random: np.random.Generator) -> Iterator[Step]:
+    """Yield the clip as it is."""
+    yield from play(clip)
+
+
+def dark(clip: ClipFrames, random: np.random.Generator, *, gain: float) -> Iterator[Step]:
+    """Yield the clip at night, and its last scene held."""
+
+    def change(image: Image) -> Image:
+        return darken(image, gain)
+
+    yield from play_changed(clip, change, gain, random)
+    yield from hold(clip.scene(clip.last).with_light(change, gain), clip.period_s, random)
+
+
+def dark_from_the_start(clip: ClipFrames, random: np.random.Generator, *, gain: float) -> Iterator[Step]:
+    """Yield the last scene held at night: the edge starts while somebody is still."""
+    scene = clip.scene(clip.last).with_light(lambda image: darken(image, gain), gain)
+    yield from hold(scene, clip.period_s, random)
+
+
+def still_from_the_start(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
+    """Yield the last scene held: the edge starts while somebody is still."""
+    yield from hold(clip.scene(clip.last), clip.period_s, random)
+
+
+def long_hold(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
+    """Yield the clip, and its last scene held for more than 30 minutes, sped up."""
+    yield from play(clip)
+    scene = clip.scene(clip.last)
+    for number in range(round(_LONG_HOLD_S / _LONG_PERIOD_S)):
+        image = add_noise(scene.picture, random)
+        if number % _RECOMPRESS_EVERY == 0:
+            image = recompress(image, int(random.integers(*_QUALITIES)))
+        yield Step(scene, image, _LONG_PERIOD_S)
+
+
+def frozen(clip: ClipFrames, _random: np.random.Generator) -> Iterator[Step]:
+    """Yield the clip, and its last frame again and again."""
+    yield from play(clip)
+    scene, image = clip.scene(clip.last), clip.images[clip.last]
+    for _ in range(round(HOLD_S / clip.period_s)):
+        yield Step(scene, image, clip.period_s)
+
+
+def lamp_switched(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
+    """Yield the clip, and its last scene held while a lamp is switched on and off again."""
+    yield from play(clip)
+    scene = clip.scene(clip.last)
+    yield from hold(scene, clip.period_s, random, seconds=_SETTLE_S)
+    lit = replace(scene.with_light(switch_lamp), room_before=scene.room)
+    yield from hold(lit, clip.period_s, random)
+    yield from hold(replace(scene, room_before=lit.room), clip.period_s, random, seconds=_SETTLE_S)
+
+
+def nudged(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
+    """Yield the clip, and its last scene held while the camera is nudged."""
+    yield from play(clip)
+    scene = clip.scene(clip.last)
+    yield from hold(scene, clip.period_s, random, seconds=_SETTLE_S)
+    yield from hold(scene.with_shift(*_NUDGE), clip.period_s, random)
+
+
+def size_changed_once(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
+    """Yield the clip, and its last scene held, with one frame of half the size in between."""
+    yield from play(clip)
+    scene = clip.scene(clip.last)
+    yield from hold(scene, clip.period_s, random, seconds=_SETTLE_S)
+    small = scene.with_size((clip.shape[0] // 2, clip.shape[1] // 2))
+    yield Step(small, add_noise(small.picture, random), clip.period_s)
+    yield from hold(scene, clip.period_s, random)
+
+
+def size_changed(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
+    """Yield the clip, and its last scene held, in half the size from then on."""
+    yield from play(clip)
+    scene = clip.scene(clip.last)
+    yield from hold(scene, clip.period_s, random, seconds=_SETTLE_S)
+    yield from hold(scene.with_size((clip.shape[0] // 2, clip.shape[1] // 2)), clip.period_s, random)

@@ -1,0 +1,81 @@
+"""The perception of a scenario: recorded detections where the pixels are the clip's own, else the real models."""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from privcam_audit.perception_recording import CAMERA_ID, START_NS, FramePerception
+from privcam_audit.scenarios.scene import Event, Step
+from privcam_core.detection.person_detector import PersonDetector
+from privcam_core.types.omega import SyncKey
+from privcam_core.types.perception import Detections
+from privcam_core.types.time import ns_from_seconds
+from privcam_edge.perception.subject_poser import SubjectPoser
+from privcam_edge.tracking.person_tracker import PersonTracker
+
+
+class KeyClock:
+    """Gives each step its κ: every film starts at the moment at which recordings of clips start."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._stamp_ns = START_NS
+
+    def next_key(self, step: Step) -> SyncKey:
+        """Return κ of the next step."""
+        if self._number:
+            self._stamp_ns += ns_from_seconds(step.elapsed_s)
+        self._number += 1
+        return SyncKey(CAMERA_ID, self._number, self._stamp_ns)
+
+
+class ScenarioPerception(Protocol):
+    """Finds people in the steps of one film, in their order. It starts again with every film, and with the edge."""
+
+    def restart(self) -> None:
+        """Forget everything: another film begins."""
+
+    def perceive(self, key: SyncKey, step: Step) -> FramePerception:
+        """Return detections, tracks and poses of a step."""
+
+
+class ModelPerception:
+    """Detector, tracker and pose estimator as the edge has them. They are started again with the edge.
+
+    The edge looks again where it expects somebody whom the detector does not find; here it does not, so these
+    detections are no better than the edge's.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        self._threads = threads
+        self._detector = PersonDetector(threads=threads)
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything: another film begins."""
+        self._tracker = PersonTracker()
+        self._poser = SubjectPoser(threads=self._threads)
+        self._as_recorded = True
+
+    def perceive(self, key: SyncKey, step: Step) -> FramePerception:
+        """Return detections, tracks and poses of a step."""
+        if step.event is not Event.NONE:
+            self.restart()
+            self._as_recorded = False
+        if step.blind:
+            detections = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+        else:
+            detections = step.recorded.detections if step.recorded else self._detector.detect(step.image)
+        tracks = self._tracker.track(step.image, detections, key.stamp_ns)
+        if step.recorded and self._as_recorded:
+            return FramePerception(key, detections, tracks, step.recorded.poses)
+        return FramePerception(key, detections, tracks, self._poser.estimate(step.image, tracks, key.stamp_ns))
+
+
+def perceive_film(film: Iterable[Step], perception: ScenarioPerception) -> Iterator[FramePerception]:
+    """Yield the perception of every step of a film."""
+    perception.restart()
+    clock = KeyClock()
+    for step in film:
+        yield perception.perceive(clock.next_key(step), step)
