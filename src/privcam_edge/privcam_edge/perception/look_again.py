@@ -61,7 +61,7 @@ class _Search:
         """Frames from one look to the next. A region in which somebody was found is looked at in every frame."""
         if self.best is not None:
             return 1
-        return min(2 ** (self.looks // _PATIENCE_LOOKS), _MAX_INTERVAL)
+        return min(1 << (self.looks // _PATIENCE_LOOKS), _MAX_INTERVAL)
 
     def note(self, turn: DetectionSource, score: float) -> None:
         """Take the best score of a look, 0 without a box."""

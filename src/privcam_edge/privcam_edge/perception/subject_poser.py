@@ -42,8 +42,9 @@ class SubjectPoser:
 
     def _estimate_keypoints(self, image: Image, tracks: Sequence[Track]) -> Float32Array:
         """Return (N, 17, 3) keypoints. Of a subject who is not upright a second turn is tried if the first is bad."""
-        boxes = np.array([track.box for track in tracks], np.float32).reshape(-1, 4)
-        poses = self._estimator.estimate(image, boxes, [self._turns.choose(track) for track in tracks])
+        turns = [self._turns.choose(track) for track in tracks]
+        boxes = np.array([self._turns.crop_box(track) for track in tracks], np.float32).reshape(-1, 4)
+        poses = self._estimator.estimate(image, boxes, turns)
         for pose, box, track in zip(poses, boxes, tracks, strict=True):
             other = self._turns.choose_other(track, pose)
             if other is not None:
