@@ -26,21 +26,15 @@ from privcam_core.types.omega import (
     SyncKey,
     Verdict,
 )
-from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_core.types.sight import Sight
 from privcam_link import cdr, wire
 from privcam_ros.conversions import (
-    detections_from_msg,
-    detections_to_msg,
-    key_from_msg,
     key_to_msg,
     omega_from_msg,
     omega_to_msg,
     poses_to_msg,
     stamp_from_msg,
     stamp_to_msg,
-    tracks_from_msg,
-    tracks_to_msg,
 )
 
 KEY = SyncKey("room1", 7, 1_700_000_000_123_456_789)
@@ -251,64 +245,6 @@ def test_patch_that_is_named_but_not_there_is_refused_in_both() -> None:
         omega_from_msg(message)
     with pytest.raises(InvalidOmega, match=r"environment\.base"):
         cdr.decode(serialize_message(message))
-
-
-def test_detections_survive_and_no_detections_too() -> None:
-    some = Detections(np.array([[1, 2, 3, 4], [5, 6, 70, 80]], np.float32), np.array([0.9, 0.1], np.float32))
-    none = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-    for detections in (some, none):
-        message = detections_to_msg(detections, KEY)
-        back = detections_from_msg(message)
-        np.testing.assert_array_equal(back.boxes, detections.boxes)
-        np.testing.assert_array_equal(back.scores, detections.scores)
-        np.testing.assert_array_equal(back.sources, detections.sources)
-        assert key_from_msg(message.key) == KEY
-
-
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"score": 1.5}, "detections.score"),
-        ({"source": 5}, "detections.source"),
-        ({"score": float("nan")}, "detections.score"),
-        ({"box": np.array([1, 2, 1, 4], np.float32)}, "detections.box"),
-        ({"box": np.array([1, 2, np.inf, 4], np.float32)}, "detections.box"),
-    ],
-)
-def test_wrong_detection_is_named(change: dict[str, object], field: str) -> None:
-    good = {"box": np.array([1, 2, 3, 4], np.float32), "score": 0.5}
-    message = msg.DetectionArray(key=key_to_msg(KEY), detections=[msg.Detection(**(good | change))])
-    with pytest.raises(InvalidOmega) as error:
-        detections_from_msg(message)
-    assert error.value.field == field
-
-
-TRACK = Track(3, (1.0, 2.0, 3.0, 4.0), (0.5, -0.5, 0.25, 0.0), 0.75, TrackState.CONFIRMED, 4, 5, 0)
-
-
-def test_tracks_survive_and_no_tracks_too() -> None:
-    assert tracks_from_msg(tracks_to_msg([TRACK, replace(TRACK, subject_id=4)], KEY)) == [
-        TRACK,
-        replace(TRACK, subject_id=4),
-    ]
-    assert tracks_from_msg(tracks_to_msg([], KEY)) == []
-
-
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"subject_id": 0}, "tracks.subject_id"),
-        ({"box": (1.0, 2.0, 1.0, 4.0)}, "tracks.box"),
-        ({"velocity": (1.0, 2.0, float("nan"), 4.0)}, "tracks.velocity"),
-        ({"score": -0.5}, "tracks.score"),
-        ({"state": 3}, "tracks.state"),
-    ],
-)
-def test_wrong_track_is_named(change: dict[str, object], field: str) -> None:
-    message = tracks_to_msg([replace(TRACK, **change)], KEY)
-    with pytest.raises(InvalidOmega) as error:
-        tracks_from_msg(message)
-    assert error.value.field == field
 
 
 def test_poses_are_ordered_by_layer_in_the_message() -> None:

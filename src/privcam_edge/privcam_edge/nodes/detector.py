@@ -61,7 +61,10 @@ class DetectorNode(FrameNode[Parameters]):
 
     def _detect(self, key: SyncKey, image: Image) -> None:
         detections = self._look_again.detect(image, self._detector.detect(image), self._presences, self._tracks)
-        self.counts["looks"], self.counts["looks_with_box"] = self._look_again.calls, self._look_again.found
+        self.counts["look_again_calls"], self.counts["look_again_found"] = (
+            self._look_again.calls,
+            self._look_again.found,
+        )
         self.diagnostics["persons"] = len(detections.with_min_score(thresholds.TRACK_ACTIVATION))
         self._out.publish(detections_to_msg(detections, key))
 

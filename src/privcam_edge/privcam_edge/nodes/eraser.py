@@ -24,7 +24,7 @@ from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.eraser import Eraser, Mode
 from privcam_privacy.evidence.cell_evidence import Evidence
 from privcam_privacy.plates.approved import ApprovedPlate
-from privcam_privacy.plates.commissioned_states import load_states
+from privcam_privacy.plates.approved_states import load_states
 from privcam_privacy.poses.anonymizer import PoseMode, PoseSettings
 from privcam_privacy.state.background_state import BackgroundStateStore
 from privcam_ros.conversions import (
@@ -89,7 +89,7 @@ class EraserNode(FrameNode[Parameters]):
         self._eraser = Eraser(
             cast(Mode, given.mode),
             EngineSettings(evidence=cast(Evidence, given.evidence), stillness_s=given.stillness_s),
-            commissioned=states,
+            approved=states,
             poses=PoseSettings(mode=cast(PoseMode, given.pose_privacy)),
             plate=ApprovedPlate.load(plates_folder(), camera_id) if given.mode == "locked" else None,
             state=BackgroundStateStore(state_folder() / "rooms" / camera_id, self._state_executor)

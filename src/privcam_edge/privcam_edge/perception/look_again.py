@@ -35,10 +35,10 @@ _HIGH_TURNS = (
     DetectionSource.UPSIDE_DOWN,
 )
 # Of so many looks where the best turn gives a box that is not good, the last one tries another turn.
-_LOOKS_PER_TRIAL = 4
+_MISSES_PER_TRIAL = 4
 # After each so many looks without a box, the time to the next look doubles: in most regions in which nobody is found
 # once in every turn, there is an object or a shadow.
-_PATIENCE_LOOKS = 4
+_MISSES_PER_DOUBLING = 4
 # Most frames between two looks into one region.
 _MAX_INTERVAL = 8
 
@@ -47,11 +47,11 @@ _MAX_INTERVAL = 8
 class _Search:
     """What is known of the looks into one region.
 
-    looks: without a good box since the last one. best: the turn that gave the last box, with best_score. last: number
-    of the frame of the last look.
+    misses: looks without a good box since the last one. best: the turn that gave the last box, with best_score. last:
+    number of the frame of the last look.
     """
 
-    looks: int = 0
+    misses: int = 0
     best: DetectionSource | None = None
     best_score: float = 0.0
     last: int = -_MAX_INTERVAL
@@ -61,7 +61,7 @@ class _Search:
         """Frames from one look to the next. A region in which somebody was found is looked at in every frame."""
         if self.best is not None:
             return 1
-        return min(1 << (self.looks // _PATIENCE_LOOKS), _MAX_INTERVAL)
+        return min(1 << (self.misses // _MISSES_PER_DOUBLING), _MAX_INTERVAL)
 
     def note(self, turn: DetectionSource, score: float) -> None:
         """Take the best score of a look, 0 without a box."""
@@ -70,7 +70,7 @@ class _Search:
         elif turn is self.best or score >= max(thresholds.MATCH, self.best_score):
             self.best, self.best_score = turn, score
         self.best_score = self.best_score if self.best is not None else 0.0
-        self.looks = 0 if score >= thresholds.TRACK_ACTIVATION else self.looks + 1
+        self.misses = 0 if score >= thresholds.TRACK_ACTIVATION else self.misses + 1
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,8 @@ class LookAgain:
         turn = _next_turn(search, region.box)
         found = detect_in_region(self.detector, image, _crop_around(region.box, image), turn)
         # An object that was moved is no person because it resembles one when it is turned.
-        least = thresholds.LOW_CONFIDENCE if region.animate else thresholds.TRACK_ACTIVATION
-        keep = (found.scores >= least) & _middles_inside(found, region.box)
+        min_score = thresholds.LOW_CONFIDENCE if region.animate else thresholds.TRACK_ACTIVATION
+        keep = (found.scores >= min_score) & _middles_inside(found, region.box)
         found = Detections(found.boxes[keep], found.scores[keep], found.sources[keep])
         self.calls += 1
         search.last = self._frame
@@ -156,11 +156,11 @@ def _next_turn(search: _Search, box: Box) -> DetectionSource:
     """Return the turn that gave the last box, and after every third look without a good box one of the others."""
     turns = _WIDE_TURNS if box[2] - box[0] > box[3] - box[1] else _HIGH_TURNS
     if search.best is None:
-        return turns[search.looks % len(turns)]
-    if search.looks % _LOOKS_PER_TRIAL < _LOOKS_PER_TRIAL - 1:
+        return turns[search.misses % len(turns)]
+    if search.misses % _MISSES_PER_TRIAL < _MISSES_PER_TRIAL - 1:
         return search.best
     others = [turn for turn in turns if turn is not search.best]
-    return others[search.looks // _LOOKS_PER_TRIAL % len(others)]
+    return others[search.misses // _MISSES_PER_TRIAL % len(others)]
 
 
 def _has_box(region: Box, detections: Detections) -> bool:
@@ -180,8 +180,8 @@ def _middles_inside(detections: Detections, region: Box) -> BoolArray:
 def _crop_around(box: Box, image: Image) -> Region:
     height, width = image.shape[:2]
     x, y = _middle(box)
-    least = _MIN_CROP_FRACTION * height
-    half_width, half_height = (max(_CROP_FACTOR * side, least) / 2 for side in (box[2] - box[0], box[3] - box[1]))
+    min_side = _MIN_CROP_FRACTION * height
+    half_width, half_height = (max(_CROP_FACTOR * side, min_side) / 2 for side in (box[2] - box[0], box[3] - box[1]))
     return pixel_region((x - half_width, y - half_height, x + half_width, y + half_height), height, width)
 
 

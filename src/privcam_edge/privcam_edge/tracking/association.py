@@ -72,16 +72,16 @@ class Association:
         descriptors: Descriptor | None,
         clutter: Clutter,
         stamp_ns: int,
-        looked_at: BoolArray,
+        found_by_look: BoolArray,
     ) -> tuple[list[tuple[int, int]], list[int]]:
         """Return the pairs (track row, detection) of all four stages, and the detections that start a track.
 
-        boxes: (N, 4) px. scores: (N,). descriptors: (N, D) unit vectors; None: appearance is not compared. looked_at:
-        (N,) whether the detector looked again there; then a track starts from match_threshold on.
+        boxes: (N, 4) px. scores: (N,). descriptors: (N, D) unit vectors; None: appearance is not compared.
+        found_by_look: (N,) whether the detector looked again there; then a track starts from match_threshold on.
         """
         high = np.flatnonzero(scores >= self.track_activation_threshold).tolist()
         found_again = np.flatnonzero(
-            looked_at & (scores >= self.match_threshold) & (scores < self.track_activation_threshold)
+            found_by_look & (scores >= self.match_threshold) & (scores < self.track_activation_threshold)
         )
         if not tracks:
             return [], high + found_again.tolist()
@@ -102,8 +102,8 @@ class Association:
         stayed = np.asarray(iou(last_seen_boxes(tracks), boxes)) >= self.low_score_min_iou
         lost = [row for row in first.tracks if ages[row] > 0]
         cost[lost] = np.where(stayed[lost], overlap_cost[lost], cost[lost])
-        cost[tentative + lost] = np.where(looked_at, cost[tentative + lost], matching.FORBIDDEN)
-        again = [column for column in second.detections if looked_at[column]]
+        cost[tentative + lost] = np.where(found_by_look, cost[tentative + lost], matching.FORBIDDEN)
+        again = [column for column in second.detections if found_by_look[column]]
         third = matching.assign(cost, second.tracks + lost, low + again)
         pairs = first.pairs + second.pairs + third.pairs
         left = sorted(set(established) - {row for row, _ in pairs})

@@ -46,7 +46,7 @@ _MIN_SHAPE = 0.3
 # Two matches this far apart prove as much as n_init of them in a row: at 5 frames/s three would take 0.4 s.
 _CONFIRM_S = 0.1
 # The detector looks at the regions in turn: a tentative track that began with a look outlives misses for this long.
-_LOOK_PATIENCE_S = 0.5
+_LOOK_TIMEOUT_S = 0.5
 
 
 class DeepSort:
@@ -124,7 +124,13 @@ class DeepSort:
         boxes = np.asarray(detections.boxes, np.float64)
         measurements = kalman.to_measurements(boxes)
         pairs, unmatched = self._association.match(
-            self._tracks, boxes, detections.scores, descriptors, self._clutter, stamp_ns, self._looked_at(detections)
+            self._tracks,
+            boxes,
+            detections.scores,
+            descriptors,
+            self._clutter,
+            stamp_ns,
+            self._found_by_look(detections),
         )
         self._update_matched(pairs, measurements, detections, descriptors, stamp_ns)
         usable = np.flatnonzero(detections.scores >= self._low_confidence_threshold)
@@ -135,7 +141,7 @@ class DeepSort:
         self._start_tracks(unmatched, measurements, detections, descriptors, stamp_ns)
         return [track.to_track() for track in self._tracks]
 
-    def _looked_at(self, detections: Detections) -> BoolArray:
+    def _found_by_look(self, detections: Detections) -> BoolArray:
         return np.asarray(detections.sources != DetectionSource.WHOLE)
 
     def _validate(self, detections: Detections, descriptors: Descriptor | None, stamp_ns: int) -> None:
@@ -238,5 +244,5 @@ class DeepSort:
 
 def _is_due(track: ActiveTrack, stamp_ns: int) -> bool:
     """Return whether the detector may still look where it found this track."""
-    looked_at = track.source is not DetectionSource.WHOLE
-    return looked_at and stamp_ns - track.seen_at <= _LOOK_PATIENCE_S * NS_PER_S
+    found_by_look = track.source is not DetectionSource.WHOLE
+    return found_by_look and stamp_ns - track.seen_at <= _LOOK_TIMEOUT_S * NS_PER_S
