@@ -292,6 +292,14 @@ def test_demo_launch_ends_with_its_camera_and_keeps_the_parameter_files_apart() 
     assert files == {"privcam_cloud": {"cloud.param.yaml"}, "privcam_edge": {"edge.param.yaml"}}
 
 
+@pytest.mark.parametrize("composed", ["true", "false"])
+@pytest.mark.parametrize(("name", "evidence"), [("edge", "commissioned"), ("demo", "transit")])
+def test_what_may_confirm_background_is_chosen_at_the_launch(name: str, evidence: str, composed: str) -> None:
+    processes = shipped(name, source="0", composed=composed)
+    given = [process for process in processes if Parameter("evidence", evidence) in process.parameters]
+    assert [process.executable for process in given] == ["edge_composed" if composed == "true" else "eraser_node"]
+
+
 @pytest.mark.parametrize(("name", "programs"), [
     ("edge", ["edge_composed"]), ("cloud", ["cloud_composed"]), ("demo", ["cloud_composed", "edge_composed"])],
 )  # fmt: skip

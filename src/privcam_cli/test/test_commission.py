@@ -13,6 +13,7 @@ from privcam_cli.commission.commission_command import Decision, main, parse_deci
 from privcam_cli.commission.commission_sheet import draw, explain
 from privcam_core.images.environment import FILL, encode_environment
 from privcam_privacy.plates.approved import ApprovedPlate, PlateRejected
+from privcam_privacy.plates.approved_states import load_states
 from privcam_privacy.plates.pending import PendingPlate
 from privcam_privacy.plates.plate_records import Reason, Region
 
@@ -28,15 +29,15 @@ def plates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten seconds of an empty room: a smooth pattern, so that nothing in it is taken for a person."""
-    coarse = np.random.default_rng(1).integers(90, 170, (4, 5, 3)).astype(np.uint8)
-    image = cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_CUBIC)
+    """Ten seconds of an empty room: a pattern of squares, so that nothing in it is taken for a person."""
+    coarse = np.random.default_rng(1).integers(60, 190, (15, 20, 3)).astype(np.uint8)
+    image = np.kron(coarse, np.ones((16, 16, 1), np.uint8))
     path = tmp_path_factory.mktemp("film") / "room.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"FFV1"), FPS, (320, 240))
     noise = np.random.default_rng(2)
     for _ in range(10 * FPS):
         # Without noise the camera counts as frozen.
-        writer.write(np.clip(image + noise.normal(0, 2, image.shape), 0, 255).astype(np.uint8))
+        writer.write(np.clip(image + noise.normal(0, 1.5, image.shape), 0, 255).astype(np.uint8))
     writer.release()
     return path
 
@@ -122,6 +123,16 @@ def test_decision_on_the_terminal_approves_or_leaves_nothing_behind(
     keyboard += ["a"]
     assert main(arguments) == 0
     assert ApprovedPlate.load(plates, "ward_3").approved_by == "Jo"
+
+
+def test_another_state_of_the_room_is_stored_beside_the_first(
+    plates: Path, film: Path, tmp_path: Path, keyboard: list[str]
+) -> None:
+    arguments = ["--camera-id", "ward_3", "--source", str(film), "--operator", "Jo", "--out", str(tmp_path)]
+    keyboard += ["a"]
+    assert main([*arguments, "--state", "night"]) == 0
+    assert [state.name for state in load_states(plates, "ward_3")] == ["night"]
+    assert main([*arguments, "--state", "../night"]) == 1
 
 
 def test_plate_with_a_subject_in_it_is_not_approved_without_a_decision(plates: Path) -> None:

@@ -17,7 +17,7 @@ from privcam_privacy.baselines.mask_only import MaskOnlyEngine
 from privcam_privacy.egress.inline_executor import InlineExecutor
 from privcam_privacy.egress.inspection import Egress, Inspector, NoInspection, Picture
 from privcam_privacy.egress.tile_reuse import TileReuse
-from privcam_privacy.evidence.commissioned_background import CommissionedState
+from privcam_privacy.evidence.approved_background import ApprovedState
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.locked import LockedEngine
 from privcam_privacy.poses.accountant import Accountant
@@ -76,7 +76,7 @@ class Eraser:
         *,
         poses: PoseSettings | None = None,
         plate: ApprovedPlate | None = None,
-        commissioned: Sequence[CommissionedState] = (),
+        approved: Sequence[ApprovedState] = (),
         state: BackgroundStateStore | None = None,
         executor: Executor | None = None,
         threads: int = 1,
@@ -84,7 +84,7 @@ class Eraser:
         """Load the models.
 
         poses: how poses are anonymised. plate: the approved plate, for `locked` and only there.
-        commissioned: the approved states of the room, for `adaptive` with evidence `commissioned`. state: the store of
+        approved: the approved states of the room, for `adaptive` with evidence `commissioned`. state: the store of
         the background over a restart, for `adaptive`; None stores nothing. executor: where pictures are inspected;
         None inspects each picture before `erase` returns. threads: processor cores of each model.
 
@@ -102,7 +102,7 @@ class Eraser:
         elif mode == "mask_only":
             self._engine = MaskOnlyEngine()
         else:
-            self._engine, inspector = PrivacyEngine(settings, commissioned), EgressInspector(threads=threads)
+            self._engine, inspector = PrivacyEngine(settings, approved), EgressInspector(threads=threads)
         self._state = state
         self.state_error = ""
         if state is not None and isinstance(self._engine, PrivacyEngine):

@@ -26,7 +26,7 @@ from privcam_core.types.arrays import Box
 from privcam_core.types.identifiers import camera_id_error, is_camera_id
 from privcam_edge.frames.source import SourceError, SourceLost, parse
 from privcam_privacy.plates.approved import ApprovedPlate
-from privcam_privacy.plates.commissioned_states import DAY, state_folder_of
+from privcam_privacy.plates.approved_states import DAY, state_folder_of
 from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
 from privcam_privacy.plates.pending import PendingPlate
 from privcam_privacy.plates.plate_records import PlateRejected

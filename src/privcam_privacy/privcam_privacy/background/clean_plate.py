@@ -29,8 +29,8 @@ from privcam_privacy.background.grid import (
 from privcam_privacy.background.illumination import IlluminationChange, difference, estimate_illumination_change
 from privcam_privacy.background.illumination_follower import AVERAGE_S, IlluminationFollower
 from privcam_privacy.background.plate_refinement import FINE_AVERAGE_S, PlateRefinement
+from privcam_privacy.evidence.approved_background import ApprovedBackground
 from privcam_privacy.evidence.cell_evidence import CellEvidence, PlateTimes
-from privcam_privacy.evidence.commissioned_background import CommissionedBackground
 from privcam_privacy.evidence.stillness import StillnessMonitor
 from privcam_privacy.state.restoration import Restoration
 
@@ -63,7 +63,7 @@ _MIN_SCENE_FRACTION = 0.1
 class CleanPlate:
     """The state of every cell. shape: (H, W) of the picture. All masks are grid masks.
 
-    commissioned: the approved pictures, for evidence `commissioned`. stillness: for evidence `stillness`. Without both,
+    approved: the approved pictures, for evidence `commissioned`. stillness: for evidence `stillness`. Without both,
     time alone confirms a cell: evidence `transit`.
 
     picture: (H, W, 3) uint8, the background estimate B, without meaning outside of `known`. small: the same on the
@@ -77,11 +77,11 @@ class CleanPlate:
         shape: tuple[int, int],
         times: PlateTimes,
         *,
-        commissioned: CommissionedBackground | None = None,
+        approved: ApprovedBackground | None = None,
         stillness: StillnessMonitor | None = None,
     ) -> None:
         self._times = times
-        self._commissioned = commissioned
+        self._approved = approved
         self._stillness = stillness
         self._shape = shape
         self._shadow = max(1, round(_SHADOW_FRACTION * shape[0] / GRID))
@@ -107,8 +107,8 @@ class CleanPlate:
         self._noise = 1.0
         self.before_change: tuple[Image, BoolArray] | None = None
         self.contradicting: Mask | None = None
-        if self._commissioned is not None:
-            self._commissioned.release()
+        if self._approved is not None:
+            self._approved.release()
 
     @property
     def changed(self) -> Mask:
@@ -118,7 +118,7 @@ class CleanPlate:
     @property
     def vouched(self) -> Mask:
         """Cells of which the background was found to be free of people, in this frame or before."""
-        return self.confirmed if self._commissioned is None else self._commissioned.known
+        return self.confirmed if self._approved is None else self._approved.known
 
     def absorb(
         self,
@@ -157,7 +157,7 @@ class CleanPlate:
         still = growing if self._stillness is None else self._stillness.update(small, safe, step)
         quiet = not cv2.countNonZero(exclusion.persons) and fraction(exclusion.differing) <= _QUIET_FRACTION
         self._follow_illumination(change, small, open_ground, quiet, step)
-        if self._commissioned is None:
+        if self._approved is None:
             seen = intersect(kept, open_ground)
             refine = quiet and not self._illumination.changing
             settling = self._refinement.select(small, self.small, seen, step) if refine else np.zeros_like(seen)
@@ -195,18 +195,18 @@ class CleanPlate:
     def accept_ordinary_evidence(self, where: Mask) -> None:
         """Ask for no more than ordinary evidence in `where`, because an operator inspected it."""
         self._evidence.changed = subtract(self._evidence.changed, where)
-        if self._commissioned is not None:
-            self._commissioned.trust(where)
+        if self._approved is not None:
+            self._approved.trust(where)
 
     def distrust(self, where: Mask) -> None:
         """Forget all cells in `where`, approved or not: a person was found there in the picture."""
-        if self._commissioned is not None:
-            self._commissioned.distrust(where)
+        if self._approved is not None:
+            self._approved.distrust(where)
         self.unlearn(where)
 
     def _take_approved(self, frame: Image, safe: Mask, step: float) -> None:
         """Take over the values of the approved picture that agrees with the camera, if none is in use."""
-        lit = self._commissioned.select(frame, safe, step) if self._commissioned is not None else None
+        lit = self._approved.select(frame, safe, step) if self._approved is not None else None
         if lit is not None:
             self._value = lit.astype(np.float32)
             self.known = self.vouched.copy()
@@ -264,9 +264,9 @@ class CleanPlate:
         due = self._illumination.update(change, self.small, open_ground, quiet=quiet, step=step)
         if due is None:
             return
-        if self._commissioned is not None:
+        if self._approved is not None:
             # From the approved picture anew: errors do not add up.
-            self._value = self._commissioned.light(small, open_ground).astype(np.float32)
+            self._value = self._approved.light(small, open_ground).astype(np.float32)
             return
         gain = cv2.resize(due.gain, self._shape[::-1], interpolation=cv2.INTER_LINEAR)
         lit = np.clip(self._value * gain + due.offset, 0, 255)
@@ -288,7 +288,7 @@ class CleanPlate:
 
     def _clear(self, where: Mask) -> None:
         # The approved picture stays known where its evidence is gone.
-        approved = np.zeros_like(where) if self._commissioned is None else self._commissioned.known
+        approved = np.zeros_like(where) if self._approved is None else self._approved.known
         self.known = union(subtract(self.known, where), intersect(where, approved))
         self._evidence.clear(where)
 

@@ -32,7 +32,7 @@ from privcam_privacy.background.grid import (
 from privcam_privacy.background.motion import MotionDetector
 from privcam_privacy.background.person_regions import PersonRegions
 from privcam_privacy.background.snapshot import Snapshot
-from privcam_privacy.evidence.commissioned_background import CommissionedBackground, CommissionedState
+from privcam_privacy.evidence.approved_background import ApprovedBackground, ApprovedState
 from privcam_privacy.evidence.stillness import StillnessMonitor
 from privcam_privacy.plates.view_check import ViewCheck
 from privcam_privacy.presence.presence_tracker import PresenceTracker
@@ -67,13 +67,13 @@ class _Scene:
     """All state that belongs to pictures of one size."""
 
     def __init__(
-        self, shape: tuple[int, int], settings: EngineSettings, states: Sequence[CommissionedState], epoch: int
+        self, shape: tuple[int, int], settings: EngineSettings, states: Sequence[ApprovedState], epoch: int
     ) -> None:
         self.shape = shape
-        is_commissioned, is_stillness = settings.evidence == "commissioned", settings.evidence == "stillness"
-        self.commissioned = CommissionedBackground(shape, states) if is_commissioned else None
+        is_approved, is_stillness = settings.evidence == "commissioned", settings.evidence == "stillness"
+        self.approved = ApprovedBackground(shape, states) if is_approved else None
         stillness = StillnessMonitor(grid_shape(shape)) if is_stillness else None
-        self.plate = CleanPlate(shape, settings.plate_times, commissioned=self.commissioned, stillness=stillness)
+        self.plate = CleanPlate(shape, settings.plate_times, approved=self.approved, stillness=stillness)
         self.persons = PersonRegions(
             shape,
             blocking_threshold=settings.blocking_threshold,
@@ -91,10 +91,10 @@ class _Scene:
 class PrivacyEngine:
     """Computes the environment of mode `adaptive` from frames, and from the people that were found in them."""
 
-    def __init__(self, settings: EngineSettings | None = None, commissioned: Sequence[CommissionedState] = ()) -> None:
-        """commissioned: the approved states of the room, for evidence `commissioned`. Without one nothing is shown."""
+    def __init__(self, settings: EngineSettings | None = None, approved: Sequence[ApprovedState] = ()) -> None:
+        """approved: the approved states of the room, for evidence `commissioned`. Without one nothing is shown."""
         self._settings = settings or EngineSettings()
-        self._commissioned = commissioned
+        self._approved = approved
         self._scene: _Scene | None = None
         self._other_scenes: list[_Scene] = []
         self._state: BackgroundState | None = None
@@ -212,9 +212,9 @@ class PrivacyEngine:
         kind = self._settings.evidence
         if kind != "commissioned":
             return kind
-        if not self._commissioned:
+        if not self._approved:
             return "commissioned: no approved plate, so nothing of the room is shown"
-        name = self._scene.commissioned.name if self._scene and self._scene.commissioned else ""
+        name = self._scene.approved.name if self._scene and self._scene.approved else ""
         return f"commissioned: {name or 'the camera sees none of the approved states'}"
 
     @property
@@ -256,7 +256,7 @@ class PrivacyEngine:
         return self._scene
 
     def _start_scene(self, shape: tuple[int, int], epoch: int) -> _Scene:
-        scene = _Scene(shape, self._settings, self._commissioned, epoch)
+        scene = _Scene(shape, self._settings, self._approved, epoch)
         if self._state is not None:
             grid = scene.presences.blocked.shape
             same_size = self._state.confirmed.shape == shape

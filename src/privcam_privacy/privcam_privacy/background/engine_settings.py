@@ -27,8 +27,8 @@ class EngineSettings:
     """Settings of the adaptive mode.
 
     evidence: what may confirm background. stillness_s: seconds without any motion, for `stillness`: a sleeper turns
-    over more often. times: for `transit`; of the others only change_s counts. reviewed: an operator looks at the picture
-    before it is published, so it may also be learnt by night.
+    over more often. times: for `transit`; of the others only change_s counts. reviewed: an operator looks at the
+    picture before it is published, so it may also be learnt by night.
     blocking_threshold: a detection with at least this score excludes its region.
     low_confidence_threshold: a detection between this score and blocking_threshold excludes its region if it overlaps a
     person. Elsewhere its background needs longer evidence, and anything that moves in the region excludes all of it.

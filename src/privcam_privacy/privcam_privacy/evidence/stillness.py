@@ -106,8 +106,8 @@ class StillnessMonitor:
         self._judged_s = np.where(judged, self._judged_s + np.float32(step), np.float32(0))
         weight = np.minimum(1.0, step / np.clip(self._judged_s, max(step, 1e-6), _FLOOR_S))
         self._floor = np.where(judged, self._floor + weight * (measured - self._floor), self._floor)
-        least = np.array([_MIN_SHIFT_PX, _MIN_SHIFT_PX, _MIN_CONTRAST_LEVELS], np.float32)[:, None, None]
-        limits = np.maximum(_FLOOR_FACTOR * self._floor, least)
+        smallest = np.array([_MIN_SHIFT_PX, _MIN_SHIFT_PX, _MIN_CONTRAST_LEVELS], np.float32)[:, None, None]
+        limits = np.maximum(_FLOOR_FACTOR * self._floor, smallest)
         moved = judged & (measured > limits).any(axis=0)
         self._waited_s += step
         if self._waited_s >= _PERIOD_S:

@@ -8,14 +8,14 @@ from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_privacy.background.engine import EngineResult, PrivacyEngine
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.background.grid import from_grid
-from privcam_privacy.evidence.commissioned_background import CommissionedState
+from privcam_privacy.evidence.approved_background import ApprovedState
 from privcam_privacy.state.restoration import BackgroundState
 
 SHAPE = (240, 320)
 FPS = 5
 STAND, LIE = (100, 40, 150, 200), (80, 140, 220, 200)
 SHIRT = np.kron(np.random.default_rng(8).integers(0, 256, (60, 80, 3)).astype(np.uint8), np.ones((4, 4, 1), np.uint8))
-COMMISSIONED, TRANSIT = EngineSettings(), EngineSettings(evidence="transit")
+BY_PLATE, TRANSIT = EngineSettings(), EngineSettings(evidence="transit")
 # Half an hour of film takes a minute to compute. So the time is shortened here, not the power.
 STILLNESS = EngineSettings(evidence="stillness", stillness_s=40.0)
 
@@ -32,8 +32,8 @@ def with_person(box: tuple[int, int, int, int], image: np.ndarray | None = None)
     return drawn
 
 
-def approved(image: np.ndarray | None = None, name: str = "day") -> CommissionedState:
-    return CommissionedState(name, room() if image is None else image, np.ones(SHAPE, np.bool_))
+def approved(image: np.ndarray | None = None, name: str = "day") -> ApprovedState:
+    return ApprovedState(name, room() if image is None else image, np.ones(SHAPE, np.bool_))
 
 
 def found(*boxes: tuple[int, int, int, int], score: float = 0.9) -> Detections:
@@ -47,7 +47,7 @@ def track(box: tuple[int, int, int, int]) -> Track:
 class Film:
     """An engine with a clock and a noisy camera."""
 
-    def __init__(self, settings: EngineSettings, *states: CommissionedState, start_s: float = 0.0) -> None:
+    def __init__(self, settings: EngineSettings, *states: ApprovedState, start_s: float = 0.0) -> None:
         self.engine = PrivacyEngine(settings, states)
         self.time_s = start_s
         self.noise = 1.5
@@ -93,31 +93,31 @@ class Film:
 
 
 def test_a_commissioned_room_is_shown_within_five_seconds() -> None:
-    result = Film(COMMISSIONED, approved()).show(room(), 5.0)
+    result = Film(BY_PLATE, approved()).show(room(), 5.0)
     assert result.confirmed.mean() >= 0.99
     assert np.abs(result.environment_plate.astype(int) - room()).max() <= 4
 
 
-@pytest.mark.parametrize("settings", [COMMISSIONED, STILLNESS])
+@pytest.mark.parametrize("settings", [BY_PLATE, STILLNESS])
 def test_waiting_confirms_nothing(settings: EngineSettings) -> None:
     assert not Film(settings).show(room(), 30.0).confirmed.any()
 
 
 def test_the_engine_says_why_it_shows_nothing_and_which_state_it_shows() -> None:
-    film = Film(COMMISSIONED)
+    film = Film(BY_PLATE)
     film.show(room(), 1.0)
     assert "no approved plate" in film.engine.evidence_note
-    film = Film(COMMISSIONED, approved(room(9), "day"))
+    film = Film(BY_PLATE, approved(room(9), "day"))
     film.show(room(), 3.0)
     assert "sees none of the approved states" in film.engine.evidence_note
     assert not film.result.confirmed.any()
-    film = Film(COMMISSIONED, approved(room(9), "day"), approved(name="lamp"))
+    film = Film(BY_PLATE, approved(room(9), "day"), approved(name="lamp"))
     film.show(room(), 3.0)
     assert "lamp" in film.engine.evidence_note
 
 
 def test_a_sleeper_from_the_start_contradicts_the_approved_room_and_is_never_shown() -> None:
-    film = Film(COMMISSIONED, approved())
+    film = Film(BY_PLATE, approved())
     for _ in range(30):
         film.show(with_person(LIE), 2.0)
         assert film.shown_of_person(LIE) == 0
@@ -128,7 +128,7 @@ def test_a_sleeper_from_the_start_contradicts_the_approved_room_and_is_never_sho
 
 def test_a_sleeper_in_the_dark_is_not_shown_even_where_nothing_notices_him() -> None:
     dark = (room() * 0.12).astype(np.uint8)
-    film = Film(COMMISSIONED, approved(dark, "night"))
+    film = Film(BY_PLATE, approved(dark, "night"))
     sleeper = (with_person(LIE) * 0.12).astype(np.uint8)
     film.show(sleeper, 60.0)
     published, confirmed = film.result.environment_plate.astype(int), film.result.confirmed
@@ -138,7 +138,7 @@ def test_a_sleeper_in_the_dark_is_not_shown_even_where_nothing_notices_him() -> 
 
 
 def test_a_chair_that_was_moved_is_never_confirmed_by_waiting() -> None:
-    film = Film(COMMISSIONED, approved())
+    film = Film(BY_PLATE, approved())
     film.show(room(), 5.0)
     moved = room()
     moved[100:160, 40:100] = (20, 10, 5)
@@ -150,7 +150,7 @@ def test_a_chair_that_was_moved_is_never_confirmed_by_waiting() -> None:
 
 def test_a_lamp_that_is_switched_brings_the_state_that_was_commissioned_for_it() -> None:
     lamp = np.clip(room(5) * 0.3 + room() * 0.4, 0, 255).astype(np.uint8)
-    film = Film(COMMISSIONED, approved(), approved(lamp, "lamp"))
+    film = Film(BY_PLATE, approved(), approved(lamp, "lamp"))
     film.show(room(), 5.0)
     film.show(lamp, 6.0)
     assert film.result.confirmed.mean() >= 0.95
@@ -161,14 +161,14 @@ def test_a_lamp_that_is_switched_brings_the_state_that_was_commissioned_for_it()
 
 def test_another_exposure_of_the_commissioned_room_is_shown_in_that_light() -> None:
     lit = np.clip(room() * 0.7, 0, 255).astype(np.uint8)
-    film = Film(COMMISSIONED, approved())
+    film = Film(BY_PLATE, approved())
     result = film.show(lit, 5.0)
     assert result.confirmed.mean() >= 0.99
     assert np.abs(result.environment_plate.astype(int) - lit).max() <= 6
 
 
 def test_what_the_inspection_found_in_an_approved_picture_stays_withheld_until_an_operator_looks() -> None:
-    film = Film(COMMISSIONED, approved())
+    film = Film(BY_PLATE, approved())
     film.show(room(), 5.0)
     film.engine.quarantine_boxes([STAND])
     assert not film.show(room(), 20.0).confirmed[50:190, 105:145].any()
@@ -180,7 +180,7 @@ def test_what_the_inspection_found_in_an_approved_picture_stays_withheld_until_a
 def test_a_background_from_before_a_restart_is_no_evidence_and_its_presences_hold(evidence: str) -> None:
     present = np.zeros(SHAPE, np.bool_)
     present[140:200, 80:220] = True
-    film = Film(COMMISSIONED if evidence == "commissioned" else STILLNESS)
+    film = Film(BY_PLATE if evidence == "commissioned" else STILLNESS)
     film.engine.restore(BackgroundState(room(), np.ones(SHAPE, np.bool_), present))
     result = film.show(room(), 10.0)
     assert not result.confirmed.any()
@@ -266,7 +266,7 @@ def attack(settings: EngineSettings, row: str) -> float:
 
 @pytest.mark.parametrize("row", ROWS)
 def test_no_attack_on_the_engine_shows_anybody_in_a_commissioned_room(row: str) -> None:
-    assert attack(COMMISSIONED, row) == 0
+    assert attack(BY_PLATE, row) == 0
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -279,7 +279,7 @@ def test_no_attack_on_the_engine_shows_anybody_in_transit_while_its_state_is_kep
     assert attack(TRANSIT, row) == 0
 
 
-@pytest.mark.parametrize("settings", [COMMISSIONED, STILLNESS])
+@pytest.mark.parametrize("settings", [BY_PLATE, STILLNESS])
 def test_pixels_inside_the_masks_change_no_byte(settings: EngineSettings) -> None:
     rng = np.random.default_rng(4)
     live, other = PrivacyEngine(settings, [approved()]), PrivacyEngine(settings, [approved()])
@@ -297,4 +297,4 @@ def test_pixels_inside_the_masks_change_no_byte(settings: EngineSettings) -> Non
         np.testing.assert_array_equal(result.environment_plate, replayed.environment_plate)
         np.testing.assert_array_equal(result.confirmed, replayed.confirmed)
     assert (result.environment_plate[~result.confirmed] == FILL).all()
-    assert result.confirmed.any() == (settings is COMMISSIONED)
+    assert result.confirmed.any() == (settings is BY_PLATE)

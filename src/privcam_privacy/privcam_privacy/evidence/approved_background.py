@@ -38,7 +38,7 @@ _PERIOD_S = 0.25
 
 
 @dataclass(frozen=True, eq=False)
-class CommissionedState:
+class ApprovedState:
     """A state of the room that an operator approved, e.g. by day or with the lamp on.
 
     picture: (H, W, 3) uint8, with meaning where `confirmed` (H, W) is set.
@@ -50,7 +50,7 @@ class CommissionedState:
 
 
 class _State:
-    def __init__(self, state: CommissionedState) -> None:
+    def __init__(self, state: ApprovedState) -> None:
         self.name = state.name
         self.picture = state.picture
         self.small = to_grid(state.picture)
@@ -59,14 +59,14 @@ class _State:
         self.view = ViewCheck(state.picture, state.confirmed)
 
 
-class CommissionedBackground:
+class ApprovedBackground:
     """The commissioned states of one camera that have the size `shape` (H, W). All masks are grid masks.
 
     name: the state that is used now; "" while none agrees. known: the cells of it that are approved, except those that
     the inspection has found a person in.
     """
 
-    def __init__(self, shape: tuple[int, int], states: Sequence[CommissionedState]) -> None:
+    def __init__(self, shape: tuple[int, int], states: Sequence[ApprovedState]) -> None:
         self._states = [_State(state) for state in states if state.confirmed.shape == shape]
         self._shape = shape
         self._used: _State | None = None
