@@ -21,7 +21,7 @@ from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.egress.inline_executor import InlineExecutor
 from privcam_privacy.eraser import Eraser
 from privcam_privacy.evidence.cell_evidence import Evidence
-from privcam_privacy.evidence.commissioned_background import CommissionedState
+from privcam_privacy.evidence.approved_background import ApprovedState
 from privcam_privacy.state.background_state import BackgroundStateStore
 
 EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
@@ -51,9 +51,9 @@ def make_edge(clip: ClipFrames, scenario: Scenario, kind: str, folder: Path, *, 
     if kind == BASELINE:
         return Eraser("mask_only", poses=POSES, threads=threads)
     settings = EngineSettings(evidence=next(evidence for evidence in EVIDENCE if evidence == kind))
-    rooms = [CommissionedState(scenario.name, scenario.room(clip), clip.known)] if kind == "commissioned" else []
+    rooms = [ApprovedState(scenario.name, scenario.room(clip), clip.known)] if kind == "commissioned" else []
     store = BackgroundStateStore(folder, InlineExecutor())
-    return Eraser("adaptive", settings, commissioned=rooms, poses=POSES, state=store, threads=threads)
+    return Eraser("adaptive", settings, approved=rooms, poses=POSES, state=store, threads=threads)
 
 
 def audit_scenarios(paths: Sequence[Path], options: ScenarioOptions, say: Say) -> Iterator[list[Outcome]]:
