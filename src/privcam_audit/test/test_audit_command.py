@@ -187,3 +187,23 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
         assert main([str(tmp_path / name), "--out", str(tmp_path / "out")]) == UNUSABLE
         assert why in capsys.readouterr().err
     assert not (tmp_path / "out" / "report.json").exists()
+
+
+def test_a_scenario_that_does_not_exist_is_named_with_those_that_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.touch()
+    assert main([str(clip), "--scenarios", "earthquake", "--out", str(tmp_path)]) == UNUSABLE
+    said = capsys.readouterr().err
+    assert "earthquake" in said
+    assert "lost_falls" in said
+
+
+def test_a_clip_after_scenarios_is_a_clip_and_not_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.touch()
+    assert main(["--scenarios", str(clip), "--out", str(tmp_path)]) == UNUSABLE
+    assert "looking for people" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["--scenarios", str(clip), "--only", "leak"])
