@@ -77,7 +77,7 @@ class StillnessMonitor:
         self._judged_s: Float32Array = np.zeros(self._tiles, np.float32)
         self._waited_s = _PERIOD_S
         self._elapsed_s = _STEP_S
-        self._unsafe: Mask = np.zeros(grid, np.uint8)
+        self._excluded: Mask = np.zeros(grid, np.uint8)
         self._still: Mask = np.zeros(grid, np.uint8)
         rows, columns = np.indices(grid)
         inside = (np.abs(rows % _TILE - _TILE // 2) < _PATCH / 2) & (np.abs(columns % _TILE - _TILE // 2) < _PATCH / 2)
@@ -89,13 +89,13 @@ class StillnessMonitor:
 
         small: (h, w, 3), the frame on the grid. Only cells in `safe` are read. step: s since the last frame.
         """
-        self._unsafe = union(self._unsafe, complement(safe))
+        self._excluded = union(self._excluded, complement(safe))
         self._elapsed_s += step
         if self._elapsed_s < _STEP_S:
             self._still = intersect(self._still, safe)
             return self._still
         step, self._elapsed_s = self._elapsed_s, 0.0
-        safe, self._unsafe = complement(self._unsafe), np.zeros(self._grid, np.uint8)
+        safe, self._excluded = complement(self._excluded), np.zeros(self._grid, np.uint8)
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
         self._average(grey, safe > 0, step)
         judged = self._tile_means((self._read_s >= _WARM_UP_S).astype(np.float32)) >= _MIN_TILE_FRACTION
