@@ -12,7 +12,7 @@ from privcam_core.models.manifest import cache_folder
 def main(arguments: list[str] | None = None) -> int:
     """Return the exit code: 0 when all models are ready, 1 otherwise."""
     parser = argparse.ArgumentParser(
-        prog="python3 -m privcam_cli.models",
+        prog="privcam models",
         description="Fetch, verify and import the models that privcam needs. What is ready is skipped.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="models to make ready; all of the manifest if none")
