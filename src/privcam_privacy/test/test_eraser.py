@@ -8,6 +8,7 @@ import pytest
 from privcam_core.images.environment import decode_environment, encode_environment
 from privcam_core.types.omega import SubjectPose, SyncKey
 from privcam_core.types.perception import Detections
+from privcam_core.types.sight import Sight
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.egress.inline_executor import InlineExecutor
 from privcam_privacy.eraser import Eraser
@@ -109,3 +110,9 @@ def test_a_disk_that_cannot_be_written_costs_the_state_and_no_frame(tmp_path: Pa
     eraser = Eraser(settings=TRANSIT, state=BackgroundStateStore(tmp_path / "file", InlineExecutor()))
     assert len(run_frames(eraser, 60)) == 60
     assert "cannot be kept" in eraser.state_error
+
+
+def test_the_report_says_why_the_camera_cannot_see_in_every_mode() -> None:
+    for eraser in (Eraser("locked", plate=plate()), Eraser(settings=TRANSIT), Eraser("mask_only")):
+        reports = [eraser.erase(key(number), frame(number) // 5, NOBODY, [], []).report for number in range(3)]
+        assert [report.sight for report in reports] == [Sight.UNKNOWN, Sight.DARK, Sight.DARK]

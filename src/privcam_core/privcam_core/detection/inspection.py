@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from privcam_core.detection.contrast import normalize_contrast
 from privcam_core.detection.face_detector import FaceDetector
 from privcam_core.detection.person_detector import PersonDetector, input_size, suppress_non_maxima
 from privcam_core.detection.tiling import TiledDetector, grid
@@ -70,7 +71,8 @@ class EgressInspector:
         """Load the models. threads: processor cores. Raises: ModelError where a model is missing."""
         self._settings = settings or InspectionSettings()
         person_threshold = min(self._settings.person_score, self._settings.tile_score)
-        self._persons = TiledDetector(PersonDetector(person_threshold, threads))
+        # The picture is normalised as a whole: a dark tile of a lit room keeps its contrast.
+        self._persons = TiledDetector(PersonDetector(person_threshold, threads, normalize=False))
         self._faces = TiledDetector(FaceDetector("face_full", self._settings.face_score, threads))
         self._near_faces = TiledDetector(FaceDetector("face_short", self._settings.face_score, threads))
 
@@ -85,6 +87,7 @@ class EgressInspector:
 
     def inspect_pixels(self, plate: Image, confirmed: BoolArray) -> list[SensitiveDetection]:
         """Return the detections in an environment. plate: (H, W, 3) uint8 BGR. confirmed: (H, W) bool."""
+        plate = normalize_contrast(plate, confirmed)
         persons = _with_confirmed_fraction("person", self._detect_persons(plate, confirmed), confirmed)
         faces = _with_confirmed_fraction("face", self._detect_faces(plate, confirmed), confirmed)
         return persons + faces

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privcam_core.detection import thresholds
+from privcam_core.detection.contrast import normalize_contrast
 from privcam_core.images.png import require_bgr8
 from privcam_core.models import load
 from privcam_core.types.arrays import Float32Array, Image
@@ -29,17 +30,26 @@ _SMALLEST_SIDE_PX = 1.0
 class PersonDetector:
     """Detects person boxes."""
 
-    def __init__(self, score: float = thresholds.REPORT, threads: int = 1, model: str = "nanodet") -> None:
+    def __init__(
+        self,
+        score: float = thresholds.REPORT,
+        threads: int = 1,
+        model: str = "nanodet",
+        *,
+        normalize: bool = True,
+    ) -> None:
         """Load the model.
 
         score: keep boxes scoring at least this; low, because the privacy engine needs low-score boxes as well.
-        threads: processor cores. model: a NanoDet of the manifest.
+        threads: processor cores. model: a NanoDet of the manifest. normalize: stretch the contrast of dark pictures;
+        False where the pictures are parts of one that was normalised as a whole.
 
         Raises: ValueError for a score outside of [0, 1]. ModelError where the model is missing.
         """
         if not 0.0 <= score <= 1.0:
             raise ValueError(f"score: {score} is not in [0, 1]")
         self._score = score
+        self._normalize = normalize
         self._session = load(model, threads=threads)
 
     def detect(self, image: Image) -> Detections:
@@ -50,7 +60,7 @@ class PersonDetector:
         require_bgr8(image)
         height, width = image.shape[:2]
         size = input_size(height, width)
-        canvas, scale = letterbox(image, size)
+        canvas, scale = letterbox(normalize_contrast(image) if self._normalize else image, size)
         outputs = self._session.run_picture(canvas)
         how = self._session.entry.decode
         boxes, scores = decode_boxes(outputs, size, self._score, how["strides"], how["bins"], how["person"])

@@ -58,7 +58,7 @@ def reduce_picture(image: Image) -> tuple[Image, Image]:
 
 
 def measure_picture(grey: Image, cells: Image, pixels_per_cell: float, noise: float) -> PictureMeasures:
-    """Return the numbers of a picture. pixels_per_cell: of the camera. noise: of a pixel, levels (see `SightMonitor`)."""
+    """Return the numbers of a picture. pixels_per_cell: of the camera. noise: of a pixel, levels."""
     dark, mid, bright = (percentile(cells, q) for q in (5.0, 50.0, 95.0))
     across, down = cv2.absdiff(cells[:-1, 1:], cells[:-1, :-1]), cv2.absdiff(cells[1:, :-1], cells[:-1, :-1])
     limit = _STRUCTURE_LEVELS + _STRUCTURE_NOISE_FACTOR * noise / np.sqrt(pixels_per_cell)

@@ -9,7 +9,7 @@ from privcam_core.types.arrays import Float32Array, Image
 from privcam_core.types.time import ns_from_seconds, seconds_from_ns
 from privcam_privacy.sight.picture_measures import percentile
 
-# Every so many px of the camera, in both directions, are compared over time. They are not averaged: noise is of a pixel.
+# Every so many px of the camera, in both directions, are compared over time. Noise is of a pixel: nothing is averaged.
 _SAMPLE_STEP = 4
 # The rest of the pixels, with the largest differences, may be people who move.
 _STILL_PERCENT = 80

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import privcam_privacy.background.clean_plate
 from privcam_core.images.environment import FILL
 from privcam_core.types.perception import Detections, Track, TrackState
+from privcam_core.types.sight import Sight
 from privcam_privacy.background.engine import PrivacyEngine
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.background.grid import from_grid
@@ -415,3 +416,32 @@ def test_the_plate_reads_the_frame_only_after_the_unsafe_part_was_overwritten():
     copy = next(n for n in ast.walk(absorb) if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "frame")
     assert all(copy.lineno <= read.lineno <= (copy.end_lineno or 0) for read in reads)
     assert ast.unparse(copy.value).startswith("cv2.copyTo(image, from_grid(safe,")
+
+
+def test_while_the_camera_is_blind_nothing_is_confirmed_and_no_presence_ends():
+    film = Film()
+    dark = (room() * 0.2).astype(np.uint8)
+    result = film.show(dark, 20.0)
+    assert result.sight is Sight.DARK
+    assert not result.confirmed.any()
+    film.engine.quarantine_boxes([(40.0, 40.0, 80.0, 90.0)])
+    before = film.engine.presences.mean()
+    film.show(dark, 20.0)
+    assert film.engine.presences.mean() >= before > 0
+
+
+def test_light_after_blindness_confirms_the_room():
+    film = Film()
+    film.show((room() * 0.2).astype(np.uint8), 10.0)
+    result = film.show(room(), 15.0)
+    assert result.sight is Sight.CLEAR
+    assert result.confirmed.mean() > 0.99
+
+
+def test_the_sight_is_part_of_the_recorded_exclusion():
+    film = Film()
+    film.show(room(), 1.0)
+    exclusion = film.engine.compute_exclusion(room(), found(), [], np.zeros(SHAPE, np.bool_), 10**18 + 10**9)
+    assert exclusion.sight is Sight.CLEAR
+    replayed = PrivacyEngine(QUICK).absorb(room(), exclusion, [], 10**18)
+    assert replayed.sight is Sight.CLEAR
