@@ -139,6 +139,7 @@ def recording(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "endpoint": f"{cloud_endpoint} {probe_endpoint}",
         "respawn": "false",
         "lossless": "true",
+        "evidence": "transit",
         "params_file": str(write_edge_parameters(folder)),
     }
     with ExitStack() as stack:

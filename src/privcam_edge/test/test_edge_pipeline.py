@@ -6,10 +6,10 @@ import pytest
 from privcam_core.images.environment import FILL, decode_environment
 from privcam_core.types.omega import Omega, SyncKey, Verdict
 from privcam_edge.edge_pipeline import EdgePipeline
-from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_edge.link.gate import Gate
 from privcam_link import cdr
+from privcam_privacy.background.engine_settings import EngineSettings
 
 HEIGHT, WIDTH = 240, 320
 PERIOD_NS = 200_000_000

@@ -20,8 +20,8 @@ from privcam_audit.scenarios.scenario_run import Edge, WorstFrame, run_film
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.egress.inline_executor import InlineExecutor
 from privcam_privacy.eraser import Eraser
-from privcam_privacy.evidence.cell_evidence import Evidence
 from privcam_privacy.evidence.approved_background import ApprovedState
+from privcam_privacy.evidence.cell_evidence import Evidence
 from privcam_privacy.state.background_state import BackgroundStateStore
 
 EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
