@@ -64,7 +64,7 @@ class Parameters:
         "canonical: a standard body in the same posture; raw: as estimated, subjects can be told apart",
         choices=get_args(PoseMode),
     )
-    persist_state: bool = param(True, "adaptive only: keep the background and the quarantine over a restart")
+    persist_state: bool = param(True, "adaptive only: keep the background and the presences over a restart")
     threads: int = param(1, "CPU threads of each model", low=1, high=64)
 
 
