@@ -343,7 +343,7 @@ def test_second_cloud_on_the_same_endpoint_is_refused(log: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("executable", "parameters", "expected_text"),
     [
-        ("eraser_node", {"mod": "mask_only"}, "/cam/eraser: unknown parameter mod; it takes: i_accept"),
+        ("eraser_node", {"mod": "mask_only"}, "/cam/eraser: unknown parameter mod; it takes: evidence"),
         ("eraser_node", {"mode": "blur"}, "parameter mode is 'blur'; it must be one of adaptive, locked"),
         ("camera_node", {"source": "topic", "slots": 1000}, "parameter slots is 1000; it must be a int, in [2, 64]"),
         ("camera_node", {"source": "topic", "retention_s": "long"}, "parameter retention_s is 'long'; it must be a"),

@@ -105,7 +105,7 @@ def test_exported_network_says_what_the_trained_one_says(learned: TemporalNetwor
     logits = predict(learned, windows)
     fractions = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     assert np.abs(deployed.predict(windows) - fractions).max() < 1e-4
-    assert deployed(np.zeros((0, STEPS, FEATURES), np.float32)).shape == (0, len(LABELS))
+    assert deployed.predict(np.zeros((0, STEPS, FEATURES), np.float32)).shape == (0, len(LABELS))
 
 
 def test_temperature_makes_an_oversure_network_as_sure_as_it_is_right() -> None:

@@ -21,6 +21,7 @@ from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_link import cdr
 from privcam_privacy.background.engine import PrivacyEngine
+from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.background.exclusion_masks import ExclusionMasks
 from privcam_privacy.background.grid import from_grid
 from privcam_privacy.egress.inline_executor import InlineExecutor
@@ -98,11 +99,16 @@ class Replay:
         return cdr.encode(Omega(frame.key, environment, poses, embedding, report))
 
 
+def make_transit_engine() -> PrivacyEngine:
+    """Return an engine that shows what it learns from the clip: without anything shown, equality proves nothing."""
+    return PrivacyEngine(EngineSettings(evidence="transit"))
+
+
 def interference_of(
     recording: Recording,
     paints: dict[str, Paint],
     inspector: Inspector,
-    make_engine: Callable[[], PrivacyEngine] = PrivacyEngine,
+    make_engine: Callable[[], PrivacyEngine] = make_transit_engine,
     threads: int = 1,
 ) -> Interference:
     """Return how many Ω stay the same when the pixels of people are replaced with each of `paints`.
