@@ -14,6 +14,8 @@ GAP_PX = 12
 HEADING_PX = 34
 INK = (70, 60, 50)
 PAPER = (255, 255, 255)
+# A contour picture shows the people of a frame that is at most this old, s.
+_MAX_AGE_S = 0.3
 
 
 class Album:
@@ -35,8 +37,11 @@ class Album:
         """
         if not self.pictures:
             raise LookupError("no contour picture came")
-        candidates = [(frame_at(seen, visible), picture) for visible, picture in self.pictures]
-        return max(candidates, key=lambda candidate: candidate[0].readable)
+        candidates = [(frame_at(seen, moment), moment, picture) for moment, picture in self.pictures]
+        # After a pause of Ω the cloud draws nobody any more, whatever the last frame held.
+        current = [one for one in candidates if one[1] - one[0].stamp_s <= _MAX_AGE_S] or candidates
+        frame, _, picture = max(current, key=lambda one: one[0].readable)
+        return frame, picture
 
 
 def frame_at(seen: Observations, moment_s: float) -> FrameSummary:
