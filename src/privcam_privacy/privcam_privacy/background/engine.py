@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from privcam_core.images.png import require_bgr8
-from privcam_core.types.arrays import BoolArray, Box, Image
+from privcam_core.types.arrays import BoolArray, Box, Image, Mask
 from privcam_core.types.perception import Detections, PresenceRegion, Track
 from privcam_core.types.sight import Sight
 from privcam_core.types.time import seconds_from_ns
@@ -142,8 +142,9 @@ class PrivacyEngine:
             low_confidence[box_cells(box, low_confidence.shape)] = 255
         mask = union(persons, motion.moving)
         sight = scene.sight.update(image, stamp_ns)
+        camera_moved = self._has_camera_moved(scene, image, persons)
         return ExclusionMasks(
-            mask, persons, tracked, motion.differing, motion.changed, low_confidence, motion.moved, sight
+            mask, persons, tracked, motion.differing, motion.changed, low_confidence, motion.moved, sight, camera_moved
         )
 
     def absorb(
@@ -173,7 +174,7 @@ class PrivacyEngine:
         )
         if may_confirm:
             presences.release(kept, exclusion, plate, dt)
-        self._withhold_contradictions(scene, image, exclusion)
+        self._withhold_contradictions(scene, exclusion)
         publishable = from_grid(subtract(plate.confirmed, presences.withheld), scene.shape)
         changed = scene.snapshot.update(plate.picture, publishable, stamp_ns)
         return EngineResult(
@@ -268,16 +269,21 @@ class PrivacyEngine:
                 self._state = None
         return scene
 
-    def _withhold_contradictions(self, scene: _Scene, image: Image, exclusion: ExclusionMasks) -> None:
+    def _has_camera_moved(self, scene: _Scene, image: Image, persons: Mask) -> bool:
+        """Return whether the whole scene became another one and the view is not the same any more.
+
+        It is decided here and recorded, since it reads pixels inside of the masks: `absorb` must not.
+        """
+        before, scene.plate.before_change = scene.plate.before_change, None
+        return before is not None and not ViewCheck(*before).check(image, from_grid(persons, scene.shape) > 0)
+
+    def _withhold_contradictions(self, scene: _Scene, exclusion: ExclusionMasks) -> None:
         """Add presences where the frame contradicts what was known before a restart, or before the camera was moved."""
         contradicting, scene.plate.contradicting = scene.plate.contradicting, None
         if contradicting is not None:
             scene.presences.add(contradicting)
-        before, scene.plate.before_change = scene.plate.before_change, None
-        if before is None or not scene.presences.unattended:
-            return
-        if not ViewCheck(*before).check(image, from_grid(exclusion.persons, scene.shape) > 0):
-            # The camera was moved: nobody knows where in the picture the people are now.
+        if exclusion.camera_moved and scene.presences.unattended:
+            # Nobody knows where in the picture the people are now.
             scene.presences.add(np.full_like(scene.presences.blocked, 255))
 
     def _low_confidence_boxes(self, detections: Detections, height: int) -> list[Box]:

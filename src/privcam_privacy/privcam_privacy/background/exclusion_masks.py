@@ -8,7 +8,8 @@ from privcam_core.types.sight import Sight
 
 @dataclass(frozen=True, eq=False)
 class ExclusionMasks:
-    """Everything that is known of one frame before any of its pixels is absorbed. All fields but sight are grid masks.
+    """Everything that is known of one frame before any of its pixels is absorbed. All but the last two are grid
+    masks.
 
     mask: no pixel in here is ever read. It contains `persons`, `differing` and everything that moved lately.
     persons: boxes, tracks and masks of people, with their margins.
@@ -18,6 +19,7 @@ class ExclusionMasks:
     low_confidence: under a box that may not be a person. Background needs more evidence here.
     moved: the part of `differing` that differs from the last frame.
     sight: whether the camera sees well enough for anything to be confirmed.
+    camera_moved: the scene became another one, and the view is not the same any more.
     """
 
     mask: Mask
@@ -28,6 +30,7 @@ class ExclusionMasks:
     low_confidence: Mask
     moved: Mask
     sight: Sight = Sight.UNKNOWN
+    camera_moved: bool = False
 
 
 @dataclass(frozen=True)
