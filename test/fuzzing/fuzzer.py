@@ -95,6 +95,8 @@ class Fuzzer:
     def run(self, count: int) -> Result:
         """Run until the gate was offered `count` malformed Ω, and the cloud about as many. Return all counts so far."""
         started, tenth = time.monotonic(), 0.0
+        # The largest Ω first: the memory that one takes is no growth.
+        self._both(_huge(4096), "huge")
         while self.gate.tally.malformed < count:
             self._one()
             if self._index % _GOOD_EVERY == 0:
@@ -116,7 +118,7 @@ class Fuzzer:
             self.gate.flood(write(raw))
             self._offer_covert(self._next(original), original)
         elif dice < _CLOUD_FRACTION + _FLOOD_FRACTION + _HUGE_FRACTION:
-            self._both(bytes(cdr.MAX_OMEGA_BYTES + random.choice((1, 4096))), "huge")
+            self._both(_huge(random.choice((1, 4096))), "huge")
         elif dice < _CLOUD_FRACTION + 2 * _FLOOD_FRACTION:
             self._both(random.choice((self.good, self.good_bare)), "replayed")
         elif dice < _CLOUD_FRACTION + _PICTURE_FRACTION:
@@ -235,6 +237,11 @@ def _pose(random: Random, subject: int, layer: int) -> SubjectPose:
     x, y = random.uniform(-50, 600), random.uniform(-50, 600)
     head = HeadOrientation(random.uniform(-3, 3), random.uniform(-1.5, 1.5), 0.0) if random.random() < 0.5 else None
     return SubjectPose(subject, (x, y, x + random.uniform(1, 90), y + random.uniform(1, 200)), points, head, layer)
+
+
+def _huge(excess: int) -> bytes:
+    """Return an Ω that is `excess` bytes too long, all of it in memory: `bytes(n)` would only reserve it."""
+    return b"\x00" * (cdr.MAX_OMEGA_BYTES + excess)
 
 
 def _peak_mib() -> float:

@@ -82,4 +82,5 @@ def test_the_graph_sends_exactly_the_plate_that_was_approved(tmp_path: Path) -> 
         assert probe.counts["/ward/environment"] >= 20, graph.errors()
         environments = probe.messages("/ward/environment")
     assert {bytes(one.sha256).hex() for one in environments} == {digest[1]}
-    assert bytes(environments[0].png.data) == png
+    # The picture is repeated every second of the stream; the first one may come before the probe is connected.
+    assert {bytes(one.png.data) for one in environments} - {b""} == {png}

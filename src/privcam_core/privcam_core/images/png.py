@@ -11,7 +11,7 @@ import zlib
 import cv2
 import numpy as np
 
-from privcam_core.types.arrays import Image
+from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import MAX_HEIGHT, MAX_PNG_BYTES, MAX_WIDTH
 
 # Level 3 with libpng's own choice of filters: VGA pictures of real rooms have 471 KiB and take 35 ms. Level 1: 491 KiB
@@ -40,6 +40,12 @@ def require_bgr8(image: object, what: str = "image") -> None:
         raise ValueError(f"{what}: has shape {image.shape}, {needed}; convert grey or alpha pictures first")
     if image.dtype != np.uint8:
         raise ValueError(f"{what}: has values of type {image.dtype}, {needed}; scale 16-bit pictures first")
+
+
+def require_mask(mask: BoolArray, image: Image, what: str) -> None:
+    """Raise ValueError unless `mask` is a bool array of the height and width of `image`. `what` names it."""
+    if mask.shape != image.shape[:2] or mask.dtype != np.bool_:
+        raise ValueError(f"{what}: is {mask.dtype} {mask.shape}, needs bool {image.shape[:2]} like the image")
 
 
 def encode_png(bgra: Image) -> bytes:

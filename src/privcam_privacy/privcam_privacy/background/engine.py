@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from privcam_core.images.png import require_bgr8
+from privcam_core.images.png import require_bgr8, require_mask
 from privcam_core.types.arrays import BoolArray, Box, Image, Mask
 from privcam_core.types.perception import Detections, PresenceRegion, Track
 from privcam_core.types.sight import Sight
@@ -106,23 +106,18 @@ class PrivacyEngine:
         tracks: Sequence[Track],
         person_mask: BoolArray,
         stamp_ns: int,
-        *,
-        may_confirm: bool = True,
     ) -> EngineResult:
         """Process one frame and return what may be published of it.
 
         image: (H, W, 3) uint8. detections: down to low_confidence_threshold or lower. tracks: of every state, also
         lost. person_mask: (H, W) bool. stamp_ns: capture time; a stamp that is not later than the last adds no
-        evidence. may_confirm: as for `absorb`. Every size of picture has a state of its own; that of a new size is
-        unknown. Raises ValueError on wrong shapes.
+        evidence. Every size of picture has a state of its own; that of a new size is unknown. Raises ValueError on
+        wrong shapes.
         """
         require_bgr8(image)
-        if person_mask.shape != image.shape[:2] or person_mask.dtype != np.bool_:
-            raise ValueError(
-                f"person_mask: is {person_mask.dtype} {person_mask.shape}, needs bool {image.shape[:2]} like the image"
-            )
+        require_mask(person_mask, image, "person_mask")
         exclusion = self.compute_exclusion(image, detections, tracks, person_mask, stamp_ns)
-        return self.absorb(image, exclusion, tracks, stamp_ns, may_confirm=may_confirm)
+        return self.absorb(image, exclusion, tracks, stamp_ns)
 
     def compute_exclusion(
         self, image: Image, detections: Detections, tracks: Sequence[Track], person_mask: BoolArray, stamp_ns: int
@@ -153,13 +148,10 @@ class PrivacyEngine:
         exclusion: ExclusionMasks,
         tracks: Sequence[Track],
         stamp_ns: int,
-        *,
-        may_confirm: bool = True,
     ) -> EngineResult:
         """Learn from one frame outside of `exclusion.mask` and return the environment Ī of Eq. 3.
 
-        may_confirm: whether the frame may be evidence that a cell is background. False, or where the camera cannot see
-        well enough: no cell becomes confirmed, and no presence ends.
+        Where the camera cannot see well enough, no cell becomes confirmed, and no presence ends.
         Ī is the background estimate where it is confirmed, and FILL elsewhere. Ī does not depend on the pixels of this
         frame inside `exclusion.mask`, nor on those of any earlier frame inside its mask.
         """
@@ -168,7 +160,7 @@ class PrivacyEngine:
         scene.absorbed_ns = max(stamp_ns, scene.absorbed_ns or stamp_ns)
         plate, presences = scene.plate, scene.presences
         presences.update(exclusion, tracks, dt)
-        may_confirm = may_confirm and exclusion.sight in self._settings.sights
+        may_confirm = exclusion.sight in self._settings.sights
         kept = plate.absorb(
             image, exclusion, presences.blocked, dt, withheld=presences.withheld, may_confirm=may_confirm
         )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from privcam_core.images.environment import FILL
-from privcam_core.images.png import require_bgr8
+from privcam_core.images.png import require_bgr8, require_mask
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.boxes import pixel_slices
 from privcam_core.types.perception import Detections, Track, TrackState
@@ -59,8 +59,7 @@ class LockedEngine:
         """
         require_bgr8(image)
         shape = (image.shape[0], image.shape[1])
-        if person_mask.shape != shape or person_mask.dtype != np.bool_:
-            raise ValueError(f"person_mask: is {person_mask.dtype} {person_mask.shape}, needs bool {shape}")
+        require_mask(person_mask, image, "person_mask")
         changed = shape != self._shape
         if changed:
             # An epoch is never used twice, so that no receiver takes one picture for another.

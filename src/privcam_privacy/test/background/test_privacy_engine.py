@@ -361,15 +361,6 @@ def test_a_wrong_input_is_refused_by_name(image, mask, named):
         PrivacyEngine().update(image, found(), [], mask, 1)
 
 
-def test_frames_that_may_confirm_nothing_add_no_evidence():
-    film = Film()
-    for k in range(80):
-        result = film.engine.update(
-            room(), found(), [], np.zeros(SHAPE, np.bool_), 10**18 + k * 10**8, may_confirm=k >= 60
-        )
-        assert not result.confirmed.any()
-
-
 def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="low_confidence_threshold"):
         EngineSettings(low_confidence_threshold=0.5, blocking_threshold=0.2)
