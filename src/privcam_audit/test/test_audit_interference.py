@@ -16,11 +16,13 @@ from privcam_audit.leakage.interference import (
 )
 from privcam_audit.perception_recording import START_NS, FramePerception, Recording, record
 from privcam_bringup.demo_clip import demo_clip
+from privcam_core.detection.person_masks import PersonMasks, outline_poses
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.perception import Detections
 from privcam_privacy.background.engine import PrivacyEngine
-from privcam_privacy.background.engine_settings import EngineSettings
-from privcam_privacy.background.exclusion_masks import ExclusionMasks
+from privcam_privacy.background.engine_settings import BLOCKING_THRESHOLD, EngineSettings
+from privcam_privacy.background.exclusion_masks import ExclusionMasks, Margins
+from privcam_privacy.background.person_regions import PersonRegions
 from privcam_privacy.egress.inspection import NoInspection
 from privcam_privacy.evidence.cell_evidence import PlateTimes
 
@@ -92,9 +94,32 @@ def test_engine_that_reads_an_excluded_pixel_is_found_out(walk: Recording, broke
     assert result.first_difference is not None
 
 
-def test_real_people_can_be_replaced_without_changing_a_byte(tmp_path: Path) -> None:
-    recording = record(demo_clip(print), cache=tmp_path, rate_hz=5.0, seconds=8.0)
-    part = interference([recording])
+@pytest.fixture(scope="module")
+def square(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    """The demo clip: pedestrians in a square."""
+    return record(demo_clip(print), cache=tmp_path_factory.mktemp("cache"), rate_hz=5.0, seconds=8.0)
+
+
+def test_a_segmentation_of_people_would_exclude_no_cell_more_than_their_boxes_and_skeletons(square: Recording) -> None:
+    masks, margins = PersonMasks(), Margins()
+    with_network, without = (
+        PersonRegions(square.shape, blocking_threshold=BLOCKING_THRESHOLD, hold_s=0.2, margins=margins)
+        for _ in range(2)
+    )
+    segmented = 0
+    for frame in square.frames():
+        segments, outlines = masks.segment_poses(frame.image, frame.poses), outline_poses(square.shape, frame.poses)
+        segmented += int(np.count_nonzero(segments & ~outlines))
+        expected = with_network.update(frame.detections, frame.tracks, segments, 0.2)
+        for mask, reference in zip(
+            without.update(frame.detections, frame.tracks, outlines, 0.2), expected, strict=True
+        ):
+            np.testing.assert_array_equal(mask, reference)
+    assert segmented > 40 * 1000
+
+
+def test_real_people_can_be_replaced_without_changing_a_byte(square: Recording) -> None:
+    part = interference([square])
     found = part.values["interference"]
     assert found["frames"] == found["identical"] == 40
     assert found["clips"]["vtest"]["swapped_pixels"] > 40 * 10_000

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
 from privcam_core.detection.inspection import EgressInspector
-from privcam_core.detection.person_masks import PersonMasks
+from privcam_core.detection.person_masks import PersonMasks, outline_poses
 from privcam_core.images.environment import environment_of
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import Environment, PrivacyReport, SubjectPose, SyncKey, Verdict
@@ -22,6 +22,7 @@ from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.locked import LockedEngine
 from privcam_privacy.poses.accountant import Accountant
 from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
+from privcam_privacy.poses.random_source import SYSTEM, RandomBytes
 from privcam_privacy.state.background_state import BackgroundStateStore, StateRejected
 
 Mode = Literal["adaptive", "locked", "mask_only"]
@@ -80,13 +81,15 @@ class Eraser:
         state: BackgroundStateStore | None = None,
         executor: Executor | None = None,
         threads: int = 1,
+        random_bytes: RandomBytes = SYSTEM,
     ) -> None:
         """Load the models.
 
         poses: how poses are anonymised. plate: the approved plate, for `locked` and only there.
         approved: the approved states of the room, for `adaptive` with evidence `commissioned`. state: the store of
         the background over a restart, for `adaptive`; None stores nothing. executor: where pictures are inspected;
-        None inspects each picture before `erase` returns. threads: processor cores of each model.
+        None inspects each picture before `erase` returns. threads: processor cores of each model. random_bytes: of the
+        noise on poses.
 
         Raises: ValueError for an unknown mode, or a mode without its plate. ModelError where a model is missing.
         """
@@ -94,7 +97,8 @@ class Eraser:
             raise ValueError(f"mode: {mode!r} is not one of {', '.join(get_args(Mode))}")
         if (mode == "locked") != (plate is not None):
             raise ValueError(f"mode: {mode} {'needs an approved plate' if mode == 'locked' else 'takes no plate'}")
-        self._masks = PersonMasks(threads=threads)
+        # The adaptive engine excludes whole boxes, with more margin than a segment has: a network changes nothing.
+        self._masks = None if mode == "adaptive" else PersonMasks(threads=threads)
         self._engine: PrivacyEngine | LockedEngine | MaskOnlyEngine
         inspector: Inspector = NoInspection()
         if plate is not None:
@@ -112,7 +116,7 @@ class Eraser:
         tile_reuse = TileReuse() if mode == "adaptive" else None
         self._egress = Egress(inspector, inspection_executor, tile_reuse=tile_reuse)
         self._writer = EnvironmentWriter()
-        self._anonymizer = PoseAnonymizer(poses)
+        self._anonymizer = PoseAnonymizer(poses, random_bytes)
         self._accountant = Accountant(poses or PoseSettings())
 
     def erase(
@@ -124,14 +128,15 @@ class Eraser:
         poses: Sequence[SubjectPose],
     ) -> Published:
         """Return what may be published of one frame, (H, W, 3) uint8 BGR. poses: as estimated."""
-        mask = self._masks.segment_poses(image, poses)
+        shape = image.shape[0], image.shape[1]
+        mask = outline_poses(shape, poses) if self._masks is None else self._masks.segment_poses(image, poses)
         result = self._engine.update(image, detections, tracks, mask, key.stamp_ns)
         picture, certain = self._egress.update(result, key.stamp_ns)
         if isinstance(self._engine, PrivacyEngine):
             if certain:
                 self._engine.quarantine_boxes([detection.box for detection in certain])
             self._save_state(picture, self._engine.presences, key.stamp_ns)
-        anonymous = self._anonymizer.anonymize(poses, (image.shape[0], image.shape[1]), key.stamp_ns)
+        anonymous = self._anonymizer.anonymize(poses, shape, key.stamp_ns)
         epsilon, delta = self._accountant.spend(key.stamp_ns, released=self._anonymizer.released)
         report = PrivacyReport(
             excluded_fraction=result.excluded_fraction,

@@ -14,7 +14,7 @@ import numpy as np
 from privcam_audit.audit_part import AuditPart
 from privcam_audit.perception_recording import Frame, Recording
 from privcam_core.detection.inspection import EgressInspector
-from privcam_core.detection.person_masks import PersonMasks
+from privcam_core.detection.person_masks import outline_poses
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Omega, PrivacyReport, Verdict
 from privcam_edge.composition import Composer
@@ -27,7 +27,8 @@ from privcam_privacy.background.grid import from_grid
 from privcam_privacy.egress.inline_executor import InlineExecutor
 from privcam_privacy.egress.inspection import Egress, Inspector
 from privcam_privacy.eraser import EnvironmentWriter
-from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
+from privcam_privacy.poses.anonymizer import PoseAnonymizer
+from privcam_privacy.poses.random_source import seeded
 
 _TEXT = """\
 Where people may be (the exclusion mask) was computed once from each clip. Then the clip was replayed three times with
@@ -74,7 +75,7 @@ class Replay:
     def __init__(self, engine: PrivacyEngine, inspector: Inspector) -> None:
         self._engine = engine
         self._egress, self._writer = Egress(inspector, InlineExecutor()), EnvironmentWriter()
-        self._anonymizer = PoseAnonymizer(PoseSettings(seed=_SEED))
+        self._anonymizer = PoseAnonymizer(random_bytes=seeded(_SEED))
         self._composer, self._encoder = Composer(), BottleneckEncoder(seed=_SEED)
         self.visible = 0.0
 
@@ -109,14 +110,13 @@ def interference_of(
     paints: dict[str, Paint],
     inspector: Inspector,
     make_engine: Callable[[], PrivacyEngine] = make_transit_engine,
-    threads: int = 1,
 ) -> Interference:
     """Return how many Ω stay the same when the pixels of people are replaced with each of `paints`.
 
-    inspector: searches the bytes of a picture for people. make_engine: gives a fresh engine. threads: processor cores.
+    inspector: searches the bytes of a picture for people. make_engine: gives a fresh engine.
     """
     result = Interference()
-    observer, masks = make_engine(), PersonMasks(threads=threads)
+    observer = make_engine()
     original = Replay(observer, inspector)
     others = {kind: Replay(make_engine(), inspector) for kind in paints}
     random = np.random.default_rng(_SEED)
@@ -125,7 +125,7 @@ def interference_of(
             frame.image,
             frame.detections,
             frame.tracks,
-            masks.segment_poses(frame.image, frame.poses),
+            outline_poses(recording.shape, frame.poses),
             frame.key.stamp_ns,
         )
         where = from_grid(exclusion.mask, recording.shape) > 0
@@ -154,7 +154,7 @@ def interference(
     """Run the test on all recordings. faces: a folder of face pictures to paste; drawn ones if None."""
     paints = {"noise": noise, "texture": texture, "faces": paste_faces(load_faces(faces) if faces else [drawn_face()])}
     inspector = EgressInspector(threads=threads)
-    clips = {one.name: interference_of(one, paints, inspector, threads=threads) for one in recordings}
+    clips = {one.name: interference_of(one, paints, inspector) for one in recordings}
     frames, identical = (sum(getattr(clip, name) for clip in clips.values()) for name in ("frames", "identical"))
     found = {
         "frames": frames,

@@ -23,6 +23,9 @@ _REACH = 0.15
 # Minimum fraction of the box that a mask fills; with less, the whole box is masked.
 _MIN_FILL = 0.3
 
+# The mask is grown by this many px by default.
+_DILATION = 8
+
 # Widths of the body in units of `body_scale`. Half width of an arm:
 _ARM = 0.16
 # Half width of a leg:
@@ -41,7 +44,7 @@ _SUBPIXEL_BITS = 4
 class PersonMasks:
     """Segments all people in a frame."""
 
-    def __init__(self, threads: int = 1, dilation: int = 8, model: str = "selfie") -> None:
+    def __init__(self, threads: int = 1, dilation: int = _DILATION, model: str = "selfie") -> None:
         """Load the model.
 
         threads: processor cores. dilation: px by which the result is grown. model: of the manifest; gives the
@@ -143,6 +146,16 @@ def body_scale(keypoints: FloatArray) -> float:
         if seen(keypoints[[near, far]]).all():
             measures.append(float(np.hypot(*(keypoints[near, :2] - keypoints[far, :2]))) / ratio)
     return max(measures)
+
+
+def outline_poses(shape: tuple[int, int], poses: Sequence[SubjectPose]) -> BoolArray:
+    """Return (H, W), True on the bodies around the skeletons and near them: `PersonMasks` without the network.
+
+    For whoever excludes the boxes of the poses anyway, with more margin than a segment may have. Arms and legs reach
+    beyond a box; what the network finds does not.
+    """
+    keypoints = np.array([pose.keypoints for pose in poses], np.float32).reshape(-1, KEYPOINT_COUNT, 3)
+    return dilate(body_mask(shape, keypoints).view(np.uint8), _DILATION).view(np.bool_)
 
 
 def dilate(mask: Mask, pixels: int) -> Mask:

@@ -13,7 +13,7 @@ import psutil
 from privcam_bringup.graph import START_TIMEOUT_S, Graph, free_domain, free_endpoint
 from privcam_bringup.graph_observer import Observations, Observer
 from privcam_bringup.launcher_process import node_name
-from privcam_core.detection.person_masks import PersonMasks
+from privcam_core.detection.person_masks import outline_poses
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.time import NS_PER_S
 from privcam_edge.edge_pipeline import EdgePipeline
@@ -88,14 +88,14 @@ def measure_loop(source: Path, frames: int) -> dict[str, Any]:
 
 def measure_engine(source: Path, frames: int) -> dict[str, float]:
     """Time the privacy engine alone (not models, masks, inspection or PNG) on pictures of VGA size."""
-    perception, masks, engine = PerceptionPipeline(), PersonMasks(), PrivacyEngine(EngineSettings(evidence="transit"))
+    perception, engine = PerceptionPipeline(), PrivacyEngine(EngineSettings(evidence="transit"))
     rate = frame_rate(source)
     seconds = []
     for index, frame in enumerate(read_frames(source, limit=frames)):
         image = np.asarray(cv2.resize(frame, VGA, interpolation=cv2.INTER_AREA), np.uint8)
         stamp_ns = int((1 + index / rate) * NS_PER_S)
         detections, tracks, poses = perception.perceive(image, stamp_ns)
-        mask = masks.segment_poses(image, poses)
+        mask = outline_poses((image.shape[0], image.shape[1]), poses)
         started = time.perf_counter()
         engine.update(image, detections, tracks, mask, stamp_ns)
         seconds.append(time.perf_counter() - started)
