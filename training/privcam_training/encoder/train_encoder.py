@@ -84,7 +84,7 @@ def _kept_map(store: Path, made: Proxies, photographs: Sequence[Image], last: Im
     """Return the trained map, kept in a file for the next time. last: the rooms of the last round."""
     if store.exists():
         kept = Map()
-        kept.load_state_dict(torch.load(store))
+        kept.load_state_dict(torch.load(store, weights_only=True))
         return kept.eval()
     places = None
     for number, (epochs, rate, alike) in enumerate(ROUNDS):

@@ -57,7 +57,7 @@ def read(file: Path) -> ElementTree.Element:
     Raises LaunchError: the file cannot be read, is not XML, or has an element, attribute or text out of place.
     """
     try:
-        root = ElementTree.parse(file).getroot()
+        root = ElementTree.parse(file).getroot()  # nosec B314: a launch file names programs to run, it is trusted
     except OSError as error:
         raise LaunchError(file, "file", f"cannot be read ({error.strerror}); check the path") from error
     except ElementTree.ParseError as error:

@@ -42,8 +42,9 @@ class LocalBackend:
         source = str(settings.folder or settings.vlm_model)
         where = {"local_files_only": settings.folder is not None, "trust_remote_code": False}
         try:
-            self._processor = AutoProcessor.from_pretrained(source, **where)  # type: ignore[no-untyped-call]
-            model: Any = AutoModelForImageTextToText.from_pretrained(
+            # Which model and which revision is the operator's choice; no code of the model is run (see `where`).
+            self._processor = AutoProcessor.from_pretrained(source, **where)  # type: ignore[no-untyped-call]  # nosec B615
+            model: Any = AutoModelForImageTextToText.from_pretrained(  # nosec B615
                 source, dtype="auto", use_safetensors=True, **where
             )
         except (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError) as error:
