@@ -4,9 +4,13 @@ import os
 import sys
 from pathlib import Path
 
+from privcam_cli.bootstrap.preconditions import Unmet, check_place, check_ros_variables
 from privcam_cli.bootstrap.setup_environment import command_line
 from privcam_cli.bootstrap.setup_steps import SetupError
 from privcam_cli.bootstrap.setup_workspace import prepare
+
+# Commands that start nodes.
+ROS_COMMANDS = frozenset({"demo", "test", "bench", "survey", "launch", "record", "replay"})
 
 USAGE = """usage: ./privcam COMMAND [options]     (./privcam COMMAND --help tells more)
 
@@ -34,12 +38,22 @@ def main(root: Path, arguments: list[str]) -> int:
         return 0 if arguments else 2
     command = arguments[0]
     try:
+        check_place(root)
         sourced = prepare(root, with_models=command != "models", with_tools=command in ("test", "train"))
+    except Unmet as error:
+        print(f"privcam: {error}", file=sys.stderr)
+        return 1
     except SetupError as error:
         print(f"privcam: set-up stopped: {error}", file=sys.stderr)
         return 1
     if command == "setup":
         return 0
     argv, environment = command_line(root, ["-m", "privcam_cli", *arguments], sourced=sourced)
+    try:
+        if command in ROS_COMMANDS:
+            check_ros_variables(environment)
+    except Unmet as error:
+        print(f"privcam: {error}", file=sys.stderr)
+        return 1
     sys.stdout.flush()
     return os.execve(argv[0], argv, environment)

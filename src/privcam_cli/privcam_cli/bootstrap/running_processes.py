@@ -8,7 +8,7 @@ PROC = Path("/proc")
 
 def processes_using(folder: Path, proc: Path = PROC) -> dict[int, str]:
     """Return the process ids, with a short name of each, of other processes that were started from `folder` or have
-    a file below it mapped. Processes of other users cannot be read and are not in the result.
+    a file below it mapped. Of processes of other users, and of the nodes that hold raw frames, only the start is known.
     """
     prefix = f"{folder}{os.sep}"
     found = {}
@@ -18,9 +18,12 @@ def processes_using(folder: Path, proc: Path = PROC) -> dict[int, str]:
             continue
         try:
             words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            mapped = (process / "maps").read_text(errors="replace")
-        except OSError:  # it has ended meanwhile, or belongs to another user
+        except OSError:  # it has ended meanwhile
             continue
+        try:
+            mapped = (process / "maps").read_text(errors="replace")
+        except OSError:  # of another user, or closed: nodes that hold raw frames let nobody look into their memory
+            mapped = ""
         # The interpreter of a virtual environment is a link, so /proc/PID/exe names the one behind the link.
         if words[0].startswith(prefix) or f" {prefix}" in mapped:
             found[pid] = _short_name(words)
