@@ -112,6 +112,13 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="of --scenarios: run each of them a second time, with other values in people",
     )
+    parser.add_argument(
+        "--clips-per-scenario",
+        type=int,
+        choices=range(1, 1000),
+        metavar="N",
+        help="of --scenarios: run each of them on N of the clips, in turn over all clips (default: on all)",
+    )
     parser.add_argument("--threads", type=int, default=1, choices=range(1, 65), metavar="N", help="of each model (1)")
     return parser
 
@@ -138,6 +145,7 @@ def _run_scenarios(parser: argparse.ArgumentParser, options: argparse.Namespace,
             choose_evidence(options.evidence) if options.evidence else EVIDENCE,
             options.seconds,
             options.counterfactual,
+            options.clips_per_scenario,
             options.threads,
         )
         groups = audit_scenarios(_clips(parser, options), chosen, _say)

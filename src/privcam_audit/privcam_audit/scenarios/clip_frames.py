@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from privcam_audit.leakage.person_labels import Labels, label
@@ -18,6 +20,11 @@ from privcam_evaluation.clip_reader import annotation_of, frame_rate
 RATE_HZ = 5.0
 # The empty stretch of a clip is used when it has this many frames.
 _MIN_EMPTY_FRAMES = 5
+# The median is of at most about so many of them.
+_MAX_EMPTY_FRAMES = 50
+
+# Where the room is not known it is painted from the pixels around, up to this many px away.
+_PAINT_PX = 5
 
 
 class UnusableClip(ValueError):
@@ -38,6 +45,12 @@ class ClipFrames:
     room: Image
     known: BoolArray
     rate_hz: float
+
+    @cached_property
+    def empty(self) -> Image:
+        """The room (H, W, 3); where it is not known it is painted from the pixels around."""
+        painted = cv2.inpaint(self.room, (~self.known).astype(np.uint8), _PAINT_PX, cv2.INPAINT_TELEA)
+        return np.asarray(painted, np.uint8)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -86,14 +99,25 @@ def load_clip(path: Path, *, cache: Path, seconds: float | None, threads: int) -
 
 def _room(path: Path, recording: Recording, labels: Labels) -> tuple[Image, BoolArray]:
     """Return the room and where it is known: of the annotated empty stretch where there is one."""
-    stretch = (annotation_of(path) or {}).get("empty_background_frames_0based")
-    if stretch is not None:
-        step = frame_rate(path) / recording.rate_hz
-        empty = [
-            image
-            for number, image in enumerate(recording.read())
-            if stretch[0] <= number * step <= stretch[1] and labels.empty(number)
-        ]
-        if len(empty) >= _MIN_EMPTY_FRAMES:
-            return np.median(np.stack(empty), axis=0).astype(np.uint8), np.ones(recording.shape, np.bool_)
-    return background(recording, labels)
+    stretches = _empty_stretches(path)
+    step = frame_rate(path) / recording.rate_hz
+    empty = [
+        number
+        for number in range(len(recording))
+        if labels.empty(number) and any(first <= number * step <= last for first, last in stretches)
+    ]
+    if len(empty) < _MIN_EMPTY_FRAMES:
+        return background(recording, labels)
+    # More frames make the median no better, and the clip is in memory already.
+    chosen = set(empty[:: max(1, len(empty) // _MAX_EMPTY_FRAMES)])
+    images = [image for number, image in enumerate(recording.read()) if number in chosen]
+    return np.median(np.stack(images), axis=0).astype(np.uint8), np.ones(recording.shape, np.bool_)
+
+
+def _empty_stretches(path: Path) -> list[tuple[float, float]]:
+    """Return the first and last frames of the annotated stretches of a clip in which the room is empty."""
+    noted = (annotation_of(path) or {}).get("empty_background_frames_0based") or []
+    if noted == "all":
+        return [(0.0, float("inf"))]
+    stretches = noted if noted and isinstance(noted[0], list) else [noted] if noted else []
+    return [(float(first), float(last)) for first, last in stretches]

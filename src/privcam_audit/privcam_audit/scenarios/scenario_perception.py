@@ -6,13 +6,16 @@ from typing import Protocol
 import numpy as np
 
 from privcam_audit.perception_recording import CAMERA_ID, START_NS, FramePerception
-from privcam_audit.scenarios.scene import Event, Step
+from privcam_audit.scenarios.scene import Event, Scene, Step
 from privcam_core.detection.person_detector import PersonDetector
-from privcam_core.types.omega import SyncKey
+from privcam_core.types.omega import SubjectPose, SyncKey
 from privcam_core.types.perception import Detections
 from privcam_core.types.time import ns_from_seconds
 from privcam_edge.perception.subject_poser import SubjectPoser
 from privcam_edge.tracking.person_tracker import PersonTracker
+
+# So many frames of a held scene are perceived: new tracks are confirmed by then.
+_HELD_FRAMES = 10
 
 
 class KeyClock:
@@ -43,6 +46,8 @@ class ScenarioPerception(Protocol):
 class ModelPerception:
     """Detector, tracker and pose estimator as the edge has them. They are started again with the edge.
 
+    Of a scene that is held, the first frames are perceived, and then their boxes and poses come again in turn: only the
+    noise of the camera is another one, and the models take most of the time of an audit.
     The edge looks again where it expects somebody whom the detector does not find; here it does not, so these
     detections are no better than the edge's.
     """
@@ -57,20 +62,33 @@ class ModelPerception:
         self._tracker = PersonTracker()
         self._poser = SubjectPoser(threads=self._threads)
         self._as_recorded = True
+        self._scene: Scene | None = None
+        self._held: list[tuple[Detections, list[SubjectPose]]] = []
 
     def perceive(self, key: SyncKey, step: Step) -> FramePerception:
         """Return detections, tracks and poses of a step."""
         if step.event is not Event.NONE:
             self.restart()
             self._as_recorded = False
+        if step.scene is not self._scene:
+            self._scene, self._held = step.scene, []
+        repeated = self._held[key.frame_id % _HELD_FRAMES] if step.held and len(self._held) >= _HELD_FRAMES else None
         if step.blind:
             detections = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+        elif repeated is not None:
+            detections = repeated[0]
         else:
             detections = step.recorded.detections if step.recorded else self._detector.detect(step.image)
         tracks = self._tracker.track(step.image, detections, key.stamp_ns)
-        if step.recorded and self._as_recorded:
-            return FramePerception(key, detections, tracks, step.recorded.poses)
-        return FramePerception(key, detections, tracks, self._poser.estimate(step.image, tracks, key.stamp_ns))
+        if repeated is not None:
+            poses = repeated[1]
+        elif step.recorded and self._as_recorded:
+            poses = step.recorded.poses
+        else:
+            poses = self._poser.estimate(step.image, tracks, key.stamp_ns)
+        if step.held:
+            self._held.append((detections, poses))
+        return FramePerception(key, detections, tracks, poses)
 
 
 def perceive_film(film: Iterable[Step], perception: ScenarioPerception) -> Iterator[FramePerception]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from privcam_audit.perception_recording import FramePerception
 from privcam_core.types.arrays import BoolArray, Image
+from privcam_privacy.background.illumination import difference
 
 # A value this near to another one, in every channel, is taken for it; further away it is another.
 SAME_LEVELS = 30.0
@@ -89,7 +90,7 @@ class Scene:
 
 def distance(a: Image, b: Image) -> Image:
     """Return (H, W), by how many levels two pictures differ, in the channel that differs most."""
-    return np.asarray(cv2.absdiff(a, b).max(axis=2), np.uint8)
+    return difference(a, b)
 
 
 def person_pixels(
@@ -119,6 +120,7 @@ class Step:
 
     image: (H, W, 3), as the camera delivers it. elapsed_s: since the frame before. recorded: the perception of the
     clip's own frame, where `image` is that frame; else None. blind: the detector finds nobody, whoever is there.
+    held: the steps around it show the same scene, with other noise.
     """
 
     scene: Scene
@@ -127,3 +129,4 @@ class Step:
     recorded: FramePerception | None = None
     event: Event = Event.NONE
     blind: bool = False
+    held: bool = False

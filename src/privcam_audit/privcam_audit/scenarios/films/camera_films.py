@@ -6,15 +6,14 @@ from dataclasses import replace
 import numpy as np
 
 from privcam_audit.scenarios.clip_frames import ClipFrames
-from privcam_audit.scenarios.films.film import HOLD_S, hold, play, play_changed
+from privcam_audit.scenarios.films.film import HOLD_S, come_in, come_in_changed, hold, play
 from privcam_audit.scenarios.films.picture_changes import add_noise, darken, recompress, switch_lamp
 from privcam_audit.scenarios.scene import Step
 from privcam_core.types.arrays import Image
 
-# Evidence `stillness` takes 30 minutes by default: the hold is a little longer.
-_LONG_HOLD_S = 35 * 60.0
-# The long hold is sped up: one frame in this time.
-_LONG_PERIOD_S = 5.0
+# The long hold lasts for several times the time after which each kind of evidence confirms background; for stillness,
+# whose time the audit shortens, that stands for hours.
+_LONG_HOLD_S = 180.0
 # Every so many frames the camera encodes with another quality, of this range.
 _RECOMPRESS_EVERY = 20
 _QUALITIES = (30, 90)
@@ -35,7 +34,7 @@ def dark(clip: ClipFrames, random: np.random.Generator, *, gain: float) -> Itera
     def change(image: Image) -> Image:
         return darken(image, gain)
 
-    yield from play_changed(clip, change, gain, random)
+    yield from come_in_changed(clip, change, gain, random)
     yield from hold(clip.scene(clip.last).with_light(change, gain), clip.period_s, random)
 
 
@@ -51,19 +50,18 @@ def still_from_the_start(clip: ClipFrames, random: np.random.Generator) -> Itera
 
 
 def long_hold(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
-    """Yield the clip, and its last scene held for more than 30 minutes, sped up."""
-    yield from play(clip)
-    scene = clip.scene(clip.last)
-    for number in range(round(_LONG_HOLD_S / _LONG_PERIOD_S)):
-        image = add_noise(scene.picture, random)
+    """Yield the clip, and its last scene held for long, with another quality of compression now and then."""
+    yield from come_in(clip, random)
+    for number, step in enumerate(hold(clip.scene(clip.last), clip.period_s, random, seconds=_LONG_HOLD_S)):
         if number % _RECOMPRESS_EVERY == 0:
-            image = recompress(image, int(random.integers(*_QUALITIES)))
-        yield Step(scene, image, _LONG_PERIOD_S)
+            yield replace(step, image=recompress(step.image, int(random.integers(*_QUALITIES))))
+        else:
+            yield step
 
 
-def frozen(clip: ClipFrames, _random: np.random.Generator) -> Iterator[Step]:
+def frozen(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and its last frame again and again."""
-    yield from play(clip)
+    yield from come_in(clip, random)
     scene, image = clip.scene(clip.last), clip.images[clip.last]
     for _ in range(round(HOLD_S / clip.period_s)):
         yield Step(scene, image, clip.period_s)
@@ -71,7 +69,7 @@ def frozen(clip: ClipFrames, _random: np.random.Generator) -> Iterator[Step]:
 
 def lamp_switched(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and its last scene held while a lamp is switched on and off again."""
-    yield from play(clip)
+    yield from come_in(clip, random)
     scene = clip.scene(clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_SETTLE_S)
     lit = replace(scene.with_light(switch_lamp), room_before=scene.room)
@@ -81,7 +79,7 @@ def lamp_switched(clip: ClipFrames, random: np.random.Generator) -> Iterator[Ste
 
 def nudged(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and its last scene held while the camera is nudged."""
-    yield from play(clip)
+    yield from come_in(clip, random)
     scene = clip.scene(clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_SETTLE_S)
     yield from hold(scene.with_shift(*_NUDGE), clip.period_s, random)
@@ -89,7 +87,7 @@ def nudged(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
 
 def size_changed_once(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and its last scene held, with one frame of half the size in between."""
-    yield from play(clip)
+    yield from come_in(clip, random)
     scene = clip.scene(clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_SETTLE_S)
     small = scene.with_size((clip.shape[0] // 2, clip.shape[1] // 2))
@@ -99,7 +97,7 @@ def size_changed_once(clip: ClipFrames, random: np.random.Generator) -> Iterator
 
 def size_changed(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and its last scene held, in half the size from then on."""
-    yield from play(clip)
+    yield from come_in(clip, random)
     scene = clip.scene(clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_SETTLE_S)
     yield from hold(scene.with_size((clip.shape[0] // 2, clip.shape[1] // 2)), clip.period_s, random)

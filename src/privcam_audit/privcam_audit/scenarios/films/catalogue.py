@@ -57,7 +57,7 @@ _SCENARIOS = (
         partial(camera_films.dark, gain=0.25),
     ),
     Scenario("still", "the edge starts while somebody is still", camera_films.still_from_the_start),
-    Scenario("hold", "still for 30 minutes, sped up, noise and JPEG", camera_films.long_hold),
+    Scenario("hold", "still for 3 minutes, noise and JPEG", camera_films.long_hold),
     Scenario("restart_enter", "restart 1 s after somebody came in", state_films.restart_after_entering),
     Scenario("restart_half", "restart half way", state_films.restart_halfway),
     Scenario("restart_end", "restart when somebody becomes still", state_films.restart_at_once),

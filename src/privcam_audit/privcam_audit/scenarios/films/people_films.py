@@ -8,7 +8,7 @@ import numpy as np
 
 from privcam_audit.scenarios.clip_frames import ClipFrames
 from privcam_audit.scenarios.films.body import body_of
-from privcam_audit.scenarios.films.film import hold, play
+from privcam_audit.scenarios.films.film import EMPTY_S, come_in, empty_scene, hold, show_empty_room
 from privcam_audit.scenarios.films.picture_changes import add_noise
 from privcam_audit.scenarios.scene import Scene, Step
 from privcam_core.types.arrays import BoolArray, Image, Region
@@ -32,7 +32,7 @@ _POSTER_HEIGHT = 0.35
 
 def fall_to_border(clip: ClipFrames, random: np.random.Generator, *, border: str) -> Iterator[Step]:
     """Yield the clip, and then a fall towards a border, where the body lies partly out of sight."""
-    yield from play(clip)
+    yield from come_in(clip, random)
     scene = clip.scene(clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_STILL_S)
     body = body_of(scene)
@@ -49,7 +49,7 @@ def fall_to_border(clip: ClipFrames, random: np.random.Generator, *, border: str
 
 def lost_and_falls(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and then a fall out of the last box, after the detector has lost the person for good."""
-    yield from play(clip)
+    yield from come_in(clip, random)
     scene = clip.scene(clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_STILL_S, blind=True)
     body = body_of(scene)
@@ -68,7 +68,7 @@ def lost_and_falls(clip: ClipFrames, random: np.random.Generator) -> Iterator[St
 
 def blanket(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and then its last scene with all but the head under a blanket in the colour of the room."""
-    yield from play(clip)
+    yield from come_in(clip, random)
     scene = clip.scene(clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_STILL_S)
     body = body_of(scene)
@@ -85,6 +85,7 @@ def blanket(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
 
 def clothes_like_the_wall(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip with people in the colours of the room behind them, and its last scene held."""
+    yield from show_empty_room(clip, random)
     for number in range(clip.last + 1):
         scene = _fade_people(clip.scene(number))
         yield Step(scene, add_noise(scene.picture, random), clip.period_s)
@@ -122,6 +123,7 @@ def _with_pictures_on_the_wall(clip: ClipFrames, random: np.random.Generator, *,
     first = _portrait(clip, clip.last)
     region = _wall(clip, first.shape)
     labelled = [number for number in range(clip.last + 1) if not clip.labels.empty(number)]
+    yield from hold(_hang(empty_scene(clip), first, region), clip.period_s, random, seconds=EMPTY_S)
     for number in range(clip.last + 1):
         shown = _portrait(clip, labelled[number % len(labelled)]) if moving else first
         scene = _hang(clip.scene(number), shown, region)
