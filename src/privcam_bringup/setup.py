@@ -25,6 +25,10 @@ setup(
         shared("config", "*.yaml", "*.xml", "*.rviz"),
         shared("config/zenoh", "*.json5"),
     ],
-    entry_points={"console_scripts": [f"replay = {NAME}.replay_command:main"]},
+    entry_points={
+        "console_scripts": [f"replay = {NAME}.replay_command:main"],
+        # The element <privcam_start_key/> for `ros2 launch`.
+        "launch.frontend.launch_extension": [f"{NAME} = {NAME}.launch_extension"],
+    },
     license="Apache-2.0",
 )

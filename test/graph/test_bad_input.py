@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
-from privcam_msgs.msg import DetectionArray, FrameRef
+from privcam_msgs.msg import FrameRef, SealedMessage
 from privcam_msgs.msg import Omega as OmegaMsg
 from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import CompressedImage, Image
@@ -38,7 +38,7 @@ from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, V
 from privcam_ros.conversions import omega_to_msg
 from privcam_ros.node import STREAM
 
-FRAMES = ("/cam/frames", FrameRef)
+FRAMES = ("/cam/frames", SealedMessage)
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def topic_camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gra
     """Return a probe and a publisher of pictures to a camera node that takes them from a topic."""
     log = tmp_path_factory.mktemp("topic") / "output.log"
     with (
-        probe_diagnostics(("/topic/frames", FrameRef)) as probe,
+        probe_diagnostics(("/topic/frames", SealedMessage)) as probe,
         started("privcam_edge", "camera_node", log, remap={"__ns": "/topic"}, source="topic") as camera,
     ):
         publisher = probe.node.create_publisher(Image, "/topic/image_raw", STREAM)
@@ -232,7 +232,7 @@ def test_picture_of_the_wrong_kind_is_dropped_counted_and_explained(
     # A good one goes through, and it is the only one that did.
     publisher.publish(picture("bgr8", 48, 64, 3))
     probe.wait_for(lambda s: s.counts["/topic/frames"] > frames, "the good picture")
-    last = probe.messages("/topic/frames")[-1]
+    last = probe.opened("/topic/frames", FrameRef)[-1]
     assert probe.counts["/topic/frames"] == frames + 1
     assert (last.height, last.width, last.encoding) == (48, 64, "bgr8")
 
@@ -248,7 +248,7 @@ def test_compressed_picture_is_taken_and_a_broken_one_is_dropped(topic_camera: t
         message.header.stamp.sec = int(time.time())
         publisher.publish(message)
     probe.wait_for(lambda s: s.counts["/topic/frames"] > frames, "the good picture")
-    last = probe.messages("/topic/frames")[-1]
+    last = probe.opened("/topic/frames", FrameRef)[-1]
     assert probe.counts["/topic/frames"] == frames + 1
     assert (last.height, last.width) == (48, 64)
 
@@ -267,7 +267,7 @@ def test_model_with_a_wrong_hash_stops_the_detector(tmp_path: Path, log: Path) -
     (models / "nanodet.onnx").write_bytes(whole)
     expected = sha256((cache_folder() / "nanodet.onnx").read_bytes()).hexdigest()
     with (
-        probe_diagnostics(("/cam/detections", DetectionArray)) as probe,
+        probe_diagnostics(("/cam/detections", SealedMessage)) as probe,
         started("privcam_edge", "detector_node", log, environment={"PRIVCAM_MODELS": str(models)}) as detector,
     ):
         assert detector.wait() == 1

@@ -22,6 +22,8 @@ from rclpy.serialization import deserialize_message
 from privcam_bringup.graph import free_domain
 from privcam_bringup.graph_listener import Listener
 from privcam_bringup.launching.resources import find_executable
+from privcam_ros.message_sealing import Opener
+from privcam_ros.start_key import StartKey, StartKeyFile
 
 T = TypeVar("T")
 
@@ -32,6 +34,9 @@ DISCOVERY_PERIOD_S = 0.2
 POLL_S = 0.5
 # The probe keeps the first and the last messages of each topic: pictures are large.
 KEPT_BYTES = 64 << 20
+
+# The tests stand in for the launcher of the nodes that `started` starts: these share this key.
+KEY_FILE = StartKeyFile()
 
 _endpoints = count(20000 + os.getpid() % 20000)
 
@@ -98,6 +103,11 @@ class GraphProbe(Listener):
         with self._changed:
             received = list(self.received[topic])
         return [one.message() for one in received]
+
+    def opened(self, topic: str, kind: type, key: StartKey = KEY_FILE.key) -> list[Any]:
+        """Return all messages of one sealed topic that were kept, opened. kind: of what was sealed."""
+        opener = Opener(key, topic, kind.__name__, max_age_s=HANG_LIMIT_S)
+        return [deserialize_message(opener.open(bytes(one.data)), kind) for one in self.messages(topic)]
 
     def all_messages(self) -> Iterator[ReceivedMessage]:
         """Return all messages of all topics that were kept."""
@@ -235,7 +245,8 @@ def started(
             stdout=out,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **KEY_FILE.environment, **(environment or {})},
+            pass_fds=[KEY_FILE.descriptor],
         )
     program = Program(process, log)
     try:

@@ -13,7 +13,8 @@ import psutil
 import pytest
 import zenoh
 from cv_bridge import CvBridge
-from privcam_msgs.msg import FrameRef
+from privcam_msgs.msg import DetectionArray, FrameRef, PresenceRegionArray, SubjectPoseArray, TrackArray
+from rclpy.serialization import serialize_message
 
 from harness.edge_parameters import write_edge_parameters
 from harness.graph_probe import DOMAIN, HANG_LIMIT_S, GraphProbe, own_endpoint
@@ -25,14 +26,15 @@ from privcam_link import cdr
 from privcam_link.delta_compression import decompress
 from privcam_link.validation import Reason, open_environment, require_publishable
 from privcam_link.wire import header_of
+from privcam_ros.start_key import StartKey
 
 EDGE_TOPICS = {
-    "frames": "privcam_msgs/msg/FrameRef",
-    "detections": "privcam_msgs/msg/DetectionArray",
-    "tracks": "privcam_msgs/msg/TrackArray",
-    "raw_poses": "privcam_msgs/msg/SubjectPoseArray",
-    # Boxes of presences, for the detector alone, which looks again there. No bridge takes them.
-    "presences": "privcam_msgs/msg/PresenceRegionArray",
+    # What carries or refers to raw data is sealed: nobody but the nodes of the edge can read it.
+    "frames": "privcam_msgs/msg/SealedMessage",
+    "detections": "privcam_msgs/msg/SealedMessage",
+    "tracks": "privcam_msgs/msg/SealedMessage",
+    "raw_poses": "privcam_msgs/msg/SealedMessage",
+    "presences": "privcam_msgs/msg/SealedMessage",
     "poses": "privcam_msgs/msg/SubjectPoseArray",
     "environment": "privcam_msgs/msg/Environment",
     "privacy": "privcam_msgs/msg/PrivacyReport",
@@ -43,6 +45,14 @@ EDGE_TOPICS = {
     "omega": "privcam_msgs/msg/Omega",
     "omega_out": "privcam_msgs/msg/Omega",
     "done": "privcam_msgs/msg/SyncKey",
+}
+# What is in the sealed messages.
+SEALED_KINDS = {
+    "frames": FrameRef,
+    "detections": DetectionArray,
+    "tracks": TrackArray,
+    "raw_poses": SubjectPoseArray,
+    "presences": PresenceRegionArray,
 }
 CLOUD_TOPICS = {
     "omega": "privcam_msgs/msg/Omega",
@@ -97,6 +107,7 @@ class Recording:
     """Everything that could be received of one run of the demo graph."""
 
     probe: GraphProbe
+    key: StartKey  # of the edge
     processes: set[str] = field(default_factory=set)
     # addresses at which DDS can be reached: (address, port) of sockets within the ports of the ROS domain
     reachable: set[tuple[str, int]] = field(default_factory=set)
@@ -105,6 +116,20 @@ class Recording:
     samples_of_all: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
     replies: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
     error_replies: list[str] = field(default_factory=list)
+
+    def frames(self) -> list[FrameRef]:
+        """Return the frame references."""
+        return self.probe.opened("/demo/frames", FrameRef, self.key)
+
+    def raw_poses(self) -> list[SubjectPoseArray]:
+        """Return the poses as they were estimated."""
+        return self.probe.opened("/demo/raw_poses", SubjectPoseArray, self.key)
+
+    def opened_data(self) -> Iterator[tuple[str, bytes]]:
+        """Yield topic and serialised content of every sealed message."""
+        for name, kind in SEALED_KINDS.items():
+            for message in self.probe.opened(f"/demo/{name}", kind, self.key):
+                yield f"/demo/{name}", serialize_message(message)
 
 
 def _parts(sample: zenoh.Sample) -> tuple[str, bytes, bytes | None]:
@@ -142,19 +167,21 @@ def recording(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "evidence": "transit",
         "params_file": str(write_edge_parameters(folder)),
     }
+    graphs = [
+        Graph(name, arguments, log=folder / f"{name}.log", domain_id=DOMAIN)
+        for name, arguments in (("cloud", cloud), ("edge", edge))
+    ]
     with ExitStack() as stack:
         probe = stack.enter_context(GraphProbe())
-        found = Recording(probe)
+        found = Recording(probe, graphs[1].start_key)
         session = stack.enter_context(_open(mode="peer", **{"listen/endpoints": [probe_endpoint]}))
         session.declare_subscriber("privcam/*/omega", lambda sample: found.samples.append(_parts(sample)))
         # The edge refuses these subscriptions: a subscriber that asks for more receives no more. `**` does not match a
         # part that begins with @.
         for selector in ("**", "**/@adv/**"):
             session.declare_subscriber(selector, lambda sample: found.samples_of_all.append(_parts(sample)))
-        graphs = [
-            stack.enter_context(Graph(name, arguments, log=folder / f"{name}.log", domain_id=DOMAIN))
-            for name, arguments in (("cloud", cloud), ("edge", edge))
-        ]
+        for graph in graphs:
+            stack.enter_context(graph)
         running = lambda: all(graph.running for graph in graphs)  # noqa: E731
         probe.wait_for(lambda s: s.counts["/demo/cloud/omega"] or not running(), "the first Ω")
         assert running(), "".join(graph.errors() for graph in graphs)
@@ -187,9 +214,9 @@ def _confirmed_fraction(probe: GraphProbe) -> float:
 @pytest.fixture(scope="module")
 def torsos(recording: Recording) -> dict[int, list[Torso]]:
     """Return the torsos of the confirmed subjects by frame_id."""
-    reference: FrameRef = recording.probe.messages("/demo/frames")[0]
+    reference: FrameRef = recording.frames()[0]
     found: dict[int, list[Torso]] = defaultdict(list)
-    for message in recording.probe.messages("/demo/raw_poses"):
+    for message in recording.raw_poses():
         for pose in message.poses:
             one = torso(pose, message.key.frame_id, reference.height, reference.width)
             if one is not None:
@@ -213,10 +240,10 @@ class Picture:
     confirmed: Mask | None = None
 
 
-def _pictures(probe: GraphProbe) -> Iterator[Picture]:
+def _pictures(recording: Recording) -> Iterator[Picture]:
     """Return every picture of every topic, each with the frame that it belongs to."""
-    bridge = CvBridge()
-    frame_at = {(m.key.stamp.sec, m.key.stamp.nanosec): m.key.frame_id for m in probe.messages("/demo/frames")}
+    bridge, probe = CvBridge(), recording.probe
+    frame_at = {(m.key.stamp.sec, m.key.stamp.nanosec): m.key.frame_id for m in recording.frames()}
     environments: dict[bytes, tuple[Image, Mask]] = {}
     for topic in (
         "/demo/environment",
@@ -253,18 +280,20 @@ def test_every_topic_of_the_graph_is_on_the_list(recording: Recording) -> None:
     assert found >= set(ALLOWED.items()) - set(OF_ROS.items())  # and every listed topic was received
 
 
-def test_only_frame_references_name_the_frame_memory(recording: Recording) -> None:
-    rings = {message.ring.encode() for message in recording.probe.messages("/demo/frames")}
+def test_only_sealed_frame_references_name_the_frame_memory(recording: Recording) -> None:
+    rings = {message.ring.encode() for message in recording.frames()}
     assert rings
-    naming = {one.type_name for one in recording.probe.all_messages() if any(ring in one.data for ring in rings)}
-    assert naming == {"privcam_msgs/msg/FrameRef"}
+    published = [one.data for one in recording.probe.all_messages()]
+    assert not [data for data in published if any(ring in data for ring in rings)]
+    opened = {topic for topic, data in recording.opened_data() if any(ring in data for ring in rings)}
+    assert opened == {"/demo/frames"}
 
 
 def test_no_published_picture_shows_a_person(
     recording: Recording, torsos: dict[int, list[Torso]], raw: dict[int, Image]
 ) -> None:
     compared: dict[str, int] = defaultdict(int)
-    for picture in _pictures(recording.probe):
+    for picture in _pictures(recording):
         for one in torsos.get(picture.frame_id, []):
             frame = raw[picture.frame_id]
             image = picture.image[: frame.shape[0]]  # a contour picture has a line of text below
@@ -292,6 +321,8 @@ def test_no_message_holds_pixels_of_a_person(
         else:
             searched = all_subjects
         assert not any(run in one.data for run in searched), f"{one.topic} holds raw pixels"
+    for topic, data in recording.opened_data():
+        assert not any(run in data for run in all_subjects), f"{topic} holds raw pixels"
 
 
 def test_checks_of_this_file_detect_a_person_in_a_raw_picture(
@@ -340,7 +371,7 @@ def _omegas(recording: Recording) -> Iterator[Omega]:
 
 
 def test_zenoh_carries_far_less_than_the_camera_saw(recording: Recording) -> None:
-    reference: FrameRef = recording.probe.messages("/demo/frames")[0]
+    reference: FrameRef = recording.frames()[0]
     seen = [omega.key.frame_id for omega in _omegas(recording)]
     raw_bytes = (max(seen) - min(seen) + 1) * reference.height * reference.width * 3
     assert sum(len(payload) for _, payload, _ in recording.samples) < raw_bytes / 10
@@ -359,7 +390,7 @@ def test_dds_can_be_reached_from_this_host_alone(recording: Recording) -> None:
 
 
 def test_published_poses_are_not_the_estimated_poses(recording: Recording) -> None:
-    raw = {m.key.frame_id: m for m in recording.probe.messages("/demo/raw_poses")}
+    raw = {m.key.frame_id: m for m in recording.raw_poses()}
     compared = 0
     for message in recording.probe.messages("/demo/poses"):
         if message.key.frame_id not in raw:  # a listener discovers one topic a little before the other

@@ -44,6 +44,8 @@ class Graph(AbstractContextManager["Graph"]):
         log.parent.mkdir(parents=True, exist_ok=True)
         self._out = log.open("w", encoding="utf-8")
         self._runner = Runner(processes, environment=self.environment, out=self._out)
+        # Whoever starts the graph may read what its nodes seal for each other.
+        self.start_key = self._runner.start_key
         self._thread = threading.Thread(target=self._run, name="launch")
 
     def _run(self) -> None:

@@ -24,6 +24,7 @@ from privcam_core.types.omega import InvalidOmega, SyncKey
 from privcam_ros.conversions import key_from_msg
 from privcam_ros.exact_join import ExactJoin
 from privcam_ros.parameters import declare, reject_unknown
+from privcam_ros.shared_memory_files import restrict_shared_memory
 
 P = TypeVar("P")
 
@@ -49,6 +50,8 @@ JOIN_TIMEOUT_S = 1.0
 # Niceness of a running node. A node that restarts has niceness 0 until it is ready, and so nine times the CPU time
 # of a running one when all cores are busy. Linux has one niceness per thread; threads of the middleware keep theirs.
 RUNNING_NICENESS = 10
+# What a node writes, only its user reads.
+PRIVATE_UMASK = 0o077
 
 
 class StartError(RuntimeError):
@@ -65,7 +68,10 @@ class PrivcamNode(Node, Generic[P]):
     """
 
     def __init__(self, name: str, kind: type[P], namespace: str | None = None) -> None:
-        super().__init__(name, namespace=namespace)
+        # No service: parameters never change while a node runs, and any user of the host could read them over one.
+        super().__init__(name, namespace=namespace, start_parameter_services=False)
+        # Before anything is published: the middleware makes its files readable for everybody, whatever the umask is.
+        restrict_shared_memory()
         self.parameters: P = declare(self, kind)
         self.counts: Counter[str] = Counter()
         self.diagnostics: dict[str, Any] = {}
@@ -97,7 +103,15 @@ class PrivcamNode(Node, Generic[P]):
         timeout_s: float = JOIN_TIMEOUT_S,
     ) -> None:
         """Call `callback(κ, part, part, ...)` when all parts of one frame have arrived, in the order of `topics`."""
-        join = ExactJoin([topic for topic, _, _ in topics], timeout_s=timeout_s)
+        add = self._join([topic for topic, _, _ in topics], callback, timeout_s)
+        for topic, kind, qos in topics:
+            self.on(topic, kind, functools.partial(add, topic), qos, timed=False)
+
+    def _join(
+        self, topics: Sequence[str], callback: Callable[..., None], timeout_s: float
+    ) -> Callable[[str, SyncKey, Any], None]:
+        """Return what takes (topic, κ, message), and calls `callback` when all topics have sent theirs of a frame."""
+        join = ExactJoin(topics, timeout_s=timeout_s)
         self._joins.append(join)
 
         def add(topic: str, key: SyncKey, message: Any) -> None:
@@ -105,9 +119,7 @@ class PrivcamNode(Node, Generic[P]):
             if parts is not None:
                 self._timed(callback, key, *parts)
 
-        for topic, kind, qos in topics:
-            handler = functools.partial(add, topic)
-            self.create_subscription(kind, topic, functools.partial(self._deliver, topic, handler, timed=False), qos)
+        return add
 
     def _deliver(self, topic: str, callback: Callable[..., None], message: Any, *, timed: bool = True) -> None:
         try:
@@ -162,6 +174,10 @@ class PrivcamNode(Node, Generic[P]):
             return DiagnosticStatus.ERROR, self._error
         return DiagnosticStatus.OK, "working" if self.counts["frames"] else "waiting for the first frame"
 
+    def warning(self) -> str:
+        """Return what to warn of where `status` is OK, empty for nothing. Bases of nodes may override this."""
+        return ""
+
     def _report(self) -> None:
         self._expire_joins()
         self.collect_diagnostics()
@@ -173,6 +189,8 @@ class PrivcamNode(Node, Generic[P]):
             values["p95_ms"] = f"{1e3 * durations[int(0.95 * (len(durations) - 1))]:.2f}"
             values["busy"] = f"{sum(durations) / DIAGNOSTICS_PERIOD_S:.2f}"
         level, text = self.status()
+        if level == DiagnosticStatus.OK and self.warning():
+            level, text = DiagnosticStatus.WARN, self.warning()
         status = DiagnosticStatus(level=level, name=self.get_fully_qualified_name(), message=text)
         status.hardware_id = "privcam"
         status.values = [KeyValue(key=name, value=str(value)) for name, value in values.items()]
@@ -198,6 +216,7 @@ def run(*factories: Callable[[], PrivcamNode[Any]]) -> int:
 
 def run_all(nodes_to_run: Iterable[PrivcamNode[Any]]) -> int:
     """Run nodes as `run` does. nodes_to_run: creates each node when it is iterated, after ROS was initialised."""
+    os.umask(PRIVATE_UMASK)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     executor = SingleThreadedExecutor()
     ending = threading.Event()

@@ -28,9 +28,10 @@ class _Scope:
     variables: dict[str, str]
     environment: dict[str, str] = field(default_factory=dict)
     namespace: str | None = None
+    start_key: bool = False
 
     def copy(self) -> "_Scope":
-        return _Scope(dict(self.variables), dict(self.environment), self.namespace)
+        return _Scope(dict(self.variables), dict(self.environment), self.namespace, self.start_key)
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,8 @@ class _Evaluation:
                 scope.variables[expand(attributes["name"], lookup)] = expand(attributes["value"], lookup)
             case "set_env":
                 scope.environment[expand(attributes["name"], lookup)] = expand(attributes["value"], lookup)
+            case schema.START_KEY:
+                scope.start_key = True
             case "push_ros_namespace":
                 scope.namespace = _namespace(scope.namespace, expand(attributes["namespace"], lookup))
             case "group":
@@ -172,6 +175,7 @@ def _process(element: Element, scope: _Scope, lookup: Lookup) -> Process:
         respawn=truth(given.get("respawn", "false")),
         respawn_delay=_delay(element.attrib.get("respawn_delay", "0.0")),
         required="on_exit" in element.attrib,
+        start_key=scope.start_key,
     )
 
 

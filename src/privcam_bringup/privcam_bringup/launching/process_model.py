@@ -37,6 +37,7 @@ class Process:
     environment: what the launch file sets on top of the environment of the runner.
     respawn_delay: s from the end of the process to its next start, if `respawn`.
     required: the whole launch ends when this process ends (`on_exit="shutdown"`).
+    start_key: it inherits the key of the start, as `<privcam_start_key/>` before it says.
     """
 
     package: str
@@ -50,6 +51,7 @@ class Process:
     respawn: bool = False
     respawn_delay: float = 0.0
     required: bool = False
+    start_key: bool = False
 
     @property
     def label(self) -> str:

@@ -15,6 +15,7 @@ from typing import TextIO
 
 from privcam_bringup.launching.process_model import Process
 from privcam_bringup.launching.resources import find_executable
+from privcam_ros.start_key import StartKeyFile
 
 # As in the stock tool: how long a process may take to end after SIGINT, then after SIGTERM, before SIGKILL.
 SIGTERM_AFTER_S = 5.0
@@ -22,6 +23,8 @@ SIGKILL_AFTER_S = 5.0
 # A child of a node that left its process group may still hold the pipe; the last lines of the node itself come at once.
 LAST_LINES_S = 5.0
 READ_BYTES = 65536
+# What a process writes, only its user reads.
+PRIVATE_UMASK = 0o077
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PR_SET_PDEATHSIG = 1  # prctl(2)
 CANNOT_EXECUTE = 126  # as a shell would say
@@ -38,7 +41,8 @@ class Runner:
     """Runs processes until all have ended, a required one has ended, or `stop` is called.
 
     processes: as from `parse`. environment: for all of them, on top of the environment of this process. out: takes
-    their output, each line with the name of its node. find: gives the program of a process.
+    their output, each line with the name of its node. find: gives the program of a process. `start_key` is the key of
+    this start, which the processes that want it inherit, also when they are started again.
     Raises LookupError before anything is started if a program is missing.
     """
 
@@ -60,6 +64,8 @@ class Runner:
         self._stop_asked = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
+        self._key_file = StartKeyFile()
+        self.start_key = self._key_file.key
 
     def run(self) -> int:
         """Run to the end. Return 0, or 1 if a process failed and was not started again before the end was asked for."""
@@ -72,7 +78,10 @@ class Runner:
                 return file
 
             commands = [(process, process.command(program, write_file)) for process, program in self._programs]
-            asyncio.run(self._run(commands))
+            try:
+                asyncio.run(self._run(commands))
+            finally:
+                self._key_file.close()
         return 1 if self._failed else 0
 
     def stop(self) -> None:
@@ -123,13 +132,17 @@ class Runner:
         """Run a process to its end, or end it when the launch stops. Return its exit code, negative for a signal."""
         # Our own pipe: with asyncio's, a process counts as running until nobody holds its output open any more.
         reading, writing = os.pipe()
+        inherited = [self._key_file.descriptor] if process.start_key else []
+        key_environment = self._key_file.environment if process.start_key else {}
         try:
             child = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=writing,
                 stderr=asyncio.subprocess.STDOUT,
-                env={**self._environment, **process.environment},
+                env={**self._environment, **process.environment, **key_environment},
+                pass_fds=inherited,
+                umask=PRIVATE_UMASK,
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )

@@ -7,7 +7,9 @@ from xml.etree import ElementTree
 from privcam_bringup.launching.process_model import LaunchError
 
 CONDITIONS = ("if", "unless")
-ACTIONS = ("arg", "let", "group", "push_ros_namespace", "include", "node", "set_env")
+# Our own element; the stock tool knows it by privcam_bringup.launch_extension.
+START_KEY = "privcam_start_key"
+ACTIONS = ("arg", "let", "group", "push_ros_namespace", "include", "node", "set_env", START_KEY)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ _SHAPES = {
     "remap": Shape(required=("from", "to")),
     "env": _NAME_VALUE,
     "set_env": Shape(required=("name", "value"), optional=CONDITIONS),
+    START_KEY: Shape(optional=CONDITIONS),
 }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from privcam_core.detection.person_masks import PersonMasks
+from privcam_core.types.stamp_clock import StampClock
 from privcam_core.types.time import NS_PER_S
 from privcam_edge.frames.source import SourceEnded, SourceTorn, Spec, VideoSource
 from privcam_edge.perception.pipeline import PerceptionPipeline
@@ -22,14 +23,15 @@ def record(spec: Spec, commissioning: Commissioning, delay_s: float, say: Callab
     """
     perception, masks = PerceptionPipeline(), PersonMasks()
     with closing(VideoSource(spec)) as video:
-        start_ns = time.time_ns()
+        clock = StampClock()
+        start_ns = clock.now()
         try:
             _skip(video, round(delay_s * video.rate_hz))
             said_s = 0.0
             while not commissioning.done:
                 image = video.read()
                 began = time.monotonic()
-                stamp_ns = time.time_ns() if spec.live else start_ns + round(video.index * NS_PER_S / video.rate_hz)
+                stamp_ns = clock.now() if spec.live else start_ns + round(video.index * NS_PER_S / video.rate_hz)
                 detections, tracks, poses = perception.perceive(image, stamp_ns)
                 commissioning.add(image, detections, tracks, masks.segment_poses(image, poses), stamp_ns)
                 if commissioning.elapsed_s - said_s >= PROGRESS_S:

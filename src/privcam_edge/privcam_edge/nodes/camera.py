@@ -22,8 +22,9 @@ from privcam_edge.frames.ring import FrameSlot
 from privcam_edge.frames.source import parse
 from privcam_edge.nodes.frame_node import slot_to_msg
 from privcam_ros.conversions import key_to_msg
-from privcam_ros.node import STREAM, PrivcamNode, run
+from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
+from privcam_ros.sealed_node import SealedNode
 
 # CvBridge converts these encodings correctly; it fails on 16-bit and alpha pictures.
 ENCODINGS = ("bgr8", "rgb8", "mono8")
@@ -53,13 +54,13 @@ class Parameters:
     in_flight: int = param(3, "frames that may be on their way through the graph at once", low=1, high=32)
 
 
-class CameraNode(PrivcamNode[Parameters], FrameListener):
+class CameraNode(SealedNode[Parameters], FrameListener):
     """Owns the frame memory. Publishes the place of a frame in it, never pixels."""
 
     def __init__(self) -> None:
         super().__init__("camera", Parameters)
         given = self.parameters
-        self._out = self.create_publisher(FrameRef, "frames", STREAM)
+        self._out = self.create_sealed_publisher(FrameRef, "frames")
         self._credit = Credit(min(given.in_flight, given.slots - 1), timeout_s=given.retention_s)
         self._store = FrameStore(given.camera_id, slots=given.slots, retention_s=given.retention_s)
         if self._store.wiped_at_start:

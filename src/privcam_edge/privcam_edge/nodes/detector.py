@@ -13,7 +13,7 @@ from privcam_core.types.perception import PresenceRegion, Track
 from privcam_edge.nodes.frame_node import FrameNode
 from privcam_edge.perception.look_again import LookAgain
 from privcam_ros.conversions import detections_to_msg, tracks_from_msg
-from privcam_ros.node import STREAM, run
+from privcam_ros.node import run
 from privcam_ros.parameters import param
 from privcam_ros.presence_conversions import presences_from_msg
 
@@ -48,9 +48,9 @@ class DetectorNode(FrameNode[Parameters]):
         # Of the newest frame that came through the graph, which is an earlier one than that of the next picture.
         self._presences: list[PresenceRegion] = []
         self._tracks: list[Track] = []
-        self._out = self.create_publisher(DetectionArray, "detections", STREAM)
-        self.on("presences", PresenceRegionArray, self._take_presences, timed=False)
-        self.on("tracks", TrackArray, self._take_tracks, timed=False)
+        self._out = self.create_sealed_publisher(DetectionArray, "detections")
+        self.on_sealed("presences", PresenceRegionArray, self._take_presences, timed=False)
+        self.on_sealed("tracks", TrackArray, self._take_tracks, timed=False)
         self.on_frame(self._detect)
 
     def _take_presences(self, _key: SyncKey, message: PresenceRegionArray) -> None:

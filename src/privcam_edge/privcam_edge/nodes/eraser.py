@@ -102,7 +102,7 @@ class EraserNode(FrameNode[Parameters]):
         self._privacy_reports = self.create_publisher(PrivacyReport, "privacy", STREAM)
         self._poses = self.create_publisher(SubjectPoseArray, "poses", STREAM)
         # For the detector alone: where it has to look again. No bridge takes it.
-        self._presences = self.create_publisher(PresenceRegionArray, "presences", STREAM)
+        self._presences = self.create_sealed_publisher(PresenceRegionArray, "presences")
         self._sight = Sight.UNKNOWN
         parts = ("detections", DetectionArray), ("tracks", TrackArray), ("raw_poses", SubjectPoseArray)
         self.on_frame(self._erase, *parts)

@@ -8,7 +8,7 @@ from privcam_msgs.msg import FrameRef
 
 from privcam_core.types.omega import SyncKey
 from privcam_edge.frames.ring import FrameGone, FrameReader, FrameSlot
-from privcam_ros.node import STREAM, PrivcamNode
+from privcam_ros.sealed_node import SealedNode
 
 P = TypeVar("P")
 
@@ -30,8 +30,12 @@ def slot_from_msg(message: FrameRef) -> FrameSlot:
     return FrameSlot(message.ring, message.slot, message.generation, message.height, message.width)
 
 
-class FrameNode(PrivcamNode[P]):
-    """A node that reads frames from the frame memory. It holds a frame only while its callback runs."""
+class FrameNode(SealedNode[P]):
+    """A node that reads frames from the frame memory. It holds a frame only while its callback runs.
+
+    `frames` and everything that is joined with it are sealed topics: a frame is read only where a node of this start
+    says so.
+    """
 
     def __init__(self, name: str, kind: type[P]) -> None:
         super().__init__(name, kind)
@@ -45,10 +49,9 @@ class FrameNode(PrivcamNode[P]):
         """
         handler = functools.partial(self._read_frame, callback)
         if parts:
-            topics = [("frames", FrameRef, STREAM), *((topic, kind, STREAM) for topic, kind in parts)]
-            self.on_joined(topics, handler)
+            self.on_sealed_joined([("frames", FrameRef), *parts], handler)
         else:
-            self.on("frames", FrameRef, handler)
+            self.on_sealed("frames", FrameRef, handler)
 
     def _read_frame(self, callback: Callable[..., None], key: SyncKey, reference: FrameRef, *parts: Any) -> None:
         try:

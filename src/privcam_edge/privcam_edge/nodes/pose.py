@@ -10,7 +10,7 @@ from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
 from privcam_edge.perception.subject_poser import SubjectPoser
 from privcam_ros.conversions import poses_to_msg, tracks_from_msg
-from privcam_ros.node import STREAM, run
+from privcam_ros.node import run
 from privcam_ros.parameters import param
 
 
@@ -28,7 +28,7 @@ class PoseNode(FrameNode[Parameters]):
     def __init__(self) -> None:
         super().__init__("pose", Parameters)
         self._poser = SubjectPoser(fast=self.parameters.fast or None, threads=self.parameters.threads)
-        self._out = self.create_publisher(SubjectPoseArray, "raw_poses", STREAM)
+        self._out = self.create_sealed_publisher(SubjectPoseArray, "raw_poses")
         self.on_frame(self._estimate, ("tracks", TrackArray))
 
     def _estimate(self, key: SyncKey, image: Image, tracks: TrackArray) -> None:

@@ -11,7 +11,7 @@ from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
 from privcam_edge.tracking.person_tracker import PersonTracker
 from privcam_ros.conversions import detections_from_msg, tracks_to_msg
-from privcam_ros.node import STREAM, run
+from privcam_ros.node import run
 from privcam_ros.parameters import param
 
 
@@ -42,7 +42,7 @@ class TrackerNode(FrameNode[Parameters]):
         self._tracker = PersonTracker(
             given.track_activation_threshold, given.match_threshold, given.low_confidence_threshold
         )
-        self._out = self.create_publisher(TrackArray, "tracks", STREAM)
+        self._out = self.create_sealed_publisher(TrackArray, "tracks")
         self.on_frame(self._track, ("detections", DetectionArray))
 
     def _track(self, key: SyncKey, image: Image, found: DetectionArray) -> None:

@@ -1,0 +1,133 @@
+"""The base of the nodes of the edge: they share the key of their start, and seal what carries or refers to raw data."""
+
+import functools
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from privcam_msgs.msg import SealedMessage
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
+from rclpy.serialization import deserialize_message, serialize_message
+
+from privcam_core.types.omega import SyncKey
+from privcam_ros.node import JOIN_TIMEOUT_S, STREAM, PrivcamNode, StartError
+from privcam_ros.parameters import declare, param
+from privcam_ros.message_sealing import Opener, Refusal, Sealer, SealRefused
+from privcam_ros.start_key import StartKey
+
+P = TypeVar("P")
+
+# What reads a sealed topic keeps more messages than its publisher sends at once: a few that somebody else puts between
+# them must not push them out before they were read.
+OPENED = QoSProfile(
+    history=QoSHistoryPolicy.KEEP_LAST,
+    depth=1024,
+    reliability=QoSReliabilityPolicy.RELIABLE,
+    durability=QoSDurabilityPolicy.VOLATILE,
+)
+# Between two lines in the log about messages that were refused.
+LOG_PERIOD_S = 60.0
+# How long the diagnostics show a message that was refused.
+WARNING_S = 60.0
+EXPLANATION = "no node of this start sealed it, or it was sent before; another process publishes on this topic"
+INSECURE = "insecure: every local user can read and forge what this node exchanges with the others of the edge"
+DISCOVERY_VARIABLE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
+PEERS_VARIABLE = "ROS_STATIC_PEERS"
+
+
+@dataclass(frozen=True)
+class KeyParameters:
+    """Parameters of every node that needs the key of its start."""
+
+    insecure: bool = param(
+        False,
+        "true: a node that no launcher started uses a key that everybody knows, so any local user can read and forge "
+        "what it seals; for tests",
+    )
+
+
+class SealedPublisher:
+    """Publishes messages sealed."""
+
+    def __init__(self, publisher: Publisher, sealer: Sealer) -> None:
+        self._publisher = publisher
+        self._sealer = sealer
+
+    def publish(self, message: Any) -> None:
+        """Publish a message; only nodes of this start can read it."""
+        self._publisher.publish(SealedMessage(data=self._sealer.seal(serialize_message(message))))
+
+
+class SealedNode(PrivcamNode[P]):
+    """A node that has the key of its start. It does not start without one, unless `insecure` is set.
+
+    A message on a sealed topic that was not sealed by a node of this start, or was sent before, is dropped, counted
+    (`refused_<reason>`), shown as a warning in the diagnostics and logged once a minute.
+    Raises StartKeyError without a key, StartError where an insecure node could be reached from other hosts.
+    """
+
+    def __init__(self, name: str, kind: type[P], namespace: str | None = None) -> None:
+        super().__init__(name, kind, namespace)
+        self._refused, self._refused_at = "", 0.0
+        self.start_key = self._public_key() if declare(self, KeyParameters).insecure else StartKey.inherited()
+
+    def _public_key(self) -> StartKey:
+        reach, peers = os.environ.get(DISCOVERY_VARIABLE, ""), os.environ.get(PEERS_VARIABLE, "")
+        if reach not in ("LOCALHOST", "OFF") or peers:
+            raise StartError(
+                f"insecure:=true with {DISCOVERY_VARIABLE}={reach or 'SUBNET'} and {PEERS_VARIABLE}={peers!r} would "
+                f"let other hosts in; set {DISCOVERY_VARIABLE}=LOCALHOST and unset {PEERS_VARIABLE}"
+            )
+        self.get_logger().warning(INSECURE)
+        return StartKey.public()
+
+    def warning(self) -> str:
+        """Return that this node is insecure, or what it refused within the last minute."""
+        if not self.start_key.is_secret:
+            return INSECURE
+        return self._refused if time.monotonic() - self._refused_at < WARNING_S else ""
+
+    def create_sealed_publisher(self, kind: type, topic: str) -> SealedPublisher:
+        """Return a publisher of messages of type `kind`, sealed."""
+        sealer = Sealer(self.start_key, self.resolve_topic_name(topic), kind.__name__)
+        return SealedPublisher(self.create_publisher(SealedMessage, topic, STREAM), sealer)
+
+    def on_sealed(
+        self, topic: str, kind: type, callback: Callable[[SyncKey, Any], None], *, timed: bool = True
+    ) -> None:
+        """Call `callback(κ, message)` for every message of type `kind` that a node of this start sealed. As `on`."""
+        opener = Opener(self.start_key, self.resolve_topic_name(topic), kind.__name__)
+
+        def open_and_deliver(payload: bytes) -> None:
+            try:
+                message = deserialize_message(opener.open(_sealed_of(payload)), kind)
+            except SealRefused as refusal:
+                self._refuse(topic, refusal.reason)
+                return
+            self._deliver(topic, callback, message, timed=timed)
+
+        # Raw bytes: what somebody else publishes is not parsed by the middleware, which reports no errors.
+        self.create_subscription(SealedMessage, topic, open_and_deliver, OPENED, raw=True)
+
+    def on_sealed_joined(self, topics: Sequence[tuple[str, type]], callback: Callable[..., None]) -> None:
+        """Call `callback(κ, part, part, ...)` as `on_joined` does, with parts of sealed topics."""
+        add = self._join([topic for topic, _ in topics], callback, JOIN_TIMEOUT_S)
+        for topic, kind in topics:
+            self.on_sealed(topic, kind, functools.partial(add, topic), timed=False)
+
+    def _refuse(self, topic: str, reason: Refusal) -> None:
+        self.counts[f"refused_{reason.value}"] += 1
+        self._refused = f"{topic}: refused a message ({reason.value}): {EXPLANATION}"
+        self._refused_at = time.monotonic()
+        self.get_logger().warning(self._refused, throttle_duration_sec=LOG_PERIOD_S)
+
+
+def _sealed_of(payload: bytes) -> bytes:
+    """Return the data of a serialised SealedMessage. Raises SealRefused: whatever is not one was sealed by nobody."""
+    try:
+        return bytes(deserialize_message(payload, SealedMessage).data)
+    except Exception as error:
+        raise SealRefused(Refusal.FORGED) from error
