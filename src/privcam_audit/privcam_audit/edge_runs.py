@@ -16,17 +16,19 @@ from privcam_privacy.egress.inspection import withheld_picture
 from privcam_privacy.eraser import EnvironmentWriter, Eraser, Mode, Published
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
-from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
+from privcam_privacy.poses.anonymizer import PoseAnonymizer
+from privcam_privacy.poses.random_source import seeded
 
 Erase = Callable[[SyncKey, Image, Detections, Sequence[Track], Sequence[SubjectPose]], Published]
 
 SEED = 7
-POSES = PoseSettings(seed=SEED)
 
 
 def eraser(mode: Mode, threads: int, plate: ApprovedPlate | None = None) -> Erase:
     """Return a fresh edge with evidence `transit`. Its noise is the same in every run."""
-    return Eraser(mode, EngineSettings(evidence="transit"), poses=POSES, plate=plate, threads=threads).erase
+    return Eraser(
+        mode, EngineSettings(evidence="transit"), plate=plate, threads=threads, random_bytes=seeded(SEED)
+    ).erase
 
 
 def run(recording: Recording, erase: Erase) -> list[Published]:
@@ -57,7 +59,7 @@ class WithholdingEdge:
     def __init__(self, shape: tuple[int, int]) -> None:
         self._picture = withheld_picture(shape, 1)
         self._writer = EnvironmentWriter()
-        self._anonymizer = PoseAnonymizer(POSES)
+        self._anonymizer = PoseAnonymizer(random_bytes=seeded(SEED))
 
     def erase(
         self,

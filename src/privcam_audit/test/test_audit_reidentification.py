@@ -95,7 +95,7 @@ def test_features_of_a_body_that_is_never_seen_are_finite() -> None:
 
 def test_anonymised_clip_keeps_its_labels_and_its_length() -> None:
     before = clip("ada", 1, waves=True)
-    after = anonymise(before, PoseSettings(seed=1))
+    after = anonymise(before, PoseSettings(), seed=1)
     assert (after.name, after.subject, after.session, after.behaviour) == ("ada-1-True", "ada", "take1", "wave")
     assert after.poses.shape == before.poses.shape
     assert not np.allclose(after.poses, before.poses)

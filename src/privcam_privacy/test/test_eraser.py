@@ -14,6 +14,7 @@ from privcam_privacy.egress.inline_executor import InlineExecutor
 from privcam_privacy.eraser import Eraser
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.poses.anonymizer import PoseSettings
+from privcam_privacy.poses.random_source import seeded
 from privcam_privacy.state.background_state import BackgroundStateStore
 
 TRANSIT = EngineSettings(evidence="transit")
@@ -68,7 +69,7 @@ def test_a_mode_without_what_it_needs_is_refused(mode: str, given: ApprovedPlate
 
 
 def test_poses_leave_anonymised_and_with_their_budget() -> None:
-    eraser = Eraser("locked", plate=plate(), poses=PoseSettings(seed=1))
+    eraser = Eraser("locked", plate=plate(), random_bytes=seeded(1))
     published = [eraser.erase(key(number), room(), NOBODY, [], [SOMEBODY]) for number in range(10)][-1]
     assert [pose.subject_id for pose in published.poses] == [1]
     assert not np.array_equal(published.poses[0].keypoints, KEYPOINTS)

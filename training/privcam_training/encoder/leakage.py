@@ -49,9 +49,8 @@ def naming(skeletons: Path, *, report: bool) -> Naming | None:
         return None
     pictures: list[Image] = []
     for clip in clips:
-        settings = PoseSettings(mode="canonical", seed=crc32(clip.name.encode()))
         room = np.full((*clip.shape, 3), FILL, np.uint8)
-        poses = _centred(anonymise(clip, settings).poses, clip.shape)
+        poses = _centred(anonymise(clip, PoseSettings(), seed=crc32(clip.name.encode())).poses, clip.shape)
         for keypoints in poses[np.rint(np.linspace(0, len(poses) - 1, FRAMES)).astype(int)]:
             seen = keypoints[keypoints[:, 2] > 0, :2]
             (x0, y0), (x1, y1) = seen.min(axis=0).tolist(), seen.max(axis=0).tolist()

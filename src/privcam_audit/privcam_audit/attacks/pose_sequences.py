@@ -16,6 +16,7 @@ from privcam_core.types.time import NS_PER_S
 from privcam_edge.perception.head_orientation import head_orientation
 from privcam_evaluation.clip_reader import annotation_of
 from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
+from privcam_privacy.poses.random_source import seeded
 
 # Without annotations a track is cut into so many segments, which stand for clips; each is at least so long.
 _SEGMENTS, _SEGMENT_S = 4, 2.0
@@ -60,9 +61,9 @@ class PoseClip:
     action: str | None = None
 
 
-def anonymise(clip: PoseClip, settings: PoseSettings) -> PoseClip:
-    """Return the clip as it leaves the edge. Boxes and heads are those that the keypoints give."""
-    anonymizer, out = PoseAnonymizer(settings), []
+def anonymise(clip: PoseClip, settings: PoseSettings, seed: int) -> PoseClip:
+    """Return the clip as it leaves the edge. Boxes and heads are those that the keypoints give. seed: of the noise."""
+    anonymizer, out = PoseAnonymizer(settings, seeded(seed)), []
     for seconds, keypoints in zip(clip.times, clip.poses.astype(np.float32), strict=True):
         pose = SubjectPose(1, _box(keypoints), keypoints, head_orientation(keypoints))
         (visible,) = anonymizer.anonymize([pose], clip.shape, NS_PER_S + round(seconds * NS_PER_S))

@@ -101,7 +101,7 @@ def reidentification(clips: Sequence[PoseClip], out: Path, skeletons: Path | Non
 def attack(source: str, clips: Sequence[PoseClip], settings: PoseSettings) -> ReidentificationResult:
     """Return what attackers find in the clips of one source, as they are and anonymised."""
     canonical = replace(settings, mode="canonical")
-    hidden = [anonymise(clip, replace(canonical, seed=crc32(clip.name.encode()))) for clip in clips]
+    hidden = [anonymise(clip, canonical, seed=crc32(clip.name.encode())) for clip in clips]
     raw_features = np.array([features(clip.times, clip.poses) for clip in clips])
     features_hidden = np.array([features(clip.times, clip.poses) for clip in hidden])
     sessions, subjects = [clip.session for clip in clips], [clip.subject for clip in clips]

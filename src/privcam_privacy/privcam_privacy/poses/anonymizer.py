@@ -1,7 +1,8 @@
 """Pose anonymisation: publishes every pose as the posture of one standard body, a few times a second, in coarse steps.
 
-Bone lengths, build, small habits of posture and the fine rhythm of movements identify a person. So the build is
-replaced by that of one standard body, and movement is published as keyframes: once per `period_s` the features of the
+Bone lengths, build, stature, small habits of posture and the fine rhythm of movements identify a person. So the build
+is replaced by that of one standard body, its size is that of the place where it stands (see `ground_plane`), and
+movement is published as keyframes: once per `period_s` the features of the
 pose are extracted, clipped, noised and quantized with hysteresis. Between two keyframes the published body moves evenly
 from one to the next.
 
@@ -27,8 +28,10 @@ from privcam_core.types.omega import MAX_COORDINATE, HeadOrientation, SubjectPos
 from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN, Joint
 from privcam_core.types.time import NS_PER_S, ns_from_seconds
 from privcam_privacy.poses.features import extract_features, measure_directions
+from privcam_privacy.poses.ground_plane import GroundPlane
 from privcam_privacy.poses.noise import Noise
 from privcam_privacy.poses.quantizer import PostureQuantizer, QuantizerSettings
+from privcam_privacy.poses.random_source import SYSTEM, RandomBytes
 from privcam_privacy.poses.standard_body import FULL, TRUNK, Posture, place_body
 
 PoseMode = Literal["canonical", "raw"]
@@ -60,16 +63,15 @@ _MIN_LOWERING = 0.8
 class PoseSettings:
     """Settings of pose anonymisation.
 
-    mode: canonical, or raw (poses leave as they are). period_s: from one keyframe to the next. noise, quantizer: see
-    there. seed: of the noise; None takes it from the operating system. A fixed seed is for tests only, because anybody
-    who knows it can remove the noise.
+    mode: canonical, or raw (poses leave as they are). period_s: from one keyframe to the next. noise, quantizer,
+    ground: see there.
     """
 
     mode: PoseMode = "canonical"
     period_s: float = 0.15
     noise: Noise = field(default_factory=Noise)
     quantizer: QuantizerSettings = field(default_factory=QuantizerSettings)
-    seed: int | None = None
+    ground: GroundPlane = field(default_factory=GroundPlane)
 
     def __post_init__(self) -> None:
         if self.mode not in ("canonical", "raw"):
@@ -113,10 +115,10 @@ class _Subject:
 class PoseAnonymizer:
     """Anonymises the poses of one camera. `released`: whether the last call made a keyframe."""
 
-    def __init__(self, settings: PoseSettings | None = None) -> None:
+    def __init__(self, settings: PoseSettings | None = None, random_bytes: RandomBytes = SYSTEM) -> None:
         self.settings = settings or PoseSettings()
         self.released = False
-        self._random = np.random.default_rng(self.settings.seed)
+        self._random_bytes = random_bytes
         self._subjects: dict[int, _Subject] = {}
         self._last_ns = 0
         self._tick = -1
@@ -140,7 +142,7 @@ class PoseAnonymizer:
             del self._subjects[subject_id]
         published = []
         for pose in poses:
-            subject = self._subjects.setdefault(pose.subject_id, _Subject(PostureQuantizer(self.settings.quantizer)))
+            subject = self._subjects.setdefault(pose.subject_id, _Subject(self._new_quantizer()))
             subject.last_ns = stamp_ns
             subject.waiting.append(pose)
             subject.statures.append((stamp_ns, stature_of(pose)))
@@ -151,6 +153,9 @@ class PoseAnonymizer:
             published.append(self._publish(subject, pose, stamp_ns))
         return published
 
+    def _new_quantizer(self) -> PostureQuantizer:
+        return PostureQuantizer(self.settings.quantizer, self.settings.ground)
+
     def _release_keyframe(self, subject: _Subject, shape: tuple[int, int], stamp_ns: int) -> None:
         """Make the next keyframe. The only method that reads a pose."""
         pose = _median_pose(subject.waiting)
@@ -159,8 +164,8 @@ class PoseAnonymizer:
         visible = pose.keypoints[:, 2] >= SEEN
         full = subject.build.update(pose.keypoints[:, :2].astype(np.float64), visible, stature)
         features, known = extract_features(pose, visible, stature, full, shape)
-        features = features + self._random.normal(size=features.shape) * self.settings.noise.sigmas()
-        posture, subject.size = subject.quantizer.quantize(features, known, shape)
+        features = self.settings.noise.add_noise(features, self._random_bytes)
+        posture, subject.size = subject.quantizer.quantize(features, known, visible, shape)
         subject.previous = posture if subject.keyframe is None else self._interpolated(subject, stamp_ns)
         subject.keyframe, subject.released_ns = posture, stamp_ns
         subject.rho = np.zeros(KEYPOINT_COUNT, np.float32)

@@ -1,8 +1,9 @@
-"""Extracts the features of a pose: the 21 clipped numbers from which everything that is published of it is computed.
+"""Extracts the features of a pose: the 20 clipped numbers from which everything that is published of it is computed.
 
 Noise is added to the features before anything is published, so their limits determine the sensitivity of the mechanism.
-The features, (21,): place 2 (fractions of the picture's width and height), ln of the stature and of the box's height
-over the height of the picture, ln of the box's width over its height, turn, gaze, directions 7 x 2 (see `Posture`).
+The features, (20,): place 2 (fractions of the picture's width and height), ln of the box's height over the stature of
+the subject, ln of the box's width over its height, turn, gaze, directions 7 x 2 (see `Posture`). None of them is a
+size: a subject that is taller by any factor, at the same place, has the same features.
 """
 
 from math import log, sin
@@ -29,16 +30,15 @@ from privcam_privacy.poses.standard_body import (
 
 # Where each feature is.
 PLACE = slice(0, 2)
-STATURE = 2
-HEIGHT = 3
-SHAPE = 4
-TURN = 5
-GAZE = 6
-TOWARDS = slice(7, 7 + 2 * DIRECTIONS)
+HEIGHT = 2
+SHAPE = 3
+TURN = 4
+GAZE = 5
+TOWARDS = slice(6, 6 + 2 * DIRECTIONS)
 
 # Limits of the features before the directions. A place may be half a picture beyond the border.
-MIN_FEATURES = np.array([-0.5, -0.5, log(0.02), log(0.02), log(0.25), -1.0, -1.0])
-MAX_FEATURES = np.array([1.5, 1.5, log(4.0), log(4.0), log(4.0), 1.0, 1.0])
+MIN_FEATURES = np.array([-0.5, -0.5, log(0.1), log(0.25), -1.0, -1.0])
+MAX_FEATURES = np.array([1.5, 1.5, log(2.0), log(4.0), 1.0, 1.0])
 
 # A face is turned fully aside when the nose is this far from the middle between the ears, as a fraction of the stature.
 _NOSE_ASIDE_FRACTION = 0.06
@@ -57,7 +57,7 @@ _LEGS = (
 
 
 def clip_features(features: Float64Array) -> Float64Array:
-    """Return the (21,) features within their limits: directions in the unit disk, the others in their range."""
+    """Return the (20,) features within their limits: directions in the unit disk, the others in their range."""
     directions = features[TOWARDS].reshape(DIRECTIONS, 2)
     directions = directions / np.maximum(np.hypot(*directions.T), 1.0)[:, None]
     return np.concatenate([np.clip(features[: TOWARDS.start], MIN_FEATURES, MAX_FEATURES), directions.ravel()])
@@ -66,7 +66,7 @@ def clip_features(features: Float64Array) -> Float64Array:
 def extract_features(
     pose: SubjectPose, visible: BoolArray, stature: float, full: Float64Array, shape: tuple[int, int]
 ) -> tuple[Float64Array, BoolArray]:
-    """Return the (21,) clipped features of a pose, and (7,) which directions are known; the others are at rest.
+    """Return the (20,) clipped features of a pose, and (7,) which directions are known; the others are at rest.
 
     visible: (17,) keypoints that count. stature: px. full: (7,) px, the length of each direction without
     foreshortening. shape: (H, W) of the picture.
@@ -79,8 +79,7 @@ def extract_features(
     place = ground_contact(points, visible) if visible.any() else np.array([(x0 + x1) / 2, y1])
     features = [
         *(place / (shape[1], shape[0])),
-        log(max(stature, 1.0) / shape[0]),
-        log((y1 - y0) / shape[0]),
+        log((y1 - y0) / max(stature, 1.0)),
         log((x1 - x0) / (y1 - y0)),
         _turn(points, visible, up, stature),
         _gaze(pose, points, visible, up, stature),

@@ -1,6 +1,9 @@
-"""Quantizes noised features to one of few postures, with hysteresis. The quantizer reads nothing but the features."""
+"""Quantizes noised features to one of few postures, with hysteresis.
 
-from dataclasses import dataclass
+The quantizer reads nothing but the features and which keypoints are visible. The size of the body comes from its place.
+"""
+
+from dataclasses import dataclass, replace
 from math import log, pi
 
 import numpy as np
@@ -13,11 +16,11 @@ from privcam_privacy.poses.features import (
     MIN_FEATURES,
     PLACE,
     SHAPE,
-    STATURE,
     TOWARDS,
     TURN,
 )
-from privcam_privacy.poses.standard_body import DIRECTIONS, Posture
+from privcam_privacy.poses.ground_plane import GroundPlane
+from privcam_privacy.poses.standard_body import DIRECTIONS, Posture, hidden_below
 
 # Step of the lengths of the directions. An arm is straight or bent.
 _LENGTH_STEP = np.array([0.3, *[0.5] * 2, *[0.3] * 4])
@@ -35,8 +38,8 @@ class QuantizerSettings:
 
     trunk_sectors, arm_sectors, leg_sectors: number of directions in the picture that each can have. turn, gaze: steps
     of features with a range of 2. dead_band: the published place stays within this many statures of the noised place,
-    and moves no more than it has to. stature: ratio of one step to the next. hysteresis: a step is left when a feature
-    is this far (in steps) beyond its border.
+    and moves no more than it has to. height: ratio of one step of the box's height to the next. hysteresis: a step is
+    left when a feature is this far (in steps) beyond its border.
     """
 
     trunk_sectors: int = 8
@@ -45,13 +48,13 @@ class QuantizerSettings:
     turn: float = 1.0
     gaze: float = 0.7
     dead_band: float = 0.12
-    stature: float = 1.15
+    height: float = 1.15
     hysteresis: float = 0.25
 
     def __post_init__(self) -> None:
         limits = {
             "trunk_sectors": (4, 360), "arm_sectors": (4, 360), "leg_sectors": (4, 360), "turn": (0.01, 2.0),
-            "gaze": (0.01, 2.0), "dead_band": (0.0, 1.0), "stature": (1.001, 2.0), "hysteresis": (0.0, 1.0),
+            "gaze": (0.01, 2.0), "dead_band": (0.0, 1.0), "height": (1.001, 2.0), "hysteresis": (0.0, 1.0),
         }  # fmt: skip
         for name, (low, high) in limits.items():
             if not low <= getattr(self, name) <= high:
@@ -61,45 +64,50 @@ class QuantizerSettings:
 class PostureQuantizer:
     """The quantizer of one subject. It holds the steps and the place that were published last."""
 
-    def __init__(self, settings: QuantizerSettings) -> None:
+    def __init__(self, settings: QuantizerSettings, ground: GroundPlane) -> None:
         self._settings = settings
+        self._ground = ground
         s = settings
         self._sectors = np.array([s.trunk_sectors] + [s.arm_sectors] * 2 + [s.leg_sectors] * 4, np.float64)
         # Steps after which a number is the same again.
-        self._periods = np.concatenate([np.full(5 + DIRECTIONS, np.inf), self._sectors])
+        self._periods = np.concatenate([np.full(4 + DIRECTIONS, np.inf), self._sectors])
         self._current: Float64Array | None = None
         self._place: Float64Array | None = None
 
     def quantize(
-        self, features: Float64Array, known: BoolArray, shape: tuple[int, int]
+        self, features: Float64Array, known: BoolArray, visible: BoolArray, shape: tuple[int, int]
     ) -> tuple[Posture, Float64Array]:
-        """Return the posture that noised features, (21,), are published as, and the size of the box in px, (2,).
+        """Return the posture that noised features, (20,), are published as, and the size of the box in px, (2,).
 
-        known: (7,) directions that are known; the others keep their step. shape: (H, W) of the picture.
+        known: (7,) directions that are known; the others keep their step. visible: (17,) keypoints that are published.
+        shape: (H, W) of the picture.
         """
         s = self._settings
         features = np.append(np.clip(features[: TOWARDS.start], MIN_FEATURES, MAX_FEATURES), features[TOWARDS])
         towards = features[TOWARDS].reshape(DIRECTIONS, 2)
         exact = np.concatenate([
-            features[[STATURE, HEIGHT]] / log(s.stature),
-            [features[SHAPE] / log(_SHAPE_RATIO), features[TURN] / s.turn, features[GAZE] / s.gaze],
+            [features[HEIGHT] / log(s.height), features[SHAPE] / log(_SHAPE_RATIO)],
+            [features[TURN] / s.turn, features[GAZE] / s.gaze],
             (1 - np.clip(np.hypot(*towards.T) / _FULL_FROM, _MIN_LENGTH, 1.0)) / _LENGTH_STEP,
             np.arctan2(towards[:, 0], towards[:, 1]) / (2 * pi) * self._sectors,
         ])  # fmt: skip
-        self._current = steps = self._apply_hysteresis(exact, np.concatenate([np.ones(5, np.bool_), known, known]))
-        lengths = 1 - steps[5 : 5 + DIRECTIONS] * _LENGTH_STEP
-        angles = steps[5 + DIRECTIONS :] / self._sectors * 2 * pi
-        stature = float(s.stature ** steps[0] * shape[0])
-        self._place = self._apply_dead_band(features[PLACE] * (shape[1], shape[0]), s.dead_band * stature)
+        self._current = steps = self._apply_hysteresis(exact, np.concatenate([np.ones(4, np.bool_), known, known]))
+        lengths = 1 - steps[4 : 4 + DIRECTIONS] * _LENGTH_STEP
+        angles = steps[4 + DIRECTIONS :] / self._sectors * 2 * pi
         posture = Posture(
-            place=self._place,
-            stature=stature,
+            place=features[PLACE] * (shape[1], shape[0]),
+            stature=1.0,
             directions=np.stack([np.sin(angles), np.cos(angles)], axis=1) * lengths[:, None],
-            turn=float(np.clip(steps[3] * s.turn, -1, 1)),
-            gaze=float(np.clip(steps[4] * s.gaze, -1, 1)),
+            turn=float(np.clip(steps[2] * s.turn, -1, 1)),
+            gaze=float(np.clip(steps[3] * s.gaze, -1, 1)),
         )
-        height = s.stature ** steps[1] * shape[0]
-        return posture, np.array([height * _SHAPE_RATIO ** steps[2], height])
+        hidden = hidden_below(posture, visible)
+        near = self._ground.stature_at(float(features[PLACE][1]), hidden) * shape[0]
+        self._place = self._apply_dead_band(posture.place, s.dead_band * near)
+        stature = self._ground.stature_at(float(self._place[1]) / shape[0], hidden) * shape[0]
+        height = s.height ** steps[0] * stature
+        size = np.array([height * _SHAPE_RATIO ** steps[1], height])
+        return replace(posture, place=self._place, stature=stature), size
 
     def _apply_hysteresis(self, exact: Float64Array, known: BoolArray) -> Float64Array:
         """Return the nearest whole steps. The current step is left only beyond its border."""

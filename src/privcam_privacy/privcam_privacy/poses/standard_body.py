@@ -1,6 +1,6 @@
 """The standard body: computes the keypoints of one body from a posture. Nothing of a person's build is in them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import asin, cos, sin
 
 import numpy as np
@@ -77,6 +77,22 @@ def ground_contact(points: Float64Array, visible: BoolArray) -> Float64Array:
     trunk = [j for j in (Joint.LEFT_HIP, Joint.RIGHT_HIP, Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER) if visible[j]]
     across = points[trunk, 0] if trunk else points[visible, 0]
     return np.array([across.mean(), points[visible, 1].max()])
+
+
+def hidden_below(posture: Posture, visible: BoolArray) -> float:
+    """Return how far the feet of the standard body are below its lowest visible keypoint, in statures.
+
+    visible: (17,). The legs of which no ankle is visible continue the trunk: whoever is upright stands or sits, and of
+    somebody who lies they lie.
+    """
+    if not visible.any() or visible[Joint.LEFT_ANKLE] or visible[Joint.RIGHT_ANKLE]:
+        return 0.0
+    points = place_body(replace(posture, place=np.zeros(2), stature=1.0), visible)
+    down = -unit(posture.directions[TRUNK])
+    knees = [joint for joint in (Joint.LEFT_KNEE, Joint.RIGHT_KNEE) if visible[joint]]
+    hips = points[[Joint.LEFT_HIP, Joint.RIGHT_HIP]].mean(axis=0)
+    feet = [points[joint] + down * SHIN for joint in knees] or [hips + down * (THIGH + SHIN)]
+    return max(0.0, *(float(foot[1]) for foot in feet))
 
 
 def place_body(posture: Posture, visible: BoolArray) -> Float64Array:

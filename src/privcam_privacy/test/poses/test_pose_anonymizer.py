@@ -12,14 +12,20 @@ from privcam_core.types.omega import HeadOrientation, SubjectPose
 from privcam_core.types.skeleton import LIMBS, SEEN, Joint
 from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
 from privcam_privacy.poses.features import MAX_FEATURES, MIN_FEATURES, TOWARDS, clip_features, extract_features
+from privcam_privacy.poses.ground_plane import GroundPlane
 from privcam_privacy.poses.noise import Noise
 from privcam_privacy.poses.quantizer import PostureQuantizer, QuantizerSettings
+from privcam_privacy.poses.random_source import SYSTEM, seeded
 from privcam_privacy.poses.standard_body import FULL, REST, Posture, place_body
 
 SHAPE = (480, 640)
 START = 1_700_000_000 * 10**9
 ALL = np.ones(17, np.bool_)
-FIXED = PoseSettings(seed=7)
+
+
+def fixed(**changes: object) -> PoseAnonymizer:
+    """Return an anonymizer whose noise is the same in every run."""
+    return PoseAnonymizer(PoseSettings(**changes), seeded(7))
 
 
 def person(
@@ -61,19 +67,13 @@ def test_long_and_short_legs_become_the_same_body() -> None:
     usual = person()
     longer = usual.keypoints.copy()
     longer[[Joint.LEFT_HIP, Joint.RIGHT_HIP], 1] -= 6
-    published = [settled(PoseAnonymizer(FIXED), pose) for pose in (usual, pose_of(longer))]
+    published = [settled(fixed(), pose) for pose in (usual, pose_of(longer))]
     np.testing.assert_allclose(proportions(published[0]), proportions(published[1]), rtol=1e-3)
-
-
-def test_statures_that_differ_little_are_published_as_one() -> None:
-    published = [settled(PoseAnonymizer(FIXED), person(stature=stature)) for stature in (298.0, 306.0)]
-    heights = [np.ptp(pose.keypoints[:, 1]) for pose in published]
-    assert heights[0] == pytest.approx(heights[1], rel=1e-4)
 
 
 @pytest.mark.parametrize("directions", [REST, lying()], ids=["standing", "lying"])
 def test_standing_stands_and_lying_lies_on_the_same_ground(directions: np.ndarray) -> None:
-    published = settled(PoseAnonymizer(FIXED), person(directions))
+    published = settled(fixed(), person(directions))
     width, height = np.ptp(published.keypoints[:, :2], axis=0)
     assert (height > 2 * width) == (directions is REST)
     assert published.keypoints[:, 1].max() == pytest.approx(440, abs=0.04 * 300 + 8)
@@ -83,14 +83,14 @@ def test_standing_stands_and_lying_lies_on_the_same_ground(directions: np.ndarra
 def test_raised_hand_is_raised() -> None:
     directions = REST.copy()
     directions[2] = (0.0, -1.0)
-    published = settled(PoseAnonymizer(FIXED), person(directions)).keypoints
+    published = settled(fixed(), person(directions)).keypoints
     assert published[Joint.RIGHT_WRIST, 1] < published[Joint.NOSE, 1] < published[Joint.LEFT_WRIST, 1]
 
 
 def test_body_that_falls_towards_the_camera_is_published_low() -> None:
     squashed = person().keypoints.copy()
     squashed[:, 1] = 440 + (squashed[:, 1] - 440) * 0.25
-    anonymizer = PoseAnonymizer(FIXED)
+    anonymizer = fixed()
     standing = settled(anonymizer, person())
     published = settled(anonymizer, pose_of(squashed), START + 2 * 10**9)
     assert np.ptp(published.keypoints[:, 1]) < 0.45 * np.ptp(standing.keypoints[:, 1])
@@ -98,7 +98,7 @@ def test_body_that_falls_towards_the_camera_is_published_low() -> None:
 
 def test_still_person_is_published_still_although_the_keypoints_tremble() -> None:
     tremble = np.random.default_rng(3)
-    anonymizer, published = PoseAnonymizer(replace(FIXED, noise=Noise(directions=0.03, place=0.001, size=0.01))), []
+    anonymizer, published = fixed(noise=Noise(directions=0.03, place=0.001, size=0.01)), []
     for n in range(60):
         keypoints = person().keypoints.copy()
         keypoints[:, :2] += tremble.normal(size=(17, 2)) * 2
@@ -108,7 +108,7 @@ def test_still_person_is_published_still_although_the_keypoints_tremble() -> Non
 
 
 def test_between_keyframes_the_body_moves_evenly_and_gives_nothing_new_away() -> None:
-    anonymizer = PoseAnonymizer(replace(FIXED, period_s=1.0))
+    anonymizer = fixed(period_s=1.0)
     settled(anonymizer, person(), seconds=3)
     raised = REST.copy()
     raised[1] = raised[2] = (0.0, -1.0)
@@ -118,7 +118,7 @@ def test_between_keyframes_the_body_moves_evenly_and_gives_nothing_new_away() ->
         assert anonymizer.released == (n == 0)
         wrists.append(published.keypoints[Joint.LEFT_WRIST, 1])
     # Poses that come in after the keyframe change nothing until the next one.
-    other = PoseAnonymizer(replace(FIXED, period_s=1.0))
+    other = fixed(period_s=1.0)
     settled(other, person(), seconds=3)
     again = [
         other.anonymize([person(raised)], SHAPE, START + 3 * 10**9 + n * 10**8)[0].keypoints[9, 1] for n in range(10)
@@ -128,7 +128,7 @@ def test_between_keyframes_the_body_moves_evenly_and_gives_nothing_new_away() ->
 
 def test_number_layer_and_order_stay() -> None:
     poses = [pose_of(person().keypoints, 5, 1), pose_of(person(lying()).keypoints, 2, 0)]
-    published = PoseAnonymizer(FIXED).anonymize(poses, SHAPE, START)
+    published = fixed().anonymize(poses, SHAPE, START)
     assert [(pose.subject_id, pose.layer) for pose in published] == [(5, 1), (2, 0)]
 
 
@@ -139,7 +139,7 @@ def test_invisible_keypoint_stays_invisible_and_its_coordinates_have_no_influenc
         keypoints[Joint.LEFT_WRIST] = (stray, stray, 0.1)
         # The stray point is in no box: the box is not in question here.
         pose = replace(person(), keypoints=keypoints)
-        published.append(PoseAnonymizer(FIXED).anonymize([pose], SHAPE, START)[0].keypoints)
+        published.append(fixed().anonymize([pose], SHAPE, START)[0].keypoints)
     np.testing.assert_array_equal(published[0], published[1])
     assert published[0][Joint.LEFT_WRIST, 2] == 0 < published[0][Joint.RIGHT_WRIST, 2]
 
@@ -147,7 +147,7 @@ def test_invisible_keypoint_stays_invisible_and_its_coordinates_have_no_influenc
 def test_confidence_has_few_values() -> None:
     keypoints = person().keypoints.copy()
     keypoints[:, 2] = np.linspace(0, 1, 17)
-    (published,) = PoseAnonymizer(FIXED).anonymize([replace(person(), keypoints=keypoints)], SHAPE, START)
+    (published,) = fixed().anonymize([replace(person(), keypoints=keypoints)], SHAPE, START)
     assert len(np.unique(published.keypoints[:, 2])) == 3
     np.testing.assert_array_equal(published.keypoints[:, 2] >= SEEN, keypoints[:, 2] >= SEEN)
 
@@ -155,15 +155,13 @@ def test_confidence_has_few_values() -> None:
 def test_head_orientation_is_coarse_and_missing_stays_missing() -> None:
     seen = {
         round(
-            PoseAnonymizer(FIXED)
-            .anonymize([replace(person(), head=HeadOrientation(yaw, 0.2, 0.1))], SHAPE, START)[0]
-            .head.yaw,
+            fixed().anonymize([replace(person(), head=HeadOrientation(yaw, 0.2, 0.1))], SHAPE, START)[0].head.yaw,
             4,
         )
         for yaw in np.linspace(-pi / 2, pi / 2, 40)
     }
     assert len(seen) == 3
-    assert PoseAnonymizer(FIXED).anonymize([person()], SHAPE, START)[0].head is None
+    assert fixed().anonymize([person()], SHAPE, START)[0].head is None
 
 
 def test_raw_mode_changes_nothing() -> None:
@@ -173,14 +171,15 @@ def test_raw_mode_changes_nothing() -> None:
 
 def test_same_seed_same_poses_and_no_seed_other_noise() -> None:
     def run(seed: int | None) -> np.ndarray:
-        return PoseAnonymizer(replace(FIXED, seed=seed)).anonymize([person()], SHAPE, START)[0].keypoints
+        source = SYSTEM if seed is None else seeded(seed)
+        return PoseAnonymizer(random_bytes=source).anonymize([person()], SHAPE, START)[0].keypoints
 
     np.testing.assert_array_equal(run(1), run(1))
     assert (run(None) != run(None)).any()
 
 
 def test_time_that_goes_back_begins_anew() -> None:
-    anonymizer = PoseAnonymizer(FIXED)
+    anonymizer = fixed()
     settled(anonymizer, person(lying()))
     (published,) = anonymizer.anonymize([person()], SHAPE, START - 10**9)
     assert np.ptp(published.keypoints[:, 1]) > 200
@@ -226,7 +225,9 @@ def test_sensitivity_is_reached_by_opposite_poses() -> None:
     one, other = (
         clip_features(np.concatenate([limit, sign * ends])) for limit, sign in ((MIN_FEATURES, -1), (MAX_FEATURES, 1))
     )
-    assert np.linalg.norm((one - other) / noise.sigmas()) == pytest.approx(noise.sensitivity())
+    # Beyond it is only what the rounding to the grid of the noise may add.
+    farthest = float(np.linalg.norm((one - other) / noise.sigmas()))
+    assert farthest < noise.sensitivity() < farthest * (1 + 1e-5)
 
 
 def test_extracted_features_are_clipped() -> None:
@@ -236,14 +237,14 @@ def test_extracted_features_are_clipped() -> None:
 
 
 def test_steps_are_left_only_beyond_their_border() -> None:
-    quantizer = PostureQuantizer(QuantizerSettings(hysteresis=0.2, arm_sectors=4))
+    quantizer = PostureQuantizer(QuantizerSettings(hysteresis=0.2, arm_sectors=4), GroundPlane())
     known = np.ones(7, np.bool_)
 
     def arm(degrees: float) -> np.ndarray:
         directions = REST.copy()
         directions[1] = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
-        features = np.concatenate([[0.5, 0.9, -0.5, -0.5, -1.0, 1.0, 0.0], directions.ravel()])
-        return quantizer.quantize(features, known, SHAPE)[0].directions[1]
+        features = np.concatenate([[0.5, 0.9, 0.0, -1.0, 1.0, 0.0], directions.ravel()])
+        return quantizer.quantize(features, known, ALL, SHAPE)[0].directions[1]
 
     np.testing.assert_allclose(arm(0), (0, 1), atol=1e-9)
     np.testing.assert_allclose(arm(60), (0, 1), atol=1e-9)

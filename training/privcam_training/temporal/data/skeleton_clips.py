@@ -18,7 +18,8 @@ from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN, Joint
 from privcam_core.types.time import NS_PER_S
 from privcam_edge.perception.head_orientation import head_orientation
 from privcam_evaluation.recognition.labelled_clips import CAMERA_ID, START_NS, Clip
-from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
+from privcam_privacy.poses.anonymizer import PoseAnonymizer
+from privcam_privacy.poses.random_source import seeded
 
 # With fewer joints in a frame there is nobody.
 FEWEST_JOINTS = 4
@@ -60,7 +61,7 @@ def poses_of(places: dict[Joint, int], points: npt.NDArray[np.float64], shape: t
 
 def omegas(sequence: SkeletonClip) -> list[Omega]:
     """Return what an edge would have sent, an Ω for each frame, poses `canonical`. Boxes are those of the joints."""
-    anonymizer = PoseAnonymizer(PoseSettings(mode="canonical", seed=_SEED))
+    anonymizer = PoseAnonymizer(random_bytes=seeded(_SEED))
     times = np.arange(len(sequence.poses)) / sequence.clip.rate
     frames = ((seconds, list(_people(frame))) for seconds, frame in zip(times.tolist(), sequence.poses, strict=True))
     published = ((seconds, anonymizer.anonymize(people, sequence.shape, _stamp(seconds))) for seconds, people in frames)

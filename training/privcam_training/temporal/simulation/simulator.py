@@ -16,6 +16,7 @@ from privcam_core.types.skeleton import KEYPOINT_COUNT, Joint
 from privcam_core.types.time import NS_PER_S
 from privcam_evaluation.recognition.event_matching import FALL_FOR_S
 from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
+from privcam_privacy.poses.random_source import seeded
 from privcam_training.temporal.labels import Allowed, but, only
 from privcam_training.temporal.simulation import stick_body
 from privcam_training.temporal.simulation.stick_body import Camera, Posture
@@ -99,7 +100,7 @@ def _seen(points: list[Float64Array], seconds: list[float], stature: float, rand
     """Return what an estimator and the anonymiser make of true joints, (17, 2) H each."""
     canonical = random.random() < 0.85
     seed = int(random.integers(2**31))
-    anonymizer = PoseAnonymizer(PoseSettings(mode="canonical" if canonical else "raw", seed=seed))
+    anonymizer = PoseAnonymizer(PoseSettings(mode="canonical" if canonical else "raw"), seeded(seed))
     middle = np.array([PICTURE[1] / 2, PICTURE[0] * 0.6])
     hidden = _hidden_joints(random)
     noise = float(random.uniform(0.008, 0.03))
