@@ -17,7 +17,8 @@ from harness.edge_parameters import write_edge_parameters
 from harness.graph_probe import GraphProbe, own_endpoint, wait_until
 from harness.recovery_measurement import unreadable
 from privcam_bringup.launcher_process import LauncherProcess
-from privcam_edge.frames.ring import SHM, prefix
+from privcam_edge.frames.ring import prefix
+from privcam_edge.frames.ring_file import SHM
 
 CAMERA_ID = "phoenix"
 EDGE = ["camera", "detector", "tracker", "pose", "eraser", "composer", "embedder", "omega", "bridge"]

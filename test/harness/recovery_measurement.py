@@ -25,7 +25,8 @@ from privcam_bringup.launcher_process import LauncherProcess
 from privcam_bringup.launching import graph_environment
 from privcam_bringup.launching.resources import resource
 from privcam_core.types.time import NS_PER_S
-from privcam_edge.frames.ring import SHM, prefix
+from privcam_edge.frames.ring import prefix
+from privcam_edge.frames.ring_file import SHM
 from privcam_ros.node import STREAM
 
 CAMERA_ID = "recovery"

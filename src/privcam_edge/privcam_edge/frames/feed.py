@@ -5,50 +5,16 @@ import time
 from collections import Counter
 from typing import Protocol
 
-from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
+from privcam_core.types.stamp_clock import StampClock
 from privcam_core.types.time import NS_PER_S
-from privcam_edge.frames import guard
-from privcam_edge.frames.ring import FrameRing, FrameSlot, prefix, wipe_leftovers
+from privcam_edge.frames.frame_store import FrameStore
+from privcam_edge.frames.ring import FrameSlot
+from privcam_edge.frames.ring_file import boottime_ns
 from privcam_edge.frames.source import Backoff, SourceEnded, Spec, VideoSource
 
 # How often a lossless feed that waits for credit checks whether it has to end.
 _CREDIT_POLL_S = 0.2
-
-
-class FrameStore:
-    """Gives each captured frame its κ and a slot of the frame memory. Creates a new ring when the frame size grows."""
-
-    def __init__(self, camera_id: str, *, slots: int, retention_s: float) -> None:
-        self.camera_id = camera_id
-        self._slots = slots
-        self._retention_s = retention_s
-        self._ring: FrameRing | None = None
-        self.wiped_at_start = wipe_leftovers(camera_id)
-        self._guard = guard.start(prefix(camera_id))
-
-    def put(self, image: Image, frame_id: int, stamp_ns: int) -> tuple[SyncKey, FrameSlot]:
-        """Store one frame and return its κ and its slot.
-
-        image: (H, W, 3) uint8 BGR. stamp_ns: capture time since the epoch. Raises ValueError for another kind of
-        picture, RingError where the frame memory cannot be made.
-        """
-        if self._ring is None or image.nbytes > self._ring.capacity:
-            self._close_ring()
-            height, width = image.shape[:2]
-            self._ring = FrameRing(self.camera_id, height, width, slots=self._slots, retention_s=self._retention_s)
-        return SyncKey(self.camera_id, frame_id, stamp_ns), self._ring.write(image)
-
-    def _close_ring(self) -> None:
-        if self._ring is not None:
-            self._ring.close()
-            self._ring = None
-
-    def close(self) -> None:
-        """Overwrite all frames and end the guard."""
-        self._close_ring()
-        self._guard.terminate()
-        self._guard.wait()
 
 
 class Credit:
@@ -104,7 +70,7 @@ class FrameListener(Protocol):
 
 
 class Feed:
-    """Reads a video source in a thread, stores its frames and gives them to a listener.
+    """Reads a video source in a thread, stores its frames and gives them to a listener. clock: gives the stamps of κ.
 
     lossless False: frames come at the rate of the source; a frame that finds no credit is skipped. lossless True (files
     only): the next frame is read when there is credit, none is skipped; stamps still advance in video time.
@@ -116,6 +82,7 @@ class Feed:
         store: FrameStore,
         credit: Credit,
         listener: FrameListener,
+        clock: StampClock,
         *,
         lossless: bool,
         loop: bool,
@@ -124,7 +91,7 @@ class Feed:
         self.counts: Counter[str] = Counter()
         self.state = "opening"
         self._spec, self._store, self._credit = spec, store, credit
-        self._listener = listener
+        self._listener, self._clock = listener, clock
         self._lossless, self._loop, self._max_rate_hz = lossless, loop, max_rate_hz
         self._ending = threading.Event()
         # A missing file is an error of the caller and raises here. A missing camera may come back.
@@ -188,15 +155,17 @@ class Feed:
 
     def _capture(self, source: VideoSource) -> None:
         period_s = 1.0 / source.rate_hz
-        # The stamps of a file follow its own time, those of a camera the clock. When a file is read faster than real
-        # time, its stamps run ahead of the clock; the next round begins after the last one, because κ must grow.
-        origin_ns = max(time.time_ns(), self._stamp_ns + int(period_s * NS_PER_S))
+        # The stamps of a file follow its own time, those of a camera the stamp clock. When a file is read faster than
+        # real time, its stamps run ahead of the clock; the next round begins after the last one, because κ must grow.
+        origin_ns = max(self._clock.now(), self._stamp_ns + int(period_s * NS_PER_S))
         started = time.monotonic()
         next_due = started
+        captured_ns: int | None
         while not self._ending.is_set():
             if self._spec.live:
                 image = source.read()
-                stamp_ns = time.time_ns()
+                captured_ns = boottime_ns()
+                stamp_ns = self._clock.stamp(captured_ns)
             else:
                 stamp_ns = origin_ns + int(source.index * period_s * NS_PER_S)
                 if not self._lossless:
@@ -209,6 +178,7 @@ class Feed:
                         self.counts["skipped"] += 1
                         continue
                 image = source.read()
+                captured_ns = None  # a frame of a file waits for its place, and its retention begins after that
             self._frame_id += 1
             self._stamp_ns = stamp_ns
             self.counts["captured"] += 1
@@ -221,7 +191,7 @@ class Feed:
                 continue
             if self._max_rate_hz > 0:
                 next_due = max(next_due + 1.0 / self._max_rate_hz, now)
-            key, slot = self._store.put(image, self._frame_id, stamp_ns)
+            key, slot = self._store.put(image, self._frame_id, stamp_ns, captured_ns)
             self._listener.publish_frame(key, slot)
 
     def _wait_for_credit(self) -> bool:

@@ -1,42 +1,135 @@
-"""Guard process of the frame memory: waits until the camera process has ended in any way, then wipes its rings.
+"""Guard process of the frame memory: overwrites what the camera process does not overwrite in time.
 
-Run as a process of its own (standard library only, so that it is small): guard.py PID PREFIX
+Ten times per retention it looks at the age of every frame of its camera process. A live camera wipes frames before they
+reach their retention. Where one has reached it, the camera is stopped, frozen or hangs: the guard revokes the ring and
+overwrites it. When the camera process has ended, in whatever way, the guard wipes its rings and removes them.
+
+A process of its own, with the standard library only, so that it is small.
 """
 
+import contextlib
 import os
 import select
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
+from privcam_edge.frames import ring_file
+from privcam_edge.frames.process_protection import protect_process
+from privcam_edge.frames.ring_file import SLOT_HEADER, Layout, RingError
 
-def start(prefix: str) -> subprocess.Popen[bytes]:
+LOOKS_PER_RETENTION = 10
+# Isolated from the user's environment: `-I -S` takes neither PYTHONPATH nor site-packages.
+_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from privcam_edge.frames import guard; guard.main()"
+
+
+def start(prefix: str, retention_s: float) -> subprocess.Popen[bytes]:
     """Start a guard for this process and the rings whose names begin with `prefix`."""
-    # A session of its own: a SIGINT or SIGKILL for the camera's process group must not reach the guard.
-    command = [sys.executable, "-I", "-S", __file__, str(os.getpid()), prefix]
+    package_root = Path(__file__).parents[2]
+    arguments = [str(package_root), __file__, str(os.getpid()), prefix, str(retention_s)]
+    # A session of its own: a signal for the camera's process group must not reach the guard.
+    command = [sys.executable, "-I", "-S", "-c", _PROGRAM, *arguments]
     return subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
 
 
-def wipe(path: Path) -> None:
-    """Overwrite a file in shared memory with zeros and remove it."""
-    with path.open("r+b", buffering=0) as file:
-        left = os.fstat(file.fileno()).st_size
-        while left > 0:
-            left -= file.write(bytes(min(left, 1 << 20)))
-    path.unlink()
+@dataclass(frozen=True)
+class _WatchedRing:
+    """A ring of the camera process, open."""
+
+    descriptor: int
+    layout: Layout
+
+    @classmethod
+    def open(cls, name: str) -> "_WatchedRing":
+        descriptor = ring_file.open_ring(name, os.O_RDWR)
+        try:
+            return cls(descriptor, ring_file.layout_of(name, descriptor))
+        except RingError:
+            os.close(descriptor)
+            raise
+
+    def wipe_if_late(self) -> None:
+        """Revoke and overwrite the ring if one of its frames has reached its retention."""
+        if ring_file.is_revoked(self.descriptor):
+            # A frame that the camera wrote before it noticed, when it went on.
+            for slot in range(self.layout.slots):
+                if any(self._header(slot)):
+                    self._wipe(slot)
+        elif self._is_late():
+            # First revoked, then overwritten: a reader that copied zeros finds the ring revoked afterwards.
+            ring_file.revoke(self.descriptor)
+            for slot in range(self.layout.slots):
+                self._wipe(slot)
+
+    def _is_late(self) -> bool:
+        due = ring_file.boottime_ns() - self.layout.retention_ns
+        headers = [self._header(slot) for slot in range(self.layout.slots)]
+        captured = [SLOT_HEADER.unpack(header)[1] for header in headers if len(header) == SLOT_HEADER.size]
+        return any(0 < one <= due for one in captured)
+
+    def _header(self, slot: int) -> bytes:
+        return os.pread(self.descriptor, SLOT_HEADER.size, self.layout.base(slot))
+
+    def _wipe(self, slot: int) -> None:
+        ring_file.write_all(self.descriptor, [bytes(self.layout.stride)], self.layout.base(slot))
 
 
-def main(pid: int, prefix: str) -> None:
-    """Wait for the end of `pid`, then wipe its rings. Rings carry the owner's pid in their names."""
-    try:
-        waiting = select.poll()
+class _Guard:
+    """Watches the rings whose names begin with `prefix`."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._rings: dict[str, _WatchedRing] = {}
+        self._reported: set[str] = set()
+
+    def look(self) -> None:
+        """Wipe the rings that are late."""
+        names = self._names()
+        for gone in self._rings.keys() - names:
+            os.close(self._rings.pop(gone).descriptor)
+        for name in names:
+            try:
+                if name not in self._rings:
+                    self._rings[name] = _WatchedRing.open(name)
+                self._rings[name].wipe_if_late()
+            except FileNotFoundError:
+                pass  # it is being made, or was removed just now
+            except (OSError, RingError) as error:
+                self._report(error)
+
+    def wipe_all(self) -> bool:
+        """Overwrite and remove all rings; return whether that succeeded."""
+        done = True
+        for name in self._names():
+            try:
+                ring_file.wipe_and_remove(name)
+            except FileNotFoundError:
+                pass  # the next camera of this name was quicker
+            except (OSError, RingError) as error:
+                self._report(error)
+                done = False
+        return done
+
+    def _names(self) -> set[str]:
+        return ring_file.names(self._prefix)
+
+    def _report(self, error: Exception) -> None:
+        if str(error) not in self._reported:
+            self._reported.add(str(error))
+            print(f"guard of the frame memory: {error}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Guard until the camera process has ended. Arguments: package root, this file, pid, prefix, retention in s."""
+    protect_process()
+    pid, prefix, retention_s = int(sys.argv[3]), sys.argv[4], float(sys.argv[5])
+    guard = _Guard(f"{prefix}{pid:x}-")
+    waiting = select.poll()
+    # It may have ended already. Then this process has another parent, and the loop is not entered.
+    with contextlib.suppress(ProcessLookupError):
         waiting.register(os.pidfd_open(pid), select.POLLIN)
-        waiting.poll()
-    except ProcessLookupError:
-        pass  # it has ended already: wipe its rings at once
-    for path in Path("/dev/shm").glob(f"{prefix}{pid:x}-*"):
-        wipe(path)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    # Asked after the descriptor was opened: so it is of the camera, and not of a later process with the same number.
+    while os.getppid() == pid and not waiting.poll(1e3 * retention_s / LOOKS_PER_RETENTION):
+        guard.look()
+    sys.exit(not guard.wipe_all())

@@ -1,47 +1,35 @@
-"""The frame memory: a ring of raw frames in shared memory of the host; every frame is overwritten in time.
+"""The writer's end of the frame memory: a ring of raw frames in shared memory; every frame is overwritten in time.
 
-One writer (the camera), many readers. The frame memory uses no network and no disk: the ring is a file in /dev/shm with
-mode 0600. A slot is overwritten with zeros at most `retention_s` after its frame was captured, when the ring is
-closed, and, after a crash, by the guard process (guard.py) and by the next start.
+One writer (the camera), many readers (frame_reader.py). The frame memory uses no network and no disk. A slot is
+overwritten with zeros at most `retention_s` after its frame was captured, when the ring is closed, and, when the camera
+process is stopped or has ended, by the guard process (guard.py) and by the next start.
 
-Each slot has a generation counter (a seqlock): odd while the content changes, even otherwise. A reader compares it with
-the generation named in the frame reference before and after it copied the pixels.
+Each slot has a generation number (a seqlock): odd while the content changes, even otherwise, and of one κ alone. A
+reader compares header and reference before and after it copied the pixels. Frames are written with `pwrite`, not
+through a mapping: a process stops before or after a system call, so the header always says how old the pixels are.
 """
 
-import fcntl
 import mmap
 import os
-import struct
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from privcam_core.images.png import require_bgr8
 from privcam_core.types.arrays import Image
-from privcam_core.types.time import NS_PER_S
-from privcam_edge.frames import guard
+from privcam_core.types.omega import SyncKey
+from privcam_core.types.time import ns_from_seconds
+from privcam_edge.frames import ring_file
+from privcam_edge.frames.process_protection import keep_from_disk
+from privcam_edge.frames.ring_file import SLOT_HEADER, SLOT_HEADER_BYTES, Layout, RingError, boottime_ns
 
-SHM = Path("/dev/shm")
-MAGIC = b"privcam1"
-HEADER_BYTES = mmap.PAGESIZE
-SLOT_HEADER = struct.Struct("<QQII")  # generation, capture time (monotonic ns), height, width
-SLOT_HEADER_BYTES = 64
-RING_HEADER = struct.Struct("<8sII")  # magic, slots, bytes per slot without its header
 # The wiper runs this many times per retention, and wipes frames that would become too old before its next run.
 WIPES_PER_RETENTION = 5
 
 
-class FrameGone(Exception):
-    """The slot no longer holds the frame that the reference names: it was overwritten in time."""
-
-
-class RingError(RuntimeError):
-    """The ring cannot be created or opened. The message names the ring and the remedy."""
+class RingRevoked(RingError):
+    """The guard has overwritten the ring, because a frame was not wiped in time. A new ring is needed."""
 
 
 @dataclass(frozen=True)
@@ -55,106 +43,125 @@ class FrameSlot:
     width: int
 
 
+@dataclass(frozen=True)
+class Leftovers:
+    """What a start found in /dev/shm.
+
+    wiped: number of rings of crashed writers. refused: for each other thing with such a name, why it was left alone.
+    """
+
+    wiped: int
+    refused: list[str]
+
+
 def prefix(camera_id: str) -> str:
     """Return the start of the names of all rings of this user and camera."""
     return f"privcam_{os.getuid()}_{camera_id}."
 
 
-def wipe_leftovers(camera_id: str) -> int:
-    """Wipe the rings that crashed writers of this camera left behind, and return their number.
+def wipe_leftovers(camera_id: str) -> Leftovers:
+    """Wipe the rings that crashed writers of this camera left behind. What is not a ring of this user stays untouched.
 
     Raises RingError if a live writer owns one: two cameras must not share an id.
     """
-    wiped = 0
-    for path in SHM.glob(prefix(camera_id) + "*"):
-        with path.open("r+b") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise RingError(
-                    f"frame memory {path.name}: another camera node with camera_id {camera_id!r} is running on this "
-                    "host. Stop it or choose another camera_id."
-                ) from error
-            guard.wipe(path)
-            wiped += 1
-    return wiped
+    wiped, refused = 0, []
+    for name in sorted(ring_file.names(prefix(camera_id))):
+        try:
+            unowned = ring_file.wipe_unowned(name)
+        except FileNotFoundError:
+            continue  # its guard was quicker
+        except RingError as error:
+            refused.append(str(error))
+            continue
+        if not unowned:
+            raise RingError(
+                f"frame memory {name}: another camera node with camera_id {camera_id!r} is running on this host. "
+                "Stop it or choose another camera_id."
+            )
+        wiped += 1
+    return Leftovers(wiped, refused)
+
+
+@dataclass
+class _Slot:
+    """What the writer knows of a slot: generation, and when its frame was captured, 0 if there is none."""
+
+    generation: int = 0
+    captured_ns: int = 0
 
 
 class FrameRing:
     """The writer's end. It owns the memory and wipes every slot in time, in a thread of its own."""
 
     def __init__(self, camera_id: str, height: int, width: int, *, slots: int = 8, retention_s: float = 1.0) -> None:
-        self.name = f"{prefix(camera_id)}{os.getpid():x}-{time.monotonic_ns() & 0xFFFFFF:06x}"
-        self.path = SHM / self.name
-        self.capacity = height * width * 3
-        self._slots = slots
-        self._stride = SLOT_HEADER_BYTES + -(-self.capacity // mmap.PAGESIZE) * mmap.PAGESIZE
-        self._retention_s = retention_s
+        self.name = ring_file.unused_name(prefix(camera_id))
+        self._layout = Layout(slots, height * width * 3, ns_from_seconds(retention_s))
+        self._owned = ring_file.create(self.name, self._layout)
+        # Nothing reads or writes through this mapping: it only locks the pages, and takes part in no core dump.
+        self._lock_only = mmap.mmap(self._owned.file, self._layout.size)
+        self.locked = keep_from_disk(self._lock_only)
+        self._zeros = memoryview(bytes(self._layout.stride))
+        self._slots = [_Slot() for _ in range(slots)]
         self._next = 0
-        size = HEADER_BYTES + slots * self._stride
-        descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Reserve now: a full /dev/shm must be an error here, not a SIGBUS at the first frame.
-            os.posix_fallocate(descriptor, 0, size)
-            self._memory = mmap.mmap(descriptor, size)
-        except OSError as error:
-            os.close(descriptor)
-            self.path.unlink(missing_ok=True)
-            raise RingError(
-                f"frame memory {self.path}: {size >> 20} MiB could not be reserved ({error.strerror}). "
-                "Enlarge /dev/shm (Docker: --shm-size) or lower `slots`."
-            ) from error
-        self._descriptor = descriptor  # kept open: it holds the lock that says this ring has an owner
-        RING_HEADER.pack_into(self._memory, 0, MAGIC, slots, self.capacity)
-        self._pixels = np.frombuffer(self._memory, np.uint8)
+        self._last_frame_id = 0
+        self._retention_s = retention_s
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._wiper = threading.Thread(target=self._wipe_periodically, name="frame-wiper", daemon=True)
         self._wiper.start()
 
-    def write(self, image: Image, captured_ns: int | None = None) -> FrameSlot:
+    @property
+    def capacity(self) -> int:
+        """Bytes of the largest frame that fits."""
+        return self._layout.capacity
+
+    def write(self, key: SyncKey, image: Image, captured_ns: int | None = None) -> FrameSlot:
         """Put a frame into the next slot. image: (H, W, 3) uint8 BGR, not larger than the ring's frames.
 
-        captured_ns: when it was captured (time.monotonic_ns), which is when its retention begins.
+        captured_ns: when it was captured (boottime_ns), which is when its retention begins. Raises ValueError for
+        another kind of picture and for a κ that does not come after the last one, and RingRevoked.
         """
         require_bgr8(image)
         height, width = image.shape[:2]
         if image.nbytes > self.capacity:
             raise RingError(f"frame memory {self.name}: a frame of {width}x{height} does not fit, make a new ring")
+        if key.frame_id <= self._last_frame_id:
+            raise ValueError(f"κ: frame {key.frame_id} does not come after {self._last_frame_id} in the same ring")
+        captured = captured_ns or boottime_ns()
+        fields = captured, key.frame_id, key.stamp_ns, height, width, key.camera_id.encode()
         with self._lock:
-            slot, self._next = self._next, (self._next + 1) % self._slots
-            base, generation = self._begin(slot)
-            start = base + SLOT_HEADER_BYTES
-            self._pixels[start : start + image.nbytes] = image.reshape(-1)
+            number, self._next = self._next, (self._next + 1) % self._layout.slots
+            slot, base = self._slots[number], self._layout.base(number)
+            slot.generation += 2
+            slot.captured_ns = captured
+            changing = SLOT_HEADER.pack(slot.generation - 1, *fields).ljust(SLOT_HEADER_BYTES, b"\0")
             # The rest of an earlier, larger frame must not outlive its retention.
-            self._pixels[start + image.nbytes : base + self._stride] = 0
-            stamp = captured_ns or time.monotonic_ns()
-            SLOT_HEADER.pack_into(self._memory, base, generation + 1, stamp, height, width)
-        return FrameSlot(self.name, slot, generation + 1, height, width)
+            rest = self._zeros[SLOT_HEADER_BYTES + image.nbytes :]
+            pixels = np.ascontiguousarray(image).data.cast("B")
+            self._write([changing, pixels, rest], base)
+            self._write([SLOT_HEADER.pack(slot.generation, *fields)], base)
+            self._last_frame_id = key.frame_id
+            if ring_file.is_revoked(self._owned.file):
+                self._wipe_slot(number)
+                raise RingRevoked(f"frame memory {self.name}: the guard overwrote it, its frames had become too old")
+        return FrameSlot(self.name, number, slot.generation, height, width)
 
-    def _begin(self, slot: int) -> tuple[int, int]:
-        base = HEADER_BYTES + slot * self._stride
-        generation, stamp, height, width = SLOT_HEADER.unpack_from(self._memory, base)
-        generation += 1
-        SLOT_HEADER.pack_into(self._memory, base, generation, stamp, height, width)
-        return base, generation
+    def _write(self, parts: list[bytes | memoryview], offset: int) -> None:
+        ring_file.write_all(self._owned.file, parts, offset)
+
+    def _wipe_slot(self, number: int) -> None:
+        # The header goes first: a reader that copied zeros finds another header afterwards.
+        self._write([self._zeros], self._layout.base(number))
+        self._slots[number].captured_ns = 0
 
     def wipe(self, older_than_s: float = 0.0) -> int:
         """Overwrite every slot whose frame is older than this; return how many were."""
-        now = time.monotonic_ns()
-        wiped = 0
+        due = boottime_ns() - ns_from_seconds(older_than_s)
         with self._lock:
-            for slot in range(self._slots):
-                base = HEADER_BYTES + slot * self._stride
-                _, stamp, height, _ = SLOT_HEADER.unpack_from(self._memory, base)
-                if not height or now - stamp < older_than_s * NS_PER_S:
-                    continue
-                _, generation = self._begin(slot)
-                self._pixels[base + SLOT_HEADER_BYTES : base + self._stride] = 0
-                SLOT_HEADER.pack_into(self._memory, base, generation + 1, 0, 0, 0)
-                wiped += 1
-        return wiped
+            numbers = [number for number, slot in enumerate(self._slots) if 0 < slot.captured_ns <= due]
+            for number in numbers:
+                self._wipe_slot(number)
+        return len(numbers)
 
     def _wipe_periodically(self) -> None:
         period = self._retention_s / WIPES_PER_RETENTION
@@ -167,71 +174,7 @@ class FrameRing:
         self._closing.set()
         self._wiper.join()
         self.wipe()
-        self._pixels = np.zeros(0, np.uint8)
-        self._memory.close()
-        self.path.unlink(missing_ok=True)
-        os.close(self._descriptor)
-
-
-class FrameReader:
-    """A reader's end: maps rings read-only and lends one private copy of a frame at a time."""
-
-    def __init__(self) -> None:
-        self._name = ""
-        self._memory: mmap.mmap | None = None
-        self._buffer = np.zeros(0, np.uint8)
-
-    @contextmanager
-    def read(self, where: FrameSlot) -> Iterator[Image]:
-        """Lend the frame; the copy is overwritten with zeros afterwards.
-
-        Yields (H, W, 3) uint8 BGR. Raises FrameGone if the slot holds another frame by now, RingError if the reference
-        does not fit the ring.
-        """
-        memory = self._map(where.ring)
-        magic, slots, capacity = RING_HEADER.unpack_from(memory, 0)
-        size = where.height * where.width * 3
-        if magic != MAGIC or not 0 <= where.slot < slots or not 0 < size <= capacity:
-            raise RingError(f"frame memory {where.ring}: the reference {where} does not fit it")
-        stride = SLOT_HEADER_BYTES + -(-capacity // mmap.PAGESIZE) * mmap.PAGESIZE
-        base = HEADER_BYTES + where.slot * stride
-        expected = (where.generation, where.height, where.width)
-        self._check(memory, base, expected, where)
-        if self._buffer.size != size:
-            self._buffer = np.empty(size, np.uint8)
-        np.copyto(self._buffer, np.frombuffer(memory, np.uint8, size, base + SLOT_HEADER_BYTES))
-        try:
-            self._check(memory, base, expected, where)
-            yield self._buffer.reshape(where.height, where.width, 3)
-        finally:
-            self._buffer.fill(0)
-
-    @staticmethod
-    def _check(memory: mmap.mmap, base: int, expected: tuple[int, int, int], where: FrameSlot) -> None:
-        generation, _, height, width = SLOT_HEADER.unpack_from(memory, base)
-        if (generation, height, width) != expected:
-            raise FrameGone(f"frame memory {where.ring}: slot {where.slot} was overwritten before it was read")
-
-    def _map(self, name: str) -> mmap.mmap:
-        if self._memory is not None and name == self._name:
-            return self._memory
-        self.close()
-        if "/" in name or not name.startswith("privcam_"):
-            raise RingError(f"frame memory {name!r}: not the name of a ring")
-        try:
-            descriptor = os.open(SHM / name, os.O_RDONLY | os.O_NOFOLLOW)
-        except FileNotFoundError as error:
-            raise FrameGone(f"frame memory {name}: gone, its camera has ended") from error
-        try:
-            self._memory = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-        finally:
-            os.close(descriptor)
-        self._name = name
-        return self._memory
-
-    def close(self) -> None:
-        """Unmap the ring."""
-        if self._memory is not None:
-            self._memory.close()
-            self._memory = None
-        self._name = ""
+        self._lock_only.close()
+        ring_file.remove(self.name)
+        os.close(self._owned.file)
+        os.close(self._owned.folder)

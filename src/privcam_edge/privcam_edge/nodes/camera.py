@@ -16,8 +16,11 @@ from sensor_msgs.msg import Image as ImageMsg
 from privcam_core.images.png import require_bgr8
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
+from privcam_core.types.stamp_clock import StampClock
 from privcam_core.types.time import stamp_ns_of
-from privcam_edge.frames.feed import Credit, Feed, FrameListener, FrameStore
+from privcam_edge.frames.feed import Credit, Feed, FrameListener
+from privcam_edge.frames.frame_store import FrameStore
+from privcam_edge.frames.process_protection import protect_process
 from privcam_edge.frames.ring import FrameSlot
 from privcam_edge.frames.source import parse
 from privcam_edge.nodes.frame_node import slot_to_msg
@@ -32,6 +35,8 @@ ENCODINGS = ("bgr8", "rgb8", "mono8")
 READY_PERIOD_S = 0.1
 # After this long a lossless camera starts without the rest of the graph.
 READY_TIMEOUT_S = 30.0
+# The wall clock of the host was set, or is wrong, when it is this many seconds away from the clock of κ.
+CLOCK_WARN_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -58,13 +63,18 @@ class CameraNode(SealedNode[Parameters], FrameListener):
     """Owns the frame memory. Publishes the place of a frame in it, never pixels."""
 
     def __init__(self) -> None:
+        protect_process()
         super().__init__("camera", Parameters)
         given = self.parameters
+        self._stamp_clock = StampClock()
         self._out = self.create_sealed_publisher(FrameRef, "frames")
         self._credit = Credit(min(given.in_flight, given.slots - 1), timeout_s=given.retention_s)
         self._store = FrameStore(given.camera_id, slots=given.slots, retention_s=given.retention_s)
-        if self._store.wiped_at_start:
-            self.get_logger().warning(f"overwrote {self._store.wiped_at_start} frame memories of a crashed camera node")
+        leftovers = self._store.leftovers
+        if leftovers.wiped:
+            self.get_logger().warning(f"overwrote {leftovers.wiped} frame memories of a crashed camera node")
+        for reason in leftovers.refused:
+            self.get_logger().warning(reason)
         self._feed: Feed | None = None
         self._frame_id = 0
         self.create_subscription(SyncKeyMsg, "done", self._release_credit, STREAM)
@@ -79,6 +89,7 @@ class CameraNode(SealedNode[Parameters], FrameListener):
                 self._store,
                 self._credit,
                 self,
+                self._stamp_clock,
                 lossless=given.lossless,
                 loop=given.loop,
                 max_rate_hz=given.max_rate_hz,
@@ -133,7 +144,7 @@ class CameraNode(SealedNode[Parameters], FrameListener):
             image = self._decode(message)
             require_bgr8(image, "image_raw")
             stamp_ns = stamp_ns_of(message.header.stamp.sec, message.header.stamp.nanosec)
-            key, slot = self._store.put(image, self._frame_id, stamp_ns or time.time_ns())
+            key, slot = self._store.put(image, self._frame_id, stamp_ns or self._stamp_clock.now())
             self.publish_frame(key, slot)
         except Exception as error:
             self._credit.release(self._frame_id)
@@ -145,7 +156,11 @@ class CameraNode(SealedNode[Parameters], FrameListener):
         return np.asarray(decode(message, "bgr8"))
 
     def collect_diagnostics(self) -> None:
-        """Copy the counters and the state of the source."""
+        """Copy the counters and the state of the source, the clock and the frame memory."""
+        self.diagnostics["clock_offset_s"] = f"{self._stamp_clock.offset_s():+.3f}"
+        self.diagnostics["frame_memory"] = self._store.describe_lock()
+        self.counts["rings_revoked"] = self._store.revoked
+        self.counts["guards_lost"] = self._store.guards_lost
         if self._feed is not None:
             self.counts.update({name: value - self.counts[name] for name, value in self._feed.counts.items()})
             self.diagnostics["state"] = self._feed.state
@@ -158,6 +173,16 @@ class CameraNode(SealedNode[Parameters], FrameListener):
         if state == "opening":
             return DiagnosticStatus.WARN, "opening the source, or waiting for the nodes that read frames"
         return (DiagnosticStatus.OK if state in ("capturing", "ended") else DiagnosticStatus.ERROR), state
+
+    def warning(self) -> str:
+        """Return that the wall clock is far from the clock of κ, or what any node warns of."""
+        offset_s = self._stamp_clock.offset_s()
+        if abs(offset_s) <= CLOCK_WARN_S:
+            return super().warning()
+        return (
+            f"the clock of this host was set by {offset_s:+.0f} s; frames keep their order and the old time. "
+            "Restart the edge to take the new time over"
+        )
 
     def stop(self) -> None:
         """End the capture and overwrite all frames with zeros."""

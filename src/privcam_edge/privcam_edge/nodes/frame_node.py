@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 from privcam_msgs.msg import FrameRef
 
 from privcam_core.types.omega import SyncKey
-from privcam_edge.frames.ring import FrameGone, FrameReader, FrameSlot
+from privcam_edge.frames.frame_reader import FrameGone, FrameReader
+from privcam_edge.frames.process_protection import describe_lock, protect_process
+from privcam_edge.frames.ring import FrameSlot
 from privcam_ros.sealed_node import SealedNode
 
 P = TypeVar("P")
@@ -38,6 +40,7 @@ class FrameNode(SealedNode[P]):
     """
 
     def __init__(self, name: str, kind: type[P]) -> None:
+        protect_process()
         super().__init__(name, kind)
         self._reader = FrameReader()
 
@@ -55,11 +58,17 @@ class FrameNode(SealedNode[P]):
 
     def _read_frame(self, callback: Callable[..., None], key: SyncKey, reference: FrameRef, *parts: Any) -> None:
         try:
-            with self._reader.read(slot_from_msg(reference)) as image:
+            with self._reader.read(key, slot_from_msg(reference)) as image:
                 callback(key, image, *parts)
         except FrameGone:
             self.counts["overwritten"] += 1
 
+    def collect_diagnostics(self) -> None:
+        """Say whether the copy of a frame can be swapped."""
+        super().collect_diagnostics()
+        if self._reader.locked is not None:
+            self.diagnostics["frame_memory"] = describe_lock(locked=self._reader.locked)
+
     def stop(self) -> None:
-        """Unmap the frame memory."""
+        """Close the frame memory."""
         self._reader.close()

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 from privcam_core.types.omega import SyncKey
-from privcam_edge.frames.feed import Credit, Feed, FrameStore
-from privcam_edge.frames.ring import SHM, FrameReader, FrameSlot, prefix
+from privcam_core.types.stamp_clock import StampClock
+from privcam_edge.frames.feed import Credit, Feed
+from privcam_edge.frames.frame_reader import FrameReader
+from privcam_edge.frames.frame_store import FrameStore
+from privcam_edge.frames.ring import FrameSlot, prefix
+from privcam_edge.frames.ring_file import SHM
 from privcam_edge.frames.source import Spec, parse
 
 CAMERA = f"feedtest{os.getpid()}"
@@ -60,7 +64,7 @@ def run(
     """Run a feed until the graph is done with it."""
     store = FrameStore(CAMERA, slots=4, retention_s=LONG_S)
     try:
-        feed = Feed(spec, store, credit, graph, lossless=lossless, loop=loop, max_rate_hz=rate)
+        feed = Feed(spec, store, credit, graph, StampClock(), lossless=lossless, loop=loop, max_rate_hz=rate)
         feed.start()
         assert graph.done.wait(LONG_S), feed.state
         feed.close()
@@ -151,7 +155,7 @@ def test_camera_that_is_not_there_is_reported_and_does_not_end_the_feed() -> Non
 
     store = FrameStore(CAMERA, slots=4, retention_s=LONG_S)
     try:
-        feed = Feed(parse("97"), store, credit, graph, lossless=False, loop=False, max_rate_hz=0.0)
+        feed = Feed(parse("97"), store, credit, graph, StampClock(), lossless=False, loop=False, max_rate_hz=0.0)
         feed.start()
         assert graph.failed.wait(LONG_S)
         feed.close()
@@ -172,7 +176,7 @@ def test_larger_frames_get_a_new_memory_and_the_old_one_is_removed() -> None:
         assert key == SyncKey(CAMERA, 2, 2 * 10**9)
         assert small.ring != large.ring
         assert not (SHM / small.ring).exists()
-        with reader.read(large) as image:
+        with reader.read(key, large) as image:
             assert image.shape == (96, 64, 3)
             assert (image == 8).all()
         _, again = store.put(np.full((48, 64, 3), 9, np.uint8), 3, 3 * 10**9)
