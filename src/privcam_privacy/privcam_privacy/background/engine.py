@@ -34,6 +34,7 @@ from privcam_privacy.background.person_regions import PersonRegions
 from privcam_privacy.background.snapshot import Snapshot
 from privcam_privacy.evidence.approved_background import ApprovedBackground, ApprovedState
 from privcam_privacy.evidence.stillness import StillnessMonitor
+from privcam_privacy.evidence.zones import zone_cells
 from privcam_privacy.plates.view_check import ViewCheck
 from privcam_privacy.presence.presence_tracker import PresenceTracker
 from privcam_privacy.presence.regions import presence_regions
@@ -70,6 +71,7 @@ class _Scene:
         self, shape: tuple[int, int], settings: EngineSettings, states: Sequence[ApprovedState], epoch: int
     ) -> None:
         self.shape = shape
+        self.masked = zone_cells(settings.mask_zones, shape)
         is_approved, is_stillness = settings.evidence == "commissioned", settings.evidence == "stillness"
         self.approved = ApprovedBackground(shape, states) if is_approved else None
         stillness = StillnessMonitor(grid_shape(shape)) if is_stillness else None
@@ -131,11 +133,13 @@ class PrivacyEngine:
         low_confidence_boxes = self._low_confidence_boxes(detections, scene.shape[0])
         plate = scene.plate
         suspects = [*low_confidence_boxes, *component_boxes(plate.changed)]
-        motion = scene.motion.update(image, plate.small, plate.known, persons, suspects, dt)
+        # What moves on a screen in a mask zone is no presence, and no change of the scene.
+        unread = union(persons, scene.masked)
+        motion = scene.motion.update(image, plate.small, plate.known, unread, suspects, dt)
         low_confidence = np.zeros_like(persons)
         for box in low_confidence_boxes:
             low_confidence[box_cells(box, low_confidence.shape)] = 255
-        mask = union(persons, motion.moving)
+        mask = union(unread, motion.moving)
         sight = scene.sight.update(image, stamp_ns)
         camera_moved = self._has_camera_moved(scene, image, persons)
         return ExclusionMasks(
@@ -167,7 +171,8 @@ class PrivacyEngine:
         if may_confirm:
             presences.release(kept, exclusion, plate, dt)
         self._withhold_contradictions(scene, exclusion)
-        publishable = from_grid(subtract(plate.confirmed, presences.withheld), scene.shape)
+        withheld = union(presences.withheld, scene.masked)
+        publishable = from_grid(subtract(plate.confirmed, withheld), scene.shape)
         changed = scene.snapshot.update(plate.picture, publishable, stamp_ns)
         return EngineResult(
             environment_plate=scene.snapshot.picture.copy(),

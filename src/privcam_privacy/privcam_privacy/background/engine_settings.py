@@ -7,6 +7,7 @@ from privcam_core.detection.thresholds import REPORT
 from privcam_core.types.sight import Sight
 from privcam_privacy.background.exclusion_masks import Margins
 from privcam_privacy.evidence.cell_evidence import Evidence, PlateTimes
+from privcam_privacy.evidence.zones import Polygon
 
 # A detection with at least this score excludes its region. At 0.25 the detector finds 87 of 100 persons, at 0.35 only
 # 77 (COCO, above 8 % of the picture's height): ten persons in a hundred are worth more than a sofa that is withheld.
@@ -36,6 +37,7 @@ class EngineSettings:
     tracks of people (tracked from boxes above 0.40) had a box of 0.40 or more, and three empty rooms had none above
     0.35. A person who never scores as much is left to low-confidence boxes, motion and masks.
     step_s: shortest time between two renewals of the environment. It is withdrawn at once.
+    mask_zones: nothing in them is ever read or shown, and nothing that moves there is a presence.
     """
 
     evidence: Evidence = "commissioned"
@@ -48,6 +50,7 @@ class EngineSettings:
     step_s: float = 2.0
     times: PlateTimes = field(default_factory=PlateTimes)
     margins: Margins = field(default_factory=Margins)
+    mask_zones: tuple[Polygon, ...] = ()
 
     def __post_init__(self) -> None:
         if self.evidence not in get_args(Evidence):

@@ -11,7 +11,8 @@ class ExclusionMasks:
     """Everything that is known of one frame before any of its pixels is absorbed. All but the last two are grid
     masks.
 
-    mask: no pixel in here is ever read. It contains `persons`, `differing` and everything that moved lately.
+    mask: no pixel in here is ever read. It contains `persons`, `differing`, everything that moved lately, and the mask
+    zones.
     persons: boxes, tracks and masks of people, with their margins.
     tracked: the part of `persons` that only people on tracks account for.
     differing: outside of `persons`, differs from the plate where the plate has a value, or from the last frame.
