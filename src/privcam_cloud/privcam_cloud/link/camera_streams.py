@@ -7,8 +7,8 @@ from typing import Protocol
 from privcam_cloud.link.picture_resolver import PictureResolver
 from privcam_cloud.link.picture_store import PictureStore
 from privcam_cloud.link.reorder_buffer import Received, ReorderBuffer
-from privcam_core.types.omega import InvalidOmega, Omega
-from privcam_link.validation import Rejected, reason_of
+from privcam_core.types.omega import Omega
+from privcam_link.validation import Rejected
 
 # Number of Ω of the recording that may wait for a picture.
 RECORDING_MAX_WAITING = 4096
@@ -17,7 +17,7 @@ RECORDING_TIMEOUT_S = 60.0
 
 
 class OmegaSink(Protocol):
-    """Takes the streams of all cameras, in order, under the lock of `Cameras`."""
+    """Takes the streams of all cameras, each in order, on threads of the camera: two cameras may come at once."""
 
     def publish_live(self, camera_id: str, omegas: Sequence[Omega]) -> None:
         """Take the next Ω of the live stream."""
@@ -35,11 +35,19 @@ class CameraStreams:
     Not for several threads at once.
     """
 
-    def __init__(self, camera_id: str, pictures: PictureStore, sink: OmegaSink, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        camera_id: str,
+        pictures: PictureStore,
+        sink: OmegaSink,
+        *,
+        buffer: ReorderBuffer,
+        clock: Callable[[], float],
+    ) -> None:
         self._camera_id = camera_id
         self._pictures = pictures
         self._sink = sink
-        self.buffer = ReorderBuffer(camera_id)
+        self.buffer = buffer
         self._live = PictureResolver(pictures, clock=clock)
         self._recording = PictureResolver(
             pictures, max_waiting=RECORDING_MAX_WAITING, timeout_s=RECORDING_TIMEOUT_S, clock=clock
@@ -52,9 +60,9 @@ class CameraStreams:
         if received.picture is not None:
             try:
                 self._pictures.learn(received.picture.environment)
-            except InvalidOmega as error:
+            except Rejected as rejection:
                 # The rest of the Ω is good, and has its place in the order.
-                rejected = Rejected(reason_of(error), str(error))
+                rejected = rejection
         live = self._live.resolve(received.live)
         recording = self._recording.resolve(received.recording)
         self._counts["live"] += len(live)
@@ -71,8 +79,13 @@ class CameraStreams:
         lost = self.buffer.lost + self._live.lost + self._recording.lost
         return {
             "edge_lost": self.buffer.edge_lost,
+            "skipped": self.buffer.skipped,
+            "clock_epochs": self.buffer.epochs.epochs,
             "missing": int(self.buffer.missing),
             "waiting_for_picture": self._live.waiting + self._recording.waiting,
+            "pictures": self._pictures.kept,
+            "picture_sizes_changed": self._pictures.sizes.changes,
+            **{f"refused_picture_{reason.value}": count for reason, count in self._pictures.refused.items()},
             **{f"lost_{reason.value}": count for reason, count in lost.items()},
             **self._counts,
         }

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from privcam_cloud.link.picture_store import MAX_WANTED, PictureStore
 from privcam_cloud.link.reorder_buffer import LossReason
-from privcam_core.types.omega import Omega
+from privcam_core.types.omega import Environment, Omega
 
 
 class PictureResolver:
@@ -55,18 +55,22 @@ class PictureResolver:
         while self._waiting:
             omega, since = self._waiting[0]
             environment = omega.environment
-            picture = self._pictures.get(omega.key.camera_id, environment.digest)
+            picture = self._pictures.get(environment.digest)
             if picture is not None and (picture.height, picture.width) == (environment.height, environment.width):
                 self._missing.pop(environment.digest, None)
                 ready.append(replace(omega, environment=replace(environment, png=picture.png)))
             elif (late := now - since >= self._timeout_s) or len(self._waiting) > self._max_waiting:
                 self.lost[LossReason.NO_PICTURE if late else LossReason.TOO_MANY] += 1
-                self._pictures.want(omega.key.camera_id, environment.digest)
+                self._want(environment)
                 ready.append(omega)
             else:
                 break
             self._waiting.popleft()
-        wanted = ((omega.key.camera_id, omega.environment.digest) for omega, _ in self._waiting)
-        for camera_id, digest in dict.fromkeys(wanted):  # the oldest first
-            self._pictures.want(camera_id, digest)
+        for environment in {one.environment.digest: one.environment for one, _ in self._waiting}.values():
+            self._want(environment)  # the oldest first
         return ready
+
+    def _want(self, environment: Environment) -> None:
+        """Request a picture, unless it would be refused for its size."""
+        if self._pictures.sizes.admits(environment.height, environment.width):
+            self._pictures.want(environment.digest)

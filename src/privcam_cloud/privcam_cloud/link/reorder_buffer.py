@@ -2,25 +2,29 @@
 
 The live stream has each Ω that is newer than all before it, at once; after an outage it continues with the present.
 The recording has every Ω that the edge still had, each once, in order; it waits for missing ones. Both identify an Ω by
-its number in the edge's queue (`privcam_link.wire.Header`) and by κ.
+its number in the edge's queue (`privcam_link.wire.Header`) and by κ. A camera whose clock was set begins a new epoch
+(`clock_epochs`): both streams go on with its new stamps.
 """
 
-import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from privcam_core.types.omega import InvalidOmega, Omega, SyncKey
+from privcam_cloud.link.clock_epochs import ClockEpochs, Order, make_anchored_clock
+from privcam_cloud.link.quotas import Limits, require_small
+from privcam_core.types.omega import InvalidOmega, Omega
 from privcam_link import cdr
 from privcam_link.delta_compression import ReferencePayloads, decompress
-from privcam_link.validation import Reason, Rejected, follows, reason_of, require_not_future, require_publishable
+from privcam_link.validation import Reason, Rejected, reason_of, require_publishable
 from privcam_link.wire import Header
 
 # Number of Ω that wait for an earlier one. Beyond this the newest are not kept: the edge still has them.
 MAX_WAITING = 1024
 # An Ω of a reply that is at most this many behind the newest goes to the live stream too; older ones are only recorded.
 RECENT = 20
+# Names of earlier queues of the edge that are remembered: an Ω of one of them is a repetition.
+PAST_QUEUES = 64
 
 
 class LossReason(str, Enum):
@@ -45,28 +49,39 @@ class Received:
 class ReorderBuffer:
     """Puts the Ω of one camera in order.
 
-    `lost` counts by LossReason; `edge_lost` is the number of Ω that the edge had to drop, by its own count. wall: this
-    host's clock, ns since the epoch. Not for several threads at once.
+    `lost` counts by LossReason; `edge_lost` is the number of Ω that the edge had to drop, by its own count; `skipped`
+    the number of Ω that were put and did not arrive as they were. `epochs` judges time. now_ns: this host's clock, ns
+    since the epoch, which does not jump; None: one that is made here. Not for several threads at once.
     """
 
-    def __init__(self, camera_id: str, *, wall: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        camera_id: str,
+        *,
+        max_pixels: int = Limits.max_pixels,
+        now_ns: Callable[[], int] | None = None,
+    ) -> None:
         self._camera_id = camera_id
-        self._wall = wall
+        self._max_pixels = max_pixels
+        self.epochs = ClockEpochs(now_ns or make_anchored_clock())
         self._payloads = ReferencePayloads()
         self._queue = ""
         self._highest = 0  # number of the newest Ω that is known to exist
         self._read = 0  # number of the newest one that could be read
-        self._newest: SyncKey | None = None
+        self._put = 0  # number of the newest one that was put
+        self._past_queues: deque[str] = deque(maxlen=PAST_QUEUES)
         self._number = 0  # of the last one of the recording; 0: not known
         self._recorded_until_ns: int | None = None
         self._held: dict[int, Omega] = {}
         self.lost: Counter[LossReason] = Counter()
         self.edge_lost = 0
+        self.skipped = 0
 
     @property
     def newest_ns(self) -> int:
         """Stamp of the newest Ω of the live stream, 0 before the first."""
-        return self._newest.stamp_ns if self._newest else 0
+        newest = self.epochs.newest
+        return newest.stamp_ns if newest else 0
 
     @property
     def recorded_until_ns(self) -> int | None:
@@ -93,9 +108,15 @@ class ReorderBuffer:
     def put(self, header: Header, payload: bytes) -> Received:
         """Take an Ω that was put. Raises Rejected for anything that the edge's gate would not let through."""
         omega = self._open(header, payload)
+        self.skipped += max(0, header.n - self._put - 1) if self._put else 0
+        self._put = max(self._put, header.n)
         if omega is None:
             return Received()
-        live, held = self._live(omega), False
+        order = self.epochs.judge(omega.key, header.n)
+        if order is Order.NEW_EPOCH:
+            self._begin_epoch()
+        live = () if order is Order.OLD else (omega,)
+        held = False
         recording: Sequence[Omega] = ()
         if self._recorded_until_ns is not None and omega.key.stamp_ns > self._recorded_until_ns:
             if self._number and header.n == self._number + 1:
@@ -117,16 +138,37 @@ class ReorderBuffer:
         omega = self._open(header, payload)
         if omega is None:
             return 0, Received()
+        stamp_ns = omega.key.stamp_ns
+        if 0 < header.n <= self._number:
+            return stamp_ns, Received()  # of an epoch before, or recorded since the query was sent
+        self.epochs.require_not_ahead(omega.key)
         recording: Sequence[Omega] = ()
-        if self._recorded_until_ns is not None and before_ns <= self._recorded_until_ns < omega.key.stamp_ns:
+        until_ns = self._recorded_until_ns
+        is_next = self._number > 0 and header.n == self._number + 1
+        if until_ns is not None and until_ns < stamp_ns and (before_ns <= until_ns or is_next):
             recording = self._continue_recording(header.n, omega)
-        live = self._live(omega) if self._highest - header.n <= RECENT else ()
-        return omega.key.stamp_ns, Received(live, recording)
+        is_recent = self._highest - header.n <= RECENT
+        live = (omega,) if is_recent and self.epochs.follows_newest(omega.key, header.n) else ()
+        return stamp_ns, Received(live, recording)
 
     def open_picture(self, header: Header, payload: bytes) -> Received:
         """Take the reply to a query for a picture. Raises Rejected as `put` does."""
         omega = self._open(header, payload)
         return Received(picture=omega if omega is not None and omega.environment.png else None)
+
+    def _begin_epoch(self) -> None:
+        """Let the recording go on with the first Ω of the new epoch, if the camera's clock was set back.
+
+        A clock that was set forward leaves the order of the recording as it is.
+        """
+        began = self.epochs.began
+        if began is None or self._recorded_until_ns is None or began[0].stamp_ns > self._recorded_until_ns:
+            return
+        key, n = began
+        if self._number:
+            self.lost[LossReason.EDGE] += max(0, n - 1 - self._number - sum(held < n for held in self._held))
+        self._recorded_until_ns, self._number = key.stamp_ns - 1, n - 1
+        self._held = {held: omega for held, omega in self._held.items() if held >= n}
 
     def _open(self, header: Header, payload: bytes) -> Omega | None:
         """Return a checked Ω, None if its reference is not here."""
@@ -134,7 +176,7 @@ class ReorderBuffer:
             raise Rejected(Reason.TYPE, f"payload: is a piece of {header.total} bytes, expected an Ω")
         if not header.ref:
             if header.queue != self._queue:
-                self._begin(header.queue)
+                self._begin_queue(header.queue)
             self._highest = max(self._highest, header.newest)
             self.edge_lost = header.lost
         self._highest = max(self._highest, header.n)
@@ -149,28 +191,29 @@ class ReorderBuffer:
         except InvalidOmega as error:
             raise Rejected(reason_of(error), str(error)) from error
         require_publishable(omega)
-        require_not_future(omega.key, self._wall())
         if cdr.encode(omega) != payload:
             raise Rejected(Reason.FIELD, "payload: is not in the canonical form that the gate sends")
         if omega.key.camera_id != self._camera_id:
             raise Rejected(Reason.CAMERA, f"key.camera_id: {omega.key.camera_id}, came on the key of {self._camera_id}")
+        require_small(omega.environment, self._max_pixels)
         if not omega.environment.png:
             # Later payloads refer to the form by digest alone.
             self._payloads.keep(header.n, payload)
             self._read = max(self._read, header.n)
         return omega
 
-    def _begin(self, queue: str) -> None:
-        """Forget everything that is known by number, because the edge has a new queue."""
-        self._queue, self._highest, self._read, self._number = queue, 0, 0, 0
+    def _begin_queue(self, queue: str) -> None:
+        """Forget everything that is known by number, because the edge has a new queue. Raises Rejected for an old one.
+
+        An edge never goes back to a queue, so whatever names one was sent before.
+        """
+        if queue in self._past_queues:
+            raise Rejected(Reason.ORDER, f"attachment: queue {queue} was replaced before; this was sent before")
+        self._past_queues.append(self._queue)
+        self._queue, self._highest, self._read, self._number, self._put = queue, 0, 0, 0, 0
+        self.epochs.begin_queue()
         self._payloads.clear()
         self._held.clear()
-
-    def _live(self, omega: Omega) -> Sequence[Omega]:
-        if self._newest is not None and not follows(omega.key, self._newest):
-            return ()
-        self._newest = omega.key
-        return (omega,)
 
     def _continue_recording(self, n: int, omega: Omega) -> Sequence[Omega]:
         """Return the next Ω of the recording, now that Ω number n is here."""
@@ -195,6 +238,10 @@ class BacklogReply:
         self._before_ns = after_ns
         self._n = 0
         self._broken = False
+
+    def end(self) -> None:
+        """Take nothing more of this reply: the rest is requested again."""
+        self._broken = True
 
     def take(self, header: Header, payload: bytes) -> Received:
         """Take the next Ω. Behind a missing one the rest is not taken: it is requested again.

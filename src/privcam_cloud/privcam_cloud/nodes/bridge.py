@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -14,13 +14,14 @@ from privcam_msgs.msg import SyncKey as SyncKeyMsg
 from rclpy.node import Node
 
 from privcam_cloud.link.cameras import Cameras
-from privcam_cloud.link.edge_queries import FAST_POLL_S
+from privcam_cloud.link.quotas import MIB, MPX, Limits
 from privcam_cloud.link.session import CloudLink
 from privcam_cloud.nodes.recording_topics import LATCHED, RECORDING
 from privcam_core.types.omega import Omega
 from privcam_link.denials.denial_log import DenialLog
 from privcam_link.endpoints import DEFAULT_ENDPOINT
 from privcam_link.session_settings import certificate_warning, cloud_end, days_left
+from privcam_link.validation import Reason
 from privcam_ros.conversions import stamp_from_msg, stamp_to_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
 from privcam_ros.parameters import param
@@ -28,6 +29,8 @@ from privcam_ros.picture_repeater import PictureRepeater
 
 # A picture is published when it changed, and again this often, in s, for cloud nodes that were restarted.
 REPEAT_S = 4.0
+# A camera's clock that differs more than this from the cloud's, in s, is reported: times in reports are the camera's.
+MAX_CLOCK_OFFSET_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,28 @@ class Parameters:
     credentials: str = param("", "folder of this cloud's certificate, made by `privcam keys`; empty: loopback only")
     consumer: str = param("cloud", "name under which edges keep Ω that this cloud does not have yet")
     recording: bool = param(False, "a recorder keeps every Ω: fetch missed ones, edges keep them until then")
+    max_rate_hz: float = param(
+        100.0, "puts per second of one camera: Ω, some again with a picture", low=1.0, high=500.0
+    )
+    max_mib_per_s: float = param(4.0, "MiB per second of one camera; more: no pictures", low=0.1, high=1024.0)
+    max_mib_per_hour: float = param(1024.0, "MiB per hour of one camera; more: no pictures", low=1.0, high=1e6)
+    max_megapixels: float = param(4.0, "pixels of a picture, in millions; a larger one is refused", low=0.01, high=33.2)
+    kept_pictures: int = param(64, "pictures of one camera in memory", low=2, high=1024)
+    processor: float = param(0.15, "fraction of one core that the Ω of one camera may use here", low=0.01, high=1.0)
+    picture_processor: float = param(0.1, "fraction of one core that its pictures may use here", low=0.01, high=1.0)
+
+
+def limits_of(parameters: Parameters) -> Limits:
+    """Return the quotas of each camera."""
+    return Limits(
+        max_rate_hz=parameters.max_rate_hz,
+        bytes_per_s=parameters.max_mib_per_s * MIB,
+        bytes_per_hour=parameters.max_mib_per_hour * MIB,
+        processor=parameters.processor,
+        picture_processor=parameters.picture_processor,
+        max_pixels=int(parameters.max_megapixels * MPX),
+        kept_pictures=parameters.kept_pictures,
+    )
 
 
 def namespace_of(node: Node, camera_id: str, cameras: Sequence[str]) -> str:
@@ -59,6 +84,9 @@ class BridgeNode(PrivcamNode[Parameters]):
         self._recording: dict[str, PictureRepeater] = {}
         self._from: dict[str, Any] = {}
         self._published: Counter[str] = Counter()  # Ω of the recording
+        self._handed: Counter[str] = Counter()  # live Ω, each camera's counted by its own thread
+        self._refused: dict[str, int] = {}
+        self._warning = ""
         for name in names:
             prefix = namespace_of(self, name, names)
             self._live[name] = PictureRepeater(self.create_publisher(OmegaMsg, f"{prefix}omega", STREAM), REPEAT_S)
@@ -68,19 +96,22 @@ class BridgeNode(PrivcamNode[Parameters]):
                 self._from[name] = self.create_publisher(SyncKeyMsg, f"{prefix}recording/from", LATCHED)
                 self.create_subscription(SyncKeyMsg, f"{prefix}recording/start", self._start_recording, LATCHED)
                 self.create_subscription(SyncKeyMsg, f"{prefix}recording/kept", self._mark_safe, STREAM)
-        self._cameras = Cameras(names, parameters.consumer, recording=parameters.recording, sink=self)
-        self.create_timer(FAST_POLL_S, self._cameras.tick)
+        self._cameras = Cameras(
+            names, parameters.consumer, recording=parameters.recording, sink=self, limits=limits_of(parameters)
+        )
         # The session comes last: one that is not closed keeps the process from ending.
         self._link = CloudLink(settings, self._cameras)
         if denials is not None:
             denials.watch(parameters.listen)
         self._cameras.connect(self._link)
+        self._cameras.start()
 
     def publish_live(self, camera_id: str, omegas: Sequence[Omega]) -> None:
         """Publish the next Ω of the live stream."""
         try:
             for omega in omegas:
-                self._timed(self._live[camera_id].publish, omega)
+                self._live[camera_id].publish(omega)
+                self._handed[camera_id] += 1
         except Exception as error:
             self.fail(f"Ω of {camera_id} dropped: {type(error).__name__}: {error}")
 
@@ -115,23 +146,38 @@ class BridgeNode(PrivcamNode[Parameters]):
             other_camera=self._cameras.others,
             edges=link.edges,
         )
-        self.diagnostics.update({f"rejected_{reason.value}": count for reason, count in link.rejected.items()})
+        self.counts["frames"] = sum(self._handed.values())
+        warnings: list[str] = []
         for camera_id in self._live:
             prefix = f"{camera_id}/" if len(self._live) > 1 else ""
+            rejected = link.rejected_of(camera_id)
             counts = self._cameras.diagnostics(camera_id)
+            counts = counts | {f"rejected_{reason.value}": count for reason, count in rejected.items()}
             self.diagnostics.update({f"{prefix}{name}": value for name, value in counts.items()})
+            warnings += self._warnings_of(camera_id, counts, rejected[Reason.RATE])
+        self._warning = "; ".join(warnings)
         if self._credentials is not None:
             self.diagnostics["certificate_days"] = f"{days_left(self._credentials):.1f}"
 
+    def _warnings_of(self, camera_id: str, counts: Mapping[str, int], refused: int) -> Iterator[str]:
+        """Yield what is wrong with a camera. refused: number of samples that its quotas ever refused."""
+        if refused > self._refused.get(camera_id, 0):
+            yield f"{camera_id} exceeds its quotas: {refused - self._refused.get(camera_id, 0)} samples refused"
+        self._refused[camera_id] = refused
+        behind_s = counts.get("clock_behind_ms", 0) / 1e3
+        if abs(behind_s) > MAX_CLOCK_OFFSET_S:
+            yield f"the clock of {camera_id} is {abs(behind_s):.0f} s {'behind' if behind_s > 0 else 'ahead'}; set it"
+
     def status(self) -> tuple[bytes, str]:
-        """Return a warning if the certificate ends soon."""
+        """Return a warning if a camera exceeds its quotas, its clock is wrong, or the certificate ends soon."""
         level, text = super().status()
-        warning = certificate_warning(self._credentials)
+        warning = self._warning or certificate_warning(self._credentials)
         return (DiagnosticStatus.WARN, warning) if level == DiagnosticStatus.OK and warning else (level, text)
 
     def stop(self) -> None:
         """Close the link."""
         self._link.close()
+        self._cameras.close()
 
 
 def main() -> None:

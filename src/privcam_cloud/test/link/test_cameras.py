@@ -295,7 +295,6 @@ def test_wrong_picture_is_rejected_and_asked_for_again() -> None:
 
 def test_other_cameras_are_counted_and_nothing_else() -> None:
     bench = Bench(recording=True)
-    bench.put(sent(1), camera="room9")
     bench.cameras.set_alive("room9", True)
     bench.cameras.mark_safe("room9", START)
     bench.cameras.start_recording("room9", START)

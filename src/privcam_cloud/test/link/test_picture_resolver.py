@@ -9,20 +9,22 @@ from hypothesis import strategies as st
 
 from privcam_cloud.link.picture_resolver import PictureResolver
 from privcam_cloud.link.picture_store import PictureStore
+from privcam_cloud.link.quotas import Limits, ProcessorBudget
 from privcam_cloud.link.reorder_buffer import LossReason
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
 
 A, B, C = (encode_environment(np.full((8, 8, 3), n, np.uint8), np.ones((8, 8), np.bool_)) for n in (1, 2, 3))
 NONE = b""
+LIMITS = Limits(picture_processor=1e12)
 
 
 def digest(png: bytes) -> bytes:
     return environment_of(SyncKey("room1", 1, 1), png, 1).digest
 
 
-def whole(frame: int, png: bytes = A, camera: str = "room1") -> Omega:
-    key = SyncKey(camera, frame, 10**18 + frame)
+def whole(frame: int, png: bytes = A) -> Omega:
+    key = SyncKey("room1", frame, 10**18 + frame)
     embedding = Embedding("hog-1", (1,), 0.5, b"\x01", 0.25, 1.0)
     return Omega(key, environment_of(key, png, 1), [], embedding, PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS))
 
@@ -33,13 +35,21 @@ class Bench:
     def __init__(self, **settings: float) -> None:
         self.now = 50.0
         self.asked: list[bytes] = []
+
+        def clock() -> float:
+            return self.now
+
         self.pictures = PictureStore(
-            lambda _camera, wanted, _have: self.asked.append(wanted), grace_s=1.0, clock=lambda: self.now
+            lambda wanted, _have: self.asked.append(wanted),
+            limits=LIMITS,
+            processor=ProcessorBudget(LIMITS.picture_processor, clock),
+            grace_s=1.0,
+            clock=clock,
         )
         self.resolver = PictureResolver(self.pictures, clock=lambda: self.now, **settings)  # type: ignore[arg-type]
 
-    def learn(self, png: bytes, camera: str = "room1") -> None:
-        self.pictures.learn(whole(1, png, camera).environment)
+    def learn(self, png: bytes) -> None:
+        self.pictures.learn(whole(1, png).environment)
 
     def offer(self, *omegas: Omega) -> list[tuple[int, bytes]]:
         return [(omega.key.frame_id, omega.environment.png) for omega in self.resolver.resolve(omegas)]
@@ -101,7 +111,7 @@ def test_question_is_repeated_until_it_is_answered_but_not_too_often() -> None:
     bench = Bench(timeout_s=60.0)
     bench.offer(bare(1), bare(2))
     for _ in range(12):
-        bench.pictures.ended("room1", digest(A)) if len(bench.asked) % 2 else None
+        bench.pictures.ended(digest(A)) if len(bench.asked) % 2 else None
         bench.tick(0.25)
     assert 1 <= len(bench.asked) <= 4
     bench.learn(A)
@@ -116,13 +126,6 @@ def test_more_than_may_wait_costs_the_oldest_its_picture() -> None:
     assert bench.resolver.lost == {LossReason.TOO_MANY: 2}
     bench.learn(A)
     assert bench.tick(0.0) == [(3, A), (4, A), (5, A)]
-
-
-def test_cameras_do_not_share_pictures() -> None:
-    bench = Bench()
-    bench.learn(A, "room2")
-    assert bench.offer(bare(1)) == []
-    assert bench.asked == [digest(A)]
 
 
 def test_omega_that_states_another_size_than_its_picture_never_gets_it() -> None:
