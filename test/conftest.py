@@ -23,6 +23,7 @@ def pytest_configure() -> None:
     os.environ.update(graph_environment(free_domain()))
     # The state that a test leaves must not reach the next test or the user's own cameras.
     os.environ["PRIVCAM_STATE"] = tempfile.mkdtemp(prefix="privcam_test_state_")
+    os.environ["PRIVCAM_KEYS"] = tempfile.mkdtemp(prefix="privcam_test_keys_")
 
 
 @pytest.fixture(scope="session")

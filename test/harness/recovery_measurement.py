@@ -135,8 +135,8 @@ class RecoveryBench:
         common = {"camera_id": CAMERA_ID, "composed": str(self._composed).lower()}
         edge = {"source": str(self._source), "endpoint": endpoint, "params_file": str(_looping(self._out))}
         cloud = {"listen": endpoint, "record": str(self.bags / "bag")}
-        with tempfile.TemporaryDirectory(prefix="privcam_state_") as state:
-            environment["PRIVCAM_STATE"] = state
+        with tempfile.TemporaryDirectory(prefix="privcam_run_") as folder:
+            environment |= {"PRIVCAM_STATE": f"{folder}/state", "PRIVCAM_KEYS": f"{folder}/keys"}
             self.edge = LauncherProcess("edge", common | edge, environment=environment, log=self._out / "edge.log")
             self.cloud = LauncherProcess("cloud", common | cloud, environment=environment, log=self._out / "cloud.log")
             with CloudOutput(CAMERA_ID, domain) as output, self.cloud, self.edge:

@@ -37,6 +37,7 @@ class Side:
             **os.environ,
             **graph_environment(domain_id),
             "PRIVCAM_STATE": str(folder / "state"),
+            "PRIVCAM_KEYS": str(folder / "keys"),
         }
 
     def node(

@@ -43,7 +43,7 @@ def commission(graph: Graph, *options: str) -> subprocess.CompletedProcess[str]:
         "nurse",
         *options,
     ]
-    environment = {**os.environ, "PRIVCAM_STATE": str(graph.state)}
+    environment = {**os.environ, **graph.environment}
     return subprocess.run(
         command,
         env=environment,

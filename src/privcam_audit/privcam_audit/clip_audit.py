@@ -26,6 +26,7 @@ from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_evaluation.clip_reader import Crop, annotation_of
 from privcam_privacy.eraser import Published
 from privcam_privacy.poses.accountant import DELTA, WINDOW_S
+from privcam_privacy.poses.anonymizer import PoseSettings
 
 # Keys of the report, in its order.
 PARTS = ("leak", "detector", "recognition", "inversion", "reid", "environment", "interference", "budget")
@@ -192,7 +193,7 @@ def _measure(
             return None
     if name == "reid":
         sequences = [sequence for clip in clips for sequence in clips_of(clip.recording, clip.path)]
-        part = reidentification(sequences, options.out, options.skeletons, edge_runs.POSES)
+        part = reidentification(sequences, options.out, options.skeletons, PoseSettings())
         if part.values["reid"]["raw"] is None:
             reasons["reid"] = "takes two subjects with two clips each; --skeletons adds those of MSR Action3D"
         return part
@@ -212,7 +213,7 @@ def _measure(
     if name == "interference":
         recordings = [clip.recording for clip in clips]
         return interference(recordings, faces=options.faces, threads=options.threads)
-    noise = edge_runs.POSES.noise.sensitivity(), round(WINDOW_S / edge_runs.POSES.period_s), DELTA
+    noise = PoseSettings().noise.sensitivity(), round(WINDOW_S / PoseSettings().period_s), DELTA
     part, reason = budget({clip.recording.name: [left.report for left in clip.left] for clip in clips}, noise)
     if reason:
         reasons["budget"] = reason

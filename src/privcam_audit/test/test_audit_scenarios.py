@@ -17,6 +17,7 @@ from privcam_audit.scenarios.scenario_report import Outcome
 from privcam_audit.scenarios.scene import Event, Scene, Step
 from privcam_audit.scenarios.value_leak import ValueLeak
 from privcam_core.images.environment import encode_environment
+from privcam_core.storage_key import StorageKey
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_privacy.background.clean_plate import PlateTimes
@@ -98,7 +99,7 @@ class EngineEdge:
     def __init__(self, engine, folder: Path | None = None) -> None:
         self._engine, self._writer, self._store = engine, EnvironmentWriter(), None
         if folder is not None:
-            self._store = BackgroundStateStore(folder, InlineExecutor())
+            self._store = BackgroundStateStore(folder, "room", StorageKey(bytes(32)), InlineExecutor())
             try:
                 state = self._store.load()
             except ValueError:

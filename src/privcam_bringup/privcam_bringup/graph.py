@@ -37,7 +37,12 @@ class Graph(AbstractContextManager["Graph"]):
         # A measurement starts without state, and does not touch the state of the user's own cameras.
         self._state = tempfile.TemporaryDirectory(prefix="privcam_state_")
         self.state = Path(self._state.name)
-        self.environment = {**graph_environment(domain_id), "PRIVCAM_STATE": self._state.name}
+        self._keys = tempfile.TemporaryDirectory(prefix="privcam_keys_")
+        self.environment = {
+            **graph_environment(domain_id),
+            "PRIVCAM_STATE": self._state.name,
+            "PRIVCAM_KEYS": self._keys.name,
+        }
         self.warning = shared_memory_warning(len(processes))
         self.exit_code: int | None = None
         self.log = log
@@ -76,6 +81,7 @@ class Graph(AbstractContextManager["Graph"]):
         self._thread.join()
         self._out.close()
         self._state.cleanup()
+        self._keys.cleanup()
 
     def errors(self, max_lines: int = 12) -> str:
         """Return the lines of the log that report errors, the newest last."""

@@ -11,7 +11,9 @@ import pytest
 
 from privcam_cli.commission.commission_command import Decision, main, parse_decision
 from privcam_cli.commission.commission_sheet import draw, explain
+from privcam_core.detection.inspection import EgressInspector
 from privcam_core.images.environment import FILL, encode_environment
+from privcam_core.storage_key import StorageKey
 from privcam_privacy.plates.approved import ApprovedPlate, PlateRejected
 from privcam_privacy.plates.approved_states import load_states
 from privcam_privacy.plates.pending import PendingPlate
@@ -24,6 +26,7 @@ FPS = 5
 @pytest.fixture
 def plates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PRIVCAM_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("PRIVCAM_KEYS", str(tmp_path / "keys"))
     return tmp_path / "state/plates"
 
 
@@ -100,12 +103,12 @@ def test_two_steps_make_a_plate_out_of_an_empty_room(
     assert str(tmp_path / "plate.png") in said
     assert (tmp_path / "plate.png").stat().st_mode & 0o777 == 0o600
     with pytest.raises(PlateRejected):
-        ApprovedPlate.load(plates, "ward_3")
+        ApprovedPlate.load(plates, "ward_3", StorageKey.open())
 
     wrong = main(["--camera-id", "ward_3", "--approve", "0" * 64, "--operator", "Jo"])
     right = main(["--camera-id", "ward_3", "--approve", digest[1], "--operator", "Jo Ohm"])
     assert (wrong, right) == (1, 0)
-    plate = ApprovedPlate.load(plates, "ward_3")
+    plate = ApprovedPlate.load(plates, "ward_3", StorageKey.open())
     assert (plate.digest, plate.approved_by, plate.shape) == (digest[1], "Jo Ohm", (240, 320))
     assert plate.confirmed.mean() > 0.9
     # What was approved once cannot be approved again: there is no pending plate any more.
@@ -122,7 +125,7 @@ def test_decision_on_the_terminal_approves_or_leaves_nothing_behind(
     assert not (plates / "ward_3").exists()
     keyboard += ["a"]
     assert main(arguments) == 0
-    assert ApprovedPlate.load(plates, "ward_3").approved_by == "Jo"
+    assert ApprovedPlate.load(plates, "ward_3", StorageKey.open()).approved_by == "Jo"
 
 
 def test_another_state_of_the_room_is_stored_beside_the_first(
@@ -131,19 +134,21 @@ def test_another_state_of_the_room_is_stored_beside_the_first(
     arguments = ["--camera-id", "ward_3", "--source", str(film), "--operator", "Jo", "--out", str(tmp_path)]
     keyboard += ["a"]
     assert main([*arguments, "--state", "night"]) == 0
-    assert [state.name for state in load_states(plates, "ward_3")] == ["night"]
+    assert [
+        state.name for state in load_states(plates, "ward_3", StorageKey.open(), EgressInspector().inspect_pixels)
+    ] == ["night"]
     assert main([*arguments, "--state", "../night"]) == 1
 
 
 def test_plate_with_a_subject_in_it_is_not_approved_without_a_decision(plates: Path) -> None:
     made = pending(STAND, SOFA)
-    made.save(plates)
+    made.save(plates, StorageKey.open())
     arguments = ["--camera-id", "ward_3", "--approve", made.digest, "--operator", "Jo"]
     assert main(arguments) == 1
     assert main([*arguments, "--blank-region", "2"]) == 1
     assert not (plates / "ward_3/plate.json").exists()
     assert main([*arguments, "--blank-region", "1"]) == 0
-    assert ApprovedPlate.load(plates, "ward_3").regions[0].decision == "blank"
+    assert ApprovedPlate.load(plates, "ward_3", StorageKey.open()).regions[0].decision == "blank"
 
 
 @pytest.mark.parametrize(

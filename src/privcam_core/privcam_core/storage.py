@@ -1,5 +1,6 @@
 """Folders for state that outlives a process, readable only by the user, and atomic writes."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -26,11 +27,22 @@ def plates_folder() -> Path:
 
 
 def private_folder(path: Path) -> Path:
-    """Create `path` and its missing parents with mode 0700, and return it. An existing `path` gets that mode."""
+    """Create `path` and its missing parents with mode 0700, and return it. An existing `path` gets that mode.
+
+    Raises OSError for a link, or a folder of another user: in a folder that others may write, anybody can have put it
+    there.
+    """
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
-    path.chmod(0o700)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        owner = os.fstat(descriptor).st_uid
+        if owner != os.geteuid():
+            raise PermissionError(errno.EPERM, f"belongs to user {owner}, not to this one; choose another folder", path)
+        os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
     return path
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from privcam_core.images.environment import decode_environment, encode_environment
+from privcam_core.storage_key import StorageKey
 from privcam_core.types.omega import SubjectPose, SyncKey
 from privcam_core.types.perception import Detections
 from privcam_core.types.sight import Sight
@@ -17,6 +18,7 @@ from privcam_privacy.poses.anonymizer import PoseSettings
 from privcam_privacy.poses.random_source import seeded
 from privcam_privacy.state.background_state import BackgroundStateStore
 
+KEY = StorageKey(bytes(32))
 TRANSIT = EngineSettings(evidence="transit")
 SHAPE = (240, 320)
 NOBODY = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
@@ -41,6 +43,10 @@ def key(number: int) -> SyncKey:
 
 def run_frames(eraser: Eraser, frames: int) -> list:
     return [eraser.erase(key(number), frame(number), NOBODY, [], []) for number in range(frames)]
+
+
+def store(folder: Path) -> BackgroundStateStore:
+    return BackgroundStateStore(folder, "room", KEY, InlineExecutor())
 
 
 def plate() -> ApprovedPlate:
@@ -87,9 +93,9 @@ def test_raw_poses_leave_as_they_are_and_say_so() -> None:
 
 
 def test_the_background_is_published_again_soon_after_a_restart(tmp_path: Path) -> None:
-    before = run_frames(Eraser(settings=TRANSIT, state=BackgroundStateStore(tmp_path, InlineExecutor())), 150)
+    before = run_frames(Eraser(settings=TRANSIT, state=store(tmp_path)), 150)
     assert before[-1].environment.confirmed_fraction > 0.9
-    after = run_frames(Eraser(settings=TRANSIT, state=BackgroundStateStore(tmp_path, InlineExecutor())), 150)
+    after = run_frames(Eraser(settings=TRANSIT, state=store(tmp_path)), 150)
     unaided = run_frames(Eraser(settings=TRANSIT), 150)
     first = [
         next(k for k, one in enumerate(run) if one.environment.confirmed_fraction > 0.9) for run in (after, unaided)
@@ -99,16 +105,16 @@ def test_the_background_is_published_again_soon_after_a_restart(tmp_path: Path) 
 
 
 def test_a_stored_state_that_was_changed_is_not_used_and_reported(tmp_path: Path) -> None:
-    run_frames(Eraser(settings=TRANSIT, state=BackgroundStateStore(tmp_path, InlineExecutor())), 150)
+    run_frames(Eraser(settings=TRANSIT, state=store(tmp_path)), 150)
     (tmp_path / "state.zip").write_bytes(b"another")
-    eraser = Eraser(settings=TRANSIT, state=BackgroundStateStore(tmp_path, InlineExecutor()))
+    eraser = Eraser(settings=TRANSIT, state=store(tmp_path))
     assert "state.zip" in eraser.state_error
     assert run_frames(eraser, 1)[0].environment.confirmed_fraction == 0
 
 
 def test_a_disk_that_cannot_be_written_costs_the_state_and_no_frame(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder", encoding="utf-8")
-    eraser = Eraser(settings=TRANSIT, state=BackgroundStateStore(tmp_path / "file", InlineExecutor()))
+    eraser = Eraser(settings=TRANSIT, state=store(tmp_path / "file"))
     assert len(run_frames(eraser, 60)) == 60
     assert "cannot be kept" in eraser.state_error
 

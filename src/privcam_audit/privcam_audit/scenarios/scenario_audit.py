@@ -17,6 +17,7 @@ from privcam_audit.scenarios.films.catalogue import SCENARIOS, Scenario
 from privcam_audit.scenarios.scenario_perception import ModelPerception, ScenarioPerception, perceive_film
 from privcam_audit.scenarios.scenario_report import Outcome
 from privcam_audit.scenarios.scenario_run import Edge, WorstFrame, run_film
+from privcam_core.storage_key import KEY_BYTES, StorageKey
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.egress.inline_executor import InlineExecutor
 from privcam_privacy.eraser import Eraser
@@ -35,6 +36,8 @@ STILLNESS_S = 20.0
 Say = Callable[[str], None]
 # Makes the edge of a scenario: clip, scenario, kind of evidence, folder of its state.
 MakeEdge = Callable[[ClipFrames, Scenario, str, Path], Edge]
+# Of the state between two starts in a scenario. Nobody else writes there.
+_KEY = StorageKey(bytes(KEY_BYTES))
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def make_edge(clip: ClipFrames, scenario: Scenario, kind: str, folder: Path, *, 
         evidence=next(evidence for evidence in EVIDENCE if evidence == kind), stillness_s=STILLNESS_S
     )
     rooms = [ApprovedState(scenario.name, scenario.room(clip), clip.known)] if kind == "commissioned" else []
-    store = BackgroundStateStore(folder, InlineExecutor())
+    store = BackgroundStateStore(folder, clip.name, _KEY, InlineExecutor())
     return Eraser("adaptive", settings, approved=rooms, random_bytes=seeded(SEED), state=store, threads=threads)
 
 

@@ -22,6 +22,7 @@ from privcam_core.detection.inspection import EgressInspector
 from privcam_core.images.environment import decode_environment
 from privcam_core.models import ModelError
 from privcam_core.storage import plates_folder, write_private
+from privcam_core.storage_key import StorageKey
 from privcam_core.types.arrays import Box
 from privcam_core.types.identifiers import camera_id_error, is_camera_id
 from privcam_edge.frames.source import SourceError, SourceLost, parse
@@ -29,6 +30,7 @@ from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.approved_states import DAY, state_folder_of
 from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
 from privcam_privacy.plates.pending import PendingPlate
+from privcam_privacy.plates.plate_inspection import inspect_plate
 from privcam_privacy.plates.plate_records import PlateRejected
 
 APPROVED, NOT_APPROVED = 0, 1
@@ -135,7 +137,7 @@ def _commission(folder: Path, options: argparse.Namespace) -> int:
     pending = commissioning.make_pending(inspect, time.time_ns())
     _show(pending, sheet)
     if not sys.stdin.isatty():
-        pending.save(folder)
+        pending.save(folder, StorageKey.open())
         _say_how_to_approve(pending, options.state)
         return NOT_APPROVED
     return _ask(commissioning, pending, sheet, folder, options.operator)
@@ -145,7 +147,7 @@ def _declared(folder: Path, camera_id: str, numbers: Sequence[int]) -> npt.NDArr
     """Return the mask of the regions `numbers` of the last pending plate and of those that were opened before."""
     if not numbers:
         return None
-    last = PendingPlate.load(folder, camera_id)
+    last = PendingPlate.load(folder, camera_id, StorageKey.open())
     known = {region.number for region in last.regions}
     if not set(numbers) <= known:
         there = ", ".join(map(str, sorted(known))) or "none"
@@ -218,7 +220,7 @@ def _ask(commissioning: Commissioning, pending: PendingPlate, sheet: Path, folde
 
 
 def _approve_stored(folder: Path, options: argparse.Namespace) -> int:
-    pending = PendingPlate.load(folder, options.camera_id)
+    pending = PendingPlate.load(folder, options.camera_id, StorageKey.open())
     if options.approve.lower() != pending.digest:
         _say(f"--approve: the last plate of {options.camera_id} has the digest {pending.digest}, not this one")
         return NOT_APPROVED
@@ -228,7 +230,8 @@ def _approve_stored(folder: Path, options: argparse.Namespace) -> int:
 
 
 def _store(plate: ApprovedPlate, folder: Path) -> int:
-    own = plate.save(folder)
+    inspect_plate(plate, EgressInspector().inspect_pixels)
+    own = plate.save(folder, StorageKey.open())
     _say(
         f"approved by {plate.approved_by}: {own}; the eraser uses it from its next start on (evidence commissioned); "
         "mode locked shows the plate of the state day as it is"

@@ -15,17 +15,22 @@ from privcam_msgs.msg import (
     TrackArray,
 )
 
+from privcam_core.detection.inspection import EgressInspector, SensitiveDetection
 from privcam_core.storage import plates_folder, state_folder
-from privcam_core.types.arrays import Image
+from privcam_core.storage_key import StorageKey
+from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.sight import Sight, describe_sight, is_blind
 from privcam_edge.nodes.frame_node import FrameNode
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.eraser import Eraser, Mode
+from privcam_privacy.evidence.approved_background import ApprovedState
 from privcam_privacy.evidence.cell_evidence import Evidence
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.approved_states import load_states
+from privcam_privacy.plates.plate_inspection import inspect_plate
 from privcam_privacy.poses.anonymizer import PoseMode, PoseSettings
+from privcam_privacy.poses.ground_plane import GroundPlane
 from privcam_privacy.state.background_state import BackgroundStateStore
 from privcam_ros.conversions import (
     detections_from_msg,
@@ -64,6 +69,19 @@ class Parameters:
         "canonical: a standard body in the same posture; raw: as estimated, subjects can be told apart",
         choices=get_args(PoseMode),
     )
+    ground_horizon: float = param(
+        GroundPlane().horizon,
+        "canonical only: row of the horizon of the floor, in picture heights from the upper border",
+        low=-5.0,
+        high=0.9,
+    )
+    ground_stature: float = param(
+        GroundPlane().stature,
+        "canonical only: height of an adult who stands at the lower border, in picture heights; everybody is sent as "
+        "tall as an adult at that place",
+        low=0.02,
+        high=10.0,
+    )
     persist_state: bool = param(True, "adaptive only: keep the background and the presences over a restart")
     threads: int = param(1, "CPU threads of each model", low=1, high=64)
 
@@ -78,7 +96,13 @@ class EraserNode(FrameNode[Parameters]):
             raise ValueError("mode: mask_only leaks persons; set i_accept_leaks to true to use it all the same")
         self._executor = ThreadPoolExecutor(1, "inspection")
         adaptive = given.mode == "adaptive"
-        states = load_states(plates_folder(), camera_id) if adaptive and given.evidence == "commissioned" else []
+        states: list[ApprovedState] = []
+        plate: ApprovedPlate | None = None
+        if adaptive and given.evidence == "commissioned":
+            states = load_states(plates_folder(), camera_id, StorageKey.open(), self._find_sensitive)
+        elif given.mode == "locked":
+            plate = ApprovedPlate.load(plates_folder(), camera_id, StorageKey.open())
+            inspect_plate(plate, self._find_sensitive)
         if adaptive and given.evidence == "commissioned" and not states:
             self.get_logger().warning(
                 f"nothing of the room is shown: no plate of it was approved; empty the room and run "
@@ -90,11 +114,11 @@ class EraserNode(FrameNode[Parameters]):
             cast(Mode, given.mode),
             EngineSettings(evidence=cast(Evidence, given.evidence), stillness_s=given.stillness_s),
             approved=states,
-            poses=PoseSettings(mode=cast(PoseMode, given.pose_privacy)),
-            plate=ApprovedPlate.load(plates_folder(), camera_id) if given.mode == "locked" else None,
-            state=BackgroundStateStore(state_folder() / "rooms" / camera_id, self._state_executor)
-            if given.persist_state
-            else None,
+            poses=PoseSettings(
+                mode=cast(PoseMode, given.pose_privacy), ground=GroundPlane(given.ground_horizon, given.ground_stature)
+            ),
+            plate=plate,
+            state=self._state_store(camera_id) if adaptive and given.persist_state else None,
             executor=self._executor,
             threads=given.threads,
         )
@@ -106,6 +130,14 @@ class EraserNode(FrameNode[Parameters]):
         self._sight = Sight.UNKNOWN
         parts = ("detections", DetectionArray), ("tracks", TrackArray), ("raw_poses", SubjectPoseArray)
         self.on_frame(self._erase, *parts)
+
+    def _find_sensitive(self, picture: Image, confirmed: BoolArray) -> list[SensitiveDetection]:
+        # Loaded for each plate: a camera without one does not wait for these models.
+        return EgressInspector(threads=self.parameters.threads).inspect_pixels(picture, confirmed)
+
+    def _state_store(self, camera_id: str) -> BackgroundStateStore:
+        folder = state_folder() / "rooms" / camera_id
+        return BackgroundStateStore(folder, camera_id, StorageKey.open(), self._state_executor)
 
     def _erase(
         self,

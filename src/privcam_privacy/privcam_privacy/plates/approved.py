@@ -8,12 +8,14 @@ from typing import Any
 
 from privcam_core.images.environment import decode_environment, picture_digest
 from privcam_core.storage import private_folder, write_private
+from privcam_core.storage_key import StorageKey
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.identifiers import camera_id_error, is_camera_id, require_camera_id
 from privcam_core.types.omega import MAX_PNG_BYTES
 from privcam_privacy.plates.plate_records import (
     PlateRejected,
     Region,
+    check_seal,
     read_bytes,
     read_record,
     read_regions,
@@ -22,6 +24,7 @@ from privcam_privacy.plates.plate_records import (
 
 PICTURE = "plate.png"
 RECORD = "plate.json"
+_PURPOSE = "approved plate"
 # Maximum length of the operator's name, which appears in reports: enough for a name and a department.
 MAX_NAME = 128
 _KEYS: dict[str, type] = {
@@ -95,10 +98,10 @@ class ApprovedPlate:
         """Digest of the picture, in hexadecimal digits: every Ω of mode `locked` carries it."""
         return picture_digest(*self._planes).hex()
 
-    def save(self, folder: Path) -> Path:
-        """Store the plate as <folder>/<camera_id>/plate.png and plate.json, and return that folder.
+    def save(self, folder: Path, key: StorageKey) -> Path:
+        """Store the plate as <folder>/<camera_id>/plate.png and plate.json, sealed, and return that folder.
 
-        The two files replace the old ones one after the other. In between, the digest does not match and `load` refuses
+        The two files replace the old ones one after the other. In between, the seal does not match and `load` refuses
         the plate.
         """
         own = private_folder(folder / self.camera_id)
@@ -115,14 +118,15 @@ class ApprovedPlate:
             "regions": [region.to_json() for region in self.regions],
         }
         write_private(own / PICTURE, self.png)
-        write_private(own / RECORD, write_record(record))
+        write_private(own / RECORD, write_record(record, key, _PURPOSE, self.png))
         return own
 
     @classmethod
-    def load(cls, folder: Path, camera_id: str) -> "ApprovedPlate":
+    def load(cls, folder: Path, camera_id: str, key: StorageKey) -> "ApprovedPlate":
         """Read the plate of a camera.
 
-        Raises PlateRejected where there is none, or where it was changed, is not approved, or is of another camera.
+        Raises PlateRejected where there is none, or where it was changed, is not approved, or is of another camera or
+        machine.
         """
         if not is_camera_id(camera_id):
             raise PlateRejected(f"camera_id {camera_id_error(camera_id)}; correct the setting")
@@ -134,6 +138,7 @@ class ApprovedPlate:
         if values["camera_id"] != camera_id:
             raise PlateRejected(f"{own / RECORD}: is of camera {values['camera_id'][:80]!r}, not {camera_id}. {advice}")
         png = read_bytes(own / PICTURE, MAX_PNG_BYTES, advice)
+        check_seal(own / RECORD, values, key, _PURPOSE, [png], advice)
         digest, size = values.pop("digest"), (values.pop("height"), values.pop("width"))
         regions = read_regions(own / RECORD, values.pop("regions"), advice)
         try:

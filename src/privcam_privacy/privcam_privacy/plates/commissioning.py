@@ -29,12 +29,12 @@ FindPeople = Callable[[Image, BoolArray], Iterable[Box]]
 # The engine renews its picture in steps. During commissioning, a step costs nothing.
 _STEP_S = 0.5
 # A box belongs to a declared region when at least this fraction of its area is in it.
-_INSIDE_FRACTION = 0.8
+INSIDE_FRACTION = 0.8
 # Findings of the inspection are blanked, and the rest is inspected again, this many times.
 _MAX_ROUNDS = 4
 # From the second round on, a box counts only when at least this fraction of it is still confirmed: detectors take the
 # outline of a region that was just blanked for a person.
-_MIN_CONFIRMED_FRACTION = 0.9
+MIN_CONFIRMED_FRACTION = 0.9
 # The engine keeps a larger distance to people than their regions here. Pixels that are blank within this fraction of
 # the picture's height around a region belong to it, so that the operator is asked once.
 _RIM_FRACTION = 0.04
@@ -204,7 +204,7 @@ class Commissioning:
         height, width = mask.shape
         if self._declared is not None:
             part = self._declared[pixel_slices(box, height, width)]
-            if part.size and part.mean() >= _INSIDE_FRACTION:
+            if part.size and part.mean() >= INSIDE_FRACTION:
                 return
         if widened:
             box = self._engine_settings.margins.widen(box, height)
@@ -220,7 +220,7 @@ class Commissioning:
             new = [
                 box
                 for box in boxes
-                if number == 0 or left[pixel_slices(box, height, width)].mean() >= _MIN_CONFIRMED_FRACTION
+                if number == 0 or left[pixel_slices(box, height, width)].mean() >= MIN_CONFIRMED_FRACTION
             ]
             for box in new:
                 self._mark(found, box, widened=True)

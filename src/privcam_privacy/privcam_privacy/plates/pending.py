@@ -15,12 +15,14 @@ import numpy as np
 
 from privcam_core.images.environment import decode_environment, picture_digest
 from privcam_core.storage import private_folder, write_private
+from privcam_core.storage_key import StorageKey
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import MAX_PNG_BYTES
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.plate_records import (
     PlateRejected,
     Region,
+    check_seal,
     read_bytes,
     read_record,
     read_regions,
@@ -31,6 +33,7 @@ FOLDER = "candidate"
 PICTURE = "plate.png"
 LABELS = "regions.png"
 RECORD = "candidate.json"
+_PURPOSE = "pending plate"
 _KEYS: dict[str, type] = {
     "camera_id": str,
     "digest": str,
@@ -86,8 +89,8 @@ class PendingPlate:
             tuple(regions.values()),
         )
 
-    def save(self, folder: Path) -> Path:
-        """Store the plate in <folder>/<camera_id>/candidate, and return that folder. `load` reads it again."""
+    def save(self, folder: Path, key: StorageKey) -> Path:
+        """Store the plate in <folder>/<camera_id>/candidate, sealed, and return that folder. `load` reads it again."""
         private_folder(folder / self.camera_id)
         own = private_folder(folder / self.camera_id / FOLDER)
         labels = bytes(cv2.imencode(".png", self.labels)[1])
@@ -102,16 +105,17 @@ class PendingPlate:
         }
         write_private(own / PICTURE, self.png)
         write_private(own / LABELS, labels)
-        write_private(own / RECORD, write_record(record))
+        write_private(own / RECORD, write_record(record, key, _PURPOSE, self.png, labels))
         return own
 
     @classmethod
-    def load(cls, folder: Path, camera_id: str) -> "PendingPlate":
+    def load(cls, folder: Path, camera_id: str, key: StorageKey) -> "PendingPlate":
         """Read the pending plate of a camera. Raises PlateRejected where there is none, or where it was changed."""
         own = folder / camera_id / FOLDER
         advice = f"Run `./privcam commission --camera-id {camera_id} --source SOURCE` first."
         values = read_record(own / RECORD, _KEYS, advice)
         png, labels = (read_bytes(own / name, MAX_PNG_BYTES, advice) for name in (PICTURE, LABELS))
+        check_seal(own / RECORD, values, key, _PURPOSE, [png, labels], advice)
         digests = values.pop("digest"), values.pop("regions_digest")
         regions = read_regions(own / RECORD, values.pop("regions"), advice)
         numbers = cv2.imdecode(np.frombuffer(labels, np.uint8), cv2.IMREAD_UNCHANGED)

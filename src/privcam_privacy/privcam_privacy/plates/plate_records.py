@@ -1,14 +1,17 @@
 """Reads and writes the JSON record beside a stored plate. A record is not trusted: every value is checked."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from hmac import compare_digest
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 1
+from privcam_core.storage_key import StorageKey
+
+SCHEMA = 2
 # A record has some kilobytes. A larger file is not one of ours.
 _MAX_BYTES = 256 * 1024
 # Mode bits of a file that users other than its owner may write.
@@ -102,13 +105,36 @@ class Region:
         return cls(number, reason, (x0, y0, x1, y1), value["share"], value["shown"], value["decision"])
 
 
-def write_record(values: Mapping[str, Any]) -> bytes:
-    """Return `values` as the bytes of a record."""
+def write_record(values: Mapping[str, Any], key: StorageKey, purpose: str, *files: bytes) -> bytes:
+    """Return `values` as the bytes of a record that is sealed together with the bytes of its files.
+
+    purpose: approved or pending. values: with a camera_id, without a seal.
+    """
+    seal = key.seal(purpose, values["camera_id"], _to_json(values), *files)
+    return _to_json({**values, "seal": seal.hex()})
+
+
+def check_seal(
+    path: Path, values: dict[str, Any], key: StorageKey, purpose: str, files: Sequence[bytes], advice: str
+) -> None:
+    """Remove the seal from the values of a record, and check that this machine made it for these values and files.
+
+    path: of the record. values: as from `read_record`. Raises PlateRejected.
+    """
+    given = values.pop("seal")
+    expected = key.seal(purpose, values["camera_id"], _to_json(values), *files).hex()
+    if not compare_digest(given.encode(), expected.encode()):
+        raise PlateRejected(
+            f"{path}: the seal is wrong: the plate was changed after it was made, or made on another machine. {advice}"
+        )
+
+
+def _to_json(values: Mapping[str, Any]) -> bytes:
     return (json.dumps({"schema": SCHEMA, **values}, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def read_record(path: Path, types: Mapping[str, type], advice: str) -> dict[str, Any]:
-    """Return the values of a record that has exactly the keys of `types`, each of its type.
+    """Return the values of a record that has exactly the keys of `types` and a seal, each of its type.
 
     Raises PlateRejected; its message ends with `advice`.
     """
@@ -120,6 +146,7 @@ def read_record(path: Path, types: Mapping[str, type], advice: str) -> dict[str,
         found = values.get("schema") if isinstance(values, dict) else None
         raise PlateRejected(f"{path}: schema is {found!r}, this version reads {SCHEMA}. {advice}")
     del values["schema"]
+    types = {**types, "seal": str}
     missing, unknown = sorted(set(types) - set(values)), sorted(set(values) - set(types))
     if missing or unknown:
         wrong = [f"{key} is missing" for key in missing] + [f"{key[:40]!r} is not known" for key in unknown]

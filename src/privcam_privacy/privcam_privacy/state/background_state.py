@@ -1,7 +1,8 @@
 """Persists the last published background and the presences of one camera over a restart of the edge.
 
 The file holds no more than what was sent before (a picture that passed the inspection), and where a person may be. It
-is replaced as a whole: after a kill at any moment it is the file of before or the new one. Presences are stored with a
+is sealed with the key of this machine, and nothing of a file without the right seal is read. It is replaced as a whole:
+after a kill at any moment it is the file of before or the new one. Presences are stored with a
 margin. A body that moves within the margin needs no new file; a presence that grows beyond it is written at once.
 """
 
@@ -10,7 +11,6 @@ import json
 import time
 import zipfile
 from concurrent.futures import Executor, Future
-from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -18,7 +18,9 @@ import numpy as np
 
 from privcam_core.images.environment import decode_environment
 from privcam_core.storage import private_folder, write_private
+from privcam_core.storage_key import SEAL_BYTES, StorageKey
 from privcam_core.types.arrays import BoolArray
+from privcam_core.types.omega import MAX_PNG_BYTES
 from privcam_core.types.time import NS_PER_S, ns_from_seconds
 from privcam_privacy.state.restoration import BackgroundState
 
@@ -32,7 +34,10 @@ FILE = "state.zip"
 _HEADER = "header.json"
 _PICTURE = "environment.png"
 _PRESENCES = "presences.png"
-_VERSION = 1
+_VERSION = 2
+_PURPOSE = "background state"
+# Two pictures and a header: a longer file is not one of ours.
+_MAX_BYTES = 2 * MAX_PNG_BYTES + 65536
 
 
 class StateRejected(ValueError):
@@ -40,13 +45,15 @@ class StateRejected(ValueError):
 
 
 class BackgroundStateStore:
-    """The stored state of one camera in `folder`, in a file of mode 0600.
+    """The stored state of one camera in `folder`, in a file of mode 0600: the seal, and a ZIP archive after it.
 
-    executor: where the file is written. It should do nothing else, so that nothing delays a write.
+    key: of the seal. executor: where the file is written. It should do nothing else, so that nothing delays a write.
     """
 
-    def __init__(self, folder: Path, executor: Executor) -> None:
+    def __init__(self, folder: Path, camera_id: str, key: StorageKey, executor: Executor) -> None:
         self._path = folder / FILE
+        self._camera_id = camera_id
+        self._key = key
         self._executor = executor
         self._written_ns: int | None = None
         self._written = b""
@@ -56,16 +63,16 @@ class BackgroundStateStore:
     def load(self) -> BackgroundState | None:
         """Return the stored state, None if there is none.
 
-        Raises StateRejected if the file was changed, cannot be read, or is too old.
+        Raises StateRejected if the file was changed, is of another camera or machine, cannot be read, or is too old.
         """
         if not self._path.exists():
             return None
         try:
-            with zipfile.ZipFile(self._path) as archive:
+            with zipfile.ZipFile(io.BytesIO(self._read())) as archive:
                 header, png, plane = (archive.read(name) for name in (_HEADER, _PICTURE, _PRESENCES))
             values = json.loads(header)
-            if values["version"] != _VERSION or values["digest"] != _digest(png, plane):
-                raise ValueError("is not the file that was written")
+            if values["version"] != _VERSION:
+                raise ValueError(f"has version {values['version']}, this software reads {_VERSION}")
             age_s = (time.time_ns() - int(values["written_ns"])) / NS_PER_S
             if not 0 <= age_s <= MAX_AGE_S:
                 raise ValueError(f"is {age_s:.0f} s old, and 0 to {MAX_AGE_S:.0f} s are allowed")
@@ -76,6 +83,15 @@ class BackgroundStateStore:
         if presences is None or presences.shape != confirmed.shape:
             raise StateRejected(f"{self._path}: its two pictures differ in size; the background is learnt anew")
         return BackgroundState(picture, confirmed, presences > 0)
+
+    def _read(self) -> bytes:
+        """Return the archive. Raises ValueError if the seal is not the one of these bytes, camera and machine."""
+        with self._path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+        seal, archive = data[:SEAL_BYTES], data[SEAL_BYTES:]
+        if len(data) > _MAX_BYTES or not self._key.check(seal, _PURPOSE, self._camera_id, archive):
+            raise ValueError("is not sealed by this machine for this camera, or was changed after it was written")
+        return archive
 
     def save(self, png: bytes, presences: BoolArray, stamp_ns: int) -> None:
         """Write the picture that was published last, and where a person may be (H, W), if the file needs it.
@@ -102,14 +118,11 @@ class BackgroundStateStore:
 
     def _write(self, png: bytes, plane: bytes) -> None:
         private_folder(self._path.parent)
-        header = {"version": _VERSION, "written_ns": time.time_ns(), "digest": _digest(png, plane)}
+        header = {"version": _VERSION, "written_ns": time.time_ns()}
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w") as archive:
             archive.writestr(_HEADER, json.dumps(header))
             archive.writestr(_PICTURE, png)
             archive.writestr(_PRESENCES, plane)
-        write_private(self._path, data.getvalue())
-
-
-def _digest(png: bytes, plane: bytes) -> str:
-    return sha256(png + plane).hexdigest()
+        sealed = self._key.seal(_PURPOSE, self._camera_id, data.getvalue())
+        write_private(self._path, sealed + data.getvalue())
