@@ -84,7 +84,7 @@ class _Scene:
         )
         self.motion = MotionDetector(shape, hold_s=settings.motion_hold_s)
         self.sight = SightMonitor()
-        self.presences = PresenceTracker(shape, settings.margins)
+        self.presences = PresenceTracker(shape, settings.margins, settings.door_zones)
         self.snapshot = Snapshot(shape, step_s=settings.step_s, epoch=epoch)
         self.seen_ns: int | None = None
         self.absorbed_ns: int | None = None

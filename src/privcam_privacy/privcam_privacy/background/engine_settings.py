@@ -37,7 +37,8 @@ class EngineSettings:
     tracks of people (tracked from boxes above 0.40) had a box of 0.40 or more, and three empty rooms had none above
     0.35. A person who never scores as much is left to low-confidence boxes, motion and masks.
     step_s: shortest time between two renewals of the environment. It is withdrawn at once.
-    mask_zones: nothing in them is ever read or shown, and nothing that moves there is a presence.
+    mask_zones: nothing in them is ever read or shown, and nothing that moves there is a presence. door_zones: who was
+    last seen upright in one of them has left.
     """
 
     evidence: Evidence = "commissioned"
@@ -51,6 +52,7 @@ class EngineSettings:
     times: PlateTimes = field(default_factory=PlateTimes)
     margins: Margins = field(default_factory=Margins)
     mask_zones: tuple[Polygon, ...] = ()
+    door_zones: tuple[Polygon, ...] = ()
 
     def __post_init__(self) -> None:
         if self.evidence not in get_args(Evidence):

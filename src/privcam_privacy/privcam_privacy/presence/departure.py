@@ -1,8 +1,9 @@
-"""Decides whether a body that is no longer seen went out over the border of the picture."""
+"""Decides whether a body that is no longer seen went out, over the border of the picture or through a door."""
 
 from dataclasses import dataclass
 
-from privcam_core.types.arrays import Box
+from privcam_core.types.arrays import Box, Mask
+from privcam_privacy.background.grid import count_cells
 
 # The box of a body touches the border within this fraction of the picture's side.
 _BORDER_FRACTION = 0.03
@@ -13,6 +14,10 @@ _SIDE_STRIP_FRACTION = 0.5
 # At the upper and the lower border a fall looks like an exit. An exit leaves at most this fraction of the height; a
 # body that lies on the floor is higher than that.
 _END_STRIP_FRACTION = 0.2
+# A body that goes out through a door was last seen with this fraction of its box in the zone ...
+_DOOR_FRACTION = 0.8
+# ... and at least so many times as high as wide: somebody who has collapsed in the door is not.
+_DOOR_UPRIGHT = 2.0
 
 
 @dataclass
@@ -46,3 +51,9 @@ def has_departed(extent: BodyExtent, shape: tuple[int, int]) -> bool:
     side_strip = x1 - x0 <= _SIDE_STRIP_FRACTION * extent.max_width
     end_strip = y1 - y0 <= _END_STRIP_FRACTION * extent.max_height
     return (at_side and upright and side_strip) or (at_end and end_strip)
+
+
+def is_in_door(box: Box, doors: Mask) -> bool:
+    """Return whether an upright body fills the box, px, and almost all of it is in the door zones, a grid mask."""
+    (inside,), (size,) = count_cells(doors, [box])
+    return bool(inside >= _DOOR_FRACTION * size and box[3] - box[1] >= _DOOR_UPRIGHT * (box[2] - box[0]) > 0)

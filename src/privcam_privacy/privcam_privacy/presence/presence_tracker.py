@@ -26,7 +26,8 @@ from privcam_privacy.background.grid import (
     subtract,
     union,
 )
-from privcam_privacy.presence.departure import has_departed
+from privcam_privacy.evidence.zones import Polygon, zone_cells
+from privcam_privacy.presence.departure import has_departed, is_in_door
 from privcam_privacy.presence.presence import Presence
 
 # A cell is freed when the same background was seen again for this long, s ...
@@ -58,13 +59,14 @@ _ONSET_S = 0.35
 
 
 class PresenceTracker:
-    """The presences of one camera. shape: (H, W) of the picture. All masks are grid masks.
+    """The presences of one camera. shape: (H, W) of the picture. door_zones: people go out there. Masks are grid masks.
 
     blocked: nothing is learnt here. withheld: here the background that was confirmed before is not published either.
     """
 
-    def __init__(self, shape: tuple[int, int], margins: Margins) -> None:
+    def __init__(self, shape: tuple[int, int], margins: Margins, door_zones: Sequence[Polygon] = ()) -> None:
         self._shape = shape
+        self._doors = zone_cells(door_zones, shape)
         self._grid = grid_shape(shape)
         self._margins = margins
         self._reach = max(1, round(_REACH_FRACTION * self._grid[0]))
@@ -217,7 +219,9 @@ class PresenceTracker:
         presence.was_unattended |= presence.still_s >= _GRACE_S
         if presence.now is None:
             presence.unseen_s += dt
-            presence.departed |= has_departed(presence.body, self._shape)
+            # A detector that blinks while somebody stands in a door is no proof that they went through it.
+            in_door = presence.unseen_s >= _GRACE_S and is_in_door(presence.body.box, self._doors)
+            presence.departed |= in_door or has_departed(presence.body, self._shape)
             return
         presence.episodes += presence.episodes == 0 or presence.unseen_s >= _EPISODE_S
         presence.unseen_s = 0.0

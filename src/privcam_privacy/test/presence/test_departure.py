@@ -2,9 +2,12 @@
 
 import pytest
 
-from privcam_privacy.presence.departure import BodyExtent, has_departed
+from privcam_privacy.evidence.zones import parse_zones, zone_cells
+from privcam_privacy.presence.departure import BodyExtent, has_departed, is_in_door
 
 SHAPE = (240, 320)
+# From (128, 48) to (192, 192) px.
+DOOR = zone_cells(parse_zones("0.4,0.2 0.6,0.2 0.6,0.8 0.4,0.8", "door_zones"), SHAPE)
 
 
 def extent(*boxes):
@@ -29,3 +32,20 @@ def extent(*boxes):
 )
 def test_only_a_strip_of_an_upright_body_leaves(boxes, gone):
     assert has_departed(extent(*boxes), SHAPE) is gone
+
+
+@pytest.mark.parametrize(
+    ("box", "gone"),
+    [
+        ((140, 60, 180, 180), True),  # walks through the door, away from the camera
+        ((0, 0, 0, 0), False),  # was never seen
+        ((180, 60, 191, 190), True),  # a strip is left behind the frame of the door
+        ((130, 150, 190, 190), False),  # collapses in the door
+        ((140, 110, 185, 190), False),  # sits down in the door
+        ((60, 60, 120, 190), False),  # stands beside it
+        ((150, 60, 210, 190), False),  # stands before it, partly beside it
+    ],
+)
+def test_an_upright_body_leaves_through_a_door_that_it_is_in(box, gone):
+    assert is_in_door(box, DOOR) is gone
+    assert not is_in_door(box, zone_cells([], SHAPE))

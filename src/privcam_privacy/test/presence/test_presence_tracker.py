@@ -10,12 +10,15 @@ from privcam_privacy.background.clean_plate import CleanPlate
 from privcam_privacy.background.exclusion_masks import ExclusionMasks, Margins
 from privcam_privacy.background.grid import box_cells, grid_shape
 from privcam_privacy.evidence.cell_evidence import PlateTimes
+from privcam_privacy.evidence.zones import parse_zones
 from privcam_privacy.presence.presence_tracker import PresenceTracker
 
 SHAPE = (96, 128)
 GRID_SHAPE = grid_shape(SHAPE)
 BOX = (40.0, 30.0, 60.0, 70.0)
 STEP = 0.1
+# From (51, 24) to (83, 77) px.
+DOOR = parse_zones("0.4,0.25 0.65,0.25 0.65,0.8 0.4,0.8", "door_zones")
 ROOM = np.kron(np.random.default_rng(5).integers(60, 200, (12, 16, 3)).astype(np.uint8), np.ones((8, 8, 1), np.uint8))
 
 
@@ -33,9 +36,9 @@ def region(box):
 class Scene:
     """A plate and a tracker that see the same frames. confirmed: the room was seen empty before."""
 
-    def __init__(self, *, confirmed):
+    def __init__(self, *, confirmed, door_zones=()):
         self.plate = CleanPlate(SHAPE, PlateTimes(confirm_s=2.0, low_confidence_s=4.0, change_s=5.0, relearn_s=6.0))
-        self.tracker = PresenceTracker(SHAPE, Margins(box=0.0, pad=0.0))
+        self.tracker = PresenceTracker(SHAPE, Margins(box=0.0, pad=0.0), door_zones)
         if confirmed:
             self.see([], 3.0)
             assert self.plate.confirmed.all()
@@ -114,6 +117,34 @@ def test_a_person_who_walks_out_at_the_side_is_gone():
         scene.see([track(box=(2.0 * k + 70, 20.0, min(128.0, 2.0 * k + 94), 80.0))], STEP)
     scene.see([], 4.0)
     assert not scene.tracker.blocked.any()
+
+
+def walk_into_the_door(scene):
+    for k in range(10):
+        scene.see([track(box=(2.0 * k + 40, 30.0, 2.0 * k + 56, 70.0))], STEP)
+
+
+def test_a_person_who_was_last_seen_in_a_door_is_gone_and_without_a_zone_still_there():
+    in_door = (58.0, 30.0, 74.0, 70.0)
+    for door_zones, stays in ((DOOR, False), ((), True)):
+        scene = Scene(confirmed=False, door_zones=door_zones)
+        walk_into_the_door(scene)
+        scene.see([], 4.0)
+        assert scene.tracker.blocked.any() is np.bool_(stays)
+        # Longer evidence is needed than elsewhere.
+        assert not scene.plate.confirmed[region(in_door) > 0].any()
+        scene.see([], 6.0)
+        assert scene.plate.confirmed[region(in_door) > 0].all() is np.bool_(not stays)
+
+
+def test_a_person_who_collapses_in_a_door_is_still_there():
+    scene, fallen = Scene(confirmed=False, door_zones=DOOR), (56.0, 50.0, 80.0, 70.0)
+    walk_into_the_door(scene)
+    for k in range(5):
+        scene.see([], STEP, moved=(58.0, 30.0 + 4 * k, 76.0, 70.0))
+    scene.see([], 0.3, moved=fallen)
+    scene.see([], 60.0)
+    assert scene.blocked(fallen).all()
 
 
 def test_a_person_without_a_track_who_walks_in_is_blocked_where_they_stop():
