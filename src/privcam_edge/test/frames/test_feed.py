@@ -2,6 +2,8 @@
 
 import os
 import threading
+import time
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -137,6 +139,31 @@ def test_kappa_increases_over_every_round_of_a_loop(tmp_path: Path) -> None:
     for earlier, later in zip(graph.keys, graph.keys[1:], strict=False):
         assert later.frame_id == earlier.frame_id + 1
         assert later.stamp_ns > earlier.stamp_ns
+
+
+@pytest.mark.parametrize("hours", [-5, -0.5, 0.5, 5])
+def test_clock_that_is_set_changes_no_order_of_a_live_source(tmp_path: Path, hours: float) -> None:
+    hour_ns = 3600 * 10**9
+    set_ns = 0
+    credit = Credit(3, timeout_s=LONG_S)
+    graph = Graph(credit, quick=True, enough=40)
+    # A stream that ends is opened again: 40 frames are several rounds of this one.
+    stream = Spec("stream", str(write_video(tmp_path / "a.avi", 15)))
+    store = FrameStore(CAMERA, slots=4, retention_s=LONG_S)
+    clock = StampClock(wall=lambda: time.time_ns() + set_ns)
+    try:
+        feed = Feed(stream, store, credit, graph, clock, lossless=False, loop=False, max_rate_hz=0.0)
+        feed.start()
+        assert graph.failed.wait(LONG_S)  # at the end of the first round
+        set_ns = round(hours * hour_ns)
+        assert graph.done.wait(LONG_S), feed.state
+        feed.close()
+    finally:
+        store.close()
+    found = [key.stamp_ns for key in graph.keys]
+    assert all(earlier < later for earlier, later in pairwise(found))
+    assert found[-1] - found[0] < hour_ns // 4
+    assert abs(clock.offset_s() - 3600 * hours) < 1
 
 
 def test_frame_rate_can_be_limited(tmp_path: Path) -> None:
