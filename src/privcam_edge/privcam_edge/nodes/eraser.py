@@ -26,6 +26,7 @@ from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.eraser import Eraser, Mode
 from privcam_privacy.evidence.approved_background import ApprovedState
 from privcam_privacy.evidence.cell_evidence import Evidence
+from privcam_privacy.evidence.zones import parse_zones
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.approved_states import load_states
 from privcam_privacy.plates.plate_inspection import inspect_plate
@@ -62,6 +63,16 @@ class Parameters:
         "transit: seconds of undisturbed view, only for places where nobody stays",
         choices=get_args(Evidence),
     )
+    mask_zones: str = param(
+        "",
+        "adaptive only: polygons that are never shown, such as a screen, a poster or a window. Corners x,y in fractions "
+        "of the picture with spaces between, `;` between polygons: 0.1,0.2 0.3,0.2 0.3,0.6; 0.7,0 1,0 1,0.3",
+    )
+    door_zones: str = param(
+        "",
+        "adaptive only: polygons in which people go out of sight, such as an open door, in the same form. Somebody who "
+        "was last seen upright in one of them has left",
+    )
     stillness_s: float = param(1800.0, "seconds without motion, for evidence stillness", low=1.0, high=86400.0)
     i_accept_leaks: bool = param(False, "mask_only only: without it the node does not start in that mode")
     pose_privacy: str = param(
@@ -94,6 +105,11 @@ class EraserNode(FrameNode[Parameters]):
         given, camera_id = self.parameters, self.get_namespace().strip("/")
         if given.mode == "mask_only" and not given.i_accept_leaks:
             raise ValueError("mode: mask_only leaks persons; set i_accept_leaks to true to use it all the same")
+        if given.mode != "adaptive" and (given.mask_zones or given.door_zones):
+            raise ValueError(
+                f"mask_zones, door_zones: mode {given.mode} has none; use adaptive, or leave the zone out of the plate "
+                "when you approve it"
+            )
         self._executor = ThreadPoolExecutor(1, "inspection")
         adaptive = given.mode == "adaptive"
         states: list[ApprovedState] = []
@@ -112,7 +128,12 @@ class EraserNode(FrameNode[Parameters]):
         self._state_executor = ThreadPoolExecutor(1, "state")
         self._eraser = Eraser(
             cast(Mode, given.mode),
-            EngineSettings(evidence=cast(Evidence, given.evidence), stillness_s=given.stillness_s),
+            EngineSettings(
+                evidence=cast(Evidence, given.evidence),
+                stillness_s=given.stillness_s,
+                mask_zones=parse_zones(given.mask_zones, "mask_zones"),
+                door_zones=parse_zones(given.door_zones, "door_zones"),
+            ),
             approved=states,
             poses=PoseSettings(
                 mode=cast(PoseMode, given.pose_privacy), ground=GroundPlane(given.ground_horizon, given.ground_stature)
