@@ -15,3 +15,7 @@ MATCH = 0.2
 # Boxes below this extend tracks but start none: a false track is a false person in Ω. The detector's best
 # score in three empty rooms was 0.35.
 TRACK_ACTIVATION = 0.35
+
+# A box that was found by looking again at an enlarged and turned region starts a track only from here on. Furniture
+# resembles people when it is enlarged and turned: crops of five empty rooms scored up to 0.54 (docs/tracking.md).
+LOOK_ACTIVATION = 0.55

@@ -11,7 +11,7 @@ from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.perception import PresenceRegion, Track
 from privcam_edge.nodes.frame_node import FrameNode
-from privcam_edge.perception.look_again import LookAgain
+from privcam_edge.perception.look_again import LOOK_INPUT_PIXELS, LookAgain
 from privcam_ros.conversions import detections_to_msg, tracks_from_msg
 from privcam_ros.node import run
 from privcam_ros.parameters import param
@@ -43,8 +43,11 @@ class DetectorNode(FrameNode[Parameters]):
 
     def __init__(self) -> None:
         super().__init__("detector", Parameters)
-        self._detector = PersonDetector(score=self.parameters.report_threshold, threads=self.parameters.threads)
-        self._look_again = LookAgain(self._detector, self.parameters.look_again_per_frame)
+        score, threads = self.parameters.report_threshold, self.parameters.threads
+        self._detector = PersonDetector(score, threads)
+        self._look_again = LookAgain(
+            PersonDetector(score, threads, input_pixels=LOOK_INPUT_PIXELS), self.parameters.look_again_per_frame
+        )
         # Of the newest frame that came through the graph, which is an earlier one than that of the next picture.
         self._presences: list[PresenceRegion] = []
         self._tracks: list[Track] = []

@@ -13,6 +13,9 @@ _LYING_ASPECT = 1.0
 _MARGIN_FRACTION = 0.25
 # Below this mean confidence of the keypoints, another turn is tried beside the best one of before.
 _MIN_CONFIDENCE = 0.4
+# After all other turns were tried, one of them is tried again in one of so many frames with a bad pose. A turn helps
+# one in ten bad poses of people on the floor; the others stay bad in every turn.
+_FRAMES_PER_TRIAL = 4
 # The turns that are tried, the likeliest first.
 _TRIED = (
     DetectionSource.TURNED_LEFT,
@@ -24,11 +27,14 @@ _TRIED = (
 
 @dataclass
 class _Lying:
-    """A subject that is not upright. best: the turn of its most confident pose. tried: how many turns were."""
+    """A subject that is not upright. best: the turn of its most confident pose. tried: how many turns were since then.
+    bad: how many poses with the best turn were bad since then.
+    """
 
     best: DetectionSource
     confidence: float = 0.0
     tried: int = 0
+    bad: int = 0
 
 
 class BodyTurns:
@@ -56,7 +62,11 @@ class BodyTurns:
         return x0 - x_margin, y0 - y_margin, x1 + x_margin, y1 + y_margin
 
     def choose_other(self, track: Track, keypoints: Float32Array) -> DetectionSource | None:
-        """Return another turn to try in this frame, None if the pose (17, 3) is good or the subject is upright."""
+        """Return another turn to try in this frame, None without one.
+
+        keypoints: (17, 3), the pose with the turn of `choose`. None is tried if it is good, if the subject is upright,
+        or if all turns were tried a few frames ago.
+        """
         lying = self._lying.get(track.subject_id)
         if lying is None:
             return None
@@ -64,6 +74,9 @@ class BodyTurns:
         if lying.confidence >= _MIN_CONFIDENCE:
             return None
         others = [turn for turn in _TRIED if turn is not lying.best]
+        lying.bad += 1
+        if lying.tried >= len(others) and lying.bad % _FRAMES_PER_TRIAL:
+            return None
         lying.tried += 1
         return others[(lying.tried - 1) % len(others)]
 
@@ -72,7 +85,7 @@ class BodyTurns:
         lying = self._lying[track.subject_id]
         better = _confidence(keypoints) > lying.confidence
         if better:
-            lying.best, lying.tried = turn, 0
+            lying.best, lying.tried, lying.bad = turn, 0, 0
         return better
 
     def keep(self, subjects: Iterable[int]) -> None:

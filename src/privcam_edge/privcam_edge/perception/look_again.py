@@ -17,6 +17,10 @@ from privcam_core.types.arrays import BoolArray, Box, Image, Region
 from privcam_core.types.boxes import pixel_region
 from privcam_core.types.perception import Detections, DetectionSource, PresenceRegion, Track, TrackState
 
+# Pixels of the network's input for a look (160×192), a third of the time of the whole picture with its 320×416. The
+# crop shows one person large: people on the floor are detected as well as with the larger input, and furniture less
+# often.
+LOOK_INPUT_PIXELS = 160 * 192
 # A crop is larger than its region by this factor, so that the whole body is in it.
 _CROP_FACTOR = 1.5
 # Smallest side of a crop as a fraction of the picture's height: a smaller one shows a blur.
@@ -47,13 +51,14 @@ _MAX_INTERVAL = 8
 class _Search:
     """What is known of the looks into one region.
 
-    misses: looks without a good box since the last one. best: the turn that gave the last box, with best_score. last:
-    number of the frame of the last look.
+    misses: looks without a good box since the last one. best: the turn that gave the last box, with best_score. place:
+    that box, px. last: number of the frame of the last look.
     """
 
     misses: int = 0
     best: DetectionSource | None = None
     best_score: float = 0.0
+    place: Box | None = None
     last: int = -_MAX_INTERVAL
 
     @property
@@ -63,12 +68,14 @@ class _Search:
             return 1
         return min(1 << (self.misses // _MISSES_PER_DOUBLING), _MAX_INTERVAL)
 
-    def note(self, turn: DetectionSource, score: float) -> None:
-        """Take the best score of a look, 0 without a box."""
+    def note(self, turn: DetectionSource, found: Detections) -> None:
+        """Take what a look found, best first."""
+        score = float(found.scores[0]) if len(found) else 0.0
         if turn is self.best and score < thresholds.MATCH:
-            self.best = None
+            self.best = self.place = None
         elif turn is self.best or score >= max(thresholds.MATCH, self.best_score):
-            self.best, self.best_score = turn, score
+            x0, y0, x1, y1 = found.boxes[0].tolist()
+            self.best, self.best_score, self.place = turn, score, (x0, y0, x1, y1)
         self.best_score = self.best_score if self.best is not None else 0.0
         self.misses = 0 if score >= thresholds.TRACK_ACTIVATION else self.misses + 1
 
@@ -86,8 +93,8 @@ class _Region:
 class LookAgain:
     """Looks again for the people of one camera.
 
-    detector: of persons. per_frame: most network calls in one frame. calls: how many there were. found: how many gave
-    a box. Raises ValueError for a negative budget.
+    detector: of persons in crops, with LOOK_INPUT_PIXELS. per_frame: most network calls in one frame. calls: how many
+    there were. found: how many gave a box. Raises ValueError for a negative budget.
     """
 
     detector: PictureDetector
@@ -128,16 +135,16 @@ class LookAgain:
     def _look(self, image: Image, region: _Region) -> Detections:
         search = self._searches[region.key]
         turn = _next_turn(search, region.box)
-        found = detect_in_region(self.detector, image, _crop_around(region.box, image), turn)
+        # Somebody who lies stays in one place, and the presence around may be much larger.
+        found = detect_in_region(self.detector, image, _crop_around(search.place or region.box, image), turn)
         # An object that was moved is no person because it resembles one when it is turned.
-        min_score = thresholds.LOW_CONFIDENCE if region.animate else thresholds.TRACK_ACTIVATION
+        min_score = thresholds.LOW_CONFIDENCE if region.animate else thresholds.LOOK_ACTIVATION
         keep = (found.scores >= min_score) & _middles_inside(found, region.box)
         found = Detections(found.boxes[keep], found.scores[keep], found.sources[keep])
         self.calls += 1
         search.last = self._frame
-        best = float(found.scores[0]) if len(found) else 0.0
-        self.found += best >= thresholds.MATCH
-        search.note(turn, best)
+        self.found += len(found.with_min_score(thresholds.MATCH)) > 0
+        search.note(turn, found)
         return found
 
 

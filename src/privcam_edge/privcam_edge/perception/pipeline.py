@@ -7,7 +7,7 @@ from privcam_core.detection.person_detector import PersonDetector
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.perception import Detections, PresenceRegion, Track
-from privcam_edge.perception.look_again import LookAgain
+from privcam_edge.perception.look_again import LOOK_INPUT_PIXELS, LookAgain
 from privcam_edge.perception.stage_timer import StageTimer
 from privcam_edge.perception.subject_poser import SubjectPoser
 from privcam_edge.tracking.person_tracker import PersonTracker
@@ -42,7 +42,9 @@ class PerceptionPipeline:
         look_again_per_frame: int = 1,
     ) -> None:
         self._detector = PersonDetector(threads=threads)
-        self._look_again = LookAgain(self._detector, look_again_per_frame)
+        self._look_again = LookAgain(
+            PersonDetector(threads=threads, input_pixels=LOOK_INPUT_PIXELS), look_again_per_frame
+        )
         self._tracker = PersonTracker()
         self._poser = SubjectPoser(fast=fast, threads=threads)
         self._timer = timer or StageTimer()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from privcam_core.detection.contrast import normalize_contrast
 from privcam_core.detection.crops import Square, require_boxes
 from privcam_core.detection.turned_detection import turn_picture, turn_points_back
 from privcam_core.images.png import require_bgr8
@@ -54,7 +55,8 @@ class PoseEstimator:
 
 
 def _estimate(session: Session, image: Image, square: Square, turn: DetectionSource) -> Float32Array:
-    crop = turn_picture(square.crop(image, session.entry.input.size[0]), turn)
+    # The contrast is that of the crop: a dark corner of a lit room is dark.
+    crop = turn_picture(normalize_contrast(square.crop(image, session.entry.input.size[0])), turn)
     (output,) = session.run_picture(np.ascontiguousarray(crop))
     found = output.reshape(KEYPOINT_COUNT, 3)
     # A turned picture is no mirror image, so left and right stay.

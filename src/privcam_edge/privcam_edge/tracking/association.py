@@ -39,6 +39,7 @@ class Association:
     track_activation_threshold: float
     match_threshold: float
     low_confidence_threshold: float
+    look_activation_threshold: float
     max_cosine_distance: float
     strict_cosine_distance: float
     motion_weight: float
@@ -59,6 +60,11 @@ class Association:
                 f"strict_cosine_distance, max_cosine_distance: are {strict}, {largest}, need "
                 "0 <= strict_cosine_distance <= max_cosine_distance <= 2 and max_cosine_distance above 0"
             )
+        if not self.track_activation_threshold <= self.look_activation_threshold <= 1:
+            raise ValueError(
+                f"look_activation_threshold: is {self.look_activation_threshold}, must be within "
+                f"track_activation_threshold {self.track_activation_threshold} and 1"
+            )
         for name in ("motion_weight", "min_iou", "low_score_min_iou"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
@@ -77,14 +83,12 @@ class Association:
         """Return the pairs (track row, detection) of all four stages, and the detections that start a track.
 
         boxes: (N, 4) px. scores: (N,). descriptors: (N, D) unit vectors; None: appearance is not compared.
-        found_by_look: (N,) whether the detector looked again there; then a track starts from match_threshold on.
+        found_by_look: (N,) whether the detector looked again there; then only look_activation_threshold starts a track.
         """
         high = np.flatnonzero(scores >= self.track_activation_threshold).tolist()
-        found_again = np.flatnonzero(
-            found_by_look & (scores >= self.match_threshold) & (scores < self.track_activation_threshold)
-        )
+        may_start = ~found_by_look | (scores >= self.look_activation_threshold)
         if not tracks:
-            return [], high + found_again.tolist()
+            return [], [column for column in high if may_start[column]]
         low = np.flatnonzero((scores >= self.match_threshold) & (scores < self.track_activation_threshold)).tolist()
         ages = [track.lost_frames for track in tracks]
         tentative = [row for row, track in enumerate(tracks) if track.state is TrackState.TENTATIVE]
@@ -115,9 +119,7 @@ class Association:
                 cost, ages, left, self._low_confidence(boxes, scores, taken, clutter, stamp_ns)
             ).pairs
             taken = [column for _, column in pairs] + starting
-        # On a matched box it is another view of the same person.
-        found_again = found_again[~overlap_any(boxes[found_again], boxes[taken])]
-        return pairs, starting + found_again.tolist()
+        return pairs, [column for column in starting if may_start[column]]
 
     def _low_confidence(
         self, boxes: Float64Array, scores: Float32Array, taken: list[int], clutter: Clutter, stamp_ns: int

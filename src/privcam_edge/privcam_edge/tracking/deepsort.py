@@ -8,8 +8,9 @@ to a gallery of appearances, IoU as second stage for tentative and just seen tra
   30 frames/s; at 6 it makes no clear difference.
 - A fourth stage extends an existing track with a low-confidence box, as persons on the floor have: the box is within
   reach, its appearance matches, and no static object was detected there before (`clutter.py`).
-- A box that was found when the detector looked again starts a track from match_threshold on: it was looked for
-  because a presence or a lost track was there (`perception/look_again.py`).
+- A box that was found when the detector looked again (`perception/look_again.py`) extends a track that was last seen
+  there from match_threshold on, and starts one only from look_activation_threshold on: enlarged and turned, furniture
+  resembles people.
 - The camera does not move, so the overlap of the boxes counts beside the appearance (the article's λ is 0, for moving
   cameras), and a person at an unexpected place needs a much closer appearance match. A person never moves farther than
   a runner. Without descriptors, only overlapping boxes can match.
@@ -55,9 +56,9 @@ class DeepSort:
     max_age_s: how long a confirmed track outlives its last detection.
     n_init: matches that make a track confirmed (or fewer, two or more, over 0.1 s); a miss before that ends it.
     track_activation_threshold: a detection in the whole picture that scores less starts no track. match_threshold: a
-    detection that scores less cannot extend a just seen track by overlap alone, and starts no track where the detector
-    looked again. low_confidence_threshold: a detection that scores less is not
-    used at all.
+    detection that scores less cannot extend a just seen track by overlap alone. low_confidence_threshold: a detection
+    that scores less is not used at all. look_activation_threshold: a detection that was found by looking again and
+    scores less starts no track.
     max_cosine_distance: to the gallery, where the track was expected. With the descriptor of
     `perception.appearance`, 0.15 keeps 99 of 100 views of a person who falls, bends or turns, a second or more after
     the last view, and turns away half of the other persons in the same picture. strict_cosine_distance: the same where
@@ -74,6 +75,7 @@ class DeepSort:
         track_activation_threshold: float = thresholds.TRACK_ACTIVATION,
         match_threshold: float = thresholds.MATCH,
         low_confidence_threshold: float = thresholds.LOW_CONFIDENCE,
+        look_activation_threshold: float = thresholds.LOOK_ACTIVATION,
         max_cosine_distance: float = 0.15,
         strict_cosine_distance: float = 0.04,
         motion_weight: float = 0.7,
@@ -91,6 +93,7 @@ class DeepSort:
             track_activation_threshold=track_activation_threshold,
             match_threshold=match_threshold,
             low_confidence_threshold=low_confidence_threshold,
+            look_activation_threshold=look_activation_threshold,
             max_cosine_distance=max_cosine_distance,
             strict_cosine_distance=strict_cosine_distance,
             motion_weight=motion_weight,

@@ -47,6 +47,17 @@ def test_other_turns_are_tried_one_by_one_until_one_is_better_which_is_remembere
     assert turns.choose(LYING) is other
 
 
+def test_pose_that_is_bad_in_every_turn_costs_a_second_one_in_few_frames() -> None:
+    turns = BodyTurns()
+    second = 0
+    for _ in range(103):
+        turns.choose(LYING)
+        other = turns.choose_other(LYING, pose(0.1))
+        second += other is not None
+        assert other is None or not turns.is_better(LYING, other, pose(0.05))
+    assert second == 3 + 100 // 4
+
+
 def test_crop_of_a_lying_subject_is_larger_than_the_box() -> None:
     turns = BodyTurns()
     turns.choose(LYING)

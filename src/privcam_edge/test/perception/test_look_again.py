@@ -1,6 +1,6 @@
 """The detector looks again only where somebody must be and has no box, and finds people who lie."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -66,6 +66,24 @@ def test_turn_that_found_a_person_is_used_again_in_the_next_frame() -> None:
     assert all(len(one) for one in found[first:])
 
 
+@dataclass
+class CropSizes(UprightBodies):
+    """Notes the larger side of every picture that it sees."""
+
+    sides: list[int] = field(default_factory=list)
+
+    def detect(self, image: np.ndarray) -> Detections:
+        self.sides.append(max(image.shape[:2]))
+        return super().detect(image)
+
+
+def test_next_look_is_at_the_place_where_the_person_was_found_in_a_large_presence() -> None:
+    detector = CropSizes(score=0.5)
+    frames(LookAgain(detector), 10, presence(box=(20.0, 100.0, 620.0, 460.0)), image=room())
+    assert detector.sides[0] == 640
+    assert detector.sides[-1] == 240  # 1.5 times the 160 px of the body
+
+
 def test_empty_room_costs_no_network_call() -> None:
     detector = UprightBodies()
     frames(LookAgain(detector), 5, image=room())
@@ -114,6 +132,8 @@ def test_object_is_no_person_with_a_score_that_would_start_no_track_elsewhere() 
     look = LookAgain(UprightBodies(score=0.3))
     assert not any(len(one) for one in frames(look, 8, presence(animate=False), image=room()))
     look = LookAgain(UprightBodies(score=0.5))
+    assert not any(len(one) for one in frames(look, 8, presence(animate=False), image=room()))
+    look = LookAgain(UprightBodies(score=0.6))
     assert any(len(one) for one in frames(look, 8, presence(animate=False), image=room()))
 
 

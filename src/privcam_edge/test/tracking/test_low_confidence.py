@@ -48,13 +48,14 @@ def test_low_confidence_box_starts_no_track() -> None:
     assert Film().show((FALLEN, LOW_SCORE, PERSON), frames=30) == []
 
 
-def test_box_where_the_detector_looked_again_starts_a_track_from_the_match_threshold_on() -> None:
+def test_box_where_the_detector_looked_again_starts_a_track_only_with_a_higher_score_than_furniture_has() -> None:
     film = Film()
     film.source = DetectionSource.TURNED_LEFT
-    assert film.show((FALLEN, 0.15, PERSON), frames=10) == []
-    (track,) = film.show((FALLEN, 0.25, PERSON), frames=3)
+    assert film.show((FALLEN, 0.5, PERSON), frames=10) == []
+    (track,) = film.show((FALLEN, 0.6, PERSON), frames=3)
     assert track.source is DetectionSource.TURNED_LEFT
-    assert Film().show((FALLEN, 0.25, PERSON), frames=10) == []
+    (track,) = film.show((FALLEN, 0.25, PERSON), frames=30)  # a track that began goes on from the match threshold on
+    assert track.state is TrackState.CONFIRMED
 
 
 def test_lost_person_who_is_found_again_keeps_the_number() -> None:
