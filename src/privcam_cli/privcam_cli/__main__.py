@@ -1,7 +1,10 @@
 """Runs one command in the environment that the set-up made."""
 
 import importlib
+import re
 import sys
+
+from privcam_core.source_text import SecretInSource, is_url, require_no_secret
 
 # command -> module with `main(argv) -> int`; imported only when asked for, because ROS 2 and the models are not small
 COMMANDS = {
@@ -24,6 +27,15 @@ COMMANDS = {
 def main() -> int:
     """Run the command named first on the command line; return its exit code."""
     name, *arguments = sys.argv[1:] or [""]
+    try:
+        for word in arguments:
+            # Also as NAME:=VALUE and --name=VALUE.
+            value = re.sub(r"^(?:\w+:=|--[\w-]+=)", "", word)
+            if is_url(value):
+                require_no_secret(value)
+    except SecretInSource as error:
+        print(f"privcam: {error}", file=sys.stderr)
+        return 2
     if name not in COMMANDS:
         print(f"privcam: no command {name!r}; there are: {', '.join(COMMANDS)}, setup", file=sys.stderr)
         return 2

@@ -14,6 +14,7 @@ from privcam_bringup.launching.parser import parse
 from privcam_bringup.launching.process_model import LaunchError
 from privcam_bringup.launching.resources import resource
 from privcam_bringup.launching.runner import Runner
+from privcam_core.source_text import is_url, redact_text, require_no_secret
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,7 +65,9 @@ def _assignments(words: Sequence[str]) -> dict[str, str]:
     for word in words:
         name, separator, value = word.partition(":=")
         if not separator or not name:
-            raise ValueError(f"{word!r} is not of the form NAME:=VALUE")
+            raise ValueError(f"{redact_text(word)!r} is not of the form NAME:=VALUE")
+        if is_url(value) or name == "source":
+            require_no_secret(value)
         arguments[name] = value
     return arguments
 

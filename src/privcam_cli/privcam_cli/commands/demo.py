@@ -18,6 +18,7 @@ from privcam_bringup.graph import START_TIMEOUT_S, Graph, free_domain, free_endp
 from privcam_bringup.graph_observer import Observations, Observer
 from privcam_bringup.still_picture import Album, environment_at, raw_frame, side_by_side
 from privcam_cloud.reconstruction.video_writer import VideoWriter
+from privcam_core.source_text import SecretInSource, redact_source, require_no_secret
 from privcam_core.types.time import NS_PER_S
 
 CAMERA_ID = "demo"
@@ -33,6 +34,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--source", help="video file, rtsp:// or http:// URL, or camera index (default: fetches a clip)"
     )
+    parser.add_argument("--source-credentials", type=Path, help="file of mode 600 with user:password of the stream")
     parser.add_argument("--seconds", type=float, default=40.0, help="how long to run, in s (default 40)")
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for the results (default out/demo)")
     parser.add_argument("--composed", action="store_true", help="one process per side instead of one per node")
@@ -45,13 +47,16 @@ def main(argv: Sequence[str]) -> int:
         parser.error(f"--seconds {options.seconds:g}: needs to be above 0")
     try:
         source = options.source or str(demo_clip(_say))
-    except ClipError as error:
+        require_no_secret(source)
+    except (ClipError, SecretInSource) as error:
         _say(str(error))
         return 1
     if Path(source).exists():
         source = str(Path(source).absolute())
     arguments = {"camera_id": CAMERA_ID, "source": source, "composed": str(options.composed).lower()}
     arguments["evidence"] = EVIDENCE
+    if options.source_credentials is not None:
+        arguments["source_credentials"] = str(options.source_credentials.absolute())
     if options.params_file is not None:
         arguments["edge_params_file"] = str(options.params_file.absolute())
     return run(arguments, options.seconds, options.out.absolute(), show_raw=options.show_raw)
@@ -65,6 +70,7 @@ def run(arguments: Mapping[str, str], seconds: float, out: Path, *, show_raw: bo
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     source = arguments["source"]
+    shown = Path(source).name if Path(source).is_file() else redact_source(source)
     arguments = {**arguments, "endpoint": free_endpoint(), "record": str(out / "bag")}
     bridge, album = CvBridge(), Album()
     domain = free_domain()
@@ -82,14 +88,14 @@ def run(arguments: Mapping[str, str], seconds: float, out: Path, *, show_raw: bo
             video.write(picture, shown_s - album.pictures[0][0])
 
         with Observer(CAMERA_ID, domain, take) as observer, graph:
-            _say(f"starting edge and cloud on {source}")
+            _say(f"starting edge and cloud on {shown}")
             observer.wait_for(lambda seen: _complete(seen, album) or not graph.running, START_TIMEOUT_S)
             if _complete(observer.seen, album):
                 _watch(observer, graph, seconds)
     seen = observer.seen
     if not _complete(seen, album):
         came = f"{len(seen.frames)} Ω, {len(seen.environments)} environments and {len(album.pictures)} contour pictures"
-        _say(f"from {source} came {came}; from {graph.log}:\n{graph.errors()}")
+        _say(f"from {shown} came {came}; from {graph.log}:\n{graph.errors()}")
         return 1
     take_out_bag(out / "bag", out / "omega.mcap")
     frame, picture = album.best(seen)
@@ -99,7 +105,7 @@ def run(arguments: Mapping[str, str], seconds: float, out: Path, *, show_raw: bo
     cv2.imwrite(str(out / "still.png"), side_by_side(left, title, picture, "what the cloud shows: dynamic contour"))
     summary = {**run_summary.summarize(seen, CAMERA_ID), "evidence": arguments["evidence"]}
     notes = (
-        f"Source: {Path(source).name}. Numbers by `./privcam demo`; `still.png`, `contour.mp4`, `omega.mcap` beside. "
+        f"Source: {shown}. Numbers by `./privcam demo`; `still.png`, `contour.mp4`, `omega.mcap` beside. "
         f"Evidence `{summary['evidence']}`: seconds of undisturbed view confirm background. This is for places where "
         "nobody stays; commission the room elsewhere."
     )

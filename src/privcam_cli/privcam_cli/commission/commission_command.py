@@ -26,6 +26,7 @@ from privcam_core.storage_key import StorageKey
 from privcam_core.types.arrays import Box
 from privcam_core.types.identifiers import camera_id_error, is_camera_id
 from privcam_edge.frames.source import SourceError, SourceLost, parse
+from privcam_edge.frames.source_credentials import read_credentials
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.approved_states import DAY, state_folder_of
 from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--camera-id", required=True, help="which camera, as in the launch files")
     parser.add_argument("--source", help="camera index or /dev/videoN, rtsp:// or http:// URL, or a video file")
+    parser.add_argument("--source-credentials", help="file of mode 600 with user:password of the stream")
     parser.add_argument(
         "--state", default=DAY, help="state of the room that is commissioned, e.g. lamp or night (default day)"
     )
@@ -133,7 +135,8 @@ def _commission(folder: Path, options: argparse.Namespace) -> int:
 
     commissioning = Commissioning(options.camera_id, CommissionSettings(max_s=options.seconds), declared)
     _say("watching the room; no person may be in it")
-    record(parse(options.source), commissioning, options.delay, _say)
+    credentials = read_credentials(options.source_credentials) if options.source_credentials else None
+    record(parse(options.source, credentials), commissioning, options.delay, _say)
     pending = commissioning.make_pending(inspect, time.time_ns())
     _show(pending, sheet)
     if not sys.stdin.isatty():

@@ -23,6 +23,7 @@ from privcam_edge.frames.frame_store import FrameStore
 from privcam_edge.frames.process_protection import protect_process
 from privcam_edge.frames.ring import FrameSlot
 from privcam_edge.frames.source import parse
+from privcam_edge.frames.source_credentials import read_credentials
 from privcam_edge.nodes.frame_node import slot_to_msg
 from privcam_ros.conversions import key_to_msg
 from privcam_ros.node import STREAM, run
@@ -45,6 +46,11 @@ class Parameters:
 
     camera_id: str = param("camera", "name of the camera in κ, 1 to 64 of a-z, 0-9 and _")
     source: str = param("0", "V4L2 index or device, rtsp:// or http:// URL, video file, or `topic`")
+    source_credentials: str = param(
+        "",
+        "file of mode 600 with user:password of a stream, whose source has neither; a relative name is a credential "
+        "of the systemd unit; empty: none",
+    )
     lossless: bool = param(
         False,
         "false: the rate of the source, newest frame wins; true: a video file as fast as the graph processes it",
@@ -85,7 +91,7 @@ class CameraNode(SealedNode[Parameters], FrameListener):
             return
         try:
             self._feed = Feed(
-                parse(given.source),
+                parse(given.source, read_credentials(given.source_credentials) if given.source_credentials else None),
                 self._store,
                 self._credit,
                 self,
