@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from privcam_core.images.png import require_bgr8, require_mask
-from privcam_core.types.arrays import BoolArray, Box, Image, Mask
+from privcam_core.types.arrays import BoolArray, Box, Float64Array, Image, Mask
 from privcam_core.types.perception import Detections, PresenceRegion, Track
 from privcam_core.types.sight import Sight
 from privcam_core.types.time import seconds_from_ns
@@ -20,8 +20,8 @@ from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.background.exclusion_masks import ExclusionMasks
 from privcam_privacy.background.grid import (
     any_to_grid,
-    box_cells,
     component_boxes,
+    fill_boxes,
     fraction,
     from_grid,
     grid_shape,
@@ -132,13 +132,12 @@ class PrivacyEngine:
         persons, tracked = scene.persons.update(detections, tracks, person_mask, dt)
         low_confidence_boxes = self._low_confidence_boxes(detections, scene.shape[0])
         plate = scene.plate
-        suspects = [*low_confidence_boxes, *component_boxes(plate.changed)]
+        suspects = [*low_confidence_boxes.tolist(), *component_boxes(plate.changed)]
         # What moves on a screen in a mask zone is no presence, and no change of the scene.
         unread = union(persons, scene.masked)
         motion = scene.motion.update(image, plate.small, plate.known, unread, suspects, dt)
         low_confidence = np.zeros_like(persons)
-        for box in low_confidence_boxes:
-            low_confidence[box_cells(box, low_confidence.shape)] = 255
+        fill_boxes(low_confidence, low_confidence_boxes)
         mask = union(unread, motion.moving)
         sight = scene.sight.update(image, stamp_ns)
         camera_moved = self._has_camera_moved(scene, image, persons)
@@ -199,8 +198,7 @@ class PrivacyEngine:
         if self._scene is None:
             raise ValueError("quarantine_boxes: there was no frame yet")
         where = np.zeros_like(self._scene.plate.confirmed)
-        for box in boxes:
-            where[box_cells(self._settings.margins.widen(box, self._scene.shape[0]), where.shape)] = 255
+        fill_boxes(where, self._settings.margins.widen_all(boxes, self._scene.shape[0]))
         self._scene.plate.distrust(where)
         self._scene.presences.add(where)
 
@@ -283,13 +281,10 @@ class PrivacyEngine:
             # Nobody knows where in the picture the people are now.
             scene.presences.add(np.full_like(scene.presences.blocked, 255))
 
-    def _low_confidence_boxes(self, detections: Detections, height: int) -> list[Box]:
+    def _low_confidence_boxes(self, detections: Detections, height: int) -> Float64Array:
         low, high = self._settings.low_confidence_threshold, self._settings.blocking_threshold
         chosen = (detections.scores >= low) & (detections.scores < high)
-        return [
-            self._settings.margins.widen((x0, y0, x1, y1), height)
-            for x0, y0, x1, y1 in detections.boxes[chosen].tolist()
-        ]
+        return self._settings.margins.widen_all(detections.boxes[chosen], height)
 
 
 def _elapsed_s(before_ns: int | None, now_ns: int) -> float:

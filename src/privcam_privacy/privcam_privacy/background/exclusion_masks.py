@@ -1,8 +1,11 @@
 """The exclusion masks of one frame: the cells that the clean plate must not read, and why."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from privcam_core.types.arrays import Box, Mask
+import numpy as np
+
+from privcam_core.types.arrays import Box, Float64Array, FloatArray, Mask
 from privcam_core.types.sight import Sight
 
 
@@ -50,3 +53,11 @@ class Margins:
         dx = self.box * abs(box[2] - box[0]) + self.pad * height
         dy = self.box * abs(box[3] - box[1]) + self.pad * height
         return box[0] - dx, box[1] - dy, box[2] + dx, box[3] + dy
+
+    def widen_all(self, boxes: Sequence[Box] | FloatArray, height: int) -> Float64Array:
+        """Return `boxes` (N, 4) (px) with their margins, in a picture of `height` px."""
+        corners = np.asarray(boxes, np.float64).reshape(-1, 4)
+        # Infinite sides give NaN here, as they do in `widen`: such a box covers the whole picture.
+        with np.errstate(invalid="ignore"):
+            margin = self.box * np.abs(corners[:, 2:] - corners[:, :2]) + self.pad * height
+            return np.concatenate([corners[:, :2] - margin, corners[:, 2:] + margin], axis=1)

@@ -6,13 +6,14 @@ combines booleans.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import isfinite
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.types.arrays import BoolArray, Box, Float32Array, Image, Mask
+from privcam_core.types.arrays import BoolArray, Box, Float32Array, FloatArray, Image, Mask
 from privcam_core.types.boxes import pixel_slices
 
 # Side of a cell, px.
@@ -106,30 +107,74 @@ def box_cells(box: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
     return pixel_slices((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), shape[0], shape[1])
 
 
-def count_cells(mask: Mask, boxes: Sequence[Box]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def boxes_cells(boxes: Sequence[Box] | FloatArray, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """Return x0, y0, x1, y1 of the cells that each of `boxes` (N, 4) touches, (N, 4), the last excluded.
+
+    The same cells as those of `box_cells`, of all boxes at once.
+    """
+    rows, columns = shape[:2]
+    corners = np.asarray(boxes, np.float64).reshape(-1, 4)
+    finite = np.isfinite(corners).all(axis=1)
+    if not finite.all():
+        corners = np.where(finite[:, None], corners, (0, 0, GRID * columns, GRID * rows))
+    low = np.floor(np.minimum(corners[:, :2], corners[:, 2:]) / GRID)
+    high = np.ceil(np.maximum(corners[:, :2], corners[:, 2:]) / GRID)
+    return np.clip(np.concatenate([low, high], axis=1), 0, (columns, rows) * 2).astype(np.int64)
+
+
+def fill_boxes(mask: Mask, boxes: Sequence[Box] | FloatArray) -> None:
+    """Set the cells that the boxes (px) touch in a grid mask, in place."""
+    for x0, y0, x1, y1 in boxes_cells(boxes, mask.shape).tolist():
+        mask[y0:y1, x0:x1] = 255
+
+
+def count_cells(mask: Mask, boxes: Sequence[Box] | FloatArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return how many cells of each box (px) are in `mask`, and how many cells each box has; both (N,).
 
     The cells of a box are those of `box_cells`. All boxes are counted at once.
     """
-    if not boxes:
+    if not len(boxes):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    rows, columns = mask.shape
-    corners = np.asarray(boxes, np.float64)
-    finite = np.asarray(np.isfinite(corners).all(axis=1))
-    corners = np.where(finite[:, None], corners, (0, 0, GRID * columns, GRID * rows))
-    low = np.floor(np.minimum(corners[:, :2], corners[:, 2:]) / GRID)
-    high = np.ceil(np.maximum(corners[:, :2], corners[:, 2:]) / GRID)
-    x0, y0 = np.clip(low, 0, (columns, rows)).astype(np.int64).T
-    x1, y1 = np.clip(high, 0, (columns, rows)).astype(np.int64).T
+    x0, y0, x1, y1 = boxes_cells(boxes, mask.shape).T
     sums = cv2.integral(cv2.min(mask, 1)).astype(np.int64)
     inside = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
     return inside, (y1 - y0) * (x1 - x0)
 
 
+@dataclass(frozen=True, eq=False)
+class Component:
+    """A connected component of a grid mask. x, y: of its first column and row. area: cells. mask: (h, w) of its box."""
+
+    x: int
+    y: int
+    area: int
+    mask: Mask
+
+
+def components(mask: Mask, min_area: int = 1) -> list[Component]:
+    """Return the connected components of a grid mask that have at least `min_area` cells, from top to bottom."""
+    x, y, w, h = cv2.boundingRect(mask)
+    found = []
+    if w:
+        # OpenCV numbers components by blocks of two by two cells. An even corner keeps the order of the whole picture.
+        x, y, w, h = x & ~1, y & ~1, w + (x & 1), h + (y & 1)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(mask[y : y + h, x : x + w], connectivity=8)
+        for number in range(1, count):
+            left, top, width, height, area = stats[number].tolist()
+            if area >= min_area:
+                same = labels[top : top + height, left : left + width] == number
+                found.append(Component(x + left, y + top, area, np.where(same, np.uint8(255), np.uint8(0))))
+    return found
+
+
 def component_boxes(mask: Mask) -> list[Box]:
     """Return the boxes, in px, of the connected components of a grid mask."""
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    return [(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h in (GRID * stats[1:count, :4]).tolist()]
+    x, y, w, h = cv2.boundingRect(mask)
+    if not w:
+        return []
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask[y : y + h, x : x + w], connectivity=8)
+    boxes = GRID * (stats[1:count, :4] + (x, y, 0, 0))
+    return [(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h in boxes.tolist()]
 
 
 def scale_mask(mask: Mask, shape: tuple[int, ...]) -> Mask:

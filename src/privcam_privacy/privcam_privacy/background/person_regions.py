@@ -13,8 +13,8 @@ from privcam_privacy.background.grid import (
     GRID,
     above,
     any_to_grid,
-    box_cells,
     dilate,
+    fill_boxes,
     grid_shape,
     subtract,
     union,
@@ -72,8 +72,7 @@ class PersonRegions:
 
     def _mark(self, mask: Mask, boxes: Sequence[Box]) -> None:
         """Set the cells of `boxes` with their margins in `mask`, in place."""
-        for box in boxes:
-            mask[box_cells(self._margins.widen(box, self._height), mask.shape)] = 255
+        fill_boxes(mask, self._margins.widen_all(boxes, self._height))
 
     def _boxes_of_tracks(self, tracks: Sequence[Track], dt: float) -> list[Box]:
         """Return the boxes of active tracks, and of lost tracks during the hold.
@@ -107,5 +106,5 @@ class Hold:
     def update(self, now: Mask, dt: float) -> Mask:
         """Return the cells that are set in `now` or were set within the last hold_s. dt: s since the last call."""
         cv2.subtract(self._left_s, dt, dst=self._left_s)
-        self._left_s[now > 0] = self._hold_s
+        np.putmask(self._left_s, now, self._hold_s)
         return union(now, above(self._left_s, 0.0))

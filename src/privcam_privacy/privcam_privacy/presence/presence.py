@@ -3,16 +3,15 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from privcam_core.types.arrays import Box, Mask
-from privcam_privacy.background.grid import GRID, union
+from privcam_core.types.arrays import Box
+from privcam_privacy.background.grid import GRID
 from privcam_privacy.presence.departure import BodyExtent
+from privcam_privacy.presence.patch import Patch
 
 
 @dataclass(eq=False)
 class Presence:
-    """A region and its history. All masks are grid masks.
+    """A region and its history.
 
     number: identifies the presence, from 1. cells: where it may be. animate: it moved by itself, or a network took it
     for a person; then time alone frees nothing. owners: the subjects whose tracks followed it.
@@ -23,10 +22,10 @@ class Presence:
     """
 
     number: int
-    cells: Mask
+    cells: Patch
     animate: bool
     owners: set[int] = field(default_factory=set)
-    now: Mask | None = None
+    now: Patch | None = None
     followed: bool = False
     moving: bool = False
     still_s: float = 0.0
@@ -37,23 +36,28 @@ class Presence:
     body: BodyExtent = field(default_factory=BodyExtent)
     max_area: int = 0
     _start: tuple[float, float] | None = None
-    _sightings: deque[tuple[float, Mask]] = field(default_factory=deque)
+    _sightings: deque[tuple[float, Patch]] = field(default_factory=deque)
+    _recent: Patch | None = None
 
     @property
-    def recent(self) -> Mask:
+    def recent(self) -> Patch:
         """Where it was seen lately."""
-        return union(np.zeros_like(self.cells), *(region for _, region in self._sightings))
+        if self._recent is None:
+            self._recent = Patch.join(region for _, region in self._sightings)
+        return self._recent
 
-    def see(self, seconds: float, region: Mask) -> None:
+    def see(self, seconds: float, region: Patch) -> None:
         """Take `region` as seen in this frame."""
-        self.now = region if self.now is None else union(self.now, region)
-        self.cells = union(self.cells, region)
+        self.now = region if self.now is None else Patch.join((self.now, region))
+        self.cells = Patch.join((self.cells, region))
         self._sightings.append((seconds, region))
+        self._recent = None
 
     def forget_before(self, seconds: float) -> None:
         """Forget where it was seen before this time, except the last sighting."""
         while len(self._sightings) > 1 and self._sightings[0][0] < seconds:
             self._sightings.popleft()
+            self._recent = None
 
     def moved_over(self, box: Box) -> bool:
         """Return whether its middle has moved by more than the size of `box` (px) since the first such box."""
@@ -64,14 +68,14 @@ class Presence:
     def contains_middle(self, box: Box) -> bool:
         """Return whether the middle of `box` (px) is in one of its cells."""
         row, column = int((box[1] + box[3]) / 2 / GRID), int((box[0] + box[2]) / 2 / GRID)
-        rows, columns = self.cells.shape
-        return 0 <= row < rows and 0 <= column < columns and bool(self.cells[row, column])
+        return self.cells.contains(row, column)
 
     def merge(self, other: "Presence") -> None:
         """Become one with another presence."""
-        self.cells = union(self.cells, other.cells)
+        self.cells = Patch.join((self.cells, other.cells))
         self.animate |= other.animate
         self.owners |= other.owners
         self.episodes = max(self.episodes, other.episodes)
         self.max_area += other.max_area
         self._sightings.extend(other._sightings)
+        self._recent = None

@@ -17,17 +17,16 @@ from privcam_privacy.background.exclusion_masks import ExclusionMasks, Margins
 from privcam_privacy.background.grid import (
     GRID,
     box_cells,
-    complement,
-    dilate,
+    components,
     fill_bodies,
     fraction,
     grid_shape,
     intersect,
-    subtract,
     union,
 )
 from privcam_privacy.evidence.zones import Polygon, zone_cells
 from privcam_privacy.presence.departure import has_departed, is_in_door
+from privcam_privacy.presence.patch import Patch
 from privcam_privacy.presence.presence import Presence
 
 # A cell is freed when the same background was seen again for this long, s ...
@@ -112,30 +111,29 @@ class PresenceTracker:
         surrounded = cv2.erode(kept, np.ones((2 * _SEEN_AGAIN_RADIUS + 1,) * 2, np.uint8))
         _count_time(self._seen_again_s, intersect(surrounded, plate.vouched), dt)
         background = cv2.compare(self._seen_again_s, _SEEN_AGAIN_S, cv2.CMP_GE)
+        staying = union(exclusion.differing, plate.confirmed)
         for presence in self._presences:
             now = presence.now
-            presence.cells = subtract(presence.cells, background if now is None else subtract(background, now))
+            seen_again = presence.cells.within(background)
+            presence.cells = presence.cells.minus(seen_again if now is None else seen_again.minus(now))
             if now is not None:
-                presence.max_area = max(presence.max_area, cv2.countNonZero(now))
+                presence.max_area = max(presence.max_area, now.area)
             if presence.followed or presence.departed or self._has_moved_on(presence):
-                here = dilate(presence.recent, self._reach)
-                left = complement(exclusion.differing if presence.departed else union(here, exclusion.differing))
-                self._free_trail(presence, subtract(left, plate.confirmed), plate)
+                self._free_trail(presence, staying, plate)
         self._update_masks()
 
     def add(self, where: Mask) -> None:
         """Add regions that no track knows: from the inspection, or from before a restart."""
-        count, labels = cv2.connectedComponents(where, connectivity=8)
-        for number in range(1, count):
-            region = np.where(labels == number, np.uint8(255), np.uint8(0))
-            self._seen_again_s[region > 0] = 0.0
+        self._seen_again_s[where > 0] = 0.0
+        for component in components(where):
+            region = Patch(component.y, component.x, component.mask)
             self._create(region, animate=True).still_s = _GRACE_S
         self._update_masks()
 
     def approve(self, where: Mask) -> None:
         """Free cells that an operator inspected and found free of people. where: grid mask."""
         for presence in self._presences:
-            presence.cells = subtract(presence.cells, where)
+            presence.cells = presence.cells.without(where)
         self._update_masks()
 
     def _is_scene_change(self, differing: Mask, dt: float) -> bool:
@@ -156,16 +154,13 @@ class PresenceTracker:
                 presence.owners.clear()
 
     def _follow_track(self, subject: int, box: Box) -> None:
-        region = np.zeros(self._grid, np.uint8)
-        region[box_cells(self._margins.widen(box, self._shape[0]), self._grid)] = 255
+        region = Patch.rectangle(box_cells(self._margins.widen(box, self._shape[0]), self._grid))
         presence = next((one for one in self._presences if subject in one.owners), None)
-        if presence is not None and presence.unseen_s > 0 and not _overlap(presence.cells, region):
+        if presence is not None and presence.unseen_s > 0 and not presence.cells.overlaps(region):
             # A tracker confuses people. A subject that is found elsewhere is no proof that the old place is empty.
             presence.owners.discard(subject)
             presence = None
-        presence = (
-            presence or self._unseen_at(subject, box) or self._create(np.zeros(self._grid, np.uint8), animate=True)
-        )
+        presence = presence or self._unseen_at(subject, box) or self._create(Patch.nothing(), animate=True)
         presence.owners.add(subject)
         presence.animate = presence.followed = True
         presence.body.update(box)
@@ -179,35 +174,32 @@ class PresenceTracker:
         if subject in self._ages:
             return None
         here = (one for one in self._presences if one.now is None and one.contains_middle(box))
-        return min(here, key=lambda one: (one.unseen_s, cv2.countNonZero(one.cells)), default=None)
+        return min(here, key=lambda one: (one.unseen_s, one.cells.area), default=None)
 
     def _follow_motion(self, foreground: Mask, moved: Mask) -> None:
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(foreground, connectivity=8)
-        for number in range(1, count):
-            x, y, w, h, area = (int(value) for value in stats[number])
-            if area < self._min_cells:
-                continue
-            region = np.where(labels == number, np.uint8(255), np.uint8(0))
+        for component in components(foreground, self._min_cells):
+            region = Patch(component.y, component.x, component.mask)
+            x, y, (h, w) = component.x, component.y, component.mask.shape
             at_border = x <= 1 or y <= 1 or x + w >= self._grid[1] - 1 or y + h >= self._grid[0] - 1
-            presence = self._presence_at(dilate(region, self._reach))
-            presence = presence or self._create(np.zeros(self._grid, np.uint8), animate=at_border)
+            presence = self._presence_at(region.dilate(self._reach, self._grid))
+            presence = presence or self._create(Patch.nothing(), animate=at_border)
             if not presence.followed:
                 box = (float(GRID * x), float(GRID * y), float(GRID * (x + w)), float(GRID * (y + h)))
                 presence.body.update(box)
                 presence.animate |= presence.moved_over(box) or presence.episodes >= _ANIMATE_EPISODES
-            presence.moving |= _overlap(region, moved)
+            presence.moving |= region.meets(moved)
             presence.see(self._now_s, region)
 
-    def _presence_at(self, region: Mask) -> Presence | None:
+    def _presence_at(self, region: Patch) -> Presence | None:
         """Return the presence of a moving region: one that was here just now, else one that stood here.
 
         Presences without a track that move as one region are one from then on.
         """
-        recent = [one for one in self._presences if _overlap(one.recent, region)]
+        recent = [one for one in self._presences if one.recent.overlaps(region)]
         followed = [one for one in recent if one.followed]
         if followed:
             return followed[0]
-        here = recent or [one for one in self._presences if not one.followed and _overlap(one.cells, region)]
+        here = recent or [one for one in self._presences if not one.followed and one.cells.overlaps(region)]
         for other in here[1:]:
             here[0].merge(other)
             self._presences.remove(other)
@@ -229,39 +221,45 @@ class PresenceTracker:
 
     def _has_moved_on(self, presence: Presence) -> bool:
         """Return whether all of a body without a track is in the region that moves now."""
-        area = 0 if presence.now is None else cv2.countNonZero(presence.now)
+        area = 0 if presence.now is None else presence.now.area
         return presence.moving and area >= _WHOLE_FRACTION * presence.max_area
 
-    def _free_trail(self, presence: Presence, left: Mask, plate: CleanPlate) -> None:
-        """Free unconfirmed cells that a body has left. Where it was not always followed they need longer evidence."""
-        behind = intersect(presence.cells, left)
-        presence.cells = subtract(presence.cells, left)
+    def _free_trail(self, presence: Presence, staying: Mask, plate: CleanPlate) -> None:
+        """Free the cells that a body has left. Where it was not always followed they need longer evidence.
+
+        staying: cells that are confirmed, or that differ now.
+        """
+        behind = presence.cells.without(staying)
+        if not presence.departed:
+            behind = behind.minus(presence.recent.dilate(self._reach, self._grid))
+        presence.cells = presence.cells.minus(behind)
         if presence.followed and not presence.was_unattended:
             return
         for other in self._presences:
-            behind = subtract(behind, other.cells)
-        plate.restart_unconfirmed(behind)
+            behind = behind.minus(other.cells)
+        where = np.zeros(self._grid, np.uint8)
+        behind.paint(where)
+        plate.restart_unconfirmed(where)
 
-    def _create(self, cells: Mask, *, animate: bool) -> Presence:
+    def _create(self, cells: Patch, *, animate: bool) -> Presence:
         self._count += 1
         presence = Presence(self._count, cells, animate)
         self._presences.append(presence)
         return presence
 
     def _update_masks(self) -> None:
-        self._presences = [one for one in self._presences if one.now is not None or cv2.countNonZero(one.cells)]
-        nothing = np.zeros(self._grid, np.uint8)
-        self.blocked: Mask = union(nothing, *(one.cells for one in self._presences if one.animate))
-        # An object that appears in the middle of the picture may have been taken for background before.
-        hidden = (one.cells for one in self._presences if one.still_s >= _GRACE_S or not one.animate)
-        self.withheld: Mask = union(nothing, *hidden)
+        self._presences = [one for one in self._presences if one.now is not None or one.cells.area]
+        self.blocked: Mask = np.zeros(self._grid, np.uint8)
+        self.withheld: Mask = np.zeros(self._grid, np.uint8)
+        for one in self._presences:
+            if one.animate:
+                one.cells.paint(self.blocked)
+            # An object that appears in the middle of the picture may have been taken for background before.
+            if one.still_s >= _GRACE_S or not one.animate:
+                one.cells.paint(self.withheld)
 
 
 def _count_time(seconds: Float32Array, where: Mask, dt: float) -> None:
     """Add dt to the cells in `where`, and reset the others."""
-    seconds[where == 0] = 0.0
+    np.multiply(seconds, where > 0, out=seconds)
     cv2.add(seconds, dt, dst=seconds, mask=where)
-
-
-def _overlap(first: Mask, second: Mask) -> bool:
-    return bool(cv2.countNonZero(intersect(first, second)))

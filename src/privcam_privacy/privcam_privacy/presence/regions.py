@@ -2,11 +2,7 @@
 
 from collections.abc import Iterable
 
-import cv2
-
-from privcam_core.types.arrays import Box, Mask
 from privcam_core.types.perception import PresenceRegion
-from privcam_privacy.background.grid import GRID
 from privcam_privacy.presence.presence import Presence
 
 
@@ -15,16 +11,8 @@ def presence_regions(presences: Iterable[Presence]) -> list[PresenceRegion]:
     regions = []
     for presence in presences:
         where = presence.cells if presence.now is None else presence.now
-        if cv2.countNonZero(where):
+        if where.area:
             regions.append(
-                PresenceRegion(
-                    presence.number, _bounding_box(where), presence.animate, presence.followed, presence.still_s
-                )
+                PresenceRegion(presence.number, where.box, presence.animate, presence.followed, presence.still_s)
             )
     return regions
-
-
-def _bounding_box(mask: Mask) -> Box:
-    """Return the box in px of a grid mask that is not empty."""
-    x, y, w, h = cv2.boundingRect(mask)
-    return float(GRID * x), float(GRID * y), float(GRID * (x + w)), float(GRID * (y + h))

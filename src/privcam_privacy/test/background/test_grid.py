@@ -1,6 +1,19 @@
+import cv2
 import numpy as np
+import pytest
 
-from privcam_privacy.background.grid import GRID, any_to_grid, box_cells, count_cells, from_grid, to_grid
+from privcam_privacy.background.exclusion_masks import Margins
+from privcam_privacy.background.grid import (
+    GRID,
+    any_to_grid,
+    box_cells,
+    component_boxes,
+    components,
+    count_cells,
+    fill_boxes,
+    from_grid,
+    to_grid,
+)
 
 SHAPE = (120, 161)
 NOBODY = np.zeros(SHAPE, np.bool_)
@@ -40,3 +53,34 @@ def test_cells_of_many_boxes_are_counted_as_those_of_each():
     parts = [mask[box_cells(box, mask.shape)] for box in boxes]
     assert found.tolist() == [np.count_nonzero(part) for part in parts]
     assert sizes.tolist() == [part.size for part in parts]
+
+
+def test_many_boxes_with_their_margins_fill_the_cells_of_each():
+    random = np.random.default_rng(5)
+    margins, boxes = Margins(), random.uniform(-40, 200, (200, 4)).astype(np.float32)
+    for chosen in (boxes, boxes[:0], np.array([[10, np.inf, 20, 30]], np.float32)):
+        one, all_at_once = np.zeros((60, 81), np.uint8), np.zeros((60, 81), np.uint8)
+        for box in chosen.tolist():
+            one[box_cells(margins.widen(box, 120), one.shape)] = 255
+        fill_boxes(all_at_once, margins.widen_all(chosen, 120))
+        assert np.array_equal(one, all_at_once)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_components_are_those_of_the_whole_grid_in_the_same_order(seed):
+    random = np.random.default_rng(seed)
+    mask = np.zeros((60, 81), np.uint8)
+    y, x = random.integers(0, 30, 2)
+    mask[y : y + 25, x : x + 40] = np.where(random.random((25, 40)) < 0.25, 255, 0)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    found = components(mask)
+    assert len(found) == count - 1
+    for number, component in enumerate(found, start=1):
+        drawn = np.zeros_like(mask)
+        height, width = component.mask.shape
+        drawn[component.y : component.y + height, component.x : component.x + width] = component.mask
+        assert np.array_equal(drawn > 0, labels == number)
+        assert component.area == stats[number, 4]
+    boxes = {tuple((GRID * np.array([x, y, x + w, y + h])).tolist()) for x, y, w, h, _ in stats[1:].tolist()}
+    assert set(component_boxes(mask)) == boxes
+    assert components(np.zeros_like(mask)) == component_boxes(np.zeros_like(mask)) == []

@@ -1,18 +1,13 @@
 """The region of a presence is what is seen of it, else where it may be."""
 
-import numpy as np
-
 from privcam_core.types.perception import PresenceRegion
+from privcam_privacy.presence.patch import Patch
 from privcam_privacy.presence.presence import Presence
 from privcam_privacy.presence.regions import presence_regions
 
-GRID_SHAPE = (48, 64)
 
-
-def _cells(rows: slice, columns: slice) -> np.ndarray:
-    cells = np.zeros(GRID_SHAPE, np.uint8)
-    cells[rows, columns] = 255
-    return cells
+def _cells(rows: slice, columns: slice) -> Patch:
+    return Patch.rectangle((rows, columns))
 
 
 def test_region_of_a_presence_that_is_not_seen_is_all_of_its_cells() -> None:
@@ -27,4 +22,4 @@ def test_region_of_a_presence_that_is_seen_is_what_is_seen() -> None:
 
 
 def test_presence_without_cells_has_no_region() -> None:
-    assert presence_regions([Presence(1, np.zeros(GRID_SHAPE, np.uint8), animate=False)]) == []
+    assert presence_regions([Presence(1, Patch.nothing(), animate=False)]) == []
