@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
@@ -23,6 +23,7 @@ from rclpy.utilities import try_shutdown
 from privcam_core.types.omega import InvalidOmega, SyncKey
 from privcam_ros.conversions import key_from_msg
 from privcam_ros.exact_join import ExactJoin
+from privcam_ros.executors import NamespaceExecutors
 from privcam_ros.parameters import declare, reject_unknown
 from privcam_ros.shared_memory_files import restrict_shared_memory
 
@@ -47,9 +48,6 @@ FINISHED = QoSProfile(
 DIAGNOSTICS_PERIOD_S = 1.0
 # A part waits this long for the other parts of its frame: the lifetime of the raw frame.
 JOIN_TIMEOUT_S = 1.0
-# Niceness of a running node. A node that restarts has niceness 0 until it is ready, and so nine times the CPU time
-# of a running one when all cores are busy. Linux has one niceness per thread; threads of the middleware keep theirs.
-RUNNING_NICENESS = 10
 # What a node writes, only its user reads.
 PRIVATE_UMASK = 0o077
 
@@ -210,20 +208,23 @@ class PrivcamNode(Node, Generic[P]):
 
 
 def run(*factories: Callable[[], PrivcamNode[Any]]) -> int:
-    """Run the nodes in one executor until SIGINT, SIGTERM, or a call of `end`. Return the exit code."""
+    """Run the nodes until SIGINT, SIGTERM, or a call of `end`. Return the exit code."""
     return run_all(factory() for factory in factories)
 
 
 def run_all(nodes_to_run: Iterable[PrivcamNode[Any]]) -> int:
-    """Run nodes as `run` does. nodes_to_run: creates each node when it is iterated, after ROS was initialised."""
+    """Run nodes as `run` does, those of each namespace on a thread of their own.
+
+    nodes_to_run: creates each node when it is iterated, after ROS was initialised.
+    """
     os.umask(PRIVATE_UMASK)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    executor = SingleThreadedExecutor()
+    executors = NamespaceExecutors()
     ending = threading.Event()
 
     def end(_signal: int, _frame: Any) -> None:
         ending.set()
-        executor.wake()
+        executors.wake()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
@@ -232,11 +233,11 @@ def run_all(nodes_to_run: Iterable[PrivcamNode[Any]]) -> int:
     try:
         for node in nodes_to_run:
             nodes.append(node)
-            executor.add_node(node)
+            executors.add_node(node)
         reject_unknown(nodes)
-        os.nice(RUNNING_NICENESS)
+        executors.start()
         while not ending.is_set():
-            executor.spin_once(timeout_sec=1.0)
+            executors.spin_once()
             exit_codes = [node.exit_code for node in nodes if node.exit_code is not None]
             if exit_codes:
                 code = max(exit_codes)
@@ -248,9 +249,9 @@ def run_all(nodes_to_run: Iterable[PrivcamNode[Any]]) -> int:
         print(f"privcam: {name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         code = 1
     finally:
+        executors.shutdown()
         for node in nodes:
             node.stop()
-        executor.shutdown()
         for node in nodes:
             Node.destroy_node(node)
         try_shutdown()

@@ -174,6 +174,7 @@ def test_wish_to_end_is_kept_until_the_executor_looks(bench: Bench) -> None:
 
 RUNNING = """
 import sys
+import threading
 from dataclasses import dataclass
 from privcam_ros.node import PrivcamNode, StartError, run
 
@@ -182,8 +183,9 @@ class Nothing:
     pass
 
 class Named(PrivcamNode[Nothing]):
+    SPACE = None
     def __init__(self):
-        super().__init__(self.NAME, Nothing)
+        super().__init__(self.NAME, Nothing, self.SPACE)
     def stop(self):
         print("stopped", self.get_name(), flush=True)
 
@@ -201,6 +203,33 @@ class Failing(Named):
     def __init__(self):
         super().__init__()
         raise StartError("the camera is on fire; put it out")
+
+meeting = threading.Barrier(2)
+
+class Meeting(Named):
+    def __init__(self):
+        super().__init__()
+        self.once = self.create_timer(0.01, self.meet)
+    def meet(self):
+        self.once.cancel()
+        meeting.wait()  # for ever, unless the other one runs meanwhile
+        self.end(5)
+
+class Here(Meeting):
+    NAME = "here"
+
+class There(Meeting):
+    NAME = "there"
+    SPACE = "/elsewhere"
+
+class Breaking(Named):
+    NAME = "breaking"
+    SPACE = "/elsewhere"
+    def __init__(self):
+        super().__init__()
+        self.create_timer(0.01, self.fall)
+    def fall(self):
+        raise RuntimeError("a part broke")
 
 class Ready(Named):
     NAME = "ready"
@@ -236,6 +265,20 @@ def test_node_that_cannot_start_ends_the_process_with_its_reason_and_stops_the_o
     assert "StartError: the camera is on fire; put it out" in errors
     assert "Traceback" not in errors
     assert "stopped first" in output
+
+
+def test_nodes_of_two_namespaces_do_not_wait_for_each_other() -> None:
+    with start("Here", "There") as process:
+        output, errors = process.communicate(timeout=HANG_LIMIT_S)
+    assert process.returncode == 5, errors
+    assert sorted(output.split("\n")[:2]) == ["stopped here", "stopped there"]
+
+
+def test_fault_in_a_callback_ends_the_process_whatever_the_namespace() -> None:
+    with start("First", "Breaking") as process:
+        _, errors = process.communicate(timeout=HANG_LIMIT_S)
+    assert process.returncode == 1
+    assert "RuntimeError: a part broke" in errors
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -33,6 +33,9 @@ SPAN_S = 1.0
 PLACE_H = 1.0
 # … at this many different moments or more.
 MOMENTS = 4
+# Pairs of one moment that are looked at, those with the fastest limbs: all pairs of eight people who stand together. The
+# work grows with the square of the pairs; 64 people in one place took 2.6 s for each Ω.
+MAX_PAIRS = 28
 # A fight begins at this limb speed, in H/s. `python -m privcam_training.limb_speed` measures gestures of single people.
 BEGIN = 0.5
 # It continues from this limb speed on, in H/s.
@@ -102,15 +105,19 @@ class FightDetector:
             self._samples.popleft()
         fresh = _sample_pairs(seconds, subjects)
         self._samples.extend(fresh)
-        for sample in fresh:
-            self._update_place(sample)
+        if fresh:
+            samples = list(self._samples)
+            places = np.array([(sample.x, sample.y) for sample in samples])
+            for sample in fresh:
+                away = np.hypot(*(places - (sample.x, sample.y)).T)
+                near = [samples[index] for index in np.flatnonzero(away <= PLACE_H * sample.height_px)]
+                self._update_place(sample, near)
         ended = [fight for fight in self.active if seconds - fight.seen > END_S]
         self.active = [fight for fight in self.active if seconds - fight.seen <= END_S]
         return ended
 
-    def _update_place(self, sample: _Sample) -> None:
-        """Begin or continue the fight at the place of a new sample."""
-        near = [s for s in self._samples if hypot(s.x - sample.x, s.y - sample.y) <= PLACE_H * sample.height_px]
+    def _update_place(self, sample: _Sample, near: Sequence[_Sample]) -> None:
+        """Begin or continue the fight at the place of a new sample. near: the samples around it, oldest first."""
         if len({s.seconds for s in near}) < MOMENTS:
             return
         speed = float(np.median([s.speed for s in near]))
@@ -133,7 +140,7 @@ class FightDetector:
 
 
 def _sample_pairs(seconds: float, subjects: Sequence[Subject]) -> list[_Sample]:
-    """Return one sample for each two subjects that are close and whose limbs are seen."""
+    """Return one sample for each two subjects that are close and whose limbs are seen, MAX_PAIRS at most."""
     known = [
         (subject, height)
         for subject in subjects
@@ -146,7 +153,9 @@ def _sample_pairs(seconds: float, subjects: Sequence[Subject]) -> list[_Sample]:
         height = (a_height + b_height) / 2
         if found and _is_close(a, b, height) and 1 / MAX_HEIGHT_RATIO < a_height / b_height < MAX_HEIGHT_RATIO:
             samples.append(_sample(seconds, a, b, height, sum(found) / len(found)))
-    return samples
+    if len(samples) <= MAX_PAIRS:
+        return samples
+    return sorted(samples, key=lambda sample: -sample.speed)[:MAX_PAIRS]
 
 
 def _is_close(a: Subject, b: Subject, height_px: float) -> bool:
