@@ -1,11 +1,31 @@
-"""Hides data in valid Ω, in places that the rules leave free. The gate has to remove all of it."""
+"""Hides data in valid Ω, in places that the rules leave free, and measures what the budgets leave to a film.
+
+The gate has to remove what is hidden. What it cannot remove is the picture itself: a compromised eraser, which has the
+key of the seals, may send any picture. How much of that leaves is limited by the budgets alone.
+"""
 
 import struct
+from dataclasses import dataclass
+from itertools import pairwise
+from math import log2
 from random import Random
 
+import numpy as np
+
 from fuzzing.omega_layout import ROW_BYTES, Raw, bytes_of, number, value_of, write
+from harness.sealed_gate import SealedGate
+from privcam_core.images.environment import decode_environment, encode_environment, environment_of
+from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
+from privcam_edge.link.budgets import MIB, Budgets
+from privcam_edge.link.gate import MAX_REACH
+from privcam_link.patches import encode_patch
 
 _UNSEEN_CONFIDENCES = (0.0, 0.05, 0.19)
+_FILM_CAMERA = "film"
+_FILM_ENCODER = Embedding("any", (1,), 0.5, b"\x00", 0.25, 1.0)
+_FILM_START_NS = 1_700_000_000 * 10**9
+# Of the pictures of Ω: values of a pixel that is confirmed, and the one that is not.
+_PIXEL_VALUES = 256**3 + 1
 
 
 def hide_data(random: Random, raw: Raw) -> bytes:
@@ -51,3 +71,63 @@ def _row(random: Random, row: bytes, layer: int) -> bytes:
         angles = [angle + random.uniform(-0.003, 0.003) for angle in angles]
     padding = struct.unpack("<3B", random.randbytes(3))
     return struct.pack("<I55fB3B3fB3B", subject, *box, *points, valid, *padding, *angles, layer, *padding)
+
+
+@dataclass(frozen=True)
+class Film:
+    """What left of a film whose every frame was offered as the picture of a sealed Ω.
+
+    offered, left: pictures. seconds: of the film. bits: of the patches that left, which tell every pixel of them.
+    allowed: most pictures that the budgets allow, computed from them.
+    """
+
+    offered: int
+    left: int
+    seconds: float
+    bits: int
+    allowed: int
+
+
+def offer_film(budgets: Budgets, size: tuple[int, int], seconds: float, rate_hz: float, seed: int = 0) -> Film:
+    """Offer a gate a film in which every pixel changes with every frame, with right seals. size: (H, W) px."""
+    gate = SealedGate(_FILM_CAMERA, _FILM_ENCODER, max_rate_hz=240.0, budgets=budgets)
+    random, count = np.random.default_rng(seed), int(seconds * rate_hz)
+    shown: list[bytes] = []
+    for frame in range(1, count + 1):
+        gate.clock.advance(1 / rate_hz)
+        key = SyncKey(_FILM_CAMERA, frame, _FILM_START_NS + int(frame * 1e9 / rate_hz))
+        png = encode_environment(random.integers(0, 256, (*size, 3), np.uint8), np.ones(size, np.bool_))
+        omega = Omega(key, environment_of(key, png, 1), [], _FILM_ENCODER, PrivacyReport(0, 0, 0, Verdict.PASS))
+        left = gate.check(omega).environment
+        if not shown or left.png != shown[-1]:
+            shown.append(left.png)
+    pictures = [decode_environment(png) for png in shown]
+    size_bytes = len(shown[0]) + sum(len(encode_patch(new, base)) for base, new in pairwise(pictures))
+    minutes, per_picture = seconds / 60, size_bytes / len(shown)
+    allowed = min(
+        budgets.pictures_per_minute * (1 + minutes),
+        budgets.areas_per_minute * (1 + minutes),
+        budgets.picture_mib_per_hour * MIB * (1 + minutes / 60) / per_picture,
+    )
+    return Film(count, len(shown), seconds, 8 * size_bytes, int(max(allowed, 1)))
+
+
+def covert_capacity(
+    budgets: Budgets, size: tuple[int, int], subjects: int, dimensions: int, rate_hz: float
+) -> dict[str, float]:
+    """Return the bits per s that a compromised part of the edge could hide in valid Ω, by part, in the long run.
+
+    size: (H, W) px of the pictures. subjects: people in an Ω. dimensions: of z. rate_hz: Ω per s. `between` is any node
+    that has no key: it can only leave Ω out. `eraser` includes its poses, with every value that leaves the gate.
+    """
+    area_bits = budgets.areas_per_minute / 60 * size[0] * size[1] * log2(_PIXEL_VALUES)
+    pictures = min(8 * budgets.picture_mib_per_hour * MIB / 3600, area_bits)
+    coordinate = log2(2 * MAX_REACH * max(size) * 16)
+    keypoint, head = 2 * coordinate + log2(82), log2(805) + log2(403) + log2(805)
+    pose = 4 * coordinate + 17 * keypoint + head
+    return {
+        "between": rate_hz,
+        "embedder": 8 * dimensions * rate_hz,
+        "eraser_pictures": pictures,
+        "eraser_poses": subjects * pose * rate_hz,
+    }

@@ -145,9 +145,9 @@ def bad_pose(random: Random, raw: Raw) -> bytes:
     at = random.randrange(len(rows) // ROW_BYTES) * ROW_BYTES
     offset, code, value = random.choice((
         (0, "I", 0), (240, "B", random.randrange(64, 256)), (224, "B", random.randrange(2, 256)),
-        (4 + 4 * random.randrange(4), "f", random.choice((_NAN, _INF, -_INF, 1e9, -1e9))),
-        (20 + 12 * random.randrange(17), "f", random.choice((_NAN, _INF, -_INF, 30721.0, -1e30))),
-        (24 + 12 * random.randrange(17), "f", random.choice((_NAN, _INF, -_INF, -30721.0, 1e30))),
+        (4 + 4 * random.randrange(4), "f", random.choice((_NAN, _INF, -_INF, 1e9, -1e9, 2e4))),
+        (20 + 12 * random.randrange(17), "f", random.choice((_NAN, _INF, -_INF, 30721.0, -1e30, 2e4))),
+        (24 + 12 * random.randrange(17), "f", random.choice((_NAN, _INF, -_INF, -30721.0, 1e30, -2e4))),
         (28 + 12 * random.randrange(17), "f", random.choice((_NAN, _INF, -_INF, -0.01, 1.01, -1e-30, 1e9))),
         (228 + 4 * random.randrange(3), "f", random.choice((_NAN, _INF, -_INF, 3.2, -3.2, 1e9))),
     ))  # fmt: skip

@@ -4,8 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fuzzing.covert_channels import covert_capacity, offer_film
 from fuzzing.fuzzer import Fuzzer, Result, save
 from fuzzing.link_ends import Tally
+from privcam_edge.link.budgets import Budgets
+
+# The film whose remaining capacity is measured: a new picture of noise every 6 s, for three hours.
+VGA = (480, 640)
+FILM_SECONDS, FILM_RATE_HZ = 3 * 3600.0, 1 / 6
 
 
 def measure_fuzzing(count: int, out: Path, say: Callable[[str], None], seed: int = 0) -> dict[str, Any]:
@@ -25,10 +31,27 @@ def summary(result: Result) -> dict[str, Any]:
         "gate": _figures(result.gate),
         "cloud": _figures(result.cloud),
         "valid_ones_taken_by_both": result.good,
-        "covert_channels": {"offered": result.covert, "cleaned": result.cleaned},
+        "origin_attacks": {"offered": result.origin_attacks, "true_ones_after_them": result.true_ones},
+        "covert_channels": {"offered": result.covert, "cleaned": result.cleaned, **_capacity()},
         "peak_memory_growth_mib": round(result.grown_mib, 1),
         "seconds": round(result.seconds, 1),
         "kinds": dict(sorted(result.kinds.items())),
+    }
+
+
+def _capacity() -> dict[str, Any]:
+    """Return the covert capacity, bits per s, that the default budgets leave at VGA: computed, and of a film."""
+    film = offer_film(Budgets(), VGA, FILM_SECONDS, FILM_RATE_HZ)
+    computed = covert_capacity(Budgets(), VGA, subjects=2, dimensions=48, rate_hz=10.0)
+    return {
+        "computed_bits_per_s": {part: round(bits) for part, bits in computed.items()},
+        "film": {
+            "seconds": film.seconds,
+            "pictures_offered": film.offered,
+            "pictures_left": film.left,
+            "pictures_allowed": film.allowed,
+            "bits_per_s": round(film.bits / film.seconds),
+        },
     }
 
 

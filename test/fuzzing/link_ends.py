@@ -7,12 +7,34 @@ from dataclasses import dataclass, field
 from fuzzing import raw_png
 from fuzzing.header_mutations import KEY, plain_header
 from fuzzing.omega_layout import Raw, bytes_of, read, write
-from fuzzing.oracle import Broken, Situation, encoder_of, expected_output, judge, key_of
+from fuzzing.oracle import (
+    Broken,
+    Situation,
+    encoder_of,
+    expected_output,
+    highest_subject,
+    judge,
+    key_of,
+    spare_numbers,
+)
+from harness.sealed_gate import SealedGate
 from privcam_cloud.link.cameras import Cameras
 from privcam_cloud.link.quotas import Limits
 from privcam_cloud.link.session import ReplyHandler
-from privcam_core.types.omega import MAX_HEIGHT, MAX_WIDTH, Omega
-from privcam_edge.link.gate import KNOWN_PICTURES, Gate
+from privcam_core.types.omega import (
+    MAX_HEIGHT,
+    MAX_WIDTH,
+    Embedding,
+    Environment,
+    Omega,
+    PrivacyReport,
+    SyncKey,
+    Verdict,
+)
+from privcam_core.types.seals import Seals
+from privcam_edge.link.budgets import Budgets
+from privcam_edge.link.gate import KNOWN_PICTURES
+from privcam_edge.link.sealing import SealKeys
 from privcam_link import cdr
 from privcam_link.delta_compression import MAX_REFERENCES
 from privcam_link.validation import Reason, Rejected
@@ -20,6 +42,11 @@ from privcam_link.wire import Query, camera_of, header_of
 
 CAMERA = "room1"
 RATE_HZ = 60.0
+ENCODER = Embedding("encoder-1", (4, 4, 8), 0.5, bytes(128), 0.25, 1.0)
+# Not random: the same seed makes the same run.
+KEYS_OF_START = SealKeys(b"eraser's key of some start ....."[:32], b"embedder's key of some start ..."[:32])
+# Pictures change with every Ω here; films are offered to a gate of their own.
+UNLIMITED = Budgets(pictures_per_minute=1e9, areas_per_minute=1e9, picture_mib_per_hour=1e9)
 # The cloud's clock stands still here, so its quotas would be used up. Tests of the cloud cover them.
 NO_QUOTA = 1e12
 
@@ -63,17 +90,32 @@ class GateEnd:
     def __init__(self, now_ns: int) -> None:
         self.tally = Tally()
         self.situation = Situation(CAMERA.encode(), now_ns)
-        self.clock = Clock()
-        self.gate = Gate(CAMERA, max_rate_hz=RATE_HZ, clock=self.clock, wall=lambda: self.situation.now_ns)
-        self._drained = Gate(CAMERA, max_rate_hz=0.5, clock=Clock(), wall=lambda: self.situation.now_ns)
+        self.situation.encoder = encoder_of(read(cdr.encode(_any_omega())))
+        self._gate = SealedGate(CAMERA, ENCODER, max_rate_hz=RATE_HZ, budgets=UNLIMITED, keys=KEYS_OF_START)
+        self._drained = SealedGate(CAMERA, ENCODER, max_rate_hz=0.5, budgets=UNLIMITED, keys=KEYS_OF_START)
+        self.clock, self.keys = self._gate.clock, self._gate.keys
 
-    def offer(self, payload: bytes, kind: str) -> bool:
-        """Offer something; return whether it got through. kind: how it was made, for what must not happen."""
+    def seal(self, payload: bytes) -> Seals | None:
+        """Return seals of exactly what is offered, None if it has no parts."""
+        return self._gate.seal(payload)
+
+    def attack(self, payload: bytes, seals: Seals | None, kind: str) -> None:
+        """Offer a valid Ω that was not sealed so. It must not get through."""
+        if self._checked(self._gate, payload, kind, seals, malformed=True):
+            self.tally.passed += 1
+            self.tally.fail(f"{kind}: passed", payload)
+
+    def offer(self, payload: bytes, kind: str, seals: Seals | None = None) -> bool:
+        """Offer something with seals, by default of exactly what it is; return whether it got through.
+
+        kind: how it was made, for what must not happen.
+        """
+        self.situation.now_s = self.clock.now_ns / 1e9
         try:
             wanted = expected_output(*_known(judge(payload, self.situation)), self.situation)
         except Broken:
             wanted = b""
-        made = self._checked(self.gate, payload, kind, malformed=not wanted)
+        made = self._checked(self._gate, payload, kind, seals or self.seal(payload), malformed=not wanted)
         if wanted and made != wanted:
             self.tally.other += 1
             self.tally.fail(f"{kind}: valid, and {'changed' if made else 'refused'}", payload)
@@ -86,19 +128,19 @@ class GateEnd:
 
     def flood(self, payload: bytes) -> None:
         """Offer a valid Ω to a gate that has let through as many as it may. Its clock stands still."""
-        if (
-            self._checked(self._drained, payload, "flood", malformed=self._drained.passed > 0)
-            and self._drained.passed > 1
-        ):
+        gate = self._drained
+        seals = gate.seal(payload)
+        if self._checked(gate, payload, "flood", seals, malformed=gate.gate.passed > 0) and gate.gate.passed > 1:
             self.tally.passed += 1
             self.tally.fail("flood: passed", payload)
 
-    def _checked(self, gate: Gate, payload: bytes, kind: str, *, malformed: bool) -> bytes:
+    def _checked(self, sealed: SealedGate, payload: bytes, kind: str, seals: Seals | None, *, malformed: bool) -> bytes:
+        gate = sealed.gate
         self.tally.malformed += malformed
         self.tally.valid += not malformed
         before = sum(gate.rejected.values())
         try:
-            return cdr.encode(gate.check(payload))
+            return cdr.encode(gate.check(payload, seals))
         except Rejected as rejection:
             if sum(gate.rejected.values()) != before + 1:
                 self.tally.fail(f"{kind}: not counted", payload)
@@ -116,7 +158,11 @@ class GateEnd:
             return
         situation, digest = self.situation, bytes_of(raw, "environment.sha256")
         situation.last = key_of(raw, "key")[1:]
-        situation.encoders.add(encoder_of(raw))
+        highest = highest_subject(raw)
+        situation.spare_numbers, situation.spare_at_s = spare_numbers(situation), situation.now_s
+        if situation.highest is not None:
+            situation.spare_numbers -= max(highest - situation.highest, 0)
+        situation.highest = max(highest, situation.highest or 0)
         situation.epoch += digest != situation.visible
         situation.visible = digest
         situation.pictures.pop(digest, None)
@@ -235,6 +281,13 @@ class CloudEnd:
     def publish_live(self, _camera_id: str, omegas: Sequence[Omega]) -> None:
         """Take the next Ω of the live stream."""
         self._handed += omegas
+
+
+def _any_omega() -> Omega:
+    """Return some Ω with an embedding of the encoder."""
+    key = SyncKey(CAMERA, 1, 1)
+    environment = Environment(key, b"", bytes(32), 1, 1, 0.0, 1)
+    return Omega(key, environment, [], ENCODER, PrivacyReport(0.0, 1.0, 0.0, Verdict.PASS))
 
 
 def _known(judged: tuple[Raw, raw_png.Pixels | None]) -> tuple[Raw, raw_png.Pixels]:

@@ -19,7 +19,9 @@ from privcam_core.images.environment import encode_environment
 KEPT = 127
 _FILL = (128, 128, 128)
 _AHEAD_NS = 60 * 10**9
-_ENCODERS, _BARE = 4, 32 * 1024
+_BARE = 32 * 1024
+# Subject numbers may be this far above the highest one, and so much further per second. Bodies reach so many pictures.
+_SUBJECTS, _SUBJECTS_PER_S, _REACH = 64.0, 10.0, 6
 
 Key = tuple[bytes, int, int]
 
@@ -33,14 +35,20 @@ class Situation:
     """The state of one end of the link.
 
     camera: whose Ω are taken. last: frame_id and stamp of the last one. now_ns: its clock. pictures: by digest, RGBA.
-    patches: whether a base may be named. exact: whether the bytes have to be those of our own writer.
+    encoder: the pinned one. highest: of the subject numbers so far; spare_numbers: how far it could be exceeded at
+    spare_at_s; now_s: seconds since boot. patches: whether a base may be named. exact: whether the bytes have to be
+    those of our own writer.
     """
 
     camera: bytes
     now_ns: int
     last: tuple[int, int] | None = None
     pictures: dict[bytes, Pixels] = field(default_factory=dict)
-    encoders: set[bytes] = field(default_factory=set)
+    encoder: bytes = b""
+    highest: int | None = None
+    spare_numbers: float = _SUBJECTS
+    spare_at_s: float = 0.0
+    now_s: float = 0.0
     visible: bytes = b""
     epoch: int = 0
     patches: bool = False
@@ -67,8 +75,11 @@ def judge(payload: bytes, situation: Situation) -> tuple[Raw, Pixels | None]:
     except Malformed as error:
         raise Broken(str(error)) from error
     _turn(key, situation)
-    known = encoder_of(raw) in situation.encoders or len(situation.encoders) < _ENCODERS
-    require(situation.exact or known, "one encoder too many")
+    if not situation.exact:
+        require(encoder_of(raw) == situation.encoder, "encoder")
+        _near(raw)
+        spare = spare_numbers(situation)
+        require(situation.highest is None or highest_subject(raw) - situation.highest <= spare, "subject numbers")
     return raw, _picture(raw, situation)
 
 
@@ -86,6 +97,27 @@ def encoder_of(raw: Raw) -> bytes:
     """Return what belongs to the encoder and not to the frame."""
     names = ("encoder_id", "shape", "scale", "noise_sigma", "clip_norm")
     return b"|".join(bytes_of(raw, f"embedding.{name}") for name in names)
+
+
+def highest_subject(raw: Raw) -> int:
+    """Return the highest subject number, 0 without subjects."""
+    rows = bytes_of(raw, "poses")
+    return max((int.from_bytes(rows[at : at + 4], "little") for at in range(0, len(rows), ROW_BYTES)), default=0)
+
+
+def spare_numbers(situation: Situation) -> float:
+    """Return by how much the highest subject number may be exceeded now."""
+    passed_s = situation.now_s - situation.spare_at_s
+    return min(_SUBJECTS, situation.spare_numbers + passed_s * _SUBJECTS_PER_S)
+
+
+def _near(raw: Raw) -> None:
+    rows = np.frombuffer(bytes_of(raw, "poses"), np.uint8).reshape(-1, ROW_BYTES)
+    floats = np.ascontiguousarray(rows[:, 4:224]).view("<f4")
+    visible = np.where(floats[:, 6::3] >= np.float32(0.2), 1.0, 0.0)
+    reach = _REACH * max(value_of(raw, "environment.height"), value_of(raw, "environment.width"))
+    for values in (floats[:, :4], floats[:, 4::3] * visible, floats[:, 5::3] * visible):
+        require(bool((np.abs(values) <= reach).all()), "a body is far from the picture")
 
 
 def key_of(raw: Raw, name: str) -> Key:

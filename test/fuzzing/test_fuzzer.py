@@ -1,20 +1,31 @@
 """Thousands of malformed Ω against the gate and the cloud; `./privcam bench --only fuzzing` offers 100 000."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fuzzing import link_ends, raw_png
+from fuzzing.covert_channels import covert_capacity, offer_film
 from fuzzing.field_mutations import FIELDS
 from fuzzing.fuzzer import Fuzzer
 from fuzzing.omega_layout import TABLE, Malformed, padding, read, write
-from fuzzing.oracle import Broken, Situation, expected_output, judge
+from fuzzing.oracle import Broken, Situation, encoder_of, expected_output, judge
+from fuzzing.origin_attacks import ATTACKS
 from fuzzing.picture_mutations import PICTURES
+from harness.sealed_gate import SealedGate
 from privcam_cloud.link.reorder_buffer import ReorderBuffer
 from privcam_core.images.environment import encode_environment
+from privcam_core.types.omega import Omega, SyncKey
+from privcam_core.types.seals import Seal, Seals
 from privcam_edge.link import gate as gate_module
+from privcam_edge.link import sealing
+from privcam_edge.link.budgets import Budgets, PictureBudget, SubjectBudget
 from privcam_edge.link.gate import Gate
+from privcam_edge.link.sealing import SealVerifier
+from privcam_edge.link.stamp_order import StampOrder
 from privcam_link import cdr
 from privcam_link.validation import Reason, Rejected
 from privcam_link.wire import Header
@@ -68,19 +79,69 @@ def test_one_seed_makes_one_run() -> None:
     assert (one.gate.reasons, one.cloud.reasons, one.kinds) == (other.gate.reasons, other.cloud.reasons, other.kinds)
 
 
+def _without_picture(verifier: SealVerifier, omega: Omega, seals: Seals | None) -> Seal:
+    """Check all seals but that of the picture's bytes."""
+    return REQUIRE_SEALED(verifier, replace(omega, environment=omega.environment.without_png()), seals)
+
+
+REQUIRE_SEALED = SealVerifier.require_sealed
+NO_SEAL = Seal(SyncKey("room1", 1, 1), 2**63, *[bytes(32)] * 5)
+
+
 @pytest.mark.parametrize(
-    ("part", "instead"),
+    ("owner", "part", "instead"),
     [
-        ("require_publishable", lambda _omega: None),
-        ("follows", lambda _key, _last: True),
-        ("require_not_future", lambda _key, _now: None),
-        ("canonicalize", lambda omega: omega),
-        ("encode_environment", lambda plate, valid: encode_environment(plate ^ 1, valid)),
+        (gate_module, "require_publishable", lambda _omega: None),
+        (gate_module, "canonicalize", lambda omega: omega),
+        (gate_module, "encode_environment", lambda plate, valid: encode_environment(plate ^ 1, valid)),
+        (gate_module, "MAX_REACH", 1e9),
+        (Gate, "_require_encoder", lambda _gate, _embedding: None),
+        (Gate, "_require_rate", lambda _gate: None),
+        (SealVerifier, "require_sealed", lambda _v, _omega, seals: seals.published if seals else NO_SEAL),
+        (SealVerifier, "require_sealed", _without_picture),
+        (SealVerifier, "is_genuine", lambda _verifier, _seal: True),
+        (sealing, "encode_part", lambda _key, _part: b""),
+        (StampOrder, "require_turn", lambda _order, _seal: None),
+        (SubjectBudget, "fits", lambda _budget, _highest: True),
+        (PictureBudget, "spend", lambda _budget, _new, _current: True),
     ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
-def test_gate_that_lacks_a_check_is_found_out(monkeypatch: pytest.MonkeyPatch, part: str, instead: object) -> None:
-    monkeypatch.setattr(gate_module, part, instead)
-    assert Fuzzer(seed=2).run(600).gate.failures
+def test_gate_that_lacks_a_check_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, owner: object, part: str, instead: object
+) -> None:
+    monkeypatch.setattr(owner, part, instead)
+    assert Fuzzer(seed=2).run(700).gate.failures
+
+
+def test_film_does_not_leave_and_the_room_does(fuzzer: Fuzzer) -> None:
+    film = fuzzer.result.film
+    assert film is not None
+    assert 1 < film.left <= film.allowed < film.offered / 10
+
+
+def test_origin_attacks_are_among_the_cases_and_stop_no_true_omega(fuzzer: Fuzzer) -> None:
+    assert fuzzer.result.origin_attacks > COUNT / 10
+    assert fuzzer.result.true_ones > COUNT / 100
+    assert {attack.__name__ for attack in ATTACKS} <= fuzzer.result.kinds.keys()
+
+
+@pytest.mark.parametrize(
+    "narrow", [{"pictures_per_minute": 5.0}, {"areas_per_minute": 5.0}, {"picture_mib_per_hour": 0.2}], ids=str
+)
+def test_each_budget_alone_bounds_what_leaves_of_a_film(narrow: dict[str, float]) -> None:
+    wide = {"pictures_per_minute": 1e6, "areas_per_minute": 1e6, "picture_mib_per_hour": 1e6}
+    film = offer_film(Budgets(**wide | narrow), (64, 64), 120.0, 2.0)
+    assert film.left in (film.allowed - 1, film.allowed)
+    assert film.left < film.offered / 10
+
+
+def test_film_takes_the_capacity_that_was_computed_and_no_more() -> None:
+    budgets = Budgets(picture_mib_per_hour=0.2)
+    film = offer_film(budgets, (64, 64), 4 * 3600.0, 1 / 60)
+    computed = covert_capacity(budgets, (64, 64), subjects=0, dimensions=1, rate_hz=1.0)["eraser_pictures"]
+    reserve = 8 * 0.2 * 2**20
+    assert 0.9 * computed < (film.bits - reserve) / film.seconds <= computed
 
 
 def test_cloud_that_opens_no_picture_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +169,8 @@ def test_png_by_hand_reads_what_an_image_library_writes(filtering: int) -> None:
 
 def test_rules_accept_what_the_gate_makes_and_change_nothing_on_it() -> None:
     situation = Situation(link_ends.CAMERA.encode(), NOW_NS + 10**12)
-    whole = cdr.encode(Gate(link_ends.CAMERA).check(WHOLE))
+    whole = cdr.encode(SealedGate(link_ends.CAMERA, link_ends.ENCODER).check(WHOLE))
+    situation.encoder = encoder_of(read(whole))
     raw, rgba = judge(whole, situation)
     assert rgba is not None
     assert expected_output(raw, rgba, situation) == whole
@@ -120,13 +182,13 @@ def test_rules_accept_what_the_gate_makes_and_change_nothing_on_it() -> None:
 @given(st.binary(max_size=2000), st.integers(0, len(GOOD)), st.integers(0, 40), st.booleans())
 def test_arbitrary_bytes_never_pass_the_gate(data: bytes, place: int, cut: int, raw: bool) -> None:
     payload = data if raw else GOOD[:place] + data + GOOD[place + cut :]
-    gate = Gate(link_ends.CAMERA)
+    gate = SealedGate(link_ends.CAMERA, link_ends.ENCODER)
     try:
-        judge(payload, Situation(link_ends.CAMERA.encode(), 2**62))
+        judge(payload, Situation(link_ends.CAMERA.encode(), 2**62, encoder=encoder_of(read(GOOD))))
     except Broken:
         with pytest.raises(Rejected) as rejection:
             gate.check(payload)
-        assert gate.rejected == {rejection.value.reason: 1}
+        assert gate.gate.rejected == {rejection.value.reason: 1}
 
 
 @settings(deadline=None, max_examples=300)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from privcam_cloud.recognition.temporal.temporal_network import TemporalNetwork
-from privcam_core.models.own_networks import WrongWeights
+from privcam_core.models.network_description import WrongWeights
 from privcam_edge.embedding.encoder import BottleneckEncoder
 
 # Against a test that hangs.

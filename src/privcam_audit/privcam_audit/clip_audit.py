@@ -150,7 +150,7 @@ class _Attacks:
         observed_step, sample_step = (max(1, round(recording.rate_hz / hz)) for hz in (_OBSERVED_HZ, _SAMPLES_HZ))
         last = b""
         for number, (frame, published) in enumerate(zip(recording.frames(), clip.left, strict=True)):
-            environment, report, poses = published
+            environment, report, poses, _ = published
             new, last = environment.digest != last, environment.digest
             anonymous, plate = composer.compose(environment, poses), composer.compose(environment, [])
             observed = number % observed_step == 0

@@ -71,7 +71,8 @@ class WithholdingEdge:
     ) -> Published:
         """Return what leaves of one frame."""
         anonymous = self._anonymizer.anonymize(poses, (image.shape[0], image.shape[1]), key.stamp_ns)
-        return Published(self._writer.write(key, self._picture), PrivacyReport(0.0, 1.0, 0.0, Verdict.PASS), anonymous)
+        report = PrivacyReport(0.0, 1.0, 0.0, Verdict.PASS)
+        return Published(self._writer.write(key, self._picture), report, anonymous, self._picture.inspected)
 
 
 def commission(recording: Recording, labels: Labels, threads: int) -> ApprovedPlate:

@@ -112,7 +112,7 @@ class EngineEdge:
         png = encode_environment(result.environment_plate, result.confirmed)
         if self._store is not None:
             self._store.save(png, self._engine.presences, key.stamp_ns)
-        return Published(self._writer.write(key, Picture(png, result.confirmed, result.epoch)), report=None, poses=[])
+        return Published(self._writer.write(key, Picture(png, result.confirmed, result.epoch, b"")), None, [], b"")
 
 
 def leaking_edge(_clip, _scenario, _kind, _folder):

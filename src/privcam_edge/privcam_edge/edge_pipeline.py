@@ -1,11 +1,14 @@
 """Runs the whole edge as one plain object without ROS: frame in, Ω out. The nodes call the same parts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Omega, SyncKey
+from privcam_core.types.seals import Seals
 from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import BottleneckEncoder
+from privcam_edge.link.sealing import OmegaSealer, SealKeys, boot_ns
 from privcam_edge.perception.pipeline import PerceptionPipeline
 from privcam_edge.perception.stage_timer import StageTimer
 from privcam_privacy.background.engine_settings import EngineSettings
@@ -30,6 +33,8 @@ class EdgePipeline:
     threads: int = 1
     look_again_per_frame: int = 1
     encoder: BottleneckEncoder = field(default_factory=BottleneckEncoder)
+    seal_keys: SealKeys = field(default_factory=SealKeys.random)
+    seal_clock: Callable[[], int] = boot_ns
     timer: StageTimer = field(default_factory=StageTimer)
 
     def __post_init__(self) -> None:
@@ -43,6 +48,7 @@ class EdgePipeline:
             self.mode, self.settings, poses=self.pose_settings, plate=self.plate, threads=self.threads
         )
         self._composer = Composer()
+        self._sealer = OmegaSealer(self.seal_keys, self.seal_clock)
 
     @property
     def seconds(self) -> dict[str, list[float]]:
@@ -51,12 +57,17 @@ class EdgePipeline:
 
     def process(self, key: SyncKey, image: Image) -> Omega:
         """Return Ω of one frame. image: (H, W, 3) uint8 BGR. Raises ValueError for another kind of picture."""
+        return self.process_sealed(key, image)[0]
+
+    def process_sealed(self, key: SyncKey, image: Image) -> tuple[Omega, Seals]:
+        """Return Ω of one frame, and its seals for a gate with `seal_keys`. Otherwise as `process`."""
         presences = self._eraser.presence_regions
         detections, tracks, poses = self._perception.perceive(image, key.stamp_ns, presences)
         with self.timer.measure("eraser"):
-            environment, report, anonymous_poses = self._eraser.erase(key, image, detections, tracks, poses)
+            environment, report, anonymous_poses, inspected = self._eraser.erase(key, image, detections, tracks, poses)
         with self.timer.measure("composer"):
             anonymous = self._composer.compose(environment, anonymous_poses)
         with self.timer.measure("embedder"):
             embedding = self.encoder.encode(anonymous)
-        return Omega(key, environment, anonymous_poses, embedding, report)
+        omega = Omega(key, environment, anonymous_poses, embedding, report)
+        return omega, self._sealer.seal(omega, inspected)

@@ -7,6 +7,8 @@ malicious bytes announce before it checks them. Here padding is zero, and every 
 Encoding: XCDR1, little endian, of the message definition whose hash is `privcam_link.wire.TYPE_HASH`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from privcam_core.types.omega import (
@@ -56,11 +58,26 @@ def encode(omega: Omega) -> bytes:
     out.key(omega.key)
     _write_environment(out, omega.environment)
     out.key(omega.key)
-    _write_poses(out, omega)
+    _write_poses(out, omega.poses)
     out.key(omega.key)
     _write_embedding(out, omega.embedding)
     out.key(omega.key)
     _write_privacy(out, omega.privacy)
+    return bytes(out.data)
+
+
+def encode_part(key: SyncKey, part: Environment | Sequence[SubjectPose] | Embedding | PrivacyReport) -> bytes:
+    """Return κ and one part of its Ω as CDR, the environment by digest alone: the bytes that seals are made of."""
+    out = CdrWriter()
+    out.key(key)
+    if isinstance(part, Environment):
+        _write_environment(out, part.without_png())
+    elif isinstance(part, Embedding):
+        _write_embedding(out, part)
+    elif isinstance(part, PrivacyReport):
+        _write_privacy(out, part)
+    else:
+        _write_poses(out, part)
     return bytes(out.data)
 
 
@@ -138,9 +155,9 @@ def _read_environment(read: CdrReader) -> Environment:
     return Environment(key, png, digest, height, width, confirmed_fraction, epoch, b"" if base == _WHOLE else base)
 
 
-def _write_poses(out: CdrWriter, omega: Omega) -> None:
-    table = np.zeros(len(omega.poses), _POSE)
-    for row, pose in zip(table, sorted(omega.poses, key=lambda pose: pose.layer), strict=True):
+def _write_poses(out: CdrWriter, poses: Sequence[SubjectPose]) -> None:
+    table = np.zeros(len(poses), _POSE)
+    for row, pose in zip(table, sorted(poses, key=lambda pose: pose.layer), strict=True):
         row["subject_id"], row["layer"] = pose.subject_id, pose.layer
         row["box"], row["keypoints"] = pose.box, pose.keypoints
         if pose.head is not None:

@@ -32,6 +32,7 @@ class Reason(str, Enum):
     FIELD = "field"  # a value that is missing, out of range, not finite, or one too many
     CAMERA = "camera"  # of another camera than the sender
     ORDER = "order"  # not newer than the one before
+    SEAL = "seal"  # a part is not sealed by eraser or embedder of this start, or was changed afterwards
     RATE = "rate"  # more per second than allowed
     PRIVACY = "privacy"  # the privacy engine's verdict is WITHHOLD
     DIGEST = "digest"  # the digest is not that of the picture

@@ -32,11 +32,12 @@ REPEAT_S = 1.0
 
 
 class Published(NamedTuple):
-    """What leaves of one frame."""
+    """What leaves of one frame. inspected: SHA-256 of the PNG of the picture, as the inspection passed it."""
 
     environment: Environment
     report: PrivacyReport
     poses: list[SubjectPose]
+    inspected: bytes
 
 
 class EnvironmentWriter:
@@ -147,7 +148,8 @@ class Eraser:
             delta=delta,
             sight=result.sight,
         )
-        return Published(self._writer.write(key, picture, stale=self._egress.stale), report, anonymous)
+        environment = self._writer.write(key, picture, stale=self._egress.stale)
+        return Published(environment, report, anonymous, picture.inspected)
 
     def _restore_state(self, engine: PrivacyEngine, store: BackgroundStateStore) -> None:
         try:

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.sealed_gate import SealedGate
 from privcam_cloud.link.cameras import Cameras
 from privcam_cloud.link.session import CloudLink
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
-from privcam_edge.link.gate import Gate
+from privcam_edge.link.budgets import Budgets
 from privcam_edge.link.omega_queue import OmegaQueue
 from privcam_edge.link.picture_schedule import PictureSchedule
 from privcam_edge.link.session import EdgeLink
@@ -24,6 +25,8 @@ from privcam_link.wire import BacklogQuery, Header
 # Against a test that hangs.
 HANG_LIMIT_S = 300.0
 TICK_S = 0.02
+# These tests change pictures faster than a room does.
+UNLIMITED = Budgets(pictures_per_minute=1e6, areas_per_minute=1e6, picture_mib_per_hour=1e6)
 START = 10**18
 ROOM = np.random.default_rng(3).integers(0, 256, (24, 32, 3), np.uint8)
 
@@ -60,7 +63,7 @@ class Edge:
         self.queue = OmegaQueue(folder)
         last = self.queue.last_key()
         self.frame = last.frame_id if last else 0
-        self._gate = Gate(camera, max_rate_hz=1e6, last=last)
+        self._gate = SealedGate(camera, omega(1).embedding, max_rate_hz=1e6, budgets=UNLIMITED, last=last)
         self.link = EdgeLink(camera, camera_end(camera, endpoints)[0], self.queue, PictureSchedule(refresh_s=3600.0))
 
     def send(self, count: int = 1, level: int = 90) -> int:

@@ -1,26 +1,10 @@
 """Loads networks that are part of a package: small ONNX files, each beside a JSON file with its SHA-256."""
 
-import json
-from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
 
+from privcam_core.models.network_description import WrongWeights
 from privcam_core.models.runtime import onnxruntime
-
-T = TypeVar("T")
-
-
-class WrongWeights(ValueError):
-    """Weights cannot be used: changed, damaged, or made for another version of the code. Says which and what to do."""
-
-
-def described(path: Path, make: Callable[[Mapping[str, Any]], T], package: str) -> T:
-    """Return what `make` makes of the JSON file beside the weights of a package. Raises WrongWeights."""
-    try:
-        return make(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise WrongWeights(f"{path}: {error}; install {package} again, or make it with `privcam train`") from error
 
 
 def session(file: Path, digest: str, *, threads: int = 1) -> "onnxruntime.InferenceSession":

@@ -1,44 +1,22 @@
 """The information-bottleneck encoder: computes z of the anonymous frame Ĩ with calibrated noise."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from privcam_core.images.png import require_bgr8
-from privcam_core.models.own_networks import described, session
+from privcam_core.models.own_networks import session
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Embedding
+from privcam_edge.embedding.bottleneck_weights import WEIGHTS, BottleneckWeights, blank_embedding
 from privcam_edge.embedding.quantizer import NoisyQuantizer
 
 # Input of the network, (height, width) px: a person as high as a tenth of the picture is 24 px.
 INPUT = (240, 320)
 # The network counts up to this many subjects; the last class means "this many or more".
 MAX_COUNT = 10
-WEIGHTS = Path(__file__).parent / "weights" / "ib.json"
-
-
-@dataclass(frozen=True)
-class BottleneckWeights:
-    """Description of the network, stored beside the ONNX file.
-
-    file: name of the ONNX file. sha256: of the file, hex. beta: weight of the rate when it was trained. sigma: noise of
-    the channel that it was trained with. clip_norm: the L2 norm that z is clipped to. dimensions: of z.
-    """
-
-    encoder_id: str
-    file: str
-    sha256: str
-    dimensions: int
-    beta: float
-    sigma: float
-    clip_norm: float
-
-    @classmethod
-    def read(cls, path: Path) -> "BottleneckWeights":
-        """Read a description. Raises WrongWeights."""
-        return described(path, lambda said: cls(**said), "privcam_edge")
 
 
 def shrink(image: Image) -> Image:
@@ -64,6 +42,7 @@ class BottleneckEncoder:
         sigma = self.weights.sigma if sigma is None else sigma
         # Two streams of noise out of one seed must not be the same one.
         channel = None if seed is None else seed + 1
+        self._blank = blank_embedding(sigma, weights)
         self._quantizer = NoisyQuantizer(self.weights.dimensions, self.weights.clip_norm, sigma, channel)
 
     def encode(self, anonymous: Image) -> Embedding:
@@ -72,12 +51,4 @@ class BottleneckEncoder:
         mean, log_variance = self._session.run(None, {"pictures": shrink(anonymous)[None]})
         noise = self._random.standard_normal(self.weights.dimensions)
         z = (mean[0] + np.exp(0.5 * log_variance[0]) * noise).astype(np.float32)
-        quantizer = self._quantizer
-        return Embedding(
-            encoder_id=self.encoder_id,
-            shape=(self.weights.dimensions,),
-            scale=float(np.float32(quantizer.scale)),
-            data=quantizer.quantize(z),
-            noise_sigma=quantizer.sigma,
-            clip_norm=quantizer.clip_norm,
-        )
+        return replace(self._blank, data=self._quantizer.quantize(z))

@@ -1,11 +1,11 @@
 """The gate checks and rebuilds every Ω before it leaves the edge. It is the only way to the network.
 
-The gate gets bytes of Ω and nothing else; it has no path to a frame, a detector or a track. The Ω that leaves is
-rebuilt from checked values: the picture is decoded to pixels and encoded again, so that only pixels survive, and
-numbers keep no more digits than are used (`privcam_link.canonical_form`).
+The gate gets bytes of Ω with their seals and nothing else; it has no path to a frame, a detector or a track. It lets
+through what eraser and embedder of this start sealed, each once, within the budgets. The Ω that leaves is rebuilt from
+checked values: the picture is decoded to pixels and encoded again, so that only pixels survive, and numbers keep no
+more digits than are used (`privcam_link.canonical_form`).
 """
 
-import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,25 +13,25 @@ from typing import NoReturn
 
 from privcam_core.images.environment import encode_environment
 from privcam_core.types.identifiers import require_camera_id
-from privcam_core.types.omega import Embedding, Environment, InvalidOmega, Omega, SyncKey
+from privcam_core.types.omega import Embedding, Environment, InvalidOmega, Omega, SyncKey, Verdict
+from privcam_core.types.seals import Seals
+from privcam_core.types.skeleton import seen
+from privcam_core.types.time import NS_PER_S
+from privcam_edge.link.budgets import Budgets, PictureBudget, Shown, SubjectBudget
+from privcam_edge.link.sealing import SealKeys, SealVerifier, boot_ns
+from privcam_edge.link.stamp_order import StampOrder
+from privcam_edge.link.token_bucket import TokenBucket
 from privcam_link import cdr
 from privcam_link.canonical_form import canonicalize
-from privcam_link.validation import (
-    Reason,
-    Rejected,
-    follows,
-    open_environment,
-    reason_of,
-    require_not_future,
-    require_publishable,
-)
+from privcam_link.validation import Reason, Rejected, open_environment, reason_of, require_publishable
 
 # Pictures that an Ω may name by digest. An Ω may still name the picture before the newest one.
 KNOWN_PICTURES = 4
 # After a short stall of the graph, as many Ω may leave at once as the rate allows in this time.
 BURST_S = 1.0
-# Encoders of one run. Name, shape, scale, noise and norm of an encoder do not change from frame to frame.
-KNOWN_ENCODERS = 4
+# A body reaches at most this far from the picture's corner, in sides of the picture: the standard body has at most four
+# heights of the picture, and stands at most half a picture beyond the border.
+MAX_REACH = 6.0
 
 
 @dataclass(frozen=True)
@@ -47,19 +47,22 @@ class _Picture:
 class Gate:
     """Checks and rebuilds the Ω of one camera.
 
-    camera_id: the only camera whose Ω passes. max_rate_hz: Ω per second, measured with `clock` (monotonic seconds).
-    last: κ of the last Ω that passed before a restart; the next Ω has to come after it. wall: ns since the epoch.
-    `passed` and `rejected` (by Reason) count since the start.
+    camera_id: the only camera whose Ω passes. keys: of the seals. encoder: an embedding with zeros as values; every z
+    has its name, shape, scale, noise and norm. max_rate_hz: Ω per second. budgets: of pictures. last: κ of the last Ω
+    that passed before a restart. clock: ns since boot, as in the seals.
+    `passed`, `rejected` (by Reason) and `held` (Ω with an older picture, for the budgets) count since the start.
     """
 
     def __init__(
         self,
         camera_id: str,
+        keys: SealKeys,
+        encoder: Embedding,
         *,
         max_rate_hz: float = 60.0,
+        budgets: Budgets | None = None,
         last: SyncKey | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        wall: Callable[[], int] = time.time_ns,
+        clock: Callable[[], int] = boot_ns,
     ) -> None:
         require_camera_id(camera_id)
         if not 0 < max_rate_hz < float("inf"):
@@ -67,40 +70,64 @@ class Gate:
         self.passed = 0
         self.rejected: Counter[Reason] = Counter()
         self._camera_id = camera_id
+        self._verifier = SealVerifier(keys)
+        self._encoder = _encoder_of(encoder)
         self._rate = max_rate_hz
-        self._clock = clock
-        self._wall = wall
-        self._tokens = self._burst
-        self._refilled = clock()
-        self._last = last
-        self._pictures: OrderedDict[bytes, _Picture] = OrderedDict()
-        self._encoders: set[Embedding] = set()
-        self._current_digest, self._epoch = b"", 0
 
-    def check(self, offered: bytes | Omega) -> Omega:
+        def seconds() -> float:
+            return clock() / NS_PER_S
+
+        self._tokens = TokenBucket(max(1.0, max_rate_hz * BURST_S), max_rate_hz, seconds)
+        self._order = StampOrder(clock, last)
+        self._subjects = SubjectBudget(seconds)
+        self._budget = PictureBudget(budgets or Budgets(), seconds)
+        self._pictures: OrderedDict[bytes, _Picture] = OrderedDict()
+        self._current: Environment | None = None
+
+    @property
+    def held(self) -> int:
+        """Number of Ω that left with the picture before, because the new one exceeded a budget."""
+        return self._budget.held
+
+    @property
+    def runs(self) -> int:
+        """How often the stamps of the camera began anew: its clock was set, or the camera was started again."""
+        return self._order.runs
+
+    def check(self, offered: bytes | Omega, seals: Seals | None) -> Omega:
         """Return a rebuilt Ω, always with its picture.
 
-        offered: an Ω, or its CDR as privcam_msgs/msg/Omega. The bytes of the returned PNG differ from the offered ones;
-        its pixels, and so the digest, are the same. Epochs count the changes of the picture since this gate was made.
-        Fractions of the picture are measured on its pixels. Raises Rejected, and counts it, for an Ω that may not
+        offered: an Ω, or its CDR as privcam_msgs/msg/Omega. seals: of its parts, None if there are none. The bytes of
+        the returned PNG differ from the offered ones; its pixels, and so the digest, are the same. A picture that
+        exceeds a budget is replaced by the one before. Epochs count the changes of the picture since this gate was
+        made. Fractions of the picture are measured on its pixels. Raises Rejected, and counts it, for an Ω that may not
         leave.
         """
         try:
             omega = self._decode(offered) if isinstance(offered, bytes) else offered
+            if omega.key.camera_id != self._camera_id:
+                stated = omega.key.camera_id
+                raise Rejected(Reason.CAMERA, f"key.camera_id: {stated}, this gate is of {self._camera_id}")
+            seal = self._verifier.require_sealed(omega, seals)
             require_publishable(omega)
-            self._require_turn(omega.key)
-            encoder = self._encoder_of(omega.embedding)
-            environment = self._rebuild(omega.environment)
-            report = replace(omega.privacy, withheld_fraction=1.0 - environment.confirmed_fraction)
+            self._order.require_turn(seal)
+            self._require_rate()
+            self._require_encoder(omega.embedding)
+            highest = self._require_subjects(omega)
+            environment = self._within_budget(self._rebuild(omega.environment))
+            # The verdict is that of the seals: nothing that is not sealed comes as far as here.
+            report = replace(
+                omega.privacy, verdict=Verdict.PASS, withheld_fraction=1.0 - environment.confirmed_fraction
+            )
             clean = canonicalize(replace(omega, environment=environment, privacy=report))
         except Rejected as rejection:
             self.rejected[rejection.reason] += 1
             raise
         except InvalidOmega as error:
             self._reject(reason_of(error), str(error), error)
-        self._last = omega.key
-        self._encoders.add(encoder)
-        self._current_digest, self._epoch = clean.environment.digest, clean.environment.epoch
+        self._order.accept(seal)
+        self._subjects.accept(highest)
+        self._current = clean.environment
         self.passed += 1
         return clean
 
@@ -113,34 +140,31 @@ class Gate:
         self.rejected[reason] += 1
         raise Rejected(reason, text) from cause
 
-    @property
-    def _burst(self) -> float:
-        return max(1.0, self._rate * BURST_S)
-
-    def _require_turn(self, key: SyncKey) -> None:
-        """Raise Rejected unless κ is of this camera, newer than the last that passed, and within the rate."""
-        if key.camera_id != self._camera_id:
-            raise Rejected(Reason.CAMERA, f"key.camera_id: {key.camera_id}, this gate is of {self._camera_id}")
-        if self._last is not None and not follows(key, self._last):
-            raise Rejected(Reason.ORDER, f"key: {key} does not come after {self._last}")
-        require_not_future(key, self._wall())
-        now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._refilled) * self._rate)
-        self._refilled = now
-        if self._tokens < 1.0:
+    def _require_rate(self) -> None:
+        if not self._tokens.has(1.0):
             raise Rejected(Reason.RATE, f"key: more than {self._rate:g} Ω per second, raise max_rate_hz if intended")
-        self._tokens -= 1.0
+        self._tokens.take(1.0)
 
-    def _encoder_of(self, embedding: Embedding) -> Embedding:
-        """Return an embedding with zeros as values, which stands for its encoder. Raises Rejected for one too many."""
-        encoder = replace(embedding, data=bytes(len(embedding.data)))
-        if encoder not in self._encoders and len(self._encoders) >= KNOWN_ENCODERS:
+    def _require_encoder(self, embedding: Embedding) -> None:
+        if _encoder_of(embedding) != self._encoder:
             raise Rejected(
                 Reason.FIELD,
-                f"embedding.encoder_id: {embedding.encoder_id} is one more than the {KNOWN_ENCODERS} encoders (name, "
-                "shape, scale, noise, norm) of a run; restart the bridge after trying many encoders",
+                f"embedding.encoder_id: {embedding.encoder_id} with shape {embedding.shape}, scale "
+                f"{embedding.scale:g}, noise {embedding.noise_sigma:g} and norm {embedding.clip_norm:g} is not the "
+                "encoder that this gate was given; give bridge and embedder the same sigma",
             )
-        return encoder
+
+    def _require_subjects(self, omega: Omega) -> int:
+        """Return the highest subject number, 0 without subjects. Raises Rejected for a body or number out of bounds."""
+        reach = MAX_REACH * max(omega.environment.height, omega.environment.width)
+        for pose in omega.poses:
+            visible = pose.keypoints[seen(pose.keypoints), :2]
+            if max(map(abs, pose.box)) > reach or (visible.size and float(abs(visible).max()) > reach):
+                raise Rejected(Reason.FIELD, f"pose: subject {pose.subject_id} reaches beyond {reach:g} px")
+        highest = max((pose.subject_id for pose in omega.poses), default=0)
+        if highest and not self._subjects.fits(highest):
+            raise Rejected(Reason.FIELD, f"pose.subject_id: {highest} is far above all subjects before")
+        return highest
 
     def _rebuild(self, environment: Environment) -> Environment:
         """Return the environment with the picture that the gate encoded for its digest."""
@@ -157,8 +181,7 @@ class Gate:
         if (environment.height, environment.width) != (picture.height, picture.width):
             stated = (environment.height, environment.width)
             raise InvalidOmega("environment.size", f"{stated}, its picture has {(picture.height, picture.width)}")
-        epoch = self._epoch + (environment.digest != self._current_digest)
-        return replace(environment, png=picture.png, confirmed_fraction=picture.confirmed_fraction, epoch=epoch)
+        return replace(environment, png=picture.png, confirmed_fraction=picture.confirmed_fraction)
 
     def _add_picture(self, environment: Environment) -> None:
         pixels, confirmed = open_environment(environment)
@@ -167,3 +190,20 @@ class Gate:
         self._pictures[environment.digest] = _Picture(png, height, width, float(confirmed.mean()))
         while len(self._pictures) > KNOWN_PICTURES:
             self._pictures.popitem(last=False)
+
+    def _within_budget(self, environment: Environment) -> Environment:
+        """Return the environment with its epoch, or the current one if a change would exceed a budget."""
+        current = self._current
+        if current is not None and current.digest == environment.digest:
+            return replace(environment, epoch=current.epoch)
+        shown = Shown(current.digest, current.png) if current else None
+        if self._budget.spend(Shown(environment.digest, environment.png), shown):
+            return replace(environment, epoch=current.epoch + 1 if current else 1)
+        if current is None:
+            raise Rejected(Reason.RATE, "environment: the first picture exceeds the budget, and none has left before")
+        return current
+
+
+def _encoder_of(embedding: Embedding) -> bytes:
+    """Return the bytes of everything in an embedding that does not change from frame to frame, as it is sent."""
+    return cdr.encode_part(SyncKey("any", 1, 1), replace(embedding, data=bytes(len(embedding.data))))

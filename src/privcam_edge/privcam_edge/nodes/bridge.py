@@ -2,28 +2,45 @@
 
 import sqlite3
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import zenoh
 from diagnostic_msgs.msg import DiagnosticStatus
-from privcam_msgs.msg import Omega
+from privcam_msgs.msg import EmbeddingSeal, Omega, Seal
+from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 
 from privcam_core.storage import state_folder
+from privcam_core.types.omega import SyncKey
+from privcam_core.types.seals import Seals
+from privcam_edge.embedding.bottleneck_weights import blank_embedding
+from privcam_edge.link.budgets import Budgets
 from privcam_edge.link.gate import Gate
 from privcam_edge.link.omega_queue import OmegaQueue, queue_folder
 from privcam_edge.link.picture_schedule import PictureSchedule
+from privcam_edge.link.seal_join import Offer, SealJoin
+from privcam_edge.link.sealing import SealKeys, SealVerifier
 from privcam_edge.link.session import EdgeLink
 from privcam_link.denials.denial_log import DenialLog
 from privcam_link.endpoints import DEFAULT_ENDPOINT
 from privcam_link.session_settings import camera_end, certificate_warning, days_left
 from privcam_link.validation import Rejected
-from privcam_ros.node import FINISHED, STREAM, PrivcamNode, run
+from privcam_ros.node import FINISHED, STREAM, run
 from privcam_ros.parameters import param
 from privcam_ros.picture_repeater import PictureRepeater
+from privcam_ros.seal_conversions import embedding_seal_from_msg, seal_from_msg
+from privcam_ros.sealed_node import SealedNode
 
 # How often `omega_out` repeats the picture: other bridges cannot query it.
 REPEAT_S = 10.0
 MIB = 1024 * 1024
+# QoS of seals: as many as of finished Ω, and more than somebody else puts between them in one go.
+SEALS = QoSProfile(
+    history=QoSHistoryPolicy.KEEP_LAST,
+    depth=1024,
+    reliability=QoSReliabilityPolicy.RELIABLE,
+    durability=QoSDurabilityPolicy.VOLATILE,
+)
 
 
 @dataclass(frozen=True)
@@ -43,11 +60,19 @@ class Parameters:
         high=86400.0,
     )
     max_rate_hz: float = param(60.0, "most Ω per second that the gate lets through", low=0.1, high=240.0)
+    sigma: float = param(0.25, "noise of the channel on z: that of the embedder", low=0.25, high=4.0)
+    pictures_per_minute: float = param(90.0, "most changes of the environment picture per minute", low=1.0, high=600.0)
+    areas_per_minute: float = param(
+        4.0, "most changed area of the environment per minute, in picture areas", low=1.0, high=600.0
+    )
+    picture_mib_per_hour: float = param(
+        72.0, "most MiB of new environment pictures per hour, as patches", low=16.0, high=65536.0
+    )
     queue_mib: int = param(256, "most MiB of Ω on disk while the cloud is unreachable", low=1, high=65536)
     queue_hours: float = param(24.0, "longest time of an Ω on disk, hours", low=0.01, high=720.0)
 
 
-class BridgeNode(PrivcamNode[Parameters]):
+class BridgeNode(SealedNode[Parameters]):
     """Sends Ω that pass the gate, and nothing else."""
 
     def __init__(self) -> None:
@@ -61,17 +86,42 @@ class BridgeNode(PrivcamNode[Parameters]):
             max_bytes=given.queue_mib * MIB,
             max_age_s=given.queue_hours * 3600.0,
         )
-        self._gate = Gate(given.camera_id, max_rate_hz=given.max_rate_hz, last=self._queue.last_key())
+        keys = SealKeys.derived(self.start_key.derive)
+        self._seals = SealJoin(SealVerifier(keys))
+        self._gate = Gate(
+            given.camera_id,
+            keys,
+            blank_embedding(given.sigma),
+            max_rate_hz=given.max_rate_hz,
+            budgets=Budgets(given.pictures_per_minute, given.areas_per_minute, given.picture_mib_per_hour),
+            last=self._queue.last_key(),
+        )
         # The Ω that passed, for users with another bridge: that bridge must never get any other Ω.
         self._repeater = PictureRepeater(self.create_publisher(Omega, "omega_out", STREAM), REPEAT_S)
+        # Before Ω: of several messages that are there, the executor takes the first subscription's first.
+        self.on("seals", Seal, self._take_seal, SEALS, timed=False)
+        self.on("embedding_seals", EmbeddingSeal, self._take_embedding_seal, SEALS, timed=False)
         # Raw bytes: the gate checks them before any other code relies on their structure.
-        self.create_subscription(Omega, "omega", self._check_and_send, FINISHED, raw=True)
+        self.create_subscription(Omega, "omega", self._take_omega, FINISHED, raw=True)
         # Opened last: a session that is not closed prevents the process from ending.
         self._link = EdgeLink(given.camera_id, settings, self._queue, PictureSchedule(refresh_s=given.refresh_s))
 
-    def _check_and_send(self, payload: bytes) -> None:
+    def _take_seal(self, _key: SyncKey, message: Seal) -> None:
+        self._check_and_send(self._seals.add_seal(seal_from_msg(message)))
+
+    def _take_embedding_seal(self, _key: SyncKey, message: EmbeddingSeal) -> None:
+        self._check_and_send(self._seals.add_embedding_seal(embedding_seal_from_msg(message)))
+
+    def _take_omega(self, payload: bytes) -> None:
+        self._check_and_send(self._seals.add_omega(payload))
+
+    def _check_and_send(self, offers: Sequence[Offer]) -> None:
+        for payload, seals in offers:
+            self._check_and_send_one(payload, seals)
+
+    def _check_and_send_one(self, payload: bytes, seals: Seals | None) -> None:
         try:
-            omega = self._gate.check(payload)
+            omega = self._gate.check(payload, seals)
             self._timed(self._link.send, omega)
             if self._repeater.has_subscribers:
                 self._repeater.publish(omega)
@@ -85,9 +135,13 @@ class BridgeNode(PrivcamNode[Parameters]):
 
     def collect_diagnostics(self) -> None:
         """Count the sent, waiting, lost and rejected Ω."""
+        self._check_and_send(self._seals.expire())
         link, gate, queue = self._link, self._gate, self._queue
         self.diagnostics.update(
             passed=gate.passed,
+            held=gate.held,
+            clock_runs=gate.runs,
+            forged_seals=self._seals.forged,
             rejected=sum(gate.rejected.values()),
             sent=link.sent,
             bytes_sent=link.sent_bytes,

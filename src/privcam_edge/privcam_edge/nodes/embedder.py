@@ -4,13 +4,16 @@ import sys
 from dataclasses import dataclass
 
 from cv_bridge import CvBridge
-from privcam_msgs.msg import Embedding, ProxyFrame
+from privcam_msgs.msg import Embedding, EmbeddingSeal, ProxyFrame
 
 from privcam_core.types.omega import SyncKey
 from privcam_edge.embedding.encoder import BottleneckEncoder
+from privcam_edge.link.sealing import EmbeddingSealer, SealKeys
 from privcam_ros.conversions import embedding_to_msg
-from privcam_ros.node import STREAM, PrivcamNode, run
+from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
+from privcam_ros.seal_conversions import embedding_seal_to_msg
+from privcam_ros.sealed_node import SealedNode
 
 
 @dataclass(frozen=True)
@@ -21,19 +24,23 @@ class Parameters:
     sigma: float = param(0.25, "standard deviation of the channel's Gaussian noise, in units of z", low=0.25, high=4.0)
 
 
-class EmbedderNode(PrivcamNode[Parameters]):
+class EmbedderNode(SealedNode[Parameters]):
     """Encodes the anonymous frame. No raw pixel reaches it."""
 
     def __init__(self) -> None:
         super().__init__("embedder", Parameters)
         self._bridge = CvBridge()
         self._encoder = BottleneckEncoder(self.parameters.sigma)
+        self._sealer = EmbeddingSealer(SealKeys.derived(self.start_key.derive))
+        self._seals = self.create_publisher(EmbeddingSeal, "embedding_seals", STREAM)
         self._out = self.create_publisher(Embedding, "embedding", STREAM)
         self.on("proxy", ProxyFrame, self._encode)
 
     def _encode(self, key: SyncKey, proxy: ProxyFrame) -> None:
         anonymous = self._bridge.imgmsg_to_cv2(proxy.image, "bgr8")
-        self._out.publish(embedding_to_msg(self._encoder.encode(anonymous), key))
+        embedding = self._encoder.encode(anonymous)
+        self._seals.publish(embedding_seal_to_msg(self._sealer.seal(key, embedding)))
+        self._out.publish(embedding_to_msg(embedding, key))
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from privcam_msgs.msg import (
     Environment,
     PresenceRegionArray,
     PrivacyReport,
+    Seal,
     SubjectPoseArray,
     TrackArray,
 )
@@ -21,6 +22,7 @@ from privcam_core.storage_key import StorageKey
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.sight import Sight, describe_sight, is_blind
+from privcam_edge.link.sealing import FrameSealer, SealKeys
 from privcam_edge.nodes.frame_node import FrameNode
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.eraser import Eraser, Mode
@@ -44,6 +46,7 @@ from privcam_ros.conversions import (
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
 from privcam_ros.presence_conversions import presences_to_msg
+from privcam_ros.seal_conversions import seal_to_msg
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,9 @@ class EraserNode(FrameNode[Parameters]):
             executor=self._executor,
             threads=given.threads,
         )
+        # Detached: the parts stay readable, and the gate takes no others.
+        self._sealer = FrameSealer(SealKeys.derived(self.start_key.derive))
+        self._seals = self.create_publisher(Seal, "seals", STREAM)
         self._environments = self.create_publisher(Environment, "environment", STREAM)
         self._privacy_reports = self.create_publisher(PrivacyReport, "privacy", STREAM)
         self._poses = self.create_publisher(SubjectPoseArray, "poses", STREAM)
@@ -168,7 +174,7 @@ class EraserNode(FrameNode[Parameters]):
         tracks: TrackArray,
         raw_poses: SubjectPoseArray,
     ) -> None:
-        environment, report, poses = self._eraser.erase(
+        environment, report, poses, inspected = self._eraser.erase(
             key, image, detections_from_msg(detections), tracks_from_msg(tracks), poses_from_msg(raw_poses)
         )
         self._presences.publish(presences_to_msg(self._eraser.presence_regions, key))
@@ -180,6 +186,8 @@ class EraserNode(FrameNode[Parameters]):
         if self._eraser.state_error:
             self.fail(self._eraser.state_error)
             self._eraser.state_error = ""
+        # First, so that it is there when its parts come.
+        self._seals.publish(seal_to_msg(self._sealer.seal(key, environment, poses, report, inspected)))
         self._privacy_reports.publish(privacy_to_msg(report, key))
         self._poses.publish(poses_to_msg(poses, key))
         self._environments.publish(environment_to_msg(environment))

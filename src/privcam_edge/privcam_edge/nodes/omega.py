@@ -45,12 +45,12 @@ class OmegaNode(PrivcamNode[Parameters]):
         ]
         self._pictures = PictureKeeper()
         self.on("environment", Environment, self._note_picture)
-        self.on_joined(parts, self._join, self.parameters.join_timeout_s)
+        self.on_joined(parts, self._complete, self.parameters.join_timeout_s)
 
     def _note_picture(self, _key: SyncKey, message: Environment) -> None:
         self._pictures.note(environment_from_msg(message))
 
-    def _join(
+    def _complete(
         self,
         key: SyncKey,
         environment: Environment,

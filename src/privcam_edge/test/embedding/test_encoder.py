@@ -8,9 +8,10 @@ import pytest
 
 from privcam_core.drawing.proxy import overlay
 from privcam_core.images.environment import FILL
-from privcam_core.models.own_networks import WrongWeights
+from privcam_core.models.network_description import WrongWeights
 from privcam_core.types.omega import SubjectPose
-from privcam_edge.embedding.encoder import WEIGHTS, BottleneckEncoder
+from privcam_edge.embedding.bottleneck_weights import WEIGHTS
+from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_edge.embedding.quantizer import INT8_MAX, NoisyQuantizer
 
 # COCO-17 of a standing subject, in fractions of the box.

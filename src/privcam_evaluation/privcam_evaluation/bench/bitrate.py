@@ -11,13 +11,13 @@ import av
 import numpy as np
 
 from privcam_core.types.arrays import Image
-from privcam_core.types.omega import Omega, SyncKey
+from privcam_core.types.omega import SyncKey
 from privcam_core.types.time import NS_PER_S
 from privcam_edge.edge_pipeline import EdgePipeline
-from privcam_edge.link.gate import Gate
 from privcam_edge.link.omega_queue import OmegaQueue
 from privcam_edge.link.packetizer import Packetizer
 from privcam_edge.link.picture_schedule import PictureSchedule
+from privcam_evaluation.bench.pipeline_gate import StreamClock, pipeline_gate
 from privcam_evaluation.clip_reader import read_looped
 from privcam_link import cdr
 from privcam_link.wire import MAX_HAVE
@@ -35,7 +35,9 @@ def measure_bits(source: Path, seconds: float, say: Callable[[str], None]) -> di
     Counted are payloads and attachments, in the order and form in which the edge sends them to one cloud that is there
     all the time; a picture in pieces counts as one.
     """
-    pipeline, gate = EdgePipeline(settings=EngineSettings(evidence="transit")), Gate(CAMERA_ID, max_rate_hz=240.0)
+    clock = StreamClock()
+    pipeline = EdgePipeline(settings=EngineSettings(evidence="transit"), seal_clock=clock)
+    gate = pipeline_gate(pipeline, CAMERA_ID)
     video, origin, people = Video(), time.time_ns() - int(seconds * NS_PER_S), 0
     with tempfile.TemporaryDirectory(prefix="privcam_bits_") as folder:
         queue = OmegaQueue(Path(folder))
@@ -45,7 +47,9 @@ def measure_bits(source: Path, seconds: float, say: Callable[[str], None]) -> di
         for index, image in enumerate(read_looped(source, seconds, RATE_HZ)):
             video.add(image)
             key = SyncKey(CAMERA_ID, index + 1, origin + int(index / RATE_HZ * NS_PER_S))
-            omega: Omega = gate.check(cdr.encode(pipeline.process(key, image)))
+            clock.now_ns = key.stamp_ns
+            offered, seals = pipeline.process_sealed(key, image)
+            omega = gate.check(cdr.encode(offered), seals)
             row = queue.put(omega)
             header, payload = packetizer.live(row)
             omega_bytes += len(payload) + len(header.encode())

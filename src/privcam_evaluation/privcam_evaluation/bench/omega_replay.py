@@ -15,10 +15,10 @@ import cv2
 from privcam_core.types.omega import Omega, SyncKey
 from privcam_core.types.time import NS_PER_S
 from privcam_edge.edge_pipeline import EdgePipeline
-from privcam_edge.link.gate import Gate
 from privcam_edge.link.omega_queue import OmegaQueue
 from privcam_edge.link.picture_schedule import PictureSchedule
 from privcam_edge.link.session import EdgeLink
+from privcam_evaluation.bench.pipeline_gate import StreamClock, pipeline_gate
 from privcam_evaluation.clip_reader import read_looped
 from privcam_link.session_settings import camera_end
 from privcam_privacy.background.engine_settings import EngineSettings
@@ -39,12 +39,15 @@ class Recorded:
 
 def record(source: Path, seconds: float, path: Path, say: Callable[[str], None]) -> Recorded:
     """Run the edge over a clip in VGA and keep the Ω that pass the gate."""
-    pipeline, gate = EdgePipeline(settings=EngineSettings(evidence="transit")), Gate(CAMERA, max_rate_hz=240.0)
+    clock = StreamClock()
+    pipeline = EdgePipeline(settings=EngineSettings(evidence="transit"), seal_clock=clock)
+    gate = pipeline_gate(pipeline, CAMERA)
     omegas, start_ns = [], time.time_ns() - int(seconds * NS_PER_S)
     for index, image in enumerate(read_looped(source, seconds, RATE_HZ)):
         picture = cv2.resize(image, VGA, interpolation=cv2.INTER_AREA)
         key = SyncKey(CAMERA, index + 1, start_ns + int(index / RATE_HZ * NS_PER_S))
-        omegas.append(gate.check(pipeline.process(key, picture)))
+        clock.now_ns = key.stamp_ns
+        omegas.append(gate.check(*pipeline.process_sealed(key, picture)))
     people = sum(len(omega.poses) for omega in omegas) / len(omegas)
     path.write_bytes(pickle.dumps(omegas))
     say(f"  {len(omegas)} Ω with {people:.1f} people each")

@@ -17,8 +17,8 @@ from privcam_core.detection.person_masks import outline_poses
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.time import NS_PER_S
 from privcam_edge.edge_pipeline import EdgePipeline
-from privcam_edge.link.gate import Gate
 from privcam_edge.perception.pipeline import PerceptionPipeline
+from privcam_evaluation.bench.pipeline_gate import StreamClock, pipeline_gate
 from privcam_evaluation.clip_reader import frame_rate, read_frames
 from privcam_link import cdr
 from privcam_privacy.background.engine import PrivacyEngine
@@ -66,7 +66,9 @@ def measure_speed(
 
 def measure_loop(source: Path, frames: int) -> dict[str, Any]:
     """Run the edge as one plain loop, with gate and serialisation, decoding the video in between as the camera does."""
-    pipeline, gate = EdgePipeline(settings=EngineSettings(evidence="transit")), Gate(CAMERA_ID, max_rate_hz=240.0)
+    clock = StreamClock()
+    pipeline = EdgePipeline(settings=EngineSettings(evidence="transit"), seal_clock=clock)
+    gate = pipeline_gate(pipeline, CAMERA_ID)
     rate = frame_rate(source)
     origin, started, count = time.time_ns() - int(frames / rate * NS_PER_S), 0.0, 0
     gate_s = []
@@ -75,9 +77,10 @@ def measure_loop(source: Path, frames: int) -> dict[str, Any]:
         if index == WARM_UP_FRAMES:
             started = time.perf_counter()
         picture = [image.shape[1], image.shape[0]]
-        omega = pipeline.process(SyncKey(CAMERA_ID, index + 1, origin + int(index / rate * NS_PER_S)), image)
+        clock.now_ns = origin + int(index / rate * NS_PER_S)
+        omega, seals = pipeline.process_sealed(SyncKey(CAMERA_ID, index + 1, clock.now_ns), image)
         before = time.perf_counter()
-        cdr.encode(gate.check(cdr.encode(omega)))
+        cdr.encode(gate.check(cdr.encode(omega), seals))
         gate_s.append(time.perf_counter() - before)
         count = index + 1
     seconds = time.perf_counter() - started

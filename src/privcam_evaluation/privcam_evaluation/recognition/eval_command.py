@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from privcam_cloud.recognition.models import MODELS
-from privcam_core.models.own_networks import WrongWeights
+from privcam_core.models.network_description import WrongWeights
 from privcam_edge.frames.source import SourceError, SourceTorn
 from privcam_evaluation import provenance
 from privcam_evaluation.recognition.event_matching import ClipResult, match_events

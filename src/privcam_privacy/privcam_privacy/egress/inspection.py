@@ -6,7 +6,8 @@ referencing the previous picture, which has left already and gives nothing new a
 
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Protocol
 
 import numpy as np
@@ -52,11 +53,16 @@ class NoInspection:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A picture that may leave. png: RGBA, alpha is the confirmed mask (H, W). epoch: counts pictures, from 1."""
+    """A picture that may leave.
+
+    png: RGBA, alpha is the confirmed mask (H, W). epoch: counts pictures, from 1. inspected: SHA-256 of the bytes in
+    which the inspection found nobody, or that are all fill; the gate lets no other bytes pass.
+    """
 
     png: bytes
     confirmed: BoolArray
     epoch: int
+    inspected: bytes
 
 
 class Egress:
@@ -126,7 +132,7 @@ class Egress:
             if not detections:
                 if self._tile_reuse is not None:
                     self._tile_reuse.store(plate, confirmed)
-                return Picture(png, confirmed, 0), certain
+                return Picture(png, confirmed, 0, sha256(png).digest()), certain
             self.found += len(detections)
             certain += [detection for detection in detections if _must_be_quarantined(detection)]
             for detection in detections:
@@ -155,7 +161,7 @@ class Egress:
             raise
         self.inspected += 1
         if picture.confirmed.shape == (height, width) and picture.png != self._current.png:
-            self._current = Picture(picture.png, picture.confirmed, self._current.epoch + 1)
+            self._current = replace(picture, epoch=self._current.epoch + 1)
         self._stale_since_ns = None
         return certain
 
@@ -180,7 +186,8 @@ def withheld_picture(shape: tuple[int, int], epoch: int) -> Picture:
     """Return a picture of `shape` (H, W) that is all fill."""
     plate: Image = np.full((*shape, 3), FILL, np.uint8)
     confirmed = np.zeros(shape, np.bool_)
-    return Picture(encode_environment(plate, confirmed), confirmed, epoch)
+    png = encode_environment(plate, confirmed)
+    return Picture(png, confirmed, epoch, sha256(png).digest())
 
 
 def _must_be_quarantined(detection: SensitiveDetection) -> bool:

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from privcam_cloud.recognition.temporal.windows import FEATURES, STEPS
-from privcam_core.models.own_networks import WrongWeights, described, session
+from privcam_core.models.network_description import WrongWeights, described
+from privcam_core.models.own_networks import session
 from privcam_core.types.arrays import Float32Array
 
 SUBJECT_WEIGHTS = Path(__file__).parent / "weights" / "temporal.json"

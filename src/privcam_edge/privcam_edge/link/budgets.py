@@ -1,0 +1,99 @@
+"""Budgets of what the gate lets through per time. A film does not fit; a room that changes now and then does.
+
+The seals say where a picture comes from, the budgets limit what a wrong picture can do: how many pictures, how much of
+them changed, and how many bytes that takes. What exceeds a budget waits: Ω keeps referencing the picture before, which
+has left already, until the reserve has refilled. Poses and events do not wait.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from privcam_core.images.environment import decode_environment
+from privcam_edge.link.token_bucket import TokenBucket
+from privcam_link.patches import changed_pixels, encode_patch
+
+MIB = 1024 * 1024
+# A subject number may be this far above the highest one so far: tracks that were never confirmed take numbers too ...
+SUBJECTS_BURST = 64
+# ... and so many more per second.
+SUBJECTS_PER_S = 10.0
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """Limits of one camera. Each has a reserve: that of the first two lasts for a minute, that of bytes for an hour.
+
+    pictures_per_minute: changes of the picture that Ω references. areas_per_minute: changed pixels, in picture areas.
+    picture_mib_per_hour: MiB of new pictures, as patches on the picture before.
+    """
+
+    pictures_per_minute: float = 90.0
+    areas_per_minute: float = 4.0
+    picture_mib_per_hour: float = 72.0
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture that Ω may reference: its PNG and the digest of its pixels."""
+
+    digest: bytes
+    png: bytes
+
+
+class PictureBudget:
+    """Decides whether the picture that Ω references may change now.
+
+    clock: monotonic seconds. `held` counts how often it may not.
+    """
+
+    def __init__(self, budgets: Budgets, clock: Callable[[], float]) -> None:
+        hourly = budgets.picture_mib_per_hour * MIB
+        self._pictures = TokenBucket(budgets.pictures_per_minute, budgets.pictures_per_minute / 60.0, clock)
+        self._areas = TokenBucket(budgets.areas_per_minute, budgets.areas_per_minute / 60.0, clock)
+        self._bytes = TokenBucket(hourly, hourly / 3600.0, clock)
+        # A picture that is held is offered with every frame.
+        self._measured: tuple[bytes, bytes, float, float] = (b"", b"", 0.0, 0.0)
+        self.held = 0
+
+    def spend(self, new: Shown, current: Shown | None) -> bool:
+        """Spend what it costs to reference a new picture; return False, and spend nothing, if that exceeds a budget."""
+        area, size = self._cost(new, current)
+        costs = (self._pictures, 1.0), (self._areas, area), (self._bytes, size)
+        # A cost above the whole reserve passes when the reserve is full, and is paid back afterwards.
+        if not all(bucket.has(min(cost, bucket.capacity)) for bucket, cost in costs):
+            self.held += 1
+            return False
+        for bucket, cost in costs:
+            bucket.take(cost)
+        return True
+
+    def _cost(self, new: Shown, current: Shown | None) -> tuple[float, float]:
+        """Return the changed area in picture areas, and the bytes of the change. Another size is new as a whole."""
+        if current is None:
+            return 1.0, float(len(new.png))
+        if self._measured[:2] != (new.digest, current.digest):
+            picture, base = decode_environment(new.png), decode_environment(current.png)
+            area, size = 1.0, len(new.png)
+            if picture[1].shape == base[1].shape:
+                area = float(changed_pixels(picture, base).mean())
+                size = min(size, len(encode_patch(picture, base)))
+            self._measured = new.digest, current.digest, area, float(size)
+        return self._measured[2:]
+
+
+class SubjectBudget:
+    """Keeps subject numbers small and consecutive. clock: monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._numbers = TokenBucket(SUBJECTS_BURST, SUBJECTS_PER_S, clock)
+        self._highest: int | None = None
+
+    def fits(self, highest: int) -> bool:
+        """Say whether the highest subject number of an Ω may follow those before. The first one may be any."""
+        return self._highest is None or self._numbers.has(highest - self._highest)
+
+    def accept(self, highest: int) -> None:
+        """Note the highest subject number of an Ω that passed."""
+        if self._highest is not None and highest > self._highest:
+            self._numbers.take(highest - self._highest)
+        self._highest = max(highest, self._highest or 0)

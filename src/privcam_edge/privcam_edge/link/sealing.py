@@ -1,0 +1,145 @@
+"""Seals the anonymous parts of a frame, and checks that an Ω is made of exactly the parts that were sealed.
+
+The keys are derived from the key of this start. The seal of the eraser covers the environment, the anonymised poses and
+the privacy report, and the bytes of the picture that the inspection passed; that of the embedder covers z. Each covers
+κ, so parts of two frames, of two cameras or of two starts do not go together.
+"""
+
+import hmac
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from privcam_core.types.omega import Embedding, Environment, Omega, PrivacyReport, SubjectPose, SyncKey
+from privcam_core.types.seals import DIGEST_BYTES, EmbeddingSeal, Seal, Seals
+from privcam_link.cdr import encode_part
+from privcam_link.validation import Reason, Rejected
+
+
+def boot_ns() -> int:
+    """Return the ns since this host was booted: the same for all processes, and nobody can set it."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+@dataclass(frozen=True, repr=False)
+class SealKeys:
+    """The keys of the two seals, 32 bytes each."""
+
+    published: bytes
+    embedded: bytes
+
+    @classmethod
+    def derived(cls, derive: Callable[[str], bytes]) -> "SealKeys":
+        """Return the keys of a start. derive: `StartKey.derive`."""
+        return cls(derive("seals of the eraser"), derive("seals of the embedder"))
+
+    @classmethod
+    def random(cls) -> "SealKeys":
+        """Return keys for an edge that runs as one object in one process."""
+        return cls(os.urandom(DIGEST_BYTES), os.urandom(DIGEST_BYTES))
+
+
+class FrameSealer:
+    """Seals what the eraser publishes. clock: ns, never set back, the same in all processes of the host."""
+
+    def __init__(self, keys: SealKeys, clock: Callable[[], int] = boot_ns) -> None:
+        self._key = keys.published
+        self._clock = clock
+        self._last_ns = 0
+
+    def seal(
+        self,
+        key: SyncKey,
+        environment: Environment,
+        poses: Sequence[SubjectPose],
+        report: PrivacyReport,
+        picture: bytes,
+    ) -> Seal:
+        """Return the seal of one frame. picture: SHA-256 of the PNG bytes that the inspection passed."""
+        self._last_ns = max(self._clock(), self._last_ns + 1)
+        seal = Seal(
+            key,
+            self._last_ns,
+            picture,
+            environment=sha256(encode_part(key, environment)).digest(),
+            poses=sha256(encode_part(key, poses)).digest(),
+            privacy=sha256(encode_part(key, report)).digest(),
+            code=bytes(DIGEST_BYTES),
+        )
+        return replace(seal, code=_code(self._key, seal))
+
+
+class EmbeddingSealer:
+    """Seals what the embedder publishes."""
+
+    def __init__(self, keys: SealKeys) -> None:
+        self._key = keys.embedded
+
+    def seal(self, key: SyncKey, embedding: Embedding) -> EmbeddingSeal:
+        """Return the seal of the embedding of one frame."""
+        seal = EmbeddingSeal(key, sha256(encode_part(key, embedding)).digest(), bytes(DIGEST_BYTES))
+        return replace(seal, code=_code(self._key, seal))
+
+
+class OmegaSealer:
+    """Seals a whole Ω as eraser and embedder do, for an edge that runs as one object."""
+
+    def __init__(self, keys: SealKeys, clock: Callable[[], int] = boot_ns) -> None:
+        self._frame, self._embedding = FrameSealer(keys, clock), EmbeddingSealer(keys)
+
+    def seal(self, omega: Omega, picture: bytes) -> Seals:
+        """Return the seals of an Ω. picture: SHA-256 of the PNG bytes that the inspection passed."""
+        published = self._frame.seal(omega.key, omega.environment, omega.poses, omega.privacy, picture)
+        return Seals(published, self._embedding.seal(omega.key, omega.embedding))
+
+
+class SealVerifier:
+    """Tells genuine seals from others, and what they cover."""
+
+    def __init__(self, keys: SealKeys) -> None:
+        self._keys = keys
+
+    def is_genuine(self, seal: Seal | EmbeddingSeal) -> bool:
+        """Say whether a seal was made with the key of this start."""
+        key = self._keys.published if isinstance(seal, Seal) else self._keys.embedded
+        return hmac.compare_digest(seal.code, _code(key, seal))
+
+    def require_sealed(self, omega: Omega, seals: Seals | None) -> Seal:
+        """Return the eraser's seal of an Ω. Raises Rejected unless all parts are sealed, for exactly these bytes.
+
+        The PNG is compared as bytes, before anything is unpacked.
+        """
+        if seals is None:
+            raise Rejected(Reason.SEAL, f"key: {omega.key} has no seals of eraser and embedder")
+        for seal, maker in ((seals.published, "eraser"), (seals.embedded, "embedder")):
+            if not self.is_genuine(seal):
+                raise Rejected(Reason.SEAL, f"key: the seal of the {maker} was not made with the key of this start")
+            if seal.key != omega.key:
+                raise Rejected(Reason.SEAL, f"key: {omega.key}, the seal of the {maker} is of {seal.key}")
+        published = seals.published
+        for name, part, digest in (
+            ("environment", omega.environment, published.environment),
+            ("poses", omega.poses, published.poses),
+            ("embedding", omega.embedding, seals.embedded.embedding),
+            ("privacy", omega.privacy, published.privacy),
+        ):
+            if sha256(encode_part(omega.key, part)).digest() != digest:
+                raise Rejected(Reason.SEAL, f"{name}: is not what was sealed for {omega.key}")
+        png = omega.environment.png
+        if png and sha256(png).digest() != published.picture:
+            raise Rejected(Reason.SEAL, "environment.png: is not the picture that the inspection passed")
+        return published
+
+
+def _code(key: bytes, seal: Seal | EmbeddingSeal) -> bytes:
+    """Return the authentication code over everything in a seal but its code."""
+    # Of one length each, but for the camera_id, which ends with a zero.
+    kappa = seal.key
+    parts = [kappa.camera_id.encode() + b"\x00", kappa.frame_id.to_bytes(8, "big"), kappa.stamp_ns.to_bytes(8, "big")]
+    if isinstance(seal, Seal):
+        parts += [seal.sealed_ns.to_bytes(8, "big"), seal.picture, seal.environment, seal.poses, seal.privacy]
+    else:
+        parts.append(seal.embedding)
+    return hmac.digest(key, b"".join(parts), "sha256")
