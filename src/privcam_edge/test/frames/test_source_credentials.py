@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from locked_server import LockedServer
 from test_source import write_video
 
+from harness.locked_server import LockedServer
 from privcam_edge.frames.source import SourceError, VideoSource, parse
 from privcam_edge.frames.source_credentials import Credentials, CredentialsRejected, read_credentials
 
