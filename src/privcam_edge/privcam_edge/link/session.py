@@ -26,6 +26,9 @@ _log = logging.getLogger(__name__)
 BACKLOG_BYTES = 24 * 1024
 # Largest reply, in payload bytes.
 MAX_REPLY_BYTES = 1024 * 1024
+# Queries of one kind that may wait for their reply: a consumer sends one after the other, and a few consumers do. A
+# flood of queries would otherwise fill the memory, and replies to queries given up long ago would fill the line.
+MAX_WAITING_QUERIES = 16
 # Compression makes Ω at best this many times smaller: it limits the bytes that are read from the queue for a reply.
 _MAX_COMPRESSION = 8
 # Live Ω overtake everything else on a full line.
@@ -48,8 +51,9 @@ class EdgeLink:
     """Sends the Ω of one camera and keeps them until the cloud has them. `send` never waits for the network.
 
     settings: of the Zenoh session (`endpoints.connect_settings` and `access_control` of `privcam_link`).
-    queue, pictures: of this camera. `refused` counts the refused queries. Every Ω that is given to `send` must have
-    passed the gate.
+    queue, pictures: of this camera. `refused` counts the refused queries. At most MAX_WAITING_QUERIES of each kind wait,
+    so a flood of one kind, which a viewer may send, does not stop the other, which only a cloud may. Every Ω that is
+    given to `send` must have passed the gate.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class EdgeLink:
         self.sent_bytes = 0
         self.replied = 0
         self._refused: Counter[Reason] = Counter()
+        self._waiting: Counter[type[Query]] = Counter()
         # Pictures and replies wait for the network on this thread, never on the thread of the node or of Zenoh.
         self._worker = ThreadPoolExecutor(1, "link")
         # The picture that was queried last, for queries that ask for it piece by piece.
@@ -153,8 +158,14 @@ class EdgeLink:
             self._packetizer.restart()
 
     def _take_query(self, kind: type[Query], query: zenoh.Query) -> None:
-        if not self._session.is_closed():
-            self._worker.submit(self._guarded, self._reply, query, kind)
+        if self._session.is_closed():
+            return
+        with self._counting:
+            if self._waiting[kind] >= MAX_WAITING_QUERIES:
+                self._refused[Reason.RATE] += 1
+                return  # Zenoh ends the query without a reply, and the consumer sends it again
+            self._waiting[kind] += 1
+        self._worker.submit(self._guarded, self._reply, query, kind)
 
     def _guarded(self, work: Callable[..., None], *arguments: object) -> None:
         """Run `work` on the worker and log its error, because no caller waits for the result."""
@@ -165,6 +176,8 @@ class EdgeLink:
                 _log.exception("%s: %s failed", self._key, work.__name__.strip("_"))
 
     def _reply(self, query: zenoh.Query, kind: type[Query]) -> None:
+        with self._counting:
+            self._waiting[kind] -= 1
         with query:
             try:
                 rows = self._find(str(query.parameters), kind)
