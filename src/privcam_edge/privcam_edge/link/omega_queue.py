@@ -2,7 +2,8 @@
 
 An Ω is written before it is sent, with the digest of its picture; each picture is stored once. A killed process loses
 no Ω that was written. Every Ω has a number, one more than the Ω before; a queue that had to be created again has
-another name, and its numbers begin again.
+another name, and its numbers begin again. Consumers name Ω by their stamps; inside, numbers count, because stamps go
+back where the camera's clock was set back.
 """
 
 import logging
@@ -37,8 +38,9 @@ CREATE TABLE IF NOT EXISTS omega (
     digest BLOB NOT NULL, payload BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS omega_digest ON omega (digest);
 CREATE TABLE IF NOT EXISTS picture (number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, payload BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS consumer (
-    name TEXT PRIMARY KEY, stamp_ns INTEGER NOT NULL, queried_s REAL NOT NULL) WITHOUT ROWID;
+DROP TABLE IF EXISTS consumer;
+CREATE TABLE IF NOT EXISTS acknowledged (
+    consumer TEXT PRIMARY KEY, n INTEGER NOT NULL, queried_s REAL NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -102,6 +104,9 @@ class OmegaQueue:
                 self._base.execute("BEGIN IMMEDIATE")
                 self._base.execute("INSERT OR IGNORE INTO queue_state VALUES ('queue', ?)", (secrets.token_hex(8),))
                 self._base.execute("INSERT OR IGNORE INTO queue_state VALUES ('lost', '0')")
+                # Number of the first Ω since stamps went back the last time, and the highest stamp before it.
+                self._base.execute("INSERT OR IGNORE INTO queue_state VALUES ('back_n', '0')")
+                self._base.execute("INSERT OR IGNORE INTO queue_state VALUES ('back_ns', '0')")
             self.name = self._state("queue")
             self._lost = int(self._state("lost"))
             self._bytes = int(self._one("SELECT coalesce(sum(length(payload)), 0) FROM omega")) + int(
@@ -132,7 +137,7 @@ class OmegaQueue:
     def waiting(self) -> int:
         """Number of Ω that some consumer does not have yet."""
         with self._lock:
-            return int(self._one("SELECT count(*) FROM omega WHERE stamp_ns > ?", self._acknowledged_by_all()))
+            return int(self._one("SELECT count(*) FROM omega WHERE n > ?", self._acknowledged_by_all()))
 
     @property
     def newest(self) -> int:
@@ -142,9 +147,10 @@ class OmegaQueue:
 
     @property
     def newest_ns(self) -> int:
-        """Stamp of the newest Ω in the queue, 0 if it is empty."""
+        """The highest stamp that was ever in the queue or that is known of it, 0 if there is none."""
         with self._lock:
-            return int(self._one("SELECT coalesce(max(stamp_ns), 0) FROM omega"))
+            highest = int(self._one("SELECT coalesce(max(stamp_ns), 0) FROM omega"))
+            return max(highest, int(self._state("back_ns")))
 
     def last_key(self) -> SyncKey | None:
         """Return κ of the newest Ω in the queue, None if it is empty."""
@@ -153,10 +159,17 @@ class OmegaQueue:
         return cdr.decode(row[0]).key if row else None
 
     def put(self, omega: Omega) -> Row:
-        """Store Ω, newer than all in the queue, and return its number and payload. Its picture is stored apart."""
+        """Store Ω and return its number and payload. Its picture is stored apart.
+
+        Its stamp is higher than that of the one before, or the camera's clock was set back.
+        """
         payload = cdr.encode(replace(omega, environment=omega.environment.without_png()))
         digest, now = omega.environment.digest, self._clock()
         with self._transaction():
+            before = self._base.execute("SELECT n, stamp_ns FROM omega ORDER BY n DESC LIMIT 1").fetchone()
+            if before is not None and omega.key.stamp_ns < before[1]:
+                self._set_state("back_ns", max(before[1], int(self._state("back_ns"))))
+                self._set_state("back_n", before[0] + 1)
             n = self._base.execute(
                 "INSERT INTO omega (stamp_ns, kept_s, digest, payload) VALUES (?, ?, ?, ?)",
                 (omega.key.stamp_ns, now, digest, payload),
@@ -170,11 +183,12 @@ class OmegaQueue:
         return Row(int(n or 0), payload)
 
     def after(self, stamp_ns: int, *, max_bytes: int) -> list[Row]:
-        """Return the oldest Ω with a later stamp, in order, at least one if there is any, up to `max_bytes`."""
+        """Return the oldest Ω after the one with this stamp, in order, at least one if any, up to `max_bytes`."""
         rows: list[Row] = []
         total = 0
         with self._lock:
-            found = self._base.execute("SELECT n, payload FROM omega WHERE stamp_ns > ? ORDER BY n", (stamp_ns,))
+            number = self._number_at(stamp_ns)
+            found = self._base.execute("SELECT n, payload FROM omega WHERE n > ? ORDER BY n", (number,))
             with closing(found):
                 for n, payload in found:
                     total += len(payload)
@@ -198,17 +212,17 @@ class OmegaQueue:
         now = self._clock()
         with self._transaction():
             self._base.execute(
-                "INSERT INTO consumer VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE "
-                "SET stamp_ns = max(stamp_ns, ?2), queried_s = ?3",
-                (consumer, stamp_ns, now),
+                "INSERT INTO acknowledged VALUES (?1, ?2, ?3) ON CONFLICT (consumer) DO UPDATE "
+                "SET n = max(n, ?2), queried_s = ?3",
+                (consumer, self._number_at(stamp_ns), now),
             )
             self._base.execute(
-                "DELETE FROM consumer WHERE queried_s < ? OR name NOT IN "
-                "(SELECT name FROM consumer ORDER BY queried_s DESC LIMIT ?)",
+                "DELETE FROM acknowledged WHERE queried_s < ? OR consumer NOT IN "
+                "(SELECT consumer FROM acknowledged ORDER BY queried_s DESC LIMIT ?)",
                 (now - self._max_age_s, MAX_CONSUMERS),
             )
             # The newest Ω stays: after a restart the next one has to come after it.
-            self._drop("stamp_ns <= ? AND n < (SELECT max(n) FROM omega)", self._acknowledged_by_all())
+            self._drop("n <= ? AND n < (SELECT max(n) FROM omega)", self._acknowledged_by_all())
             self._drop_pictures()
 
     def close(self) -> None:
@@ -229,21 +243,39 @@ class OmegaQueue:
                 raise
 
     def _acknowledged_by_all(self) -> int:
-        return int(self._one("SELECT coalesce(min(stamp_ns), 0) FROM consumer"))
+        return int(self._one("SELECT coalesce(min(n), 0) FROM acknowledged"))
+
+    def _number_at(self, stamp_ns: int) -> int:
+        """Return the number of the last Ω up to a stamp, 0 if there is none; when in doubt a lower one.
+
+        A stamp that no Ω in the queue has belongs to the time since stamps went back, or else to the time before.
+        """
+        found = self._base.execute("SELECT n FROM omega WHERE stamp_ns = ?", (stamp_ns,)).fetchone()
+        if found is not None:
+            return int(found[0])
+        back_n = int(self._state("back_n"))
+        first, newest = self._base.execute(
+            "SELECT min(stamp_ns), max(stamp_ns) FROM omega WHERE n >= ?", (back_n,)
+        ).fetchone()
+        is_since = not back_n or (first is not None and first <= stamp_ns <= newest)
+        which = "n >= ?" if is_since else "n < ?"
+        return int(
+            self._one(f"SELECT coalesce(max(n), 0) FROM omega WHERE stamp_ns <= ? AND {which}", stamp_ns, back_n)
+        )
 
     def _drop_beyond_bounds(self, now: float) -> None:
         """Drop Ω that are too old, and the oldest until the rest fits; count those that a consumer did not have."""
-        before = int(self._one("SELECT count(*) FROM omega WHERE stamp_ns > ?", self._acknowledged_by_all()))
+        before = int(self._one("SELECT count(*) FROM omega WHERE n > ?", self._acknowledged_by_all()))
         self._drop("kept_s < ?", now - self._max_age_s)
         if self._bytes > self._max_bytes:
             self._drop_pictures()
         while self._bytes > self._max_bytes and self._one("SELECT count(*) FROM omega") > 1:
             self._drop("n IN (SELECT n FROM omega WHERE n < (SELECT max(n) FROM omega) ORDER BY n LIMIT ?)", 16)
             self._drop_pictures()
-        lost = before - int(self._one("SELECT count(*) FROM omega WHERE stamp_ns > ?", self._acknowledged_by_all()))
+        lost = before - int(self._one("SELECT count(*) FROM omega WHERE n > ?", self._acknowledged_by_all()))
         if lost:
             self._lost += lost
-            self._base.execute("UPDATE queue_state SET value = ? WHERE name = 'lost'", (str(self._lost),))
+            self._set_state("lost", self._lost)
 
     def _drop(self, which: str, value: float) -> None:
         self._bytes -= int(self._one(f"SELECT coalesce(sum(length(payload)), 0) FROM omega WHERE {which}", value))
@@ -261,6 +293,9 @@ class OmegaQueue:
 
     def _state(self, name: str) -> str:
         return str(self._one("SELECT value FROM queue_state WHERE name = ?", name))
+
+    def _set_state(self, name: str, value: int) -> None:
+        self._base.execute("UPDATE queue_state SET value = ? WHERE name = ?", (str(value), name))
 
     def _one(self, query: str, *values: object) -> float:
         return self._base.execute(query, values).fetchone()[0]  # type: ignore[no-any-return]

@@ -260,6 +260,63 @@ def test_acknowledgement_never_decreases(queue: OmegaQueue) -> None:
     assert (frames(queue), queue.waiting) == ([4, 5], 2)
 
 
+def put_back(queue: OmegaQueue, back: int) -> None:
+    """Put ten Ω, then ten whose stamps are `back` ns lower, as after a clock that was set back."""
+    for frame in range(1, 11):
+        queue.put(omega(1000 + frame))
+    for frame in range(1, 11):
+        queue.put(omega(1010 - back + frame))
+
+
+@pytest.mark.parametrize("back", [3, 500, 900])
+def test_clock_that_was_set_back_loses_nothing_while_nobody_listens(queue: OmegaQueue, back: int) -> None:
+    for frame in range(1, 11):
+        queue.put(omega(1000 + frame))
+    queue.put(omega(910 - back) if back < 900 else omega(5))
+    seen, after = [], 0
+    while rows := queue.after(after, max_bytes=1):
+        seen += [row.n for row in rows]
+        after = cdr.decode(rows[-1].payload).key.stamp_ns
+        assert len(seen) <= 11
+    assert (seen, queue.lost, queue.waiting) == (list(range(1, 12)), 0, 11)
+
+
+def test_acknowledgement_from_before_the_clock_was_set_back_covers_nothing_after_it(queue: OmegaQueue) -> None:
+    put_back(queue, 500)
+    for stamp in (1005, 1010):
+        queue.acknowledge("cloud", START + stamp)
+    assert queue.waiting == 10
+    assert [row.n for row in queue.after(START + 1010, max_bytes=EVERYTHING)] == list(range(11, 21))
+    assert queue.newest_ns == START + 1010  # what was there once may be acknowledged again
+    queue.acknowledge("cloud", START + 1010)
+    assert queue.waiting == 10
+    queue.acknowledge("cloud", START + 515)
+    assert (queue.waiting, queue.lost) == (5, 0)
+    assert [row.n for row in queue.after(START + 515, max_bytes=EVERYTHING)] == list(range(16, 21))
+
+
+def test_stamps_between_those_of_omegas_are_read_with_care_after_the_clock_was_set_back(queue: OmegaQueue) -> None:
+    put_back(queue, 500)
+    queue.acknowledge("cloud", START + 510)  # just before the first one after the step
+    assert queue.waiting == 20
+    queue.acknowledge("cloud", START + 1007)
+    assert queue.waiting == 13
+    queue.acknowledge("cloud", START + 10**6)  # later than all: of the time before the step
+    assert queue.waiting == 10
+
+
+def test_what_is_known_of_a_clock_that_was_set_back_outlives_a_restart(tmp_path: Path) -> None:
+    with opened(tmp_path) as queue:
+        put_back(queue, 500)
+        queue.acknowledge("cloud", START + 1010)
+    with opened(tmp_path) as queue:
+        queue.acknowledge("cloud", START + 1010)
+        assert (queue.waiting, queue.newest_ns) == (10, START + 1010)
+        last = queue.last_key()
+        assert last is not None
+        assert last.stamp_ns == START + 520
+
+
 def test_consumer_without_a_recent_query_holds_back_nothing(tmp_path: Path) -> None:
     clock = Clock()
     with opened(tmp_path / "q", max_age_s=100.0, clock=clock) as queue:
