@@ -25,6 +25,7 @@ from privcam_core.storage import plates_folder, write_private
 from privcam_core.storage_key import StorageKey
 from privcam_core.types.arrays import Box
 from privcam_core.types.identifiers import camera_id_error, is_camera_id
+from privcam_edge.frames.process_protection import protect_process
 from privcam_edge.frames.source import SourceError, SourceLost, parse
 from privcam_edge.frames.source_credentials import read_credentials
 from privcam_privacy.plates.approved import ApprovedPlate
@@ -126,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _commission(folder: Path, options: argparse.Namespace) -> int:
+    protect_process()
     declared = _declared(folder, options.camera_id, options.approve_region)
     sheet = (options.out or Path("out/commission") / options.camera_id).absolute() / SHEET
     inspector = EgressInspector()

@@ -4,11 +4,15 @@ import threading
 import time
 from collections.abc import Callable
 
-from privcam_core.types.time import seconds_from_ns
+from privcam_core.types.time import ns_from_seconds, seconds_from_ns
 
 # Largest correction towards the wall clock, in parts of a million of the time that passed. It is what NTP daemons use:
 # more than the drift of any quartz (100), and too little to be seen in a speed that is computed from two stamps.
 MAX_SLEW_PPM = 500
+# A driver whose stamps jump further than this, against the time that passed, had its clock set, or a replay began anew.
+MAX_STEP_S = 60.0
+# A frame that is stamped before the last one by less than this was only late on its way.
+MAX_LATE_S = 1.0
 
 
 def boottime_ns() -> int:
@@ -51,3 +55,41 @@ class StampClock:
         """Return how far the wall clock is ahead of this clock, in seconds: what was set, and not yet followed."""
         with self._lock:
             return seconds_from_ns(self._wall() - self._steady() - self._offset_ns)
+
+
+class LateFrame(ValueError):
+    """The frame was captured before one that came earlier."""
+
+
+class DriverStamps:
+    """Keeps the stamps that a camera driver, or a replay, gives in order.
+
+    They are taken as they are, in the driver's own time, until they jump back, or ahead by more than MAX_STEP_S: then
+    they go on by the steady clock, and all later ones are shifted alike. `steps` counts this, `shift_ns` is the sum.
+    """
+
+    def __init__(self, *, steady: Callable[[], int] = boottime_ns) -> None:
+        self.steps = 0
+        self.shift_ns = 0
+        self._steady = steady
+        self._last: tuple[int, int] | None = None  # shifted stamp, and when it came
+        self._given_ns = 0
+
+    def follow(self, stamp_ns: int) -> int:
+        """Return the stamp for a frame that the driver stamped `stamp_ns`: later than all before.
+
+        Raises LateFrame for a frame that came after a later one, at most MAX_LATE_S before it.
+        """
+        now, found = self._steady(), stamp_ns + self.shift_ns
+        if self._last is not None:
+            last, then = self._last
+            passed, ahead = now - then, found - last
+            if 0 > ahead >= -ns_from_seconds(MAX_LATE_S):
+                raise LateFrame(f"its stamp is {-seconds_from_ns(ahead):.3f} s before the one of the last frame")
+            if not 0 <= ahead <= passed + ns_from_seconds(MAX_STEP_S):
+                self.steps += 1
+                self.shift_ns += passed - ahead
+                found = last + passed
+        self._last = found, now
+        self._given_ns = max(found, self._given_ns + 1)
+        return self._given_ns

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from privcam_core.types.stamp_clock import MAX_SLEW_PPM, StampClock
+from privcam_core.types.stamp_clock import MAX_LATE_S, MAX_SLEW_PPM, MAX_STEP_S, DriverStamps, LateFrame, StampClock
 from privcam_core.types.time import NS_PER_S
 
 HOUR_NS = 3600 * NS_PER_S
@@ -109,3 +109,67 @@ def test_clock_of_a_real_host_agrees_with_its_wall_clock() -> None:
     # the host corrects its wall clock by meanwhile.
     corrected = NS_PER_S // 1000
     assert before - corrected <= found <= after + (after - before) + corrected
+
+
+def driven(host: Host, stamps: DriverStamps, first_ns: int, count: int, speed: float = 1.0) -> list[int]:
+    """Return the stamps of frames that a driver, or a replay at `speed`, stamps from `first_ns` on."""
+    found = []
+    for number in range(count):
+        host.wait(PERIOD_NS)
+        found.append(stamps.follow(first_ns + round(number * PERIOD_NS * speed)))
+    return found
+
+
+@pytest.mark.parametrize("speed", [0.1, 1.0, 10.0])
+def test_stamps_of_a_driver_or_replay_are_taken_as_they_are(speed: float) -> None:
+    # A recording of last year, at any speed.
+    first = START_NS - 365 * 24 * HOUR_NS
+    host = Host()
+    stamps = DriverStamps(steady=host.steady)
+    assert driven(host, stamps, first, 50, speed) == [first + round(n * PERIOD_NS * speed) for n in range(50)]
+    assert (stamps.steps, stamps.shift_ns) == (0, 0)
+
+
+@pytest.mark.parametrize("step_s", [-5 * 3600.0, -2 * MAX_LATE_S, 2 * MAX_STEP_S, 5 * 3600.0])
+def test_clock_of_a_driver_that_is_set_changes_neither_order_nor_distance(step_s: float) -> None:
+    host = Host()
+    stamps = DriverStamps(steady=host.steady)
+    found = driven(host, stamps, START_NS, 25)
+    found += driven(host, stamps, found[-1] + PERIOD_NS + round(step_s * NS_PER_S), 25)
+    assert {later - earlier for earlier, later in pairwise(found)} == {PERIOD_NS}
+    assert stamps.steps == 1
+    assert stamps.shift_ns == -round(step_s * NS_PER_S)
+
+
+def test_replay_that_begins_anew_goes_on_in_order() -> None:
+    host = Host()
+    stamps = DriverStamps(steady=host.steady)
+    found = [stamp for _ in range(4) for stamp in driven(host, stamps, START_NS, 50)]
+    assert {later - earlier for earlier, later in pairwise(found)} == {PERIOD_NS}
+    assert stamps.steps == 3
+
+
+def test_pause_of_a_driver_is_a_pause_of_its_stamps() -> None:
+    host = Host()
+    stamps = DriverStamps(steady=host.steady)
+    first = driven(host, stamps, START_NS, 2)[-1]
+    host.wait(HOUR_NS)
+    assert driven(host, stamps, first + HOUR_NS, 1) == [first + HOUR_NS]
+    assert stamps.steps == 0
+
+
+def test_frame_that_comes_after_a_later_one_is_late_and_changes_nothing() -> None:
+    host = Host()
+    stamps = DriverStamps(steady=host.steady)
+    last = driven(host, stamps, START_NS, 5)[-1]
+    for late_ns in (1, PERIOD_NS, round(MAX_LATE_S * NS_PER_S)):
+        with pytest.raises(LateFrame, match="before the one of the last frame"):
+            stamps.follow(last - late_ns)
+    assert driven(host, stamps, last + PERIOD_NS, 1) == [last + PERIOD_NS]
+    assert stamps.steps == 0
+
+
+def test_two_frames_that_a_driver_stamps_alike_differ() -> None:
+    host = Host()
+    stamps = DriverStamps(steady=host.steady)
+    assert [stamps.follow(START_NS) for _ in range(3)] == [START_NS, START_NS + 1, START_NS + 2]

@@ -16,7 +16,7 @@ from sensor_msgs.msg import Image as ImageMsg
 from privcam_core.images.png import require_bgr8
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
-from privcam_core.types.stamp_clock import StampClock
+from privcam_core.types.stamp_clock import DriverStamps, StampClock
 from privcam_core.types.time import stamp_ns_of
 from privcam_edge.frames.feed import Credit, Feed, FrameListener
 from privcam_edge.frames.frame_store import FrameStore
@@ -73,6 +73,7 @@ class CameraNode(SealedNode[Parameters], FrameListener):
         super().__init__("camera", Parameters)
         given = self.parameters
         self._stamp_clock = StampClock()
+        self._driver_stamps = DriverStamps()
         self._out = self.create_sealed_publisher(FrameRef, "frames")
         self._credit = Credit(min(given.in_flight, given.slots - 1), timeout_s=given.retention_s)
         self._store = FrameStore(given.camera_id, slots=given.slots, retention_s=given.retention_s)
@@ -149,8 +150,9 @@ class CameraNode(SealedNode[Parameters], FrameListener):
         try:
             image = self._decode(message)
             require_bgr8(image, "image_raw")
-            stamp_ns = stamp_ns_of(message.header.stamp.sec, message.header.stamp.nanosec)
-            key, slot = self._store.put(image, self._frame_id, stamp_ns or self._stamp_clock.now())
+            given_ns = stamp_ns_of(message.header.stamp.sec, message.header.stamp.nanosec)
+            stamp_ns = self._driver_stamps.follow(given_ns) if given_ns else self._stamp_clock.now()
+            key, slot = self._store.put(image, self._frame_id, stamp_ns)
             self.publish_frame(key, slot)
         except Exception as error:
             self._credit.release(self._frame_id)
@@ -167,6 +169,8 @@ class CameraNode(SealedNode[Parameters], FrameListener):
         self.diagnostics["frame_memory"] = self._store.describe_lock()
         self.counts["rings_revoked"] = self._store.revoked
         self.counts["guards_lost"] = self._store.guards_lost
+        if self._driver_stamps.steps:
+            self.counts["driver_clock_steps"] = self._driver_stamps.steps
         if self._feed is not None:
             self.counts.update({name: value - self.counts[name] for name, value in self._feed.counts.items()})
             self.diagnostics["state"] = self._feed.state
