@@ -51,9 +51,9 @@ class EdgeLink:
     """Sends the Ω of one camera and keeps them until the cloud has them. `send` never waits for the network.
 
     settings: of the Zenoh session (`endpoints.connect_settings` and `access_control` of `privcam_link`).
-    queue, pictures: of this camera. `refused` counts the refused queries. At most MAX_WAITING_QUERIES of each kind wait,
-    so a flood of one kind, which a viewer may send, does not stop the other, which only a cloud may. Every Ω that is
-    given to `send` must have passed the gate.
+    queue, pictures: of this camera. `refused` counts the refused queries. At most MAX_WAITING_QUERIES of each kind
+    wait, so a flood of one kind, which a viewer may send, does not stop the other, which only a cloud may. Every Ω that
+    is given to `send` must have passed the gate.
     """
 
     def __init__(

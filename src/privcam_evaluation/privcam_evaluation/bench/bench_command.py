@@ -17,12 +17,14 @@ from privcam_evaluation.bench.bench_figures import (
     bits_figure,
     cameras_figure,
     fuzzing_figure,
+    hostile_figure,
     recovery_figure,
     speed_figure,
 )
 from privcam_evaluation.bench.bitrate import measure_bits
 from privcam_evaluation.bench.cloud_load import measure_cameras
 from privcam_evaluation.bench.harness import use_test_harness
+from privcam_evaluation.bench.hostile_load import measure_hostile
 from privcam_evaluation.bench.omega_replay import record
 from privcam_evaluation.bench.speed import measure_speed
 
@@ -141,6 +143,13 @@ def _measure_cameras(source: Path, options: argparse.Namespace, out: Path) -> Me
     return Measurement(values, partial(cameras_figure, cameras, out / "cameras.png"))
 
 
+def _measure_hostile_camera(source: Path, _options: argparse.Namespace, out: Path) -> Measurement:
+    say(f"hostile_camera: recording {RECORDED_S:.0f} s of Ω, then attacking the cloud of the cameras that replay them")
+    recorded = record(source, RECORDED_S, out / "cameras.omegas", say)
+    hostile = measure_hostile(recorded, out, say)
+    return Measurement({"hostile_camera": hostile}, partial(hostile_figure, hostile, out / "hostile_camera.png"))
+
+
 def _measure_fuzzing(_source: Path, options: argparse.Namespace, out: Path) -> Measurement:
     say(f"fuzzing: {options.count} malformed Ω for the gate, about as many for the cloud")
     use_test_harness()
@@ -178,6 +187,7 @@ PARTS: dict[str, BenchPart] = {
     "speed": _measure_speed,
     "bits": _measure_bits,
     "cameras": _measure_cameras,
+    "hostile_camera": _measure_hostile_camera,
     "fuzzing": _measure_fuzzing,
     "recovery": _measure_recovery,
     "link_outage": _measure_link_outage,

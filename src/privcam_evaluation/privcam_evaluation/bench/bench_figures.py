@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from privcam_evaluation.plotting import BLUE, GREY, ORANGE, plt
 
 
@@ -76,6 +78,35 @@ def cameras_figure(result: dict[str, Any], path: Path) -> None:
     figure.suptitle(
         f"one core keeps up with {result['cameras_per_core']} cameras at {result['rate_hz']:g} frames/s, "
         f"{result['people']} people each"
+    )
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def hostile_figure(result: dict[str, Any], path: Path) -> None:
+    """Draw the latency of the other cameras during each attack beside the rests around it."""
+    phases = result["phases"]
+    attacks = range(1, len(phases), 2)
+    names = [phases[at]["attack"].replace("_", " ") for at in attacks]
+    places = np.arange(len(names))
+    figure, axes = plt.subplots(figsize=(9, 0.55 * len(names) + 2), layout="constrained")
+    rests = [(phases[at - 1]["latency_p95_ms"] + phases[at + 1]["latency_p95_ms"]) / 2 for at in attacks]
+    during = [phases[at]["latency_p95_ms"] for at in attacks]
+    axes.barh(places - 0.2, rests, 0.4, color=GREY, label="rests before and after")
+    axes.barh(places + 0.2, during, 0.4, color=BLUE, label="during the attack")
+    limits = [rest + result["max_added_ms"] for rest in rests]
+    axes.plot(limits, places + 0.2, "|", color=ORANGE, markersize=18, markeredgewidth=2, label="bar: rests + 50 ms")
+    for place, at, end in zip(places, attacks, np.maximum(during, limits), strict=True):
+        lost, taken, refused = (phases[at][name] for name in ("pictures_lost", "taken", "refused"))
+        note = f"   {lost} pictures lost; {taken:,} of its Ω taken, {refused:,} refused"
+        axes.text(end, place, note, va="center", fontsize=8)
+    axes.set_yticks(places, names)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.8 * max(*during, *limits))
+    figure.legend(loc="outside lower center", ncols=3)
+    axes.set(
+        title=f"{result['cameras']} cameras of a cloud on one core while another camera attacks it",
+        xlabel="from capture to report, 95th percentile, ms",
     )
     figure.savefig(path, dpi=110)
     plt.close(figure)

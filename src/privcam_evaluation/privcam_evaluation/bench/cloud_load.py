@@ -35,19 +35,19 @@ STEPS = (1, 2, 4, 6, 8, 10, 12, 16, 20, 24)
 
 
 @dataclass
-class _CameraOutput:
+class CameraOutput:
     """The output of one camera. reports: (arrived, age) in s; pictures: when each contour came."""
 
     reports: list[tuple[float, float]] = field(default_factory=list)
     pictures: list[float] = field(default_factory=list)
 
 
-class _Viewer(Listener):
+class Viewer(Listener):
     """Subscribes to all cameras, because a contour is only drawn while somebody subscribes to it."""
 
     def __init__(self, cameras: list[str], domain_id: int) -> None:
         super().__init__("privcam_viewer", domain_id)
-        self.received: dict[str, _CameraOutput] = defaultdict(_CameraOutput)
+        self.received: dict[str, CameraOutput] = defaultdict(CameraOutput)
         for name in cameras:
             received = self.received[name]
             self.node.create_subscription(SceneReport, f"/{name}/cloud/report", self._take_report(received), STREAM)
@@ -56,7 +56,7 @@ class _Viewer(Listener):
             )
 
     @staticmethod
-    def _take_report(received: _CameraOutput) -> Callable[[SceneReport], None]:
+    def _take_report(received: CameraOutput) -> Callable[[SceneReport], None]:
         def take(report: SceneReport) -> None:
             now = time.time()
             received.reports.append((now, now - report.key.stamp.sec - report.key.stamp.nanosec / NS_PER_S))
@@ -64,7 +64,7 @@ class _Viewer(Listener):
         return take
 
     @staticmethod
-    def _take_picture(received: _CameraOutput) -> Callable[[bytes], None]:
+    def _take_picture(received: CameraOutput) -> Callable[[bytes], None]:
         return lambda _data: received.pictures.append(time.time())
 
 
@@ -94,28 +94,13 @@ def _run(count: int, recorded: Recorded, out: Path) -> dict[str, Any]:
     arguments = {"cameras": " ".join(cameras), "listen": endpoint, "respawn": "false"}
     graph = Graph("site", arguments, log=out / f"cameras_{count}.log", domain_id=domain)
     os.environ.update(graph.environment)
-    cores = sorted(os.sched_getaffinity(0))
     with ExitStack() as stack:
         stack.enter_context(graph)
-        viewer = stack.enter_context(_Viewer(cameras, domain))
-        cloud = _bind(graph, cores[0])
+        viewer = stack.enter_context(Viewer(cameras, domain))
+        cloud = bind_cloud(graph)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="privcam_cameras_"))
-        replay = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "privcam_evaluation.bench.omega_replay",
-                str(recorded.path),
-                endpoint,
-                folder,
-                *cameras,
-            ],
-            stdin=subprocess.DEVNULL,
-        )
-        stack.callback(replay.wait)
-        stack.callback(replay.terminate)
-        os.sched_setaffinity(replay.pid, set(cores[1:]) or {cores[0]})
-        _await_all(viewer, graph)
+        start_beside(stack, "omega_replay", str(recorded.path), endpoint, folder, *cameras)
+        await_all(viewer, graph)
         time.sleep(SETTLE_S)  # a measurement takes time: this is what it measures, not a wait for something
         begun, before = time.time(), cloud.cpu_times()
         time.sleep(MEASURE_S)
@@ -124,8 +109,20 @@ def _run(count: int, recorded: Recorded, out: Path) -> dict[str, Any]:
     return _judge(viewer, count, begun, ended, used)
 
 
-def _bind(graph: Graph, core: int) -> psutil.Process:
-    """Return the cloud's process, bound to one core with all its threads."""
+def start_beside(stack: ExitStack, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
+    """Start a module of this folder as a process on the cores that the cloud does not use, until the stack ends."""
+    command = [sys.executable, "-m", f"privcam_evaluation.bench.{module}", *arguments]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    stack.callback(process.wait)
+    stack.callback(process.terminate)
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(process.pid, set(cores[1:]) or {cores[0]})
+    return process
+
+
+def bind_cloud(graph: Graph) -> psutil.Process:
+    """Return the cloud's process, bound to the first core with all its threads."""
+    core = min(os.sched_getaffinity(0))
     end = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < end and graph.running:
         for process in psutil.Process().children(recursive=True):
@@ -137,7 +134,7 @@ def _bind(graph: Graph, core: int) -> psutil.Process:
     raise RuntimeError(f"the cloud did not start; from {graph.log}:\n{graph.errors()}")
 
 
-def _await_all(viewer: _Viewer, graph: Graph) -> None:
+def await_all(viewer: Viewer, graph: Graph) -> None:
     end = time.monotonic() + START_TIMEOUT_S
     while not all(received.reports for received in viewer.received.values()):
         if time.monotonic() > end or not graph.running:
@@ -145,7 +142,7 @@ def _await_all(viewer: _Viewer, graph: Graph) -> None:
         time.sleep(0.1)
 
 
-def _judge(viewer: _Viewer, count: int, begun: float, ended: float, used_s: float) -> dict[str, Any]:
+def _judge(viewer: Viewer, count: int, begun: float, ended: float, used_s: float) -> dict[str, Any]:
     ages, pictures, fractions = [], [], []
     for received in viewer.received.values():
         within = [age for arrived, age in received.reports if begun <= arrived < ended]
