@@ -1,4 +1,4 @@
-"""`./privcam test`: lint, types, unit tests, system tests. Further arguments go to pytest."""
+"""`./privcam test`: lint, types, known weaknesses, unit tests, system tests. Further arguments go to pytest."""
 
 import argparse
 import os
@@ -15,6 +15,7 @@ PYTEST = ("pytest", "-p", "no:launch_testing", "-p", "no:launch_ros")
 CHECKS = {
     "ruff": (("ruff", "check", "."), ("ruff", "format", "--check", ".")),
     "mypy": (("mypy",),),
+    "bandit": (("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "src", "tools", "training"),),
     "pytest": ((*PYTEST, "--durations=10"),),
 }
 DOCUMENT_TESTS = ("tools/test", "test/rules", "src/privcam_cli/test/test_documented_commands.py")
@@ -38,7 +39,7 @@ def busy_cores() -> Iterator[list[int]]:
 def main(argv: Sequence[str]) -> int:
     """Run the checks, also after one failed; return 0 if all passed."""
     parser = argparse.ArgumentParser(prog="privcam test", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--only", choices=(*CHECKS, "documents"), help="one of the checks; default: ruff, mypy, pytest")
+    parser.add_argument("--only", choices=(*CHECKS, "documents"), help="one of the checks; default: ruff, mypy, bandit, pytest")
     parser.add_argument("--beside-load", action="store_true", help="with one busy loop beside the tests for each core")
     options, further = parser.parse_known_args(argv)
     with busy_cores() if options.beside_load else nullcontext():

@@ -51,3 +51,14 @@ def test_every_stop_of_the_walk_through_the_code_is_a_definition() -> None:
     files = {(package, path): ROOT / "src" / package / (package + path) for package, path, _ in stops}
     missing = [(path, name) for package, path, name in stops if name not in definitions(files[package, path])]
     assert missing == []
+
+
+def test_every_test_that_the_threat_model_names_exists() -> None:
+    named = re.findall(r"`((?:src|test)/[\w/.]+)(?:::(test_\w+))?` \|$", read("docs/threat-model.md"), re.MULTILINE)
+    assert len(named) > 20
+    missing = [
+        (path, name)
+        for path, name in named
+        if not (ROOT / path).exists() or (name and f"def {name}(" not in (ROOT / path).read_text(encoding="utf-8"))
+    ]
+    assert missing == []

@@ -88,7 +88,7 @@ def find_python() -> str:
     raise SetupError(f"this is Python {version}; privcam needs 3.10 to 3.13. Install one and run privcam with it.")
 
 
-def install_system_packages() -> None:
+def install_system_packages(root: Path) -> None:
     """Install what no Python package brings: a C compiler, the Python headers, venv. Without root: say what to do."""
     wanted = []
     if not (shutil.which("cc") or shutil.which("gcc") or os.environ.get("CC")):
@@ -106,7 +106,7 @@ def install_system_packages() -> None:
     command = ["apt-get", "install", "-y", "--no-install-recommends", *wanted]
     if os.geteuid() or not shutil.which("apt-get"):
         raise SetupError(f"missing on this machine: {', '.join(wanted)}. Run: sudo {' '.join(command)}")
-    log = Path("/var/tmp/privcam-apt.log")
+    log = root / "log/setup/apt.log"
     # apt is never killed: dpkg would have to be repaired by hand. The next set-up waits for its end.
     run(["apt-get", "update"], log=log, dies_with_us=False)
     run(command, log=log, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, dies_with_us=False)

@@ -53,7 +53,7 @@ def prepare(root: Path, *, with_models: bool, with_tools: bool) -> bool:
             _require_unused(root / ".venv")
         if changes_venv and os.environ.get("ROS_DISTRO") and not sourced:
             say(f"no ROS 2 {DISTRO} is sourced that {python} can import: wheels of ROS 2 are used")
-        ledger.run(SYSTEM, origin, setup_steps.install_system_packages, say)
+        ledger.run(SYSTEM, origin, lambda: setup_steps.install_system_packages(root), say)
         ledger.run(
             VENV,
             origin,

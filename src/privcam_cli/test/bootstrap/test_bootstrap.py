@@ -56,7 +56,7 @@ class Steps:
             self.done.append(f"models{' on ROS' if sourced else ''}")
             self.models.mkdir(exist_ok=True)
 
-        monkeypatch.setattr(setup_steps, "install_system_packages", lambda: self.done.append("system"))
+        monkeypatch.setattr(setup_steps, "install_system_packages", lambda _root: self.done.append("system"))
         monkeypatch.setattr(setup_steps, "fix_wheel_paths", lambda _root: self.done.append("fix"))
         monkeypatch.setattr(setup_steps, "install_requirements", install)
         monkeypatch.setattr(setup_steps, "make_venv", make_venv)
@@ -284,7 +284,7 @@ def test_usage_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_failed_set_up_ends_with_its_reason(
     workspace: Steps, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail() -> None:
+    def fail(_root: Path) -> None:
         raise SetupError("missing on this machine: gcc. Run: sudo apt-get install gcc")
 
     monkeypatch.setattr(setup_steps, "install_system_packages", fail)
