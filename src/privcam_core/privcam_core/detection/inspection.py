@@ -13,10 +13,11 @@ from privcam_core.detection.contrast import normalize_contrast
 from privcam_core.detection.face_detector import FaceDetector
 from privcam_core.detection.person_detector import PersonDetector, input_size, suppress_non_maxima
 from privcam_core.detection.tiling import TiledDetector, grid
+from privcam_core.detection.turned_detection import TurnedDetector
 from privcam_core.images.environment import decode_environment
 from privcam_core.types.arrays import BoolArray, Box, Image, Region
 from privcam_core.types.boxes import iou, pixel_region
-from privcam_core.types.perception import Detections
+from privcam_core.types.perception import TURNED, Detections
 
 Kind = Literal["person", "face"]
 
@@ -49,9 +50,12 @@ class InspectionSettings:
 
     Every detector runs on the whole picture and on grids of tiles. person_score, tile_score, face_score: score
     thresholds for persons in the whole picture, for persons in tiles, and for faces. person_grids, face_grids: tiles
-    per side of each level. Only the full-range face detector runs on tiles: the short-range one detects no further
-    faces there, and many false ones. person_scale, face_scale: a level that enlarges the picture more than this, in px
-    of the network's input per px of the picture, is skipped: it shows no more detail, and furniture gives false
+    per side of each level. turned_score, turned_grids: for persons in the picture and its tiles turned by 90 degrees to
+    both sides and by 180 degrees; people who lie are detected there. It is the lowest score that refuses no more of the
+    empty rooms by day than the upright tiles do: turned furniture scores up to 0.6. Only the full-range face detector
+    runs on tiles: the short-range one detects no further faces there, and many false ones. person_scale, face_scale: a
+    level that enlarges the picture more than this, in px of the network's input per px of the picture, is skipped: it
+    shows no more detail, and furniture gives false
     detections.
     """
 
@@ -59,6 +63,8 @@ class InspectionSettings:
     tile_score: float = 0.35
     person_grids: tuple[int, ...] = (2, 4)
     person_scale: float = 3.5
+    turned_score: float = 0.45
+    turned_grids: tuple[int, ...] = (1, 2)
     face_score: float = 0.5
     face_grids: tuple[int, ...] = (2, 4)
     face_scale: float = 1.1
@@ -72,7 +78,9 @@ class EgressInspector:
         self._settings = settings or InspectionSettings()
         person_threshold = min(self._settings.person_score, self._settings.tile_score)
         # The picture is normalised as a whole: a dark tile of a lit room keeps its contrast.
-        self._persons = TiledDetector(PersonDetector(person_threshold, threads, normalize=False))
+        persons = PersonDetector(person_threshold, threads, normalize=False)
+        self._persons = TiledDetector(persons)
+        self._turned_persons = [TiledDetector(TurnedDetector(persons, turn)) for turn in TURNED]
         self._faces = TiledDetector(FaceDetector("face_full", self._settings.face_score, threads))
         self._near_faces = TiledDetector(FaceDetector("face_short", self._settings.face_score, threads))
 
@@ -99,6 +107,11 @@ class EgressInspector:
             tiles = _confirmed_tiles(per_side, confirmed)
             if tiles and _scale(tiles[0], input_size(*_size(tiles[0]))) <= settings.person_scale:
                 found.append(self._persons.detect(plate, tiles).with_min_score(settings.tile_score))
+        for per_side in settings.turned_grids:
+            tiles = _confirmed_tiles(per_side, confirmed)
+            found += [
+                turned.detect(plate, tiles).with_min_score(settings.turned_score) for turned in self._turned_persons
+            ]
         return _merge(found)
 
     def _detect_faces(self, plate: Image, confirmed: BoolArray) -> Detections:

@@ -4,6 +4,8 @@ The detector was trained on people who stand. Turned until the body is upright, 
 coordinates are px with the origin in the top left corner of the top left pixel, so that turning is exact.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -53,6 +55,18 @@ def detect_in_region(detector: PictureDetector, image: Image, region: Region, so
     found = detector.detect(np.ascontiguousarray(turn_picture(image[y0:y1, x0:x1], source)))
     boxes = turn_boxes_back(found.boxes, source, y1 - y0, x1 - x0) + np.array([x0, y0, x0, y0], np.float32)
     return Detections(boxes.astype(np.float32), found.scores, np.full(len(found), source, np.uint8))
+
+
+@dataclass(frozen=True)
+class TurnedDetector:
+    """A detector that turns every picture as `turn` says before `detector` sees it. Boxes are in px of the picture."""
+
+    detector: PictureDetector
+    turn: DetectionSource
+
+    def detect(self, image: Image) -> Detections:
+        """Return the detections in a (H, W, 3) uint8 BGR picture, best first."""
+        return detect_in_region(self.detector, image, (0, 0, image.shape[1], image.shape[0]), self.turn)
 
 
 def merge_detections(first: Detections, second: Detections) -> Detections:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from privcam_core.detection.inspection import EgressInspector, SensitiveDetection
+from privcam_core.detection.inspection import EgressInspector, InspectionSettings, SensitiveDetection
 from privcam_core.images.environment import FILL, encode_environment
 
 HEIGHT, WIDTH = 480, 640
@@ -94,6 +94,20 @@ def test_upper_half_of_a_person_is_found(inspector: EgressInspector) -> None:
     detections = inspector.inspect(encode_environment(image, confirmed))
     assert covered(detections, "person", (x0 + 10, top, x1 - 10, top + 150)) > 0.8
     assert any(detection.kind == "person" and 0 < detection.confirmed_fraction < 1 for detection in detections)
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_lying_person_is_found_in_the_turned_picture(turns: int) -> None:
+    image = room()
+    figure = np.full((360, 120, 3), (90, 110, 130), np.uint8)
+    draw_person(figure, 60, 10, 340)
+    x0, y0 = 140, 340
+    image[y0 : y0 + 120, x0 : x0 + 360] = np.rot90(figure, turns)
+    png = encode_environment(image, everything())
+    lying = (x0 + 20, y0 + 20, x0 + 340, y0 + 100)
+    upright_only = EgressInspector(InspectionSettings(turned_grids=()))
+    assert covered(upright_only.inspect(png), "person", lying) < 0.5
+    assert covered(EgressInspector().inspect(png), "person", lying) > 0.8
 
 
 def test_person_that_is_withheld_is_not_found(inspector: EgressInspector) -> None:

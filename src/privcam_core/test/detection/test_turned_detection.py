@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from privcam_core.detection.turned_detection import (
+    TurnedDetector,
     detect_in_region,
     merge_detections,
     turn_boxes_back,
@@ -69,6 +70,12 @@ def test_box_in_a_region_is_in_pixels_of_the_picture_and_says_how_it_was_found(s
     assert found.sources.tolist() == [source]
     turned = source in (DetectionSource.TURNED_LEFT, DetectionSource.TURNED_RIGHT)
     assert detector.shape == ((80, 35, 3) if turned else (35, 80, 3))
+
+
+@pytest.mark.parametrize("source", DetectionSource)
+def test_turned_detector_gives_boxes_of_the_picture_as_it_is(source: DetectionSource) -> None:
+    found = TurnedDetector(BrightRegion(), source).detect(picture())
+    np.testing.assert_array_equal(found.boxes, [BOX])
 
 
 def test_merged_detections_keep_the_better_box_of_one_person_and_its_source() -> None:
