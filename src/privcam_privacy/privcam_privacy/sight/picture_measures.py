@@ -78,6 +78,14 @@ def percentile(values: Image, percent: float) -> float:
     return float(np.searchsorted(np.cumsum(counts), percent / 100 * values.size))
 
 
+def mean_of_smallest(values: Image, percent: float) -> float:
+    """Return the mean of the smallest `percent` of uint8 values, by their histogram."""
+    counts = cv2.calcHist([np.ascontiguousarray(values)], [0], None, [256], [0, 256])[:, 0]
+    wanted = percent / 100 * values.size
+    taken = np.diff(np.minimum(np.cumsum(counts), wanted), prepend=0.0)
+    return float(taken @ np.arange(256) / wanted)
+
+
 def _sharpness(grey: Image) -> float:
     height, width = grey.shape
     rows, columns = height - _STEP_PX, width - _STEP_PX

@@ -30,8 +30,8 @@ _MIN_STRUCTURE_FRACTION = 0.04
 _MIN_SHARPNESS = 0.2
 # Without one changed pixel for this long: frozen, s. By daylight: 0.2 s at most.
 _IDENTICAL_S = 3.0
-# Copies of one picture, encoded or dithered again, for this long: frozen, s. By daylight: 0.7 s at most. Longer than
-# the above, because an empty room in a stream of little noise comes near it.
+# Nothing but pictures that came before, encoded or dithered again, for this long: frozen, s. By daylight: 0.9 s or
+# less. Longer than the above, because an encoder sends whole pictures of a still room only every few seconds.
 _SAME_S = 10.0
 # A view that moves farther than this in a second, as a fraction of the picture. By daylight: 0.016 or less.
 _MAX_SHIFT = 0.025
