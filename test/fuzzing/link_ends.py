@@ -44,7 +44,7 @@ CAMERA = "room1"
 RATE_HZ = 60.0
 ENCODER = Embedding("encoder-1", (4, 4, 8), 0.5, bytes(128), 0.25, 1.0)
 # Not random: the same seed makes the same run.
-KEYS_OF_START = SealKeys(b"eraser's key of some start ....."[:32], b"embedder's key of some start ..."[:32])
+KEYS_OF_START = SealKeys(bytes(range(32)), bytes(range(1, 33)), bytes(range(2, 34)))
 # Pictures change with every Ω here; films are offered to a gate of their own.
 UNLIMITED = Budgets(pictures_per_minute=1e9, areas_per_minute=1e9, picture_mib_per_hour=1e9)
 # The cloud's clock stands still here, so its quotas would be used up. Tests of the cloud cover them.

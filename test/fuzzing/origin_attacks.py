@@ -116,13 +116,13 @@ def replayed(attacker: Attacker) -> tuple[bytes, Seals | None]:
 
 def other_start(attacker: Attacker) -> tuple[bytes, Seals | None]:
     """Seal with keys of another start, or with only one of the two keys."""
-    mine, foreign = attacker.keys, SealKeys(attacker.random.randbytes(32), attacker.random.randbytes(32))
+    mine, foreign = attacker.keys, SealKeys(*(attacker.random.randbytes(32) for _ in range(3)))
     keys = attacker.random.choice((
         foreign,
-        SealKeys(foreign.published, mine.embedded),
-        SealKeys(mine.published, foreign.embedded),
-        SealKeys(mine.embedded, mine.published),
-        SealKeys(bytes(32), bytes(32)),
+        replace(mine, published=foreign.published),
+        replace(mine, embedded=foreign.embedded),
+        replace(mine, published=mine.embedded, embedded=mine.published),
+        SealKeys(*[bytes(32)] * 3),
     ))  # fmt: skip
     return attacker.newest.payload, seal_all(attacker.newest.payload, OmegaSealer(keys, attacker.clock))
 
@@ -144,7 +144,7 @@ def forged_seal(attacker: Attacker) -> tuple[bytes, Seals | None]:
         digest = random.randbytes(32)
         return attacker.newest.payload, Seals(seals.published, replace(seals.embedded, code=digest))
     payload = _with_raw_frame(random, attacker.newest.payload) if random.random() < 0.5 else attacker.newest.payload
-    made = seal_all(payload, OmegaSealer(SealKeys(bytes(32), bytes(32)), attacker.clock)).published
+    made = seal_all(payload, OmegaSealer(SealKeys(*[bytes(32)] * 3), attacker.clock)).published
     name = random.choice(("picture", "environment", "poses", "privacy", "code", "sealed_ns"))
     value = getattr(made, name) if payload is not attacker.newest.payload else random.randbytes(32)
     if name == "sealed_ns":

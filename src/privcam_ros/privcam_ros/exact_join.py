@@ -5,6 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from privcam_core.types.omega import SyncKey
+from privcam_core.types.time import NS_PER_S
+
+# No part comes this long after a frame that followed its own, ns: then the camera was started again, after its clock
+# was set back.
+MAX_LATE_NS = 10 * NS_PER_S
 
 
 class ExactJoin:
@@ -30,7 +35,8 @@ class ExactJoin:
         """
         self.expire(now)
         if self._last is not None and key.camera_id == self._last.camera_id and key.frame_id <= self._last.frame_id:
-            restarted = key.stamp_ns > self._last.stamp_ns
+            stamp_ns, last_ns = key.stamp_ns, self._last.stamp_ns
+            restarted = stamp_ns > last_ns or last_ns - stamp_ns > MAX_LATE_NS
             if not restarted:
                 self.late += 1
                 return None

@@ -49,3 +49,17 @@ def test_a_camera_that_started_anew_is_followed_although_it_counts_from_one_agai
     assert join.add("y", key(50), "b", 0.0)
     join.add("x", key(1, stamp=10**12), "a", 1.0)
     assert join.add("y", key(1, stamp=10**12), "b", 1.0) == ("a", "b")
+
+
+def test_a_camera_that_started_anew_is_followed_although_its_clock_was_set_back_by_hours():
+    join = ExactJoin(["x", "y"])
+    noon = 12 * 3600 * 10**9
+    join.add("x", SyncKey("a", 500, noon), "x", 0.0)
+    assert join.add("y", SyncKey("a", 500, noon), "y", 0.0) == ("x", "y")
+    assert join.add("x", SyncKey("a", 499, noon - 10**8), "late", 0.0) is None
+    assert join.late == 1
+    for frame in (1, 2):
+        again = SyncKey("a", frame, noon // 2 + frame)
+        assert join.add("x", again, "x", 0.0) is None
+        assert join.add("y", again, "y", 0.0) == ("x", "y")
+    assert join.late == 1

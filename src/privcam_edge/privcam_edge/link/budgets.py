@@ -8,9 +8,8 @@ has left already, until the reserve has refilled. Poses and events do not wait.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from privcam_core.images.environment import decode_environment
 from privcam_edge.link.token_bucket import TokenBucket
-from privcam_link.patches import changed_pixels, encode_patch
+from privcam_link.patches import Picture, changed_pixels, encode_patch
 
 MIB = 1024 * 1024
 # A subject number may be this far above the highest one so far: tracks that were never confirmed take numbers too ...
@@ -32,12 +31,19 @@ class Budgets:
     picture_mib_per_hour: float = 72.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shown:
-    """A picture that Ω may reference: its PNG and the digest of its pixels."""
+    """A picture that Ω may reference: the digest of its pixels, its PNG, and the pixels."""
 
     digest: bytes
     png: bytes
+    pixels: Picture
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in px."""
+        height, width = self.pixels[1].shape
+        return height, width
 
 
 class PictureBudget:
@@ -72,11 +78,10 @@ class PictureBudget:
         if current is None:
             return 1.0, float(len(new.png))
         if self._measured[:2] != (new.digest, current.digest):
-            picture, base = decode_environment(new.png), decode_environment(current.png)
             area, size = 1.0, len(new.png)
-            if picture[1].shape == base[1].shape:
-                area = float(changed_pixels(picture, base).mean())
-                size = min(size, len(encode_patch(picture, base)))
+            if new.size == current.size:
+                area = float(changed_pixels(new.pixels, current.pixels).mean())
+                size = min(size, len(encode_patch(new.pixels, current.pixels)))
             self._measured = new.digest, current.digest, area, float(size)
         return self._measured[2:]
 

@@ -8,7 +8,7 @@ more digits than are used (`privcam_link.canonical_form`).
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn
 
 from privcam_core.images.environment import encode_environment
@@ -32,16 +32,6 @@ BURST_S = 1.0
 # A body reaches at most this far from the picture's corner, in sides of the picture: the standard body has at most four
 # heights of the picture, and stands at most half a picture beyond the border.
 MAX_REACH = 6.0
-
-
-@dataclass(frozen=True)
-class _Picture:
-    """A picture that passed: the PNG that the gate made, its size in px and its fraction of confirmed pixels."""
-
-    png: bytes
-    height: int
-    width: int
-    confirmed_fraction: float
 
 
 class Gate:
@@ -81,8 +71,10 @@ class Gate:
         self._order = StampOrder(clock, last)
         self._subjects = SubjectBudget(seconds)
         self._budget = PictureBudget(budgets or Budgets(), seconds)
-        self._pictures: OrderedDict[bytes, _Picture] = OrderedDict()
+        self._pictures: OrderedDict[bytes, Shown] = OrderedDict()
+        # The environment that left last, and its picture.
         self._current: Environment | None = None
+        self._shown: Shown | None = None
 
     @property
     def held(self) -> int:
@@ -114,7 +106,7 @@ class Gate:
             self._require_rate()
             self._require_encoder(omega.embedding)
             highest = self._require_subjects(omega)
-            environment = self._within_budget(self._rebuild(omega.environment))
+            environment, shown = self._within_budget(omega.environment, self._picture_of(omega.environment))
             # The verdict is that of the seals: nothing that is not sealed comes as far as here.
             report = replace(
                 omega.privacy, verdict=Verdict.PASS, withheld_fraction=1.0 - environment.confirmed_fraction
@@ -127,7 +119,7 @@ class Gate:
             self._reject(reason_of(error), str(error), error)
         self._order.accept(seal)
         self._subjects.accept(highest)
-        self._current = clean.environment
+        self._current, self._shown = clean.environment, shown
         self.passed += 1
         return clean
 
@@ -166,42 +158,37 @@ class Gate:
             raise Rejected(Reason.FIELD, f"pose.subject_id: {highest} is far above all subjects before")
         return highest
 
-    def _rebuild(self, environment: Environment) -> Environment:
-        """Return the environment with the picture that the gate encoded for its digest."""
+    def _picture_of(self, environment: Environment) -> Shown:
+        """Return the picture of an environment, with the PNG that the gate encoded for its digest."""
         if environment.base:
             raise Rejected(
                 Reason.PICTURE, "environment.base: patches are made behind the gate, from pictures that passed it"
             )
         if environment.png and environment.digest not in self._pictures:
-            self._add_picture(environment)
+            pixels = open_environment(environment)
+            self._pictures[environment.digest] = Shown(environment.digest, encode_environment(*pixels), pixels)
+            while len(self._pictures) > KNOWN_PICTURES:
+                self._pictures.popitem(last=False)
         picture = self._pictures.get(environment.digest)
         if picture is None:
             raise Rejected(Reason.UNKNOWN_PICTURE, "environment.sha256: its picture never came through this gate")
         self._pictures.move_to_end(environment.digest)
-        if (environment.height, environment.width) != (picture.height, picture.width):
+        if (environment.height, environment.width) != picture.size:
             stated = (environment.height, environment.width)
-            raise InvalidOmega("environment.size", f"{stated}, its picture has {(picture.height, picture.width)}")
-        return replace(environment, png=picture.png, confirmed_fraction=picture.confirmed_fraction)
+            raise InvalidOmega("environment.size", f"{stated}, its picture has {picture.size}")
+        return picture
 
-    def _add_picture(self, environment: Environment) -> None:
-        pixels, confirmed = open_environment(environment)
-        png = encode_environment(pixels, confirmed)
-        height, width = confirmed.shape
-        self._pictures[environment.digest] = _Picture(png, height, width, float(confirmed.mean()))
-        while len(self._pictures) > KNOWN_PICTURES:
-            self._pictures.popitem(last=False)
-
-    def _within_budget(self, environment: Environment) -> Environment:
-        """Return the environment with its epoch, or the current one if a change would exceed a budget."""
-        current = self._current
-        if current is not None and current.digest == environment.digest:
-            return replace(environment, epoch=current.epoch)
-        shown = Shown(current.digest, current.png) if current else None
-        if self._budget.spend(Shown(environment.digest, environment.png), shown):
-            return replace(environment, epoch=current.epoch + 1 if current else 1)
-        if current is None:
+    def _within_budget(self, environment: Environment, picture: Shown) -> tuple[Environment, Shown]:
+        """Return the environment that leaves and its picture: the current ones if a change would exceed a budget."""
+        current, shown = self._current, self._shown
+        if current is not None and shown is not None and shown.digest == picture.digest:
+            return current, shown
+        if self._budget.spend(picture, shown):
+            fraction, epoch = float(picture.pixels[1].mean()), current.epoch + 1 if current else 1
+            return replace(environment, png=picture.png, confirmed_fraction=fraction, epoch=epoch), picture
+        if current is None or shown is None:
             raise Rejected(Reason.RATE, "environment: the first picture exceeds the budget, and none has left before")
-        return current
+        return current, shown
 
 
 def _encoder_of(embedding: Embedding) -> bytes:

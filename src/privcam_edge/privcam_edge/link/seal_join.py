@@ -25,8 +25,11 @@ MAX_KEPT = 8192
 Offer = tuple[bytes, Seals | None]
 
 
-class SealJoin:
-    """Joins the Ω of one camera with their seals. clock: ns since boot. `forged` counts seals that are not genuine."""
+class SealBook:
+    """The genuine seals of the last MAX_SEAL_AGE_NS by κ. clock: ns since boot. `forged` counts those that are not.
+
+    Recorded seals that are sent again displace no others: what is old, or there already, is not kept.
+    """
 
     def __init__(self, verifier: SealVerifier, clock: Callable[[], int] = boot_ns) -> None:
         self._verifier = verifier
@@ -34,36 +37,62 @@ class SealJoin:
         self._published: OrderedDict[SyncKey, Seal] = OrderedDict()
         self._embedded: dict[SyncKey, EmbeddingSeal] = {}
         self._early: OrderedDict[SyncKey, EmbeddingSeal] = OrderedDict()
-        self._waiting: deque[tuple[int, SyncKey, bytes]] = deque()
         self.forged = 0
 
-    def add_seal(self, seal: Seal) -> list[Offer]:
-        """Take a seal of the eraser. Return the Ω that waited for it."""
+    def add(self, seal: Seal | EmbeddingSeal) -> bool:
+        """Keep a seal if it is genuine and new. Return whether it was kept."""
         if not self._verifier.is_genuine(seal):
             self.forged += 1
-            return []
+            return False
+        if isinstance(seal, EmbeddingSeal):
+            self._add_embedded(seal)
+            return True
         if abs(self._clock() - seal.sealed_ns) > MAX_SEAL_AGE_NS or seal.key in self._published:
-            return []  # a repetition
+            return False
         self._published[seal.key] = seal
         if (early := self._early.pop(seal.key, None)) is not None:
             self._embedded[seal.key] = early
         while len(self._published) > MAX_KEPT or self._is_old(next(iter(self._published.values()))):
             key, _ = self._published.popitem(last=False)
             self._embedded.pop(key, None)
-        return self._take_waiting(seal.key)
+        return True
 
-    def add_embedding_seal(self, seal: EmbeddingSeal) -> list[Offer]:
-        """Take a seal of the embedder. Return the Ω that waited for it."""
-        if not self._verifier.is_genuine(seal):
-            self.forged += 1
-            return []
+    def published(self, key: SyncKey) -> Seal | None:
+        """Return the eraser's seal of a frame, None if it is not here."""
+        return self._published.get(key)
+
+    def embedded(self, key: SyncKey) -> EmbeddingSeal | None:
+        """Return the embedder's seal of a frame, None if it is not here."""
+        return self._embedded.get(key) or self._early.get(key)
+
+    def _add_embedded(self, seal: EmbeddingSeal) -> None:
         if seal.key in self._published:
             self._embedded[seal.key] = seal
-            return self._take_waiting(seal.key)
+            return
         self._early[seal.key] = seal
         while len(self._early) > MAX_EARLY:
             self._early.popitem(last=False)
-        return []
+
+    def _is_old(self, seal: Seal) -> bool:
+        return self._clock() - seal.sealed_ns > MAX_SEAL_AGE_NS
+
+
+class SealJoin:
+    """Joins the Ω of one camera with their seals. clock: ns since boot."""
+
+    def __init__(self, verifier: SealVerifier, clock: Callable[[], int] = boot_ns) -> None:
+        self._clock = clock
+        self._book = SealBook(verifier, clock)
+        self._waiting: deque[tuple[int, SyncKey, bytes]] = deque()
+
+    @property
+    def forged(self) -> int:
+        """Number of seals that are not genuine."""
+        return self._book.forged
+
+    def add_seal(self, seal: Seal | EmbeddingSeal) -> list[Offer]:
+        """Take a seal. Return the Ω that waited for it."""
+        return self._take_waiting(seal.key) if self._book.add(seal) else []
 
     def add_omega(self, payload: bytes) -> list[Offer]:
         """Take an Ω. Return it with its seals if they are there, and what may not wait any longer."""
@@ -87,11 +116,8 @@ class SealJoin:
             given_up.append((self._waiting.popleft()[2], None))
         return given_up
 
-    def _is_old(self, seal: Seal) -> bool:
-        return self._clock() - seal.sealed_ns > MAX_SEAL_AGE_NS
-
     def _seals_of(self, key: SyncKey) -> Seals | None:
-        published, embedded = self._published.get(key), self._embedded.get(key)
+        published, embedded = self._book.published(key), self._book.embedded(key)
         return Seals(published, embedded) if published and embedded else None
 
     def _take_waiting(self, key: SyncKey) -> list[Offer]:

@@ -110,7 +110,7 @@ class BridgeNode(SealedNode[Parameters]):
         self._check_and_send(self._seals.add_seal(seal_from_msg(message)))
 
     def _take_embedding_seal(self, _key: SyncKey, message: EmbeddingSeal) -> None:
-        self._check_and_send(self._seals.add_embedding_seal(embedding_seal_from_msg(message)))
+        self._check_and_send(self._seals.add_seal(embedding_seal_from_msg(message)))
 
     def _take_omega(self, payload: bytes) -> None:
         self._check_and_send(self._seals.add_omega(payload))

@@ -8,7 +8,7 @@ from privcam_msgs.msg import Embedding, EmbeddingSeal, ProxyFrame
 
 from privcam_core.types.omega import SyncKey
 from privcam_edge.embedding.encoder import BottleneckEncoder
-from privcam_edge.link.sealing import EmbeddingSealer, SealKeys
+from privcam_edge.link.sealing import EmbeddingSealer, ProxyCoder, SealKeys
 from privcam_ros.conversions import embedding_to_msg
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
@@ -31,12 +31,17 @@ class EmbedderNode(SealedNode[Parameters]):
         super().__init__("embedder", Parameters)
         self._bridge = CvBridge()
         self._encoder = BottleneckEncoder(self.parameters.sigma)
-        self._sealer = EmbeddingSealer(SealKeys.derived(self.start_key.derive))
+        keys = SealKeys.derived(self.start_key.derive)
+        self._sealer, self._coder = EmbeddingSealer(keys), ProxyCoder(keys)
         self._seals = self.create_publisher(EmbeddingSeal, "embedding_seals", STREAM)
         self._out = self.create_publisher(Embedding, "embedding", STREAM)
         self.on("proxy", ProxyFrame, self._encode)
 
     def _encode(self, key: SyncKey, proxy: ProxyFrame) -> None:
+        if not self._coder.is_genuine(key, bytes(proxy.image.data), proxy.code.tobytes()):
+            # Otherwise whoever sends a frame here gets it encoded and sealed.
+            self.counts["forged_frames"] += 1
+            return
         anonymous = self._bridge.imgmsg_to_cv2(proxy.image, "bgr8")
         embedding = self._encoder.encode(anonymous)
         self._seals.publish(embedding_seal_to_msg(self._sealer.seal(key, embedding)))

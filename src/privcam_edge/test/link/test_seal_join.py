@@ -36,14 +36,14 @@ def test_omega_comes_out_with_its_seals_whatever_comes_last() -> None:
     bench = Bench()
     payload, seals = bench.make(1)
     assert bench.join.add_seal(seals.published) == []
-    assert bench.join.add_embedding_seal(seals.embedded) == []
+    assert bench.join.add_seal(seals.embedded) == []
     assert bench.join.add_omega(payload) == [(payload, seals)]
     payload, seals = bench.make(2)
     assert bench.join.add_omega(payload) == []
     assert bench.join.add_seal(seals.published) == []
-    assert bench.join.add_embedding_seal(seals.embedded) == [(payload, seals)]
+    assert bench.join.add_seal(seals.embedded) == [(payload, seals)]
     payload, seals = bench.make(3)
-    assert bench.join.add_embedding_seal(seals.embedded) == []
+    assert bench.join.add_seal(seals.embedded) == []
     assert bench.join.add_omega(payload) == []
     assert bench.join.add_seal(seals.published) == [(payload, seals)]
     assert bench.join.expire() == []
@@ -55,7 +55,7 @@ def test_forged_seals_are_counted_and_displace_nothing() -> None:
     _, forged = bench.make(1, bench.foreign)
     for one in (forged, seals, forged):
         bench.join.add_seal(one.published)
-        bench.join.add_embedding_seal(one.embedded)
+        bench.join.add_seal(one.embedded)
     assert bench.join.add_omega(payload) == [(payload, seals)]
     assert bench.join.forged == 4
 
@@ -67,7 +67,7 @@ def test_forged_omega_with_a_true_key_is_handed_on_beside_the_true_one() -> None
     assert bench.join.add_omega(forged) == []
     assert bench.join.add_omega(payload) == []
     bench.join.add_seal(seals.published)
-    assert bench.join.add_embedding_seal(seals.embedded) == [(forged, seals), (payload, seals)]
+    assert bench.join.add_seal(seals.embedded) == [(forged, seals), (payload, seals)]
 
 
 def test_omega_without_seals_comes_out_unsealed_after_the_timeout() -> None:
@@ -80,7 +80,7 @@ def test_omega_without_seals_comes_out_unsealed_after_the_timeout() -> None:
     bench.clock.now_ns += TIMEOUT_NS // 2
     assert bench.join.expire() == [(payload, None)]
     bench.join.add_seal(seals.published)
-    assert bench.join.add_embedding_seal(seals.embedded) == [(later, seals)]
+    assert bench.join.add_seal(seals.embedded) == [(later, seals)]
 
 
 def test_bytes_that_are_no_omega_come_out_at_once_unsealed() -> None:
@@ -104,10 +104,10 @@ def test_flood_of_recorded_seals_displaces_no_new_one() -> None:
     bench.clock.now_ns += MAX_SEAL_AGE_NS + 1
     payload, seals = bench.make(1000)
     bench.join.add_seal(seals.published)
-    bench.join.add_embedding_seal(seals.embedded)
+    bench.join.add_seal(seals.embedded)
     for old in recorded:
         bench.join.add_seal(old.published)
-        bench.join.add_embedding_seal(old.embedded)
+        bench.join.add_seal(old.embedded)
     assert bench.join.add_omega(payload) == [(payload, seals)]
     assert bench.join.forged == 0
 
@@ -116,7 +116,7 @@ def test_seals_are_kept_no_longer_than_an_omega_may_need() -> None:
     bench = Bench()
     payload, seals = bench.make(1)
     bench.join.add_seal(seals.published)
-    bench.join.add_embedding_seal(seals.embedded)
+    bench.join.add_seal(seals.embedded)
     bench.clock.now_ns += MAX_SEAL_AGE_NS + 1
     bench.join.add_seal(bench.make(2)[1].published)
     assert bench.join.add_omega(payload) == []
@@ -127,7 +127,7 @@ def test_seal_of_the_same_frame_that_comes_again_changes_nothing() -> None:
     bench = Bench()
     payload, seals = bench.make(1)
     bench.join.add_seal(seals.published)
-    bench.join.add_embedding_seal(seals.embedded)
+    bench.join.add_seal(seals.embedded)
     again = bench.make(1)[1]
     assert again.published != seals.published
     assert bench.join.add_seal(again.published) == []

@@ -151,7 +151,7 @@ def test_seals_of_another_start_are_rejected(gate: SealedGate) -> None:
 @pytest.mark.parametrize("swap", ["eraser's key seals z", "embedder's key seals the rest"])
 def test_each_seal_needs_its_own_key(gate: SealedGate, swap: str) -> None:
     keys = gate.keys
-    wrong = SealKeys(keys.published, keys.published) if swap.startswith("eraser") else SealKeys(*[keys.embedded] * 2)
+    wrong = SealKeys(*[keys.published if swap.startswith("eraser") else keys.embedded] * 3)
     seals = OmegaSealer(wrong, gate.clock).seal(omega(), sha256(omega().environment.png).digest())
     assert offer(gate, omega(), seals).startswith("seal: key")
 
