@@ -130,6 +130,13 @@ def test_core_and_the_privacy_engine_have_no_sockets_and_start_no_process(packag
             assert not {name.split(".")[0] for name in imported} & OUTWARD, module
 
 
+def test_no_program_that_runs_a_camera_can_give_noise_a_seed() -> None:
+    seeded = {name for name, imported in MODULES.items() if "privcam_privacy.poses.random_source.seeded" in imported}
+    # The rule can see such an import, and evaluation has it.
+    assert seeded
+    assert {name.split(".")[0] for name in seeded} <= {"privcam_audit", "privcam_evaluation"}
+
+
 def test_nothing_imports_the_cli() -> None:
     files = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for file in map(Path, files.split()):

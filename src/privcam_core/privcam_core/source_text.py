@@ -7,7 +7,6 @@ only its scheme and its host are kept, and the host only where no reading of the
 import re
 import unicodedata
 from pathlib import Path
-from urllib.parse import unquote
 
 HIDDEN = "(not shown, because it may hold a password)"
 # Stand in a source for what a file of credentials has.
@@ -24,6 +23,7 @@ _SUSPICIOUS = re.compile(r"[@?=&%:;]")
 _SECRET = re.compile(
     r"(?:^|[?&;/,\s])[\w.-]*(?:pass|pwd|pw|psw|user|usr|login|account|auth|token|secret|key|session|sid)[\w.-]*=([^?&;/,\s]*)"
 )
+_PERCENT = re.compile(rb"%([0-9a-f]{2})", re.IGNORECASE)
 # A text may be percent-encoded more than once.
 _DECODINGS = 4
 
@@ -84,7 +84,8 @@ def _host(rest: str) -> str:
 
 def _decode(text: str) -> str:
     for _ in range(_DECODINGS):
-        decoded = unicodedata.normalize("NFKC", unquote(text))
+        plain = _PERCENT.sub(lambda match: bytes.fromhex(match[1].decode()), text.encode(errors="replace"))
+        decoded = unicodedata.normalize("NFKC", plain.decode(errors="replace"))
         if decoded == text:
             break
         text = decoded

@@ -1,5 +1,6 @@
 """Where state lies, and that it is whole and private."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,19 @@ def test_folders_that_are_made_are_private_and_those_above_keep_their_mode(tmp_p
     tmp_path.chmod(0o755)
     made = private_folder(tmp_path / "plates" / "ward_3")
     assert [folder.stat().st_mode & 0o777 for folder in (made, made.parent, tmp_path)] == [0o700, 0o700, 0o755]
+
+
+def test_folder_that_somebody_else_put_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir(mode=0o755)
+    (tmp_path / "state").symlink_to(tmp_path / "other")
+    with pytest.raises(OSError, match="state"):
+        private_folder(tmp_path / "state")
+    assert (tmp_path / "other").stat().st_mode & 0o777 == 0o755
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "other", 65534, 65534)
+        with pytest.raises(PermissionError, match="belongs to user 65534"):
+            private_folder(tmp_path / "other")
+        assert (tmp_path / "other").stat().st_mode & 0o777 == 0o755
 
 
 def test_written_file_is_private_and_replaces_the_old_one_without_leftovers(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import psutil
 
+from privcam_core.source_text import redact_text
+
 _CPUINFO = Path("/proc/cpuinfo")
 _GIT_TIMEOUT_S = 10.0
 
@@ -18,11 +20,12 @@ _GIT_TIMEOUT_S = 10.0
 def made(command: Sequence[str]) -> dict[str, Any]:
     """Return how a result came about, ready for JSON.
 
-    command: the words of the command line, as `["privcam", "bench", "--only", "speed"]`. `date` is UTC. `revision` is
-    null outside of a git checkout, and ends in `+` where files that git knows were changed since that revision.
+    command: the words of the command line, as `["privcam", "bench", "--only", "speed"]`; of a URL the host is kept.
+    `date` is UTC. `revision` is null outside of a git checkout, and ends in `+` where files that git knows were changed
+    since that revision.
     """
     return {
-        "command": shlex.join(command),
+        "command": shlex.join(map(redact_text, command)),
         "date": datetime.now(timezone.utc).replace(microsecond=0).isoformat(),
         "revision": revision(),
         "machine": {

@@ -23,6 +23,10 @@ def test_block_names_command_date_revision_and_machine_and_is_json() -> None:
     assert block["machine"]["processor"]
 
 
+def test_block_names_a_stream_without_its_password() -> None:
+    assert made(["privcam", "audit", "rtsp://nurse:secret@10.0.0.5/s"])["command"] == "privcam audit rtsp://10.0.0.5"
+
+
 def test_revision_of_a_checkout_with_changed_files_says_so(tmp_path: Path) -> None:
     def git(*arguments: str) -> None:
         identity = ("-c", "user.name=n", "-c", "user.email=n@example.org")

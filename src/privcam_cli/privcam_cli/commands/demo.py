@@ -24,6 +24,9 @@ from privcam_core.types.time import NS_PER_S
 CAMERA_ID = "demo"
 # People walk through a demo clip, and no plate of it was approved.
 EVIDENCE = "transit"
+# The floor of the demo clip: horizon, and height of an adult at the lower border, in picture heights. A line through
+# the boxes of all walkers of the clip.
+CLIP_GROUND = (-0.04, 0.28)
 DISPLAY_RATE_HZ = 12.5
 PROGRESS_EVERY_S = 2.0
 
@@ -35,6 +38,14 @@ def main(argv: Sequence[str]) -> int:
         "--source", help="video file, rtsp:// or http:// URL, or camera index (default: fetches a clip)"
     )
     parser.add_argument("--source-credentials", type=Path, help="file of mode 600 with user:password of the stream")
+    parser.add_argument(
+        "--ground",
+        type=float,
+        nargs=2,
+        metavar=("HORIZON", "STATURE"),
+        help="row of the floor's horizon, and height of an adult at the lower border, in picture heights "
+        "(default: those of the clip; of another source those of a camera 2.5 m high)",
+    )
     parser.add_argument("--seconds", type=float, default=40.0, help="how long to run, in s (default 40)")
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for the results (default out/demo)")
     parser.add_argument("--composed", action="store_true", help="one process per side instead of one per node")
@@ -57,6 +68,9 @@ def main(argv: Sequence[str]) -> int:
     arguments["evidence"] = EVIDENCE
     if options.source_credentials is not None:
         arguments["source_credentials"] = str(options.source_credentials.absolute())
+    ground = options.ground or (CLIP_GROUND if options.source is None else None)
+    if ground is not None:
+        arguments |= {"ground_horizon": str(ground[0]), "ground_stature": str(ground[1])}
     if options.params_file is not None:
         arguments["edge_params_file"] = str(options.params_file.absolute())
     return run(arguments, options.seconds, options.out.absolute(), show_raw=options.show_raw)
