@@ -32,6 +32,10 @@ FULL = np.array([TRUNK_LENGTH, *[UPPER_ARM + FOREARM] * 2, *[THIGH, SHIN] * 2])
 # Directions of a body part that is not visible.
 REST = np.array([(0.0, -1.0)] + [(0.0, 1.0)] * 6)
 DIRECTIONS = len(REST)
+_ANKLES = [Joint.LEFT_ANKLE, Joint.RIGHT_ANKLE]
+_BELOW_HEAD = [
+    Joint.LEFT_SHOULDER, Joint.RIGHT_SHOULDER, Joint.LEFT_HIP, Joint.RIGHT_HIP, Joint.LEFT_KNEE, Joint.RIGHT_KNEE,
+]  # fmt: skip
 
 # Face keypoints of the standard head, from its middle, as fractions of the stature: to the subject's left, up, forward.
 _FACE = {
@@ -83,9 +87,10 @@ def hidden_below(posture: Posture, visible: BoolArray) -> float:
     """Return how far the feet of the standard body are below its lowest visible keypoint, in statures.
 
     visible: (17,). The legs of which no ankle is visible continue the trunk: whoever is upright stands or sits, and of
-    somebody who lies they lie.
+    somebody who lies they lie. Of a body without a visible trunk or knee nothing is assumed: it may be too far away for
+    its keypoints to be found.
     """
-    if not visible.any() or visible[Joint.LEFT_ANKLE] or visible[Joint.RIGHT_ANKLE]:
+    if not visible[_BELOW_HEAD].any() or visible[_ANKLES].any():
         return 0.0
     points = place_body(replace(posture, place=np.zeros(2), stature=1.0), visible)
     down = -unit(posture.directions[TRUNK])

@@ -129,6 +129,16 @@ def test_hidden_legs_of_a_body_that_lies_are_not_below_it() -> None:
     assert hidden_below(Posture(np.zeros(2), 1.0, directions, 1.0, 0.0), visible) == pytest.approx(0.0, abs=0.07)
 
 
+def test_of_a_head_alone_no_body_below_it_is_assumed() -> None:
+    standing = Posture(np.zeros(2), 1.0, REST.copy(), 1.0, 0.0)
+    for seen in ([], [Joint.NOSE], [Joint.NOSE, Joint.LEFT_WRIST]):
+        visible = np.zeros(17, np.bool_)
+        visible[seen] = True
+        assert hidden_below(standing, visible) == 0
+    visible[Joint.LEFT_SHOULDER] = True
+    assert hidden_below(standing, visible) > 0.4
+
+
 @pytest.mark.parametrize("wrong", [{"horizon": 1.0}, {"horizon": float("nan")}, {"stature": 0.0}, {"stature": 11.0}])
 def test_impossible_plane_is_named(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=f"ground_{next(iter(wrong))}"):
