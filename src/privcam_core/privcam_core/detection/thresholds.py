@@ -17,5 +17,5 @@ MATCH = 0.2
 TRACK_ACTIVATION = 0.35
 
 # A box that was found by looking again at an enlarged and turned region starts a track only from here on. Furniture
-# resembles people when it is enlarged and turned: crops of five empty rooms scored up to 0.54 (docs/tracking.md).
+# resembles people when it is enlarged and turned: crops of five empty rooms scored up to 0.54.
 LOOK_ACTIVATION = 0.55
