@@ -165,6 +165,27 @@ def test_the_adaptive_edge_leaks_nothing(name: str, tmp_path: Path) -> None:
     assert max(leak.confirmed) > 0.5
 
 
+@pytest.mark.parametrize("name", ["poster", "television"])
+def test_people_on_the_wall_are_shown_unless_they_are_in_a_mask_zone(name: str, tmp_path: Path) -> None:
+    def masking_edge(clip, scenario, _kind, folder):
+        return EngineEdge(PrivacyEngine(replace(QUICK, mask_zones=scenario.mask_zones(clip))), folder)
+
+    shown = run(name, masking_edge, tmp_path / "shown")
+    masked = run(f"{name}_masked", masking_edge, tmp_path / "masked")
+    assert shown.depicted == masked.depicted > 0
+    assert name == "television" or shown.depicted_displayed > 0
+    assert masked.depicted_displayed == 0
+    assert max(masked.confirmed) > 0.5
+
+
+def test_clips_take_turns_and_all_of_them_are_used() -> None:
+    options = ScenarioOptions(Path(), clips_per_scenario=3)
+    chosen = [options.chosen(clip, 20) for clip in range(20)]
+    assert all(chosen)
+    assert {sum(name in names for names in chosen) for name in SCENARIOS} == {3}
+    assert ScenarioOptions(Path(), clips_per_scenario=3).chosen(1, 2) == list(SCENARIOS)
+
+
 def test_the_counterfactual_test_finds_an_edge_that_leaks_and_no_other(tmp_path: Path) -> None:
     assert (run("daylight", leaking_edge, tmp_path / "a", counterfactual=True).counterfactual or 0) > 0
     assert run("daylight", adaptive_edge, tmp_path / "b", counterfactual=True).counterfactual == 0

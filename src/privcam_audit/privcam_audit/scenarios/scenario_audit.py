@@ -16,7 +16,7 @@ from privcam_audit.scenarios.clip_frames import ClipFrames, UnusableClip, load_c
 from privcam_audit.scenarios.films.catalogue import SCENARIOS, Scenario
 from privcam_audit.scenarios.scenario_perception import ModelPerception, ScenarioPerception, perceive_film
 from privcam_audit.scenarios.scenario_report import Outcome
-from privcam_audit.scenarios.scenario_run import Edge, WorstFrame, run_film
+from privcam_audit.scenarios.scenario_run import STILLNESS_S, Edge, WorstFrame, run_film
 from privcam_core.storage_key import KEY_BYTES, StorageKey
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.egress.inline_executor import InlineExecutor
@@ -30,8 +30,6 @@ EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
 # For comparison: the frame minus the masks, which leaks.
 BASELINE = "mask_only"
 _SEED = 7
-# The half hour of evidence `stillness` is shortened to this, s: people move no less in it, so it shows them sooner.
-STILLNESS_S = 20.0
 
 Say = Callable[[str], None]
 # Makes the edge of a scenario: clip, scenario, kind of evidence, folder of its state.
@@ -73,7 +71,9 @@ def make_edge(clip: ClipFrames, scenario: Scenario, kind: str, folder: Path, *, 
     if kind == BASELINE:
         return Eraser("mask_only", random_bytes=seeded(SEED), threads=threads)
     settings = EngineSettings(
-        evidence=next(evidence for evidence in EVIDENCE if evidence == kind), stillness_s=STILLNESS_S
+        evidence=next(evidence for evidence in EVIDENCE if evidence == kind),
+        stillness_s=STILLNESS_S,
+        mask_zones=scenario.mask_zones(clip),
     )
     rooms = [ApprovedState(scenario.name, scenario.room(clip), clip.known)] if kind == "commissioned" else []
     store = BackgroundStateStore(folder, clip.name, _KEY, InlineExecutor())

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from privcam_audit.scenarios.films.film import EMPTY_S
+from privcam_audit.scenarios.scenario_run import STILLNESS_S
 from privcam_audit.scenarios.value_leak import ValueLeak
 from privcam_evaluation.plotting import BLUE, ORANGE, plt
 
@@ -48,8 +50,10 @@ A zero with nothing shown says little.
 
 - Detections are those of the detector without looking again, so the edge itself may find more people.
 - Where the true room is not known behind a person, all of the label without its margin counts as the person.
-- There are no mask zones: a poster or a screen is withheld where the edge takes its people for people.
-- Bodies that are held do not breathe.
+- A poster or a screen without a mask zone is withheld where the edge takes its people for people, and shown elsewhere.
+- Before each situation but `daylight` and those that begin with somebody still, the true background of the clip is
+  shown as an empty room for {empty_s:g} s. Where it is not known it is painted.
+- Evidence `stillness` needs {stillness_s:g} s here and not half an hour, so it shows what is still sooner.
 """
 
 
@@ -130,6 +134,8 @@ def write_report(
         names=", ".join(names),
         scenarios=len({o.scenario for o in outcomes}),
         levels=levels,
+        empty_s=EMPTY_S,
+        stillness_s=STILLNESS_S,
         table=markdown_table(outcomes),
         losing=_list(cases, "None was found."),
         depicted=_list(_depicted(outcomes), "Not part of this run."),

@@ -21,6 +21,9 @@ from privcam_core.types.time import NS_PER_S
 from privcam_privacy.eraser import Published
 from privcam_privacy.state.background_state import FILE
 
+# The half hour of evidence `stillness` is shortened to this, s: people move no less in it, so it shows them sooner.
+STILLNESS_S = 20.0
+
 
 class Edge(Protocol):
     """The seam of the edge, as `Eraser`."""

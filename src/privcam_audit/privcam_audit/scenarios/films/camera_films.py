@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 
 from privcam_audit.scenarios.clip_frames import ClipFrames
-from privcam_audit.scenarios.films.film import HOLD_S, come_in, come_in_changed, hold, play
+from privcam_audit.scenarios.films.film import HOLD_S, come_in, come_in_changed, hold, later_scene, play
 from privcam_audit.scenarios.films.picture_changes import add_noise, darken, recompress, switch_lamp
 from privcam_audit.scenarios.scene import Step
 from privcam_core.types.arrays import Image
 
 # The long hold lasts for several times the time after which each kind of evidence confirms background; for stillness,
-# whose time the audit shortens, that stands for hours.
-_LONG_HOLD_S = 180.0
+# whose time the audit shortens, that stands for two hours.
+_LONG_HOLD_S = 90.0
 # Every so many frames the camera encodes with another quality, of this range.
 _RECOMPRESS_EVERY = 20
 _QUALITIES = (30, 90)
@@ -35,7 +35,7 @@ def dark(clip: ClipFrames, random: np.random.Generator, *, gain: float) -> Itera
         return darken(image, gain)
 
     yield from come_in_changed(clip, change, gain, random)
-    yield from hold(clip.scene(clip.last).with_light(change, gain), clip.period_s, random)
+    yield from hold(later_scene(clip, clip.last).with_light(change, gain), clip.period_s, random)
 
 
 def dark_from_the_start(clip: ClipFrames, random: np.random.Generator, *, gain: float) -> Iterator[Step]:
@@ -52,7 +52,7 @@ def still_from_the_start(clip: ClipFrames, random: np.random.Generator) -> Itera
 def long_hold(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and its last scene held for long, with another quality of compression now and then."""
     yield from come_in(clip, random)
-    for number, step in enumerate(hold(clip.scene(clip.last), clip.period_s, random, seconds=_LONG_HOLD_S)):
+    for number, step in enumerate(hold(later_scene(clip, clip.last), clip.period_s, random, seconds=_LONG_HOLD_S)):
         if number % _RECOMPRESS_EVERY == 0:
             yield replace(step, image=recompress(step.image, int(random.integers(*_QUALITIES))))
         else:
@@ -62,7 +62,7 @@ def long_hold(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
 def frozen(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and its last frame again and again."""
     yield from come_in(clip, random)
-    scene, image = clip.scene(clip.last), clip.images[clip.last]
+    scene, image = later_scene(clip, clip.last), clip.images[clip.last]
     for _ in range(round(HOLD_S / clip.period_s)):
         yield Step(scene, image, clip.period_s)
 
@@ -70,7 +70,7 @@ def frozen(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
 def lamp_switched(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and its last scene held while a lamp is switched on and off again."""
     yield from come_in(clip, random)
-    scene = clip.scene(clip.last)
+    scene = later_scene(clip, clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_SETTLE_S)
     lit = replace(scene.with_light(switch_lamp), room_before=scene.room)
     yield from hold(lit, clip.period_s, random)
@@ -80,7 +80,7 @@ def lamp_switched(clip: ClipFrames, random: np.random.Generator) -> Iterator[Ste
 def nudged(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and its last scene held while the camera is nudged."""
     yield from come_in(clip, random)
-    scene = clip.scene(clip.last)
+    scene = later_scene(clip, clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_SETTLE_S)
     yield from hold(scene.with_shift(*_NUDGE), clip.period_s, random)
 
@@ -88,7 +88,7 @@ def nudged(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
 def size_changed_once(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and its last scene held, with one frame of half the size in between."""
     yield from come_in(clip, random)
-    scene = clip.scene(clip.last)
+    scene = later_scene(clip, clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_SETTLE_S)
     small = scene.with_size((clip.shape[0] // 2, clip.shape[1] // 2))
     yield Step(small, add_noise(small.picture, random), clip.period_s)
@@ -98,6 +98,6 @@ def size_changed_once(clip: ClipFrames, random: np.random.Generator) -> Iterator
 def size_changed(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and its last scene held, in half the size from then on."""
     yield from come_in(clip, random)
-    scene = clip.scene(clip.last)
+    scene = later_scene(clip, clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_SETTLE_S)
     yield from hold(scene.with_size((clip.shape[0] // 2, clip.shape[1] // 2)), clip.period_s, random)

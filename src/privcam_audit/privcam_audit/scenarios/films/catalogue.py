@@ -11,6 +11,7 @@ from privcam_audit.scenarios.films import camera_films, people_films, state_film
 from privcam_audit.scenarios.films.picture_changes import darken
 from privcam_audit.scenarios.scene import Event, Step
 from privcam_core.types.arrays import Image
+from privcam_privacy.evidence.zones import Polygon
 
 
 def room_by_day(clip: ClipFrames) -> Image:
@@ -23,14 +24,23 @@ def room_at_night(clip: ClipFrames, *, gain: float) -> Image:
     return darken(clip.room, gain)
 
 
+def no_zones(_clip: ClipFrames) -> tuple[Polygon, ...]:
+    """Return no zone."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Scenario:
-    """One situation. text: for the report. film: makes its steps. room: what an operator approved before."""
+    """One situation.
+
+    text: for the report. film: makes its steps. room: what an operator approved before. mask_zones: that were drawn.
+    """
 
     name: str
     text: str
     film: Callable[[ClipFrames, np.random.Generator], Iterator[Step]]
     room: Callable[[ClipFrames], Image] = room_by_day
+    mask_zones: Callable[[ClipFrames], tuple[Polygon, ...]] = no_zones
 
 
 def _night(gain: float) -> list[Scenario]:
@@ -57,7 +67,7 @@ _SCENARIOS = (
         partial(camera_films.dark, gain=0.25),
     ),
     Scenario("still", "the edge starts while somebody is still", camera_films.still_from_the_start),
-    Scenario("hold", "still for 3 minutes, noise and JPEG", camera_films.long_hold),
+    Scenario("hold", "still for 90 s, noise and JPEG", camera_films.long_hold),
     Scenario("restart_enter", "restart 1 s after somebody came in", state_films.restart_after_entering),
     Scenario("restart_half", "restart half way", state_films.restart_halfway),
     Scenario("restart_end", "restart when somebody becomes still", state_films.restart_at_once),
@@ -91,5 +101,19 @@ _SCENARIOS = (
     Scenario("clothes", "clothes in the colour of the wall", people_films.clothes_like_the_wall),
     Scenario("poster", "a poster of a person", people_films.poster, people_films.room_with_poster),
     Scenario("television", "a screen with people", people_films.television, people_films.room_with_poster),
+    Scenario(
+        "poster_masked",
+        "a poster in a mask zone",
+        people_films.poster,
+        people_films.room_with_poster,
+        people_films.poster_zone,
+    ),
+    Scenario(
+        "television_masked",
+        "a screen in a mask zone",
+        people_films.television,
+        people_films.room_with_poster,
+        people_films.poster_zone,
+    ),
 )
 SCENARIOS = {scenario.name: scenario for scenario in _SCENARIOS}

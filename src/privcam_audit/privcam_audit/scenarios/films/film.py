@@ -41,10 +41,16 @@ def empty_scene(clip: ClipFrames) -> Scene:
     return Scene(clip.empty, clip.room, clip.known, nobody, nobody, nobody)
 
 
+def later_scene(clip: ClipFrames, number: int) -> Scene:
+    """Return what frame `number` shows after the empty room: that room is known all over, since it was painted."""
+    return replace(clip.scene(number), room=clip.empty, known=np.ones(clip.shape, np.bool_))
+
+
 def come_in(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the empty room, and then the clip as it is."""
     yield from show_empty_room(clip, random)
-    yield from play(clip)
+    for number in range(clip.last + 1):
+        yield Step(later_scene(clip, number), clip.images[number], clip.period_s, recorded=clip.found[number])
 
 
 def come_in_changed(
@@ -53,7 +59,7 @@ def come_in_changed(
     """Yield the same in another light, with noise. gain: how much `change` changes differences of values."""
     yield from hold(empty_scene(clip).with_light(change, gain), clip.period_s, random, seconds=EMPTY_S)
     for number in range(clip.last + 1):
-        scene = clip.scene(number).with_light(change, gain)
+        scene = later_scene(clip, number).with_light(change, gain)
         yield Step(scene, add_noise(scene.picture, random), clip.period_s)
 
 

@@ -8,11 +8,13 @@ import numpy as np
 
 from privcam_audit.scenarios.clip_frames import ClipFrames
 from privcam_audit.scenarios.films.body import body_of
-from privcam_audit.scenarios.films.film import EMPTY_S, come_in, empty_scene, hold, show_empty_room
+from privcam_audit.scenarios.films.film import EMPTY_S, come_in, empty_scene, hold, later_scene, show_empty_room
 from privcam_audit.scenarios.films.picture_changes import add_noise
 from privcam_audit.scenarios.scene import Scene, Step
 from privcam_core.types.arrays import BoolArray, Image, Region
 from privcam_core.types.boxes import pixel_region
+from privcam_privacy.background.grid import GRID
+from privcam_privacy.evidence.zones import Polygon
 
 # Directions of the falls: right and down, in sizes of the body.
 BORDERS = {"left": (-1, 0), "right": (1, 0), "upper": (0, -1), "lower": (0, 1)}
@@ -33,7 +35,7 @@ _POSTER_HEIGHT = 0.35
 def fall_to_border(clip: ClipFrames, random: np.random.Generator, *, border: str) -> Iterator[Step]:
     """Yield the clip, and then a fall towards a border, where the body lies partly out of sight."""
     yield from come_in(clip, random)
-    scene = clip.scene(clip.last)
+    scene = later_scene(clip, clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_STILL_S)
     body = body_of(scene)
     (x0, y0, x1, y1), (height, width) = body.region, clip.shape
@@ -50,7 +52,7 @@ def fall_to_border(clip: ClipFrames, random: np.random.Generator, *, border: str
 def lost_and_falls(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and then a fall out of the last box, after the detector has lost the person for good."""
     yield from come_in(clip, random)
-    scene = clip.scene(clip.last)
+    scene = later_scene(clip, clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_STILL_S, blind=True)
     body = body_of(scene)
     (x0, y0, x1, y1), width = body.region, clip.shape[1]
@@ -69,7 +71,7 @@ def lost_and_falls(clip: ClipFrames, random: np.random.Generator) -> Iterator[St
 def blanket(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and then its last scene with all but the head under a blanket in the colour of the room."""
     yield from come_in(clip, random)
-    scene = clip.scene(clip.last)
+    scene = later_scene(clip, clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_STILL_S)
     body = body_of(scene)
     y0, y1 = body.region[1], body.region[3]
@@ -87,7 +89,7 @@ def clothes_like_the_wall(clip: ClipFrames, random: np.random.Generator) -> Iter
     """Yield the clip with people in the colours of the room behind them, and its last scene held."""
     yield from show_empty_room(clip, random)
     for number in range(clip.last + 1):
-        scene = _fade_people(clip.scene(number))
+        scene = _fade_people(later_scene(clip, number))
         yield Step(scene, add_noise(scene.picture, random), clip.period_s)
     yield from hold(scene, clip.period_s, random)
 
@@ -119,6 +121,15 @@ def room_with_poster(clip: ClipFrames) -> Image:
     return room
 
 
+def poster_zone(clip: ClipFrames) -> tuple[Polygon, ...]:
+    """Return the mask zone that an operator draws around the poster or screen, with a margin of a cell."""
+    x0, y0, x1, y1 = _wall(clip, _portrait(clip, clip.last).shape)
+    height, width = clip.shape
+    left, top = max(0.0, (x0 - GRID) / width), max(0.0, (y0 - GRID) / height)
+    right, bottom = min(1.0, (x1 + GRID) / width), min(1.0, (y1 + GRID) / height)
+    return (((left, top), (right, top), (right, bottom), (left, bottom)),)
+
+
 def _with_pictures_on_the_wall(clip: ClipFrames, random: np.random.Generator, *, moving: bool) -> Iterator[Step]:
     first = _portrait(clip, clip.last)
     region = _wall(clip, first.shape)
@@ -126,12 +137,12 @@ def _with_pictures_on_the_wall(clip: ClipFrames, random: np.random.Generator, *,
     yield from hold(_hang(empty_scene(clip), first, region), clip.period_s, random, seconds=EMPTY_S)
     for number in range(clip.last + 1):
         shown = _portrait(clip, labelled[number % len(labelled)]) if moving else first
-        scene = _hang(clip.scene(number), shown, region)
+        scene = _hang(later_scene(clip, number), shown, region)
         yield Step(scene, add_noise(scene.picture, random), clip.period_s)
     if not moving:
         yield from hold(scene, clip.period_s, random)
         return
-    for number, step in enumerate(hold(clip.scene(clip.last), clip.period_s, random)):
+    for number, step in enumerate(hold(later_scene(clip, clip.last), clip.period_s, random)):
         scene = _hang(step.scene, _portrait(clip, labelled[number % len(labelled)]), region)
         yield replace(step, scene=scene, image=add_noise(scene.picture, random))
 

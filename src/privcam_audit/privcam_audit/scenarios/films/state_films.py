@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from privcam_audit.scenarios.clip_frames import ClipFrames
-from privcam_audit.scenarios.films.film import come_in, hold, play, show_empty_room, with_event
+from privcam_audit.scenarios.films.film import come_in, hold, later_scene, with_event
 from privcam_audit.scenarios.scene import Event, Step
 
 # Somebody has been in sight for this long at the first restart.
@@ -25,16 +25,16 @@ def restart_halfway(clip: ClipFrames, random: np.random.Generator) -> Iterator[S
 
 
 def _restart_at(clip: ClipFrames, random: np.random.Generator, number: int) -> Iterator[Step]:
-    yield from show_empty_room(clip, random)
-    for at, step in enumerate(play(clip)):
-        yield from with_event(iter([step]), Event.RESTART if at == number else Event.NONE)
-    yield from hold(clip.scene(clip.last), clip.period_s, random)
+    for step in come_in(clip, random):
+        is_moment = step.recorded is clip.found[number]
+        yield from with_event(iter([step]), Event.RESTART if is_moment else Event.NONE)
+    yield from hold(later_scene(clip, clip.last), clip.period_s, random)
 
 
 def end_while_still(clip: ClipFrames, random: np.random.Generator, *, event: Event) -> Iterator[Step]:
     """Yield the clip, and its last scene held, with `event` in between."""
     yield from come_in(clip, random)
-    scene = clip.scene(clip.last)
+    scene = later_scene(clip, clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_STILL_S)
     yield from with_event(hold(scene, clip.period_s, random), event)
 
@@ -42,4 +42,4 @@ def end_while_still(clip: ClipFrames, random: np.random.Generator, *, event: Eve
 def restart_at_once(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the clip, and its last scene held, with a restart at the moment of the last frame of the clip."""
     yield from come_in(clip, random)
-    yield from with_event(hold(clip.scene(clip.last), clip.period_s, random), Event.RESTART)
+    yield from with_event(hold(later_scene(clip, clip.last), clip.period_s, random), Event.RESTART)
