@@ -21,13 +21,13 @@ from privcam_cli.commission.commission_sheet import draw, explain
 from privcam_core.detection.inspection import EgressInspector
 from privcam_core.images.environment import decode_environment
 from privcam_core.models import ModelError
+from privcam_core.process_protection import protect_process
+from privcam_core.source_credentials import read_credentials
 from privcam_core.storage import plates_folder, write_private
 from privcam_core.storage_key import StorageKey
 from privcam_core.types.arrays import Box
 from privcam_core.types.identifiers import camera_id_error, is_camera_id
-from privcam_edge.frames.process_protection import protect_process
 from privcam_edge.frames.source import SourceError, SourceLost, parse
-from privcam_edge.frames.source_credentials import read_credentials
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.approved_states import DAY, state_folder_of
 from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from privcam_core.images.png import require_bgr8
+from privcam_core.source_credentials import Credentials
 from privcam_core.source_text import PLACEHOLDERS, SecretInSource, redact_source, require_no_secret
 from privcam_core.types.arrays import Image
-from privcam_edge.frames.source_credentials import Credentials
 
 DEFAULT_RATE_HZ = 25.0
 # Some files have a nonsensical rate; no camera is outside of this range.
