@@ -10,13 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from privcam_edge.frames import guard
-from privcam_edge.frames.process_protection import describe_lock, keep_from_disk
-from privcam_edge.frames.ring import prefix
+from privcam_core.process_protection import describe_lock, keep_from_disk
 
 PROTECTED_PROGRAM = textwrap.dedent("""
     import ctypes, os, sys
-    from privcam_edge.frames.process_protection import protect_process
+    from privcam_core.process_protection import protect_process
     if len(sys.argv) > 1:
         os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
         # Another user has closed the process; a program that this user starts is open.
@@ -89,16 +87,6 @@ def test_memory_of_a_protected_process_is_closed_to_its_own_user() -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     finally:
         process.kill()
-        process.wait()
-
-
-def test_guard_is_protected_too() -> None:
-    process = guard.start(prefix(f"protecttest{os.getpid()}"), 0.2)
-    try:
-        while limits(process.pid) != ["0", "0"]:
-            assert process.poll() is None
-    finally:
-        process.terminate()
         process.wait()
 
 

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from privcam_core.types.time import ns_from_seconds, seconds_from_ns
+from privcam_core.types.time import boottime_ns, ns_from_seconds, seconds_from_ns
 
 # Largest correction towards the wall clock, in parts of a million of the time that passed. It is what NTP daemons use:
 # more than the drift of any quartz (100), and too little to be seen in a speed that is computed from two stamps.
@@ -15,46 +15,41 @@ MAX_STEP_S = 60.0
 MAX_LATE_S = 1.0
 
 
-def boottime_ns() -> int:
-    """Return the time since the host was started, in ns: nobody sets it, and it goes on while the host sleeps."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-
-
 class StampClock:
     """Stamps of captured frames, in ns since the epoch, that strictly increase.
 
-    A stamp is the steady clock plus an offset to the wall clock. The offset is measured when this object is made, and
-    later follows the wall clock by at most MAX_SLEW_PPM: the drift of the quartz is corrected, and a wall clock that is
-    set by hours changes neither order nor distance of stamps. steady: ns, never set. wall: ns since the epoch.
+    A stamp is the time since boot plus an offset to the wall clock. The offset is measured when this object is made,
+    and later follows the wall clock by at most MAX_SLEW_PPM: the drift of the quartz is corrected, and a wall clock
+    that is set by hours changes neither order nor distance of stamps. boottime: ns, never set. wall: ns since 1970.
     """
 
-    def __init__(self, *, steady: Callable[[], int] = boottime_ns, wall: Callable[[], int] = time.time_ns) -> None:
-        self._steady = steady
+    def __init__(self, *, boottime: Callable[[], int] = boottime_ns, wall: Callable[[], int] = time.time_ns) -> None:
+        self._boottime = boottime
         self._wall = wall
-        self._slewed_ns = steady()
+        self._slewed_ns = boottime()
         self._offset_ns = wall() - self._slewed_ns
         self._last_ns = 0
         self._lock = threading.Lock()
 
     def now(self) -> int:
         """Return the stamp of this moment."""
-        return self.stamp(self._steady())
+        return self.stamp(self._boottime())
 
-    def stamp(self, steady_ns: int) -> int:
-        """Return the stamp of a moment of the steady clock: later than every stamp before."""
+    def stamp(self, moment_ns: int) -> int:
+        """Return the stamp of a moment, which is a time since boot: later than every stamp before."""
         with self._lock:
-            now = self._steady()
+            now = self._boottime()
             limit = (now - self._slewed_ns) * MAX_SLEW_PPM // 10**6
             error = self._wall() - now - self._offset_ns
             self._offset_ns += max(-limit, min(limit, error))
             self._slewed_ns = now
-            self._last_ns = max(self._last_ns + 1, steady_ns + self._offset_ns)
+            self._last_ns = max(self._last_ns + 1, moment_ns + self._offset_ns)
             return self._last_ns
 
     def offset_s(self) -> float:
         """Return how far the wall clock is ahead of this clock, in seconds: what was set, and not yet followed."""
         with self._lock:
-            return seconds_from_ns(self._wall() - self._steady() - self._offset_ns)
+            return seconds_from_ns(self._wall() - self._boottime() - self._offset_ns)
 
 
 class LateFrame(ValueError):
@@ -65,13 +60,13 @@ class DriverStamps:
     """Keeps the stamps that a camera driver, or a replay, gives in order.
 
     They are taken as they are, in the driver's own time, until they jump back, or ahead by more than MAX_STEP_S: then
-    they go on by the steady clock, and all later ones are shifted alike. `steps` counts this, `shift_ns` is the sum.
+    they go on by the time since boot, and all later ones are shifted alike. `steps` counts this, `shift_ns` is the sum.
     """
 
-    def __init__(self, *, steady: Callable[[], int] = boottime_ns) -> None:
+    def __init__(self, *, boottime: Callable[[], int] = boottime_ns) -> None:
         self.steps = 0
         self.shift_ns = 0
-        self._steady = steady
+        self._boottime = boottime
         self._last: tuple[int, int] | None = None  # shifted stamp, and when it came
         self._given_ns = 0
 
@@ -80,7 +75,7 @@ class DriverStamps:
 
         Raises LateFrame for a frame that came after a later one, at most MAX_LATE_S before it.
         """
-        now, found = self._steady(), stamp_ns + self.shift_ns
+        now, found = self._boottime(), stamp_ns + self.shift_ns
         if self._last is not None:
             last, then = self._last
             passed, ahead = now - then, found - last

@@ -1,6 +1,13 @@
 """Time stamps: integer nanoseconds since the Unix epoch, UTC; durations are seconds."""
 
+import time
+
 NS_PER_S = 10**9
+
+
+def boottime_ns() -> int:
+    """Return the time since the host was started, in ns: nobody sets it, and it goes on while the host sleeps."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 def seconds_from_ns(duration_ns: int) -> float:

@@ -21,7 +21,7 @@ class Host:
         self.wall_ns = START_NS
         self._drift_ppm = drift_ppm
 
-    def steady(self) -> int:
+    def boottime(self) -> int:
         return self.boot_ns
 
     def wall(self) -> int:
@@ -32,7 +32,7 @@ class Host:
         self.wall_ns += duration_ns + duration_ns * self._drift_ppm // 10**6
 
     def clock(self) -> StampClock:
-        return StampClock(steady=self.steady, wall=self.wall)
+        return StampClock(boottime=self.boottime, wall=self.wall)
 
 
 def stamps(host: Host, clock: StampClock, count: int) -> list[int]:
@@ -97,7 +97,7 @@ def test_small_step_is_followed_within_its_time_and_no_further() -> None:
 def test_two_stamps_of_one_moment_differ() -> None:
     host = Host()
     clock = host.clock()
-    moment = host.steady()
+    moment = host.boottime()
     assert clock.stamp(moment) < clock.stamp(moment) < clock.stamp(moment - 5)
 
 
@@ -125,7 +125,7 @@ def test_stamps_of_a_driver_or_replay_are_taken_as_they_are(speed: float) -> Non
     # A recording of last year, at any speed.
     first = START_NS - 365 * 24 * HOUR_NS
     host = Host()
-    stamps = DriverStamps(steady=host.steady)
+    stamps = DriverStamps(boottime=host.boottime)
     assert driven(host, stamps, first, 50, speed) == [first + round(n * PERIOD_NS * speed) for n in range(50)]
     assert (stamps.steps, stamps.shift_ns) == (0, 0)
 
@@ -133,7 +133,7 @@ def test_stamps_of_a_driver_or_replay_are_taken_as_they_are(speed: float) -> Non
 @pytest.mark.parametrize("step_s", [-5 * 3600.0, -2 * MAX_LATE_S, 2 * MAX_STEP_S, 5 * 3600.0])
 def test_clock_of_a_driver_that_is_set_changes_neither_order_nor_distance(step_s: float) -> None:
     host = Host()
-    stamps = DriverStamps(steady=host.steady)
+    stamps = DriverStamps(boottime=host.boottime)
     found = driven(host, stamps, START_NS, 25)
     found += driven(host, stamps, found[-1] + PERIOD_NS + round(step_s * NS_PER_S), 25)
     assert {later - earlier for earlier, later in pairwise(found)} == {PERIOD_NS}
@@ -143,7 +143,7 @@ def test_clock_of_a_driver_that_is_set_changes_neither_order_nor_distance(step_s
 
 def test_replay_that_begins_anew_goes_on_in_order() -> None:
     host = Host()
-    stamps = DriverStamps(steady=host.steady)
+    stamps = DriverStamps(boottime=host.boottime)
     found = [stamp for _ in range(4) for stamp in driven(host, stamps, START_NS, 50)]
     assert {later - earlier for earlier, later in pairwise(found)} == {PERIOD_NS}
     assert stamps.steps == 3
@@ -151,7 +151,7 @@ def test_replay_that_begins_anew_goes_on_in_order() -> None:
 
 def test_pause_of_a_driver_is_a_pause_of_its_stamps() -> None:
     host = Host()
-    stamps = DriverStamps(steady=host.steady)
+    stamps = DriverStamps(boottime=host.boottime)
     first = driven(host, stamps, START_NS, 2)[-1]
     host.wait(HOUR_NS)
     assert driven(host, stamps, first + HOUR_NS, 1) == [first + HOUR_NS]
@@ -160,7 +160,7 @@ def test_pause_of_a_driver_is_a_pause_of_its_stamps() -> None:
 
 def test_frame_that_comes_after_a_later_one_is_late_and_changes_nothing() -> None:
     host = Host()
-    stamps = DriverStamps(steady=host.steady)
+    stamps = DriverStamps(boottime=host.boottime)
     last = driven(host, stamps, START_NS, 5)[-1]
     for late_ns in (1, PERIOD_NS, round(MAX_LATE_S * NS_PER_S)):
         with pytest.raises(LateFrame, match="before the one of the last frame"):
@@ -171,5 +171,5 @@ def test_frame_that_comes_after_a_later_one_is_late_and_changes_nothing() -> Non
 
 def test_two_frames_that_a_driver_stamps_alike_differ() -> None:
     host = Host()
-    stamps = DriverStamps(steady=host.steady)
+    stamps = DriverStamps(boottime=host.boottime)
     assert [stamps.follow(START_NS) for _ in range(3)] == [START_NS, START_NS + 1, START_NS + 2]

@@ -7,10 +7,9 @@ from typing import Protocol
 
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.stamp_clock import StampClock
-from privcam_core.types.time import NS_PER_S
+from privcam_core.types.time import NS_PER_S, boottime_ns
 from privcam_edge.frames.frame_store import FrameStore
 from privcam_edge.frames.ring import FrameSlot
-from privcam_edge.frames.ring_file import boottime_ns
 from privcam_edge.frames.source import Backoff, SourceEnded, Spec, VideoSource
 
 # How often a lossless feed that waits for credit checks whether it has to end.

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from privcam_core.process_protection import keep_from_disk
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
+from privcam_core.types.time import boottime_ns
 from privcam_edge.frames import ring_file
-from privcam_edge.frames.process_protection import keep_from_disk
 from privcam_edge.frames.ring import FrameSlot
-from privcam_edge.frames.ring_file import SLOT_HEADER, SLOT_HEADER_BYTES, Layout, RingError, boottime_ns
+from privcam_edge.frames.ring_file import SLOT_HEADER, SLOT_HEADER_BYTES, Layout, RingError
 
 _RING_NAME = re.compile(r"privcam_\d+_[a-z0-9_]{1,64}\.[0-9a-f]+-[0-9a-f]+")
 

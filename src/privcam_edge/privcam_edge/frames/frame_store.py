@@ -1,9 +1,9 @@
 """The frame memory of one camera: its ring, and the guard process that watches it."""
 
+from privcam_core.process_protection import describe_lock
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_edge.frames import guard
-from privcam_edge.frames.process_protection import describe_lock
 from privcam_edge.frames.ring import FrameRing, FrameSlot, RingRevoked, prefix, wipe_leftovers
 
 

@@ -4,7 +4,7 @@ Ten times per retention it looks at the age of every frame of its camera process
 reach their retention. Where one has reached it, the camera is stopped, frozen or hangs: the guard revokes the ring and
 overwrites it. When the camera process has ended, in whatever way, the guard wipes its rings and removes them.
 
-A process of its own, with the standard library only, so that it is small.
+A process of its own, with the standard library and few modules of ours, so that it is small.
 """
 
 import contextlib
@@ -15,19 +15,21 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import privcam_core
+from privcam_core.process_protection import protect_process
+from privcam_core.types.time import boottime_ns
 from privcam_edge.frames import ring_file
-from privcam_edge.frames.process_protection import protect_process
 from privcam_edge.frames.ring_file import SLOT_HEADER, Layout, RingError
 
-LOOKS_PER_RETENTION = 10
+CHECKS_PER_RETENTION = 10
 # Isolated from the user's environment: `-I -S` takes neither PYTHONPATH nor site-packages.
-_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from privcam_edge.frames import guard; guard.main()"
+_PROGRAM = "import sys; sys.path[:0] = sys.argv[1:3]; from privcam_edge.frames import guard; guard.main()"
 
 
 def start(prefix: str, retention_s: float) -> subprocess.Popen[bytes]:
     """Start a guard for this process and the rings whose names begin with `prefix`."""
-    package_root = Path(__file__).parents[2]
-    arguments = [str(package_root), __file__, str(os.getpid()), prefix, str(retention_s)]
+    roots = [str(Path(file).parents[levels]) for file, levels in ((__file__, 2), (privcam_core.__file__, 1))]
+    arguments = [*roots, __file__, str(os.getpid()), prefix, str(retention_s)]
     # A session of its own: a signal for the camera's process group must not reach the guard.
     command = [sys.executable, "-I", "-S", "-c", _PROGRAM, *arguments]
     return subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
@@ -63,7 +65,7 @@ class _WatchedRing:
                 self._wipe(slot)
 
     def _is_late(self) -> bool:
-        due = ring_file.boottime_ns() - self.layout.retention_ns
+        due = boottime_ns() - self.layout.retention_ns
         headers = [self._header(slot) for slot in range(self.layout.slots)]
         captured = [SLOT_HEADER.unpack(header)[1] for header in headers if len(header) == SLOT_HEADER.size]
         return any(0 < one <= due for one in captured)
@@ -83,7 +85,7 @@ class _Guard:
         self._rings: dict[str, _WatchedRing] = {}
         self._reported: set[str] = set()
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Wipe the rings that are late."""
         names = self._names()
         for gone in self._rings.keys() - names:
@@ -121,15 +123,15 @@ class _Guard:
 
 
 def main() -> None:
-    """Guard until the camera process has ended. Arguments: package root, this file, pid, prefix, retention in s."""
+    """Guard until the camera process has ended. Arguments: two roots, this file, pid, prefix, retention in s."""
     protect_process()
-    pid, prefix, retention_s = int(sys.argv[3]), sys.argv[4], float(sys.argv[5])
+    pid, prefix, retention_s = int(sys.argv[4]), sys.argv[5], float(sys.argv[6])
     guard = _Guard(f"{prefix}{pid:x}-")
     waiting = select.poll()
     # It may have ended already. Then this process has another parent, and the loop is not entered.
     with contextlib.suppress(ProcessLookupError):
         waiting.register(os.pidfd_open(pid), select.POLLIN)
     # Asked after the descriptor was opened: so it is of the camera, and not of a later process with the same number.
-    while os.getppid() == pid and not waiting.poll(1e3 * retention_s / LOOKS_PER_RETENTION):
-        guard.look()
+    while os.getppid() == pid and not waiting.poll(1e3 * retention_s / CHECKS_PER_RETENTION):
+        guard.check()
     sys.exit(not guard.wipe_all())

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from privcam_core.images.png import require_bgr8
+from privcam_core.process_protection import keep_from_disk
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
-from privcam_core.types.time import ns_from_seconds
+from privcam_core.types.time import boottime_ns, ns_from_seconds
 from privcam_edge.frames import ring_file
-from privcam_edge.frames.process_protection import keep_from_disk
-from privcam_edge.frames.ring_file import SLOT_HEADER, SLOT_HEADER_BYTES, Layout, RingError, boottime_ns
+from privcam_edge.frames.ring_file import SLOT_HEADER, SLOT_HEADER_BYTES, Layout, RingError
 
 # The wiper runs this many times per retention, and wipes frames that would become too old before its next run.
 WIPES_PER_RETENTION = 5

@@ -4,7 +4,7 @@ A ring is the file `frames` in a folder of its own in /dev/shm: the folder has m
 guess, the file has mode 0600. Everybody may write in /dev/shm, so a name there says nothing: these functions follow no
 link and check the owner, kind, mode and size of what was opened.
 
-Standard library only: the guard process (guard.py) imports this module, and it shall be small.
+Imports the standard library only: the guard process (guard.py) imports this module, and it shall be small.
 """
 
 import fcntl
@@ -12,7 +12,6 @@ import os
 import secrets
 import stat
 import struct
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,11 +38,6 @@ SAFE_OPEN = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 class RingError(RuntimeError):
     """The ring cannot be created, opened or used. The message names the ring and the remedy."""
-
-
-def boottime_ns() -> int:
-    """Return the time since the host was started, in ns: nobody sets it, and it goes on while the host sleeps."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image as ImageMsg
 
 from privcam_core.images.png import require_bgr8
+from privcam_core.process_protection import protect_process
 from privcam_core.source_credentials import read_credentials
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
@@ -21,7 +22,6 @@ from privcam_core.types.stamp_clock import DriverStamps, StampClock
 from privcam_core.types.time import stamp_ns_of
 from privcam_edge.frames.feed import Credit, Feed, FrameListener
 from privcam_edge.frames.frame_store import FrameStore
-from privcam_edge.frames.process_protection import protect_process
 from privcam_edge.frames.ring import FrameSlot
 from privcam_edge.frames.source import parse
 from privcam_edge.nodes.frame_node import slot_to_msg

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from privcam_msgs.msg import FrameRef
 
+from privcam_core.process_protection import describe_lock, protect_process
 from privcam_core.types.omega import SyncKey
 from privcam_edge.frames.frame_reader import FrameGone, FrameReader
-from privcam_edge.frames.process_protection import describe_lock, protect_process
 from privcam_edge.frames.ring import FrameSlot
 from privcam_ros.sealed_node import SealedNode
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from privcam_core.types.omega import SyncKey
+from privcam_core.types.time import boottime_ns
 from privcam_edge.frames import ring_file
 from privcam_edge.frames.frame_reader import FrameReader
 from privcam_edge.frames.ring import FrameSlot, prefix
@@ -40,7 +41,7 @@ def make_ring(mode: int = 0o600, content: bytes | None = None) -> Path:
 
 
 def forged_ring(layout: Layout = LAYOUT) -> bytes:
-    header = SLOT_HEADER.pack(2, ring_file.boottime_ns(), 1, 10**18, 12, 16, CAMERA.encode())
+    header = SLOT_HEADER.pack(2, boottime_ns(), 1, 10**18, 12, 16, CAMERA.encode())
     slot = (header.ljust(ring_file.SLOT_HEADER_BYTES, b"\0") + bytes([77] * layout.capacity)).ljust(
         layout.stride, b"\0"
     )

@@ -11,6 +11,7 @@ import pytest
 
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
+from privcam_core.types.time import boottime_ns
 from privcam_edge.frames.frame_reader import FrameGone, FrameReader
 from privcam_edge.frames.ring import FrameRing, FrameSlot, RingRevoked, wipe_leftovers
 from privcam_edge.frames.ring_file import (
@@ -18,7 +19,6 @@ from privcam_edge.frames.ring_file import (
     SHM,
     SLOT_HEADER,
     RingError,
-    boottime_ns,
     layout_of,
     open_ring,
     revoke,

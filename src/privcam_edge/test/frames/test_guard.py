@@ -12,6 +12,7 @@ import psutil
 import pytest
 from frame_processes import CAMERA_PROGRAM, GIVE_UP_S, READER_PROGRAM, Child
 
+from privcam_core.types.time import boottime_ns
 from privcam_edge.frames import guard
 from privcam_edge.frames.ring import prefix, wipe_leftovers
 from privcam_edge.frames.ring_file import FILE_NAME, SHM, SLOT_HEADER, SLOT_HEADER_BYTES, layout_of
@@ -145,7 +146,7 @@ def test_frame_younger_than_its_retention_stays_and_is_read_while_the_camera_is_
     try:
         answer = reader.ask(stored.reference)
         captured_ns = SLOT_HEADER.unpack(stored.content()[4096 : 4096 + SLOT_HEADER.size])[1]
-        if time.clock_gettime_ns(time.CLOCK_BOOTTIME) - captured_ns < RETENTION_S * 1e9:
+        if boottime_ns() - captured_ns < RETENTION_S * 1e9:
             assert answer == "frame 200 200"
         # A node that is restarted meanwhile reads, too, or hears that the frame is gone: never zeros.
         reader.end()
@@ -159,7 +160,7 @@ def test_frame_younger_than_its_retention_stays_and_is_read_while_the_camera_is_
 
 
 @pytest.mark.parametrize("camera_process", [RETENTION_S], indirect=True)
-def test_guard_looks_ten_times_per_retention_and_overwrites_no_frame_before_it(
+def test_guard_checks_ten_times_per_retention_and_overwrites_no_frame_before_it(
     camera_process: Child, opened: list[int]
 ) -> None:
     # So the age is at most 1.1 retentions and what a busy machine adds, which is printed and not judged.
@@ -168,12 +169,12 @@ def test_guard_looks_ten_times_per_retention_and_overwrites_no_frame_before_it(
     try:
         captured_ns = SLOT_HEADER.unpack(stored.content()[4096 : 4096 + SLOT_HEADER.size])[1]
         wait_until(lambda: not stored.holds(200), "the frame of a stopped camera overwritten")
-        age_s = (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - captured_ns) / 1e9
+        age_s = (boottime_ns() - captured_ns) / 1e9
         print(f"overwritten at {age_s / RETENTION_S:.3f} of the retention")
         assert age_s >= RETENTION_S
     finally:
         go_on()
-    assert guard.LOOKS_PER_RETENTION >= 10
+    assert guard.CHECKS_PER_RETENTION >= 10
 
 
 def test_killed_camera_leaves_no_frame_behind(opened: list[int]) -> None:
@@ -232,7 +233,7 @@ def test_camera_starts_a_new_guard_when_its_guard_has_ended(camera_process: Chil
     assert second != first
 
 
-def test_guard_of_a_camera_that_has_ended_before_it_looks_wipes_at_once(opened: list[int]) -> None:
+def test_guard_of_a_camera_that_has_ended_meanwhile_wipes_at_once(opened: list[int]) -> None:
     # The guard is stopped before the camera ends, so it finds out afterwards.
     camera = Child(CAMERA_PROGRAM, CAMERA + "e", "600.0")
     stored = put(camera, 200, opened)
@@ -265,3 +266,20 @@ def test_guard_wipes_what_a_camera_wrote_into_a_revoked_ring(camera_process: Chi
         wait_until(lambda: not stored.holds(99), "the late frame overwritten")
     finally:
         go_on()
+
+
+def test_guard_writes_no_core_dump() -> None:
+    process = guard.start(prefix(CAMERA + "d"), 0.2)
+    try:
+        while not core_limit(process.pid).startswith("0 0 "):
+            assert process.poll() is None
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def core_limit(pid: int) -> str:
+    """Return the soft and hard limit of core dumps, and their unit."""
+    text = Path(f"/proc/{pid}/limits").read_text()
+    line = next(line for line in text.splitlines() if line.startswith("Max core file size"))
+    return " ".join(line.removeprefix("Max core file size").split())
