@@ -9,9 +9,9 @@ from fuzzing.fuzzer import Fuzzer, Result, save
 from fuzzing.link_ends import Tally
 from privcam_edge.link.budgets import Budgets
 
-# The film whose remaining capacity is measured: a new picture of noise every 6 s, for three hours.
+# The film whose remaining capacity is measured: a new picture of noise every 20 s, for three hours.
 VGA = (480, 640)
-FILM_SECONDS, FILM_RATE_HZ = 3 * 3600.0, 1 / 6
+FILM_SECONDS, FILM_RATE_HZ = 3 * 3600.0, 1 / 20
 
 
 def measure_fuzzing(count: int, out: Path, say: Callable[[str], None], seed: int = 0) -> dict[str, Any]:

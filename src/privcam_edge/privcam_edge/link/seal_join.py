@@ -9,8 +9,7 @@ from collections.abc import Callable
 from privcam_core.types.omega import InvalidOmega, SyncKey
 from privcam_core.types.seals import EmbeddingSeal, Seal, Seals
 from privcam_core.types.time import NS_PER_S
-from privcam_edge.link.sealing import SealVerifier, boot_ns
-from privcam_edge.link.stamp_order import MAX_SEAL_AGE_NS
+from privcam_edge.link.sealing import MAX_SEAL_AGE_NS, SealVerifier, boot_ns
 from privcam_link import cdr
 
 # An Ω waits this long for its seals.
@@ -45,8 +44,7 @@ class SealBook:
             self.forged += 1
             return False
         if isinstance(seal, EmbeddingSeal):
-            self._add_embedded(seal)
-            return True
+            return self._add_embedded(seal)
         if abs(self._clock() - seal.sealed_ns) > MAX_SEAL_AGE_NS or seal.key in self._published:
             return False
         self._published[seal.key] = seal
@@ -65,13 +63,16 @@ class SealBook:
         """Return the embedder's seal of a frame, None if it is not here."""
         return self._embedded.get(key) or self._early.get(key)
 
-    def _add_embedded(self, seal: EmbeddingSeal) -> None:
+    def _add_embedded(self, seal: EmbeddingSeal) -> bool:
+        if self.embedded(seal.key) is not None:
+            return False
         if seal.key in self._published:
             self._embedded[seal.key] = seal
-            return
+            return True
         self._early[seal.key] = seal
         while len(self._early) > MAX_EARLY:
             self._early.popitem(last=False)
+        return True
 
     def _is_old(self, seal: Seal) -> bool:
         return self._clock() - seal.sealed_ns > MAX_SEAL_AGE_NS

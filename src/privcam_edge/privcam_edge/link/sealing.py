@@ -17,11 +17,15 @@ from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from privcam_core.types.omega import Embedding, Environment, Omega, PrivacyReport, SubjectPose, SyncKey
 from privcam_core.types.seals import DIGEST_BYTES, EmbeddingSeal, Seal, Seals
+from privcam_core.types.time import NS_PER_S
 from privcam_link.cdr import encode_part
 from privcam_link.validation import Reason, Rejected
 
 Part: TypeAlias = Environment | Sequence[SubjectPose] | Embedding | PrivacyReport
-NONCE_BYTES = 16
+# Of codes: the time, and what is drawn at random.
+NONCE_BYTES, _TIME_BYTES = 16, 8
+# What was sealed reaches its readers within the timeouts of the joins; a gateway may lag by some seconds more.
+MAX_SEAL_AGE_NS = 30 * NS_PER_S
 
 
 def boot_ns() -> int:
@@ -106,21 +110,30 @@ class ProxyCoder:
     """Makes and checks the codes of anonymous frames, which the embedder encodes: z tells what it was computed from.
 
     A code is a nonce and the Poly1305 of the pixels, with a key for this κ and nonce: on a picture of VGA size it takes
-    a sixth of the time of an HMAC.
+    a sixth of the time of an HMAC. The nonce begins with the time of coding on `clock`, ns since boot: each frame is
+    taken once, and no old one.
     """
 
-    def __init__(self, keys: SealKeys) -> None:
+    def __init__(self, keys: SealKeys, clock: Callable[[], int] = boot_ns) -> None:
         self._key = keys.composed
+        self._clock = clock
+        self._taken_ns = 0
 
     def code(self, key: SyncKey, pixels: bytes) -> bytes:
         """Return the 32 bytes of the code of one frame."""
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = self._clock().to_bytes(_TIME_BYTES, "big") + os.urandom(NONCE_BYTES - _TIME_BYTES)
         return nonce + Poly1305.generate_tag(self._once(key, nonce), pixels)
 
-    def is_genuine(self, key: SyncKey, pixels: bytes, code: bytes) -> bool:
-        """Say whether the composer of this start made a frame."""
+    def take(self, key: SyncKey, pixels: bytes, code: bytes) -> bool:
+        """Say whether the composer of this start made a frame, after all that were taken before."""
         nonce, tag = code[:NONCE_BYTES], code[NONCE_BYTES:]
-        return hmac.compare_digest(tag, Poly1305.generate_tag(self._once(key, nonce), pixels))
+        if not hmac.compare_digest(tag, Poly1305.generate_tag(self._once(key, nonce), pixels)):
+            return False
+        made_ns = int.from_bytes(nonce[:_TIME_BYTES], "big")
+        if made_ns <= self._taken_ns or self._clock() - made_ns > MAX_SEAL_AGE_NS:
+            return False
+        self._taken_ns = made_ns
+        return True
 
     def _once(self, key: SyncKey, nonce: bytes) -> bytes:
         return hmac.digest(self._key, b"".join((nonce, *_kappa(key))), "sha256")

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.seals import Seal
 from privcam_core.types.time import NS_PER_S
+from privcam_edge.link.sealing import MAX_SEAL_AGE_NS
 from privcam_edge.link.token_bucket import TokenBucket
 from privcam_link.validation import MAX_AHEAD_NS, Reason, Rejected, follows
 
-# An Ω reaches the gate within the timeouts of the joins; a gateway may lag by some seconds more.
-MAX_SEAL_AGE_NS = 30 * NS_PER_S
 # New runs of stamps at once, and per minute.
 RUNS_BURST = 4
 RUNS_PER_MINUTE = 12.0

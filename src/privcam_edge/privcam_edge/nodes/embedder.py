@@ -38,8 +38,8 @@ class EmbedderNode(SealedNode[Parameters]):
         self.on("proxy", ProxyFrame, self._encode)
 
     def _encode(self, key: SyncKey, proxy: ProxyFrame) -> None:
-        if not self._coder.is_genuine(key, bytes(proxy.image.data), proxy.code.tobytes()):
-            # Otherwise whoever sends a frame here gets it encoded and sealed.
+        if not self._coder.take(key, bytes(proxy.image.data), proxy.code.tobytes()):
+            # Otherwise whoever sends a frame here, or sends one again, gets it encoded and sealed.
             self.counts["forged_frames"] += 1
             return
         anonymous = self._bridge.imgmsg_to_cv2(proxy.image, "bgr8")

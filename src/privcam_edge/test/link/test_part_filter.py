@@ -12,8 +12,7 @@ from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.types.seals import Seals
 from privcam_edge.link.part_filter import MAX_FRAMES, MAX_PARTS, PartFilter
-from privcam_edge.link.sealing import OmegaSealer, Part, ProxyCoder, SealKeys, SealVerifier
-from privcam_edge.link.stamp_order import MAX_SEAL_AGE_NS
+from privcam_edge.link.sealing import MAX_SEAL_AGE_NS, OmegaSealer, Part, ProxyCoder, SealKeys, SealVerifier
 
 NAMES = ("environment", "poses", "embedding", "privacy")
 
@@ -126,12 +125,11 @@ def test_recorded_frames_do_not_pass_again() -> None:
     assert len(node.taken) == count
 
 
-def test_only_frames_of_the_composer_of_this_start_have_its_code() -> None:
-    coder, pixels = ProxyCoder(SealKeys.random()), bytes(range(256)) * 40
-    key = omega(1).key
-    code = coder.code(key, pixels)
-    assert coder.is_genuine(key, pixels, code)
-    assert coder.code(key, pixels) != code  # a key is used once
+def test_only_frames_of_the_composer_of_this_start_are_taken_and_each_once() -> None:
+    keys, clock, pixels, key = SealKeys.random(), SealClock(), bytes(range(256)) * 40, omega(1).key
+    composer, embedder = ProxyCoder(keys, clock), ProxyCoder(keys, clock)
+    code, late = composer.code(key, pixels), composer.code(omega(2).key, pixels)
+    assert composer.code(key, pixels) != code  # a key is used once
     for wrong in (
         (omega(2).key, pixels, code),
         (key, pixels[:-1] + b"\x00", code),
@@ -139,6 +137,20 @@ def test_only_frames_of_the_composer_of_this_start_have_its_code() -> None:
         (key, pixels, code[:-1] + bytes([code[-1] ^ 1])),
         (key, pixels, bytes([code[0] ^ 1]) + code[1:]),
         (key, pixels, b""),
+        (key, pixels, ProxyCoder(SealKeys.random(), clock).code(key, pixels)),
     ):
-        assert not coder.is_genuine(*wrong)
-    assert not ProxyCoder(SealKeys.random()).is_genuine(key, pixels, code)
+        assert not embedder.take(*wrong)
+    assert [embedder.take(key, pixels, code) for _ in range(2)] == [True, False]
+    clock.now_ns += MAX_SEAL_AGE_NS + 1
+    assert not embedder.take(omega(2).key, pixels, late)
+    assert embedder.take(omega(3).key, pixels, composer.code(omega(3).key, pixels))
+
+
+def test_first_seal_of_an_embedding_holds() -> None:
+    node, made = Node(), omega(1)
+    node.send_seals(node.seal(made))
+    other = replace(made, embedding=replace(made.embedding, data=b"\x07"))
+    node.send_seals(node.seal(other))
+    node.send("second", other.embedding, made.key)
+    node.send("first", made.embedding, made.key)
+    assert node.taken == [("first", 1)]

@@ -9,8 +9,7 @@ from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
 from privcam_core.types.seals import Seals
 from privcam_edge.link.seal_join import MAX_EARLY, MAX_WAITING_BYTES, TIMEOUT_NS, SealJoin
-from privcam_edge.link.sealing import OmegaSealer, SealKeys, SealVerifier
-from privcam_edge.link.stamp_order import MAX_SEAL_AGE_NS
+from privcam_edge.link.sealing import MAX_SEAL_AGE_NS, OmegaSealer, SealKeys, SealVerifier
 from privcam_link import cdr
 
 PNG = encode_environment(np.zeros((4, 4, 3), np.uint8), np.ones((4, 4), np.bool_))

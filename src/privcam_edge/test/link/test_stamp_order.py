@@ -6,7 +6,8 @@ from harness.sealed_gate import SealClock
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.seals import Seal
 from privcam_core.types.time import NS_PER_S
-from privcam_edge.link.stamp_order import MAX_SEAL_AGE_NS, MAX_SKIPPED_FRAMES, RUNS_BURST, StampOrder
+from privcam_edge.link.sealing import MAX_SEAL_AGE_NS
+from privcam_edge.link.stamp_order import MAX_SKIPPED_FRAMES, RUNS_BURST, StampOrder
 from privcam_link.validation import MAX_AHEAD_NS, Reason, Rejected
 
 HOUR_NS = 3600 * NS_PER_S
