@@ -7,6 +7,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -42,7 +43,7 @@ class LockedServer:
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    def __init__(self, admit: Callable[[str, dict[str, list[str]]], bool], *arguments: object, directory: str) -> None:
+    def __init__(self, admit: Callable[[str, dict[str, list[str]]], bool], *arguments: Any, directory: str) -> None:
         self._admit = admit
         super().__init__(*arguments, directory=directory)
 
