@@ -50,7 +50,12 @@ def test_no_nonce_is_used_twice_also_not_by_publishers_of_the_same_moment(
 
 @pytest.mark.parametrize(
     ("start", "topic", "type_name"),
-    [("other", TOPIC, POSES), ("same", "/room2/raw_poses", POSES), ("same", "/room1/poses", POSES), ("same", TOPIC, "T")],
+    [
+        ("other", TOPIC, POSES),
+        ("same", "/room2/raw_poses", POSES),
+        ("same", "/room1/poses", POSES),
+        ("same", TOPIC, "T"),
+    ],
 )
 def test_message_of_another_start_camera_topic_or_type_opens_nowhere(
     key: StartKey, start: str, topic: str, type_name: str
