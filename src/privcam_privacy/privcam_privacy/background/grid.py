@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.types.arrays import BoolArray, Box, Float32Array, FloatArray, Image, Mask
+from privcam_core.types.arrays import BoolArray, Box, Float32Array, Float64Array, FloatArray, Image, Mask
 from privcam_core.types.boxes import pixel_slices
 
 # Side of a cell, px.
@@ -113,13 +113,12 @@ def boxes_cells(boxes: Sequence[Box] | FloatArray, shape: tuple[int, ...]) -> np
     The same cells as those of `box_cells`, of all boxes at once.
     """
     rows, columns = shape[:2]
-    corners = np.asarray(boxes, np.float64).reshape(-1, 4)
-    finite = np.isfinite(corners).all(axis=1)
-    if not finite.all():
-        corners = np.where(finite[:, None], corners, (0, 0, GRID * columns, GRID * rows))
+    corners: Float64Array = np.array(boxes, np.float64).reshape(-1, 4)
+    corners[~np.isfinite(corners).all(axis=1)] = 0, 0, GRID * columns, GRID * rows
     low = np.floor(np.minimum(corners[:, :2], corners[:, 2:]) / GRID)
     high = np.ceil(np.maximum(corners[:, :2], corners[:, 2:]) / GRID)
-    return np.clip(np.concatenate([low, high], axis=1), 0, (columns, rows) * 2).astype(np.int64)
+    cells = np.clip(np.concatenate([low, high], axis=1), 0, np.array((columns, rows) * 2))
+    return np.asarray(cells, np.int64)
 
 
 def fill_boxes(mask: Mask, boxes: Sequence[Box] | FloatArray) -> None:
