@@ -104,10 +104,22 @@ class GraphProbe(Listener):
             received = list(self.received[topic])
         return [one.message() for one in received]
 
-    def opened(self, topic: str, kind: type, key: StartKey = KEY_FILE.key) -> list[Any]:
-        """Return all messages of one sealed topic that were kept, opened. kind: of what was sealed."""
+    def opened(self, topic: str, kind: type, key: StartKey = KEY_FILE.key, *, forged: bool = False) -> list[Any]:
+        """Return all messages of one sealed topic that were kept, opened. kind: of what was sealed.
+
+        forged: whether there may be some that were not sealed with this key, or were sent again; they are left out.
+        """
         opener = Opener(key, topic, kind.__name__, max_age_s=HANG_LIMIT_S)
-        return [deserialize_message(opener.open(bytes(one.data)), kind) for one in self.messages(topic)]
+        with self._changed:
+            received = list(self.received[topic])
+        found = []
+        for one in received:
+            try:
+                found.append(deserialize_message(opener.open(bytes(one.message().data)), kind))
+            except Exception:
+                if not forged:
+                    raise
+        return found
 
     def all_messages(self) -> Iterator[ReceivedMessage]:
         """Return all messages of all topics that were kept."""

@@ -118,8 +118,8 @@ class SealedNode(PrivcamNode[P]):
                 else:
                     self._deliver(topic, callback, message, timed=timed)
                     return
-                # The next at once: the executor needs nine times as long for a message as this loop (55 µs, not 6), and a
-                # flood would keep true ones back.
+                # The next at once: the executor needs nine times as long for a message as this loop, and a flood
+                # would keep true ones back.
                 payload = _take(subscription)
 
         # Raw bytes: what somebody else publishes is not parsed by the middleware, which reports no errors.
