@@ -271,8 +271,7 @@ def test_guard_wipes_what_a_camera_wrote_into_a_revoked_ring(camera_process: Chi
 def test_guard_writes_no_core_dump() -> None:
     process = guard.start(prefix(CAMERA + "d"), 0.2)
     try:
-        while not core_limit(process.pid).startswith("0 0 "):
-            assert process.poll() is None
+        wait_until(lambda: core_limit(process.pid).startswith("0 0 "), "a guard without core dumps")
     finally:
         process.terminate()
         process.wait()
