@@ -23,8 +23,8 @@ CONFIRM_NS = NS_PER_S // 4
 # … whose stamps and arrivals advance alike to within this, in ns: delays of the network differ by less. Within an epoch
 # a stamp may be ahead of what the camera's clock can say by this: so long can one wrong stamp silence true ones.
 IN_STEP_NS = NS_PER_S
-# A camera may begin an epoch once in this time, in ns: a clock is set now and then, not all the time.
-EPOCH_EVERY_NS = 10 * NS_PER_S
+# Epochs that a camera may begin in a minute: a clock is set now and then, perhaps twice in a row, not all the time.
+EPOCHS_PER_MINUTE = 4
 # The offset is the smallest delay of the last 30 of these spans, in ns.
 _SPAN_NS = 10 * NS_PER_S
 _SPANS = 30
@@ -49,7 +49,6 @@ class _Candidate:
     """Ω that would begin a new epoch. arrived_ns: of the first one."""
 
     first: SyncKey
-    first_n: int
     arrived_ns: int
     last: SyncKey
     last_n: int
@@ -59,7 +58,7 @@ class _Candidate:
 class ClockEpochs:
     """Judges the live Ω of one camera. now_ns: this host's clock, ns, which does not jump.
 
-    `epochs` counts jumps of the camera's clock; `began` is the first Ω of the epoch and its number, None in the first.
+    `epochs` counts jumps of the camera's clock.
     """
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
@@ -67,10 +66,9 @@ class ClockEpochs:
         self._newest: SyncKey | None = None
         self._newest_n = 0
         self._candidate: _Candidate | None = None
-        self._began_ns = -EPOCH_EVERY_NS
+        self._began_ns: deque[int] = deque(maxlen=EPOCHS_PER_MINUTE)
         self._delays: deque[tuple[int, int]] = deque(maxlen=_SPANS)  # begin of a span, smallest delay in it
         self.epochs = 0
-        self.began: tuple[SyncKey, int] | None = None
 
     @property
     def newest(self) -> SyncKey | None:
@@ -111,15 +109,11 @@ class ClockEpochs:
 
     def follows_newest(self, key: SyncKey, n: int) -> bool:
         """Accept an Ω of a reply into the live stream if it is newer than all before."""
-        if self._newest is not None and not follows(key, self._newest):
+        is_newer = self._newest is None or (n > self._newest_n and follows(key, self._newest))
+        if not is_newer or self._is_ahead(key):
             return False
         self._accept(key, n, live=False)
         return True
-
-    def require_not_ahead(self, key: SyncKey) -> None:
-        """Raise Rejected for a stamp that the camera's clock cannot have reached."""
-        if self._is_ahead(key):
-            raise Rejected(Reason.ORDER, f"key: {key} is from the future; set the clocks of camera, gateway and cloud")
 
     def _is_ahead(self, key: SyncKey) -> bool:
         now_ns, delay_ns = self._now_ns(), self._delay_ns
@@ -140,21 +134,23 @@ class ClockEpochs:
         else:
             self._delays.append((now_ns, delay_ns))
 
+    def _may_begin(self, now_ns: int) -> bool:
+        return len(self._began_ns) < EPOCHS_PER_MINUTE or now_ns - self._began_ns[0] >= 60 * NS_PER_S
+
     def _confirms(self, key: SyncKey, n: int) -> bool:
         """Take an Ω that fits no epoch; return whether the last ones together begin a new one."""
         now_ns, candidate = self._now_ns(), self._candidate
         if candidate is not None and n <= candidate.last_n:
             return False
         if candidate is None or not follows(key, candidate.last) or not _in_step(candidate, key, now_ns):
-            self._candidate = _Candidate(key, n, now_ns, key, n)
+            self._candidate = _Candidate(key, now_ns, key, n)
             return False
         candidate.last, candidate.last_n, candidate.count = key, n, candidate.count + 1
         passed_ns = now_ns - candidate.arrived_ns
-        if candidate.count < CONFIRMING or passed_ns < CONFIRM_NS or now_ns - self._began_ns < EPOCH_EVERY_NS:
+        if candidate.count < CONFIRMING or passed_ns < CONFIRM_NS or not self._may_begin(now_ns):
             return False
         self.epochs += 1
-        self.began = candidate.first, candidate.first_n
-        self._began_ns = now_ns
+        self._began_ns.append(now_ns)
         self._delays.clear()
         self._accept(key, n)
         return True

@@ -83,12 +83,12 @@ class EdgeQueries:
     def mark_safe(self, stamp_ns: int) -> None:
         """Take note that everything up to this stamp is recorded safely.
 
-        A stamp behind the recording is of an epoch before the camera's clock was set back: nothing of this epoch is
-        safe by it.
+        A stamp behind the recording is of the time before the camera's clock was set back, and is not repeated: the
+        edge could take it for one of the time since.
         """
         until_ns = self.streams.buffer.recorded_until_ns
         if until_ns is not None and stamp_ns <= until_ns:
-            self.safe_ns = max(min(self.safe_ns, until_ns), stamp_ns)
+            self.safe_ns = max(self.safe_ns, stamp_ns) if self.safe_ns <= until_ns else stamp_ns
 
     def poll(self, link: Link) -> None:
         """Send an acknowledgement, and a query for missing Ω, if they are due."""
@@ -104,7 +104,9 @@ class EdgeQueries:
         if not self._recording and buffer.newest_ns == 0:
             wants_more = False  # without a recorder the past is not needed
         after_ns = buffer.wanted_after_ns if wants_more else None
-        safe_ns = min(self.safe_ns, buffer.recorded_until_ns or 0) if self._recording else buffer.newest_ns
+        safe_ns = buffer.newest_ns
+        if self._recording:
+            safe_ns = self.safe_ns if self.safe_ns <= (buffer.recorded_until_ns or 0) else 0
         self.asking, self._asked_s, self.more = True, now, False
         max_bytes = 0 if after_ns is None else self.flow.max_bytes
         query = BacklogQuery(self._consumer, safe_ns, after_ns, max_bytes)

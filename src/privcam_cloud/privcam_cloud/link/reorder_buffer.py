@@ -113,18 +113,16 @@ class ReorderBuffer:
         if omega is None:
             return Received()
         order = self.epochs.judge(omega.key, header.n)
-        if order is Order.NEW_EPOCH:
-            self._begin_epoch()
         live = () if order is Order.OLD else (omega,)
         held = False
         recording: Sequence[Omega] = ()
-        if self._recorded_until_ns is not None and omega.key.stamp_ns > self._recorded_until_ns:
-            if self._number and header.n == self._number + 1:
-                recording = self._continue_recording(header.n, omega)
-            elif header.n > self._number and len(self._held) < MAX_WAITING:
-                # The picture store keeps pictures, once they were checked.
-                self._held[header.n] = replace(omega, environment=omega.environment.without_png())
-                held = True
+        until_ns = self._recorded_until_ns
+        if self._number and header.n == self._number + 1:
+            recording = self._continue_recording(header.n, omega)
+        elif until_ns is not None and header.n > self._number and len(self._held) < MAX_WAITING:
+            # The picture store keeps pictures, once they were checked.
+            self._held[header.n] = replace(omega, environment=omega.environment.without_png())
+            held = True
         picture = omega if omega.environment.png else None
         self.lost[LossReason.DUPLICATE] += not (live or recording or held or picture)
         return Received(live, recording, picture)
@@ -140,13 +138,14 @@ class ReorderBuffer:
             return 0, Received()
         stamp_ns = omega.key.stamp_ns
         if 0 < header.n <= self._number:
-            return stamp_ns, Received()  # of an epoch before, or recorded since the query was sent
-        self.epochs.require_not_ahead(omega.key)
+            return stamp_ns, Received()  # recorded since the query was sent
         recording: Sequence[Omega] = ()
         until_ns = self._recorded_until_ns
-        is_next = self._number > 0 and header.n == self._number + 1
-        if until_ns is not None and until_ns < stamp_ns and (before_ns <= until_ns or is_next):
-            recording = self._continue_recording(header.n, omega)
+        if until_ns is not None:
+            # Where the camera's clock was set back, stamps do not grow: there the number, or the Ω before, tells.
+            is_next = self._number > 0 and header.n == self._number + 1
+            if is_next or before_ns == until_ns or before_ns <= until_ns < stamp_ns:
+                recording = self._continue_recording(header.n, omega)
         is_recent = self._highest - header.n <= RECENT
         live = (omega,) if is_recent and self.epochs.follows_newest(omega.key, header.n) else ()
         return stamp_ns, Received(live, recording)
@@ -155,20 +154,6 @@ class ReorderBuffer:
         """Take the reply to a query for a picture. Raises Rejected as `put` does."""
         omega = self._open(header, payload)
         return Received(picture=omega if omega is not None and omega.environment.png else None)
-
-    def _begin_epoch(self) -> None:
-        """Let the recording go on with the first Ω of the new epoch, if the camera's clock was set back.
-
-        A clock that was set forward leaves the order of the recording as it is.
-        """
-        began = self.epochs.began
-        if began is None or self._recorded_until_ns is None or began[0].stamp_ns > self._recorded_until_ns:
-            return
-        key, n = began
-        if self._number:
-            self.lost[LossReason.EDGE] += max(0, n - 1 - self._number - sum(held < n for held in self._held))
-        self._recorded_until_ns, self._number = key.stamp_ns - 1, n - 1
-        self._held = {held: omega for held, omega in self._held.items() if held >= n}
 
     def _open(self, header: Header, payload: bytes) -> Omega | None:
         """Return a checked Ω, None if its reference is not here."""

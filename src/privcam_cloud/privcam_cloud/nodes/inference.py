@@ -12,6 +12,7 @@ from privcam_cloud.nodes.report_messages import report_to_msg
 from privcam_cloud.recognition.models import MODELS
 from privcam_core.events import scene_report as core
 from privcam_core.events.scene_report import Recognizer
+from privcam_core.types import omega as core_omega
 from privcam_core.types.omega import SyncKey
 from privcam_ros.conversions import omega_from_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
@@ -34,6 +35,24 @@ class Parameters:
     vlm_adapter: str = param("", "npz file that maps z to its embeddings; empty: it works without z")
 
 
+class _Stream:
+    """Recognition on one stream. It begins anew where stamps go back, because the camera's clock was set back."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._recognizer: Recognizer = MODELS[model]()
+        self._newest_ns = 0
+        self.restarts = 0
+
+    def update(self, omega: core_omega.Omega) -> core.SceneReport:
+        """Take in the next Ω and report the scene."""
+        if omega.key.stamp_ns < self._newest_ns:
+            self.restarts += 1
+            self._recognizer = MODELS[self._model]()
+        self._newest_ns = omega.key.stamp_ns
+        return self._recognizer.update(omega)
+
+
 class InferenceNode(PrivcamNode[Parameters]):
     """Recognises events: at once in the live stream, and without gaps in the recording, which may come late.
 
@@ -43,12 +62,12 @@ class InferenceNode(PrivcamNode[Parameters]):
     def __init__(self, namespace: str | None = None) -> None:
         super().__init__("inference", Parameters, namespace)
         parameters = self.parameters
-        self._live: Recognizer = MODELS[parameters.model]()
+        self._live = _Stream(parameters.model)
         self._reports = self.create_publisher(SceneReport, "report", STREAM)
         self._worker = self._start_worker() if parameters.vlm != OFF else None
         self.on("omega", Omega, self._infer_live, STREAM)
         if parameters.recording:
-            self._recording: Recognizer = MODELS[parameters.model]()
+            self._recording = _Stream(parameters.model)
             self._recording_reports = self.create_publisher(SceneReport, "recording/report", RECORDING)
             self.on("recording/omega", Omega, self._infer_recording, RECORDING)
 
@@ -87,7 +106,8 @@ class InferenceNode(PrivcamNode[Parameters]):
         self._recording_reports.publish(report_to_msg(report, time.perf_counter() - started))
 
     def collect_diagnostics(self) -> None:
-        """Count the results of the vision-language model."""
+        """Count how often recognition began anew, and the results of the vision-language model."""
+        self.diagnostics["restarts"] = self._live.restarts
         if self._worker is not None:
             self.diagnostics.update(self._worker.diagnostics())
 

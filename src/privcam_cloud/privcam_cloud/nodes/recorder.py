@@ -17,6 +17,7 @@ from privcam_cloud.nodes.recording_topics import LATCHED, RECORDING
 from privcam_cloud.recording.bag_recorder import BagRecorder, RecordingStopped
 from privcam_cloud.recording.gap_filter import GapFilter
 from privcam_cloud.recording.newest_stamp import newest_stamp
+from privcam_cloud.recording.recorded_stamps import RecordedStamps
 from privcam_link import cdr
 from privcam_ros.conversions import stamp_from_msg, stamp_to_msg
 from privcam_ros.node import STREAM, PrivcamNode, run
@@ -62,10 +63,12 @@ class RecorderNode(PrivcamNode[Parameters]):
         folder = Path(parameters.path, camera_id) if camera_id else Path(parameters.path)
         self._recorder = BagRecorder(folder, flush_s=parameters.flush_s)
         self.diagnostics["bag"] = str(self._recorder.path)
-        self._newest_ns = {
-            topic: newest_stamp(self._recorder.earlier, self.resolve_topic_name(topic), schema=topic == OMEGA)
-            for topic in (OMEGA, REPORT)
-        }
+        self._recorded = RecordedStamps(
+            *(
+                newest_stamp(self._recorder.earlier, self.resolve_topic_name(topic), schema=topic == OMEGA)
+                for topic in (OMEGA, REPORT)
+            )
+        )
         self._gap_filter: GapFilter[bytes] = GapFilter()
         self.create_subscription(SyncKey, "recording/from", self._begin, LATCHED)
         if self._with_missed:
@@ -85,11 +88,13 @@ class RecorderNode(PrivcamNode[Parameters]):
         self.create_timer(parameters.flush_s, self._flush)
 
     def _position(self) -> SyncKey:
-        stamp_ns = self._newest_ns[OMEGA]
+        stamp_ns = self._recorded.omega_ns
         return SyncKey(camera_id=self._camera_id, stamp=stamp_to_msg(stamp_ns) if stamp_ns else Time())
 
     def _begin(self, key: SyncKey) -> None:
-        if stamp_from_msg(key.stamp) <= self._newest_ns[OMEGA]:
+        stamp_ns = stamp_from_msg(key.stamp)
+        if stamp_ns <= self._recorded.omega_ns:
+            self._recorded.begin(stamp_ns)
             for payload in self._gap_filter.begin(key.frame_id):
                 self._write(OMEGA, payload)
 
@@ -101,12 +106,14 @@ class RecorderNode(PrivcamNode[Parameters]):
         name = self.resolve_topic_name(topic)
         try:
             stamp_ns = 0 if topic == PICTURE else cdr.peek_key(payload, schema=topic == OMEGA).stamp_ns
-            if self._with_missed and 0 < stamp_ns <= self._newest_ns[topic]:
+            if self._with_missed and self._is_again(topic, stamp_ns):
                 self.counts["again"] += 1
                 return
             self._recorder.write(name, MESSAGE_TYPES[topic], payload, time.time_ns())
-            if stamp_ns:
-                self._newest_ns[topic] = stamp_ns
+            if topic == OMEGA:
+                self._recorded.note_omega(stamp_ns)
+            elif topic == REPORT:
+                self._recorded.note_report(stamp_ns)
         except RecordingStopped as error:
             self.fail(str(error))
             self.end(1)
@@ -114,6 +121,11 @@ class RecorderNode(PrivcamNode[Parameters]):
             self.fail(f"{name}: not recorded: {error}")
         else:
             self.counts["recorded"] += 1
+
+    def _is_again(self, topic: str, stamp_ns: int) -> bool:
+        if topic == OMEGA:
+            return not self._recorded.is_new_omega(stamp_ns)
+        return topic == REPORT and not self._recorded.is_new_report(stamp_ns)
 
     def _flush(self) -> None:
         # Also when no message comes any more: the last seconds before a stall matter most.

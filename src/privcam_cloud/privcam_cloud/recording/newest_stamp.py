@@ -44,5 +44,5 @@ def _newest_in(bag: Path, topic: str, *, schema: bool) -> int:
                 for _, _, data in reader.messages(connections, start=start)
             ]
             if stamps:
-                return max(stamps)
+                return stamps[-1]  # not the highest: stamps go back where the camera's clock was set back
     return 0

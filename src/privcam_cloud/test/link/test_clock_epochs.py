@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privcam_cloud.link.clock_epochs import (
-    EPOCH_EVERY_NS,
+    EPOCHS_PER_MINUTE,
     IN_STEP_NS,
     ClockEpochs,
     Order,
@@ -124,10 +124,13 @@ def test_two_samples_far_apart_begin_no_epoch() -> None:
 
 def test_camera_whose_clock_jumps_all_the_time_begins_few_epochs() -> None:
     stream = Stream()
-    for place in range(60):
+    for place in range(59):
         stream.offset_ns = -place * DAY_NS // 100
         stream.run(1)
-    assert stream.epochs.epochs <= 1 + 60 * NS_PER_S // EPOCH_EVERY_NS
+    assert stream.epochs.epochs == EPOCHS_PER_MINUTE
+    stream.run(60)
+    assert stream.epochs.epochs == EPOCHS_PER_MINUTE + 1
+    assert stream.next() is Order.NEWER
 
 
 def test_late_first_omega_is_no_sign_of_a_clock_that_was_set() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from harness.sealed_gate import SealedGate
 from privcam_cloud.link.cameras import Cameras
+from privcam_cloud.link.quotas import Limits
 from privcam_cloud.link.session import CloudLink
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
@@ -103,6 +104,7 @@ class Cloud:
             consumer,
             recording=recording,
             sink=self,
+            limits=Limits(max_rate_hz=1e6),  # these tests send faster than a camera may
         )
         self.link = CloudLink(cloud_end(endpoint)[0], self.cameras)
         self.cameras.connect(self.link)

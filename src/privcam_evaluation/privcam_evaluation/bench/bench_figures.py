@@ -99,7 +99,7 @@ def hostile_figure(result: dict[str, Any], path: Path) -> None:
     for place, at, end in zip(places, attacks, np.maximum(during, limits), strict=True):
         lost, taken, refused = (phases[at][name] for name in ("pictures_lost", "taken", "refused"))
         note = f"   {lost} pictures lost; {taken:,} of its Ω taken, {refused:,} refused"
-        axes.text(end, place, note, va="center", fontsize=8)
+        axes.text(float(end), float(place), note, va="center", fontsize=8)
     axes.set_yticks(places, names)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.8 * max(*during, *limits))

@@ -121,7 +121,7 @@ def _phase(watcher: _Watcher, attack: str, seconds: float) -> dict[str, Any]:
 
 def _added_ms(around: list[dict[str, Any]]) -> float:
     """Return what an attack added to the 95th percentile. around: the rest before, the attack, the rest after."""
-    before, during, after = (phase["latency_p95_ms"] for phase in around)
+    before, during, after = (float(phase["latency_p95_ms"]) for phase in around)
     return round(during - (before + after) / 2, 1)
 
 

@@ -33,8 +33,8 @@ SPAN_S = 1.0
 PLACE_H = 1.0
 # … at this many different moments or more.
 MOMENTS = 4
-# Pairs of one moment that are looked at, those with the fastest limbs: all pairs of eight people who stand together. The
-# work grows with the square of the pairs; 64 people in one place took 2.6 s for each Ω.
+# Pairs of one moment that are looked at, those with the fastest limbs: all pairs of eight people who stand together.
+# The work grows with the square of the pairs; 64 people in one place took 2.6 s for each Ω.
 MAX_PAIRS = 28
 # A fight begins at this limb speed, in H/s. `python -m privcam_training.limb_speed` measures gestures of single people.
 BEGIN = 0.5
