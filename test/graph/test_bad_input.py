@@ -17,12 +17,13 @@ import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
-from privcam_msgs.msg import FrameRef, SealedMessage
+from privcam_msgs.msg import EmbeddingSeal, FrameRef, Seal, SealedMessage
 from privcam_msgs.msg import Omega as OmegaMsg
 from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import CompressedImage, Image
 
 from harness.graph_probe import (
+    KEY_FILE,
     GraphProbe,
     own_endpoint,
     probe_diagnostics,
@@ -34,9 +35,12 @@ from harness.graph_probe import (
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.models.cache import read_model
 from privcam_core.models.manifest import cache_folder, load_manifest
-from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
+from privcam_core.types.omega import Omega, PrivacyReport, SyncKey, Verdict
+from privcam_edge.embedding.bottleneck_weights import blank_embedding
+from privcam_edge.link.sealing import OmegaSealer, SealKeys
 from privcam_ros.conversions import omega_to_msg
 from privcam_ros.node import STREAM
+from privcam_ros.seal_conversions import embedding_seal_to_msg, seal_to_msg
 
 FRAMES = ("/cam/frames", SealedMessage)
 
@@ -288,7 +292,7 @@ def omega(frame_id: int) -> Omega:
         key,
         environment_of(key, png, 1),
         [],
-        Embedding("test", (4,), 0.1, bytes(4), 0.1, 1.0),
+        blank_embedding(0.25),
         PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS),
     )
 
@@ -300,10 +304,18 @@ def test_bridge_without_a_cloud_warns_and_goes_on(log: Path) -> None:
         probe_diagnostics() as probe,
         started("privcam_edge", "bridge_node", log, camera_id="cam", endpoint=endpoint) as bridge,
     ):
+        sealer = OmegaSealer(SealKeys.derived(KEY_FILE.key.derive))
         publisher = probe.node.create_publisher(OmegaMsg, "/cam/omega", STREAM)
-        wait_until(lambda: publisher.get_subscription_count() > 0, "the bridge to listen")
+        seals = probe.node.create_publisher(Seal, "/cam/seals", STREAM)
+        embedding_seals = probe.node.create_publisher(EmbeddingSeal, "/cam/embedding_seals", STREAM)
+        publishers = publisher, seals, embedding_seals
+        wait_until(lambda: all(one.get_subscription_count() > 0 for one in publishers), "the bridge to listen")
         for frame_id in range(1, count + 1):
-            publisher.publish(omega_to_msg(omega(frame_id)))
+            made = omega(frame_id)
+            sealed = sealer.seal(made, sha256(made.environment.png).digest())
+            seals.publish(seal_to_msg(sealed.published))
+            embedding_seals.publish(embedding_seal_to_msg(sealed.embedded))
+            publisher.publish(omega_to_msg(made))
         # All of them were queued although no cloud received one: the bridge did not wait for the network.
         status = wait_for_status(probe, "/cam/bridge", lambda s: values(s).get("queued") == str(count), "all Ω")
         assert values(status)["passed"] == str(count)

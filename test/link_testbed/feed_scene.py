@@ -3,13 +3,14 @@
 Two people walk; the picture of the room changes in places every ten seconds, as when somebody has moved on.
 """
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import (
-    Embedding,
     Environment,
     HeadOrientation,
     Omega,
@@ -18,6 +19,7 @@ from privcam_core.types.omega import (
     SyncKey,
     Verdict,
 )
+from privcam_edge.embedding.bottleneck_weights import blank_embedding
 
 HEIGHT, WIDTH = 480, 640
 CHANGE_EVERY = 100  # frames
@@ -31,6 +33,7 @@ _BODY = np.array(
     ],
     np.float32,
 )
+SIGMA = 0.25  # noise on z, the default of embedder and bridge
 _STEP_PX = 2.0  # poses travel on such a grid
 
 
@@ -45,6 +48,7 @@ class Scene:
         self._validity = np.ones((HEIGHT, WIDTH), bool)
         self._environment: Environment | None = None
         self._epoch = 0
+        self._blank = blank_embedding(SIGMA)
 
     def omega(self, frame_id: int, stamp_ns: int) -> Omega:
         """Return the Ω of a frame, with the picture where that changed."""
@@ -56,7 +60,7 @@ class Scene:
             environment = known.without_png()
         poses = [self._pose(subject_id, frame_id) for subject_id in (1, 2)]
         z = self._random.normal(0.0, 3.0, 48).round().astype(np.int8).tobytes()
-        embedding = Embedding("ib48-2", (48,), 0.25, z, 0.25, 20.7846)
+        embedding = replace(self._blank, data=z)
         return Omega(key, environment, poses, embedding, PrivacyReport(0.1, 0.15, 0.0, Verdict.PASS))
 
     def _change(self, key: SyncKey) -> Environment:

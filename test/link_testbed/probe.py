@@ -15,12 +15,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from privcam_msgs.msg import EmbeddingSeal as EmbeddingSealMsg
 from privcam_msgs.msg import Omega as OmegaMsg
 from privcam_msgs.msg import SceneReport
+from privcam_msgs.msg import Seal as SealMsg
 from privcam_msgs.msg import SyncKey as SyncKeyMsg
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -28,9 +31,12 @@ from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 
 from link_testbed.feed_scene import Scene
 from privcam_core.types.omega import InvalidOmega
+from privcam_edge.link.sealing import OmegaSealer, SealKeys
 from privcam_link import cdr
 from privcam_ros.conversions import omega_to_msg, stamp_from_msg
 from privcam_ros.node import FINISHED
+from privcam_ros.seal_conversions import embedding_seal_to_msg, seal_to_msg
+from privcam_ros.start_key import StartKey
 
 MANY = QoSProfile(depth=4096, reliability=QoSReliabilityPolicy.RELIABLE)
 
@@ -62,6 +68,9 @@ class Feed:
 
     def __init__(self, node: Node, camera_id: str, rate_hz: float) -> None:
         self._scene = Scene(camera_id)
+        self._sealer = OmegaSealer(SealKeys.derived(StartKey.inherited().derive))
+        self._seals = node.create_publisher(SealMsg, f"/{camera_id}/seals", FINISHED)
+        self._embedding_seals = node.create_publisher(EmbeddingSealMsg, f"/{camera_id}/embedding_seals", FINISHED)
         self._publisher = node.create_publisher(OmegaMsg, f"/{camera_id}/omega", FINISHED)
         self._frame_id = 0
         self._listeners = 0
@@ -69,7 +78,8 @@ class Feed:
         node.create_timer(1 / rate_hz, self._next)
 
     def _next(self) -> None:
-        listeners = self._publisher.get_subscription_count()
+        publishers = self._publisher, self._seals, self._embedding_seals
+        listeners = min(publisher.get_subscription_count() for publisher in publishers)
         if listeners != self._listeners:
             self._listeners = listeners
             tell(Event("matched", time.time(), diagnostics={"listeners": str(listeners)}))
@@ -77,7 +87,11 @@ class Feed:
             return
         self._frame_id += 1
         stamp_ns = time.time_ns()
-        self._publisher.publish(omega_to_msg(self._scene.omega(self._frame_id, stamp_ns)))
+        omega = self._scene.omega(self._frame_id, stamp_ns)
+        seals = self._sealer.seal(omega, sha256(omega.environment.png).digest())
+        self._seals.publish(seal_to_msg(seals.published))
+        self._embedding_seals.publish(embedding_seal_to_msg(seals.embedded))
+        self._publisher.publish(omega_to_msg(omega))
         tell(Event("sent", time.time(), "", self._frame_id, stamp_ns))
 
 

@@ -15,6 +15,7 @@ from link_testbed.network_namespaces import End
 from link_testbed.probe import Event
 from privcam_bringup.launching import graph_environment
 from privcam_bringup.launching.resources import find_executable
+from privcam_ros.start_key import StartKeyFile
 
 # Against a test that hangs: what has not happened by then will not happen, on the slowest machine either.
 HANG_LIMIT_S = 300.0
@@ -22,6 +23,9 @@ POLL_S = 0.5
 END_S = 60.0
 
 Matches = Callable[[Event], bool]
+
+# The testbed stands in for the launcher: the bridge and the probe that seals Ω for it share this key.
+KEY_FILE = StartKeyFile()
 
 HARNESS = Path(__file__).resolve().parents[1]
 
@@ -38,6 +42,7 @@ class Side:
             **graph_environment(domain_id),
             "PRIVCAM_STATE": str(folder / "state"),
             "PRIVCAM_KEYS": str(folder / "keys"),
+            **KEY_FILE.environment,
         }
 
     def node(
@@ -54,6 +59,7 @@ class Side:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env=self._environment,
+                pass_fds=[KEY_FILE.descriptor],
             )
 
     def module(self, module: str, log: str, *arguments: str) -> "subprocess.Popen[str]":
@@ -68,6 +74,7 @@ class Side:
                 # The harness is in no package: its modules are found from the folder `test`.
                 cwd=HARNESS,
                 env=self._environment,
+                pass_fds=[KEY_FILE.descriptor],
             )
 
 

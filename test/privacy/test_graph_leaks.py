@@ -38,6 +38,8 @@ EDGE_TOPICS = {
     "poses": "privcam_msgs/msg/SubjectPoseArray",
     "environment": "privcam_msgs/msg/Environment",
     "privacy": "privcam_msgs/msg/PrivacyReport",
+    "seals": "privcam_msgs/msg/Seal",
+    "embedding_seals": "privcam_msgs/msg/EmbeddingSeal",
     "proxy": "privcam_msgs/msg/ProxyFrame",
     "proxy_image": "sensor_msgs/msg/Image",
     "markers": "visualization_msgs/msg/MarkerArray",
