@@ -19,7 +19,6 @@ from fuzzing.oracle import (
 )
 from harness.sealed_gate import SealedGate
 from privcam_cloud.link.cameras import Cameras
-from privcam_cloud.link.quotas import Limits
 from privcam_cloud.link.session import ReplyHandler
 from privcam_core.types.omega import (
     MAX_HEIGHT,
@@ -37,6 +36,7 @@ from privcam_edge.link.gate import KNOWN_PICTURES
 from privcam_edge.link.sealing import SealKeys
 from privcam_link import cdr
 from privcam_link.delta_compression import MAX_REFERENCES
+from privcam_link.receiving.quotas import Limits
 from privcam_link.validation import Reason, Rejected
 from privcam_link.wire import Query, camera_of, header_of
 

@@ -16,7 +16,6 @@ from fuzzing.oracle import Broken, Situation, encoder_of, expected_output, judge
 from fuzzing.origin_attacks import ATTACKS
 from fuzzing.picture_mutations import PICTURES
 from harness.sealed_gate import SealedGate
-from privcam_cloud.link.reorder_buffer import ReorderBuffer
 from privcam_core.images.environment import encode_environment
 from privcam_core.types.omega import Omega, SyncKey
 from privcam_core.types.seals import Seal, Seals
@@ -27,6 +26,7 @@ from privcam_edge.link.gate import Gate
 from privcam_edge.link.sealing import SealVerifier
 from privcam_edge.link.stamp_order import StampOrder
 from privcam_link import cdr
+from privcam_link.receiving.reorder_buffer import ReorderBuffer
 from privcam_link.validation import Reason, Rejected
 from privcam_link.wire import Header
 
@@ -145,7 +145,7 @@ def test_film_takes_the_capacity_that_was_computed_and_no_more() -> None:
 
 
 def test_cloud_that_opens_no_picture_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("privcam_cloud.link.picture_store.open_environment", lambda *_: None)
+    monkeypatch.setattr("privcam_link.receiving.picture_store.open_environment", lambda *_: None)
     assert Fuzzer(seed=2).run(300).cloud.failures
 
 

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 from privcam_cloud.link.camera_streams import CameraStreams, OmegaSink
 from privcam_cloud.link.edge_queries import EdgeQueries, Link
-from privcam_cloud.link.picture_store import PictureStore
-from privcam_cloud.link.quotas import Limits, ProcessorBudget, Traffic
-from privcam_cloud.link.reorder_buffer import Received, ReorderBuffer
 from privcam_core.types.time import NS_PER_S
+from privcam_link.receiving.picture_store import PictureStore
+from privcam_link.receiving.quotas import Limits, ProcessorBudget, Traffic
+from privcam_link.receiving.reorder_buffer import Received, ReorderBuffer
 from privcam_link.validation import Reason, Rejected
 from privcam_link.wire import Header
 

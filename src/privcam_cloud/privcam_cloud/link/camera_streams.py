@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from privcam_cloud.link.picture_resolver import PictureResolver
-from privcam_cloud.link.picture_store import PictureStore
-from privcam_cloud.link.reorder_buffer import Received, ReorderBuffer
 from privcam_core.types.omega import Omega
+from privcam_link.receiving.picture_resolver import PictureResolver
+from privcam_link.receiving.picture_store import PictureStore
+from privcam_link.receiving.reorder_buffer import Received, ReorderBuffer
 from privcam_link.validation import Rejected
 
 # Number of Ω of the recording that may wait for a picture.

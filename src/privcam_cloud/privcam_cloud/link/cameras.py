@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from privcam_cloud.link.camera import Camera
 from privcam_cloud.link.camera_streams import OmegaSink
 from privcam_cloud.link.edge_queries import FAST_POLL_S, Link
-from privcam_cloud.link.quotas import Limits
 from privcam_cloud.link.session import be_nice
+from privcam_link.receiving.quotas import Limits
 from privcam_link.wire import Header
 
 _log = logging.getLogger(__name__)

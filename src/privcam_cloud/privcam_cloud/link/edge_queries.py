@@ -7,10 +7,10 @@ from typing import Protocol
 
 from privcam_cloud.link.camera_streams import CameraStreams
 from privcam_cloud.link.flow_control import FlowControl
-from privcam_cloud.link.picture_store import PictureStore
-from privcam_cloud.link.quotas import ProcessorBudget, Traffic
 from privcam_cloud.link.session import ReplyHandler
 from privcam_link.cdr import MAX_BARE_BYTES
+from privcam_link.receiving.picture_store import PictureStore
+from privcam_link.receiving.quotas import ProcessorBudget, Traffic
 from privcam_link.validation import Reason, Rejected
 from privcam_link.wire import BacklogQuery, Header, PictureQuery, Query
 

@@ -14,12 +14,12 @@ from privcam_msgs.msg import SyncKey as SyncKeyMsg
 from rclpy.node import Node
 
 from privcam_cloud.link.cameras import Cameras
-from privcam_cloud.link.quotas import MIB, MPX, Limits
 from privcam_cloud.link.session import CloudLink
 from privcam_cloud.nodes.recording_topics import LATCHED, RECORDING
 from privcam_core.types.omega import Omega
 from privcam_link.denials.denial_log import DenialLog
 from privcam_link.endpoints import DEFAULT_ENDPOINT
+from privcam_link.receiving.quotas import MIB, MPX, Limits
 from privcam_link.session_settings import certificate_warning, cloud_end, days_left
 from privcam_link.validation import Reason
 from privcam_ros.conversions import stamp_from_msg, stamp_to_msg

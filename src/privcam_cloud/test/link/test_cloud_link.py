@@ -12,7 +12,6 @@ import pytest
 
 from harness.sealed_gate import SealedGate
 from privcam_cloud.link.cameras import Cameras
-from privcam_cloud.link.quotas import Limits
 from privcam_cloud.link.session import CloudLink
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
@@ -20,6 +19,7 @@ from privcam_edge.link.budgets import Budgets
 from privcam_edge.link.omega_queue import OmegaQueue
 from privcam_edge.link.picture_schedule import PictureSchedule
 from privcam_edge.link.session import EdgeLink
+from privcam_link.receiving.quotas import Limits
 from privcam_link.session_settings import camera_end, cloud_end
 from privcam_link.wire import BacklogQuery, Header
 
@@ -29,6 +29,7 @@ TICK_S = 0.02
 # These tests change pictures faster than a room does.
 UNLIMITED = Budgets(pictures_per_minute=1e6, areas_per_minute=1e6, picture_mib_per_hour=1e6)
 START = 10**18
+FAST = Limits(max_rate_hz=1e6)  # these tests send faster than a camera may
 ROOM = np.random.default_rng(3).integers(0, 256, (24, 32, 3), np.uint8)
 
 
@@ -99,13 +100,7 @@ class Cloud:
         self.live: list[Omega] = []
         self.kept: list[Omega] = list(kept)
         self._changed = threading.Condition()
-        self.cameras = Cameras(
-            ["room1", "room2"],
-            consumer,
-            recording=recording,
-            sink=self,
-            limits=Limits(max_rate_hz=1e6),  # these tests send faster than a camera may
-        )
+        self.cameras = Cameras(["room1", "room2"], consumer, recording=recording, sink=self, limits=FAST)
         self.link = CloudLink(cloud_end(endpoint)[0], self.cameras)
         self.cameras.connect(self.link)
         if recording:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from privcam_cloud.link.camera import Camera
-from privcam_cloud.link.quotas import BYTES_BURST_S, MIB, RATE_BURST_S, Limits, PictureSizes, TokenBucket, Traffic
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Environment, InvalidOmega, Omega, PrivacyReport, SyncKey, Verdict
 from privcam_link import cdr
+from privcam_link.receiving.quotas import BYTES_BURST_S, MIB, RATE_BURST_S, Limits, PictureSizes, TokenBucket, Traffic
 from privcam_link.validation import Reason, Rejected
 from privcam_link.wire import Header
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from backports import zstd
 
-from privcam_cloud.link.clock_epochs import IN_STEP_NS
-from privcam_cloud.link.reorder_buffer import ReorderBuffer
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_link import cdr
 from privcam_link.delta_compression import decompress
+from privcam_link.receiving.clock_epochs import IN_STEP_NS
+from privcam_link.receiving.reorder_buffer import ReorderBuffer
 from privcam_link.validation import MAX_AHEAD_NS, Rejected
 from privcam_link.wire import Header
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated_edge import START, Edge, bare, frames
 
-from privcam_cloud.link.reorder_buffer import BacklogReply, Received, ReorderBuffer
 from privcam_link import cdr
+from privcam_link.receiving.reorder_buffer import BacklogReply, Received, ReorderBuffer
 from privcam_link.validation import Reason, Rejected
 from privcam_link.wire import Header
 

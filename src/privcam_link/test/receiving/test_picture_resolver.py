@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privcam_cloud.link.picture_resolver import PictureResolver
-from privcam_cloud.link.picture_store import PictureStore
-from privcam_cloud.link.quotas import Limits, ProcessorBudget
-from privcam_cloud.link.reorder_buffer import LossReason
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
+from privcam_link.receiving.picture_resolver import PictureResolver
+from privcam_link.receiving.picture_store import PictureStore
+from privcam_link.receiving.quotas import Limits, ProcessorBudget
+from privcam_link.receiving.reorder_buffer import LossReason
 
 A, B, C = (encode_environment(np.full((8, 8, 3), n, np.uint8), np.ones((8, 8), np.bool_)) for n in (1, 2, 3))
 NONE = b""

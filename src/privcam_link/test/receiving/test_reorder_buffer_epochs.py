@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from privcam_cloud.link.reorder_buffer import LossReason, Received, ReorderBuffer
 from privcam_core.types.omega import Embedding, Environment, Omega, PrivacyReport, SyncKey, Verdict
 from privcam_core.types.time import NS_PER_S
 from privcam_link import cdr
+from privcam_link.receiving.reorder_buffer import LossReason, Received, ReorderBuffer
 from privcam_link.validation import Reason, Rejected
 from privcam_link.wire import Header
 

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privcam_cloud.link.clock_epochs import (
+from privcam_core.types.omega import SyncKey
+from privcam_core.types.time import NS_PER_S
+from privcam_link.receiving.clock_epochs import (
     EPOCHS_PER_MINUTE,
     IN_STEP_NS,
     ClockEpochs,
     Order,
 )
-from privcam_core.types.omega import SyncKey
-from privcam_core.types.time import NS_PER_S
 from privcam_link.validation import MAX_AHEAD_NS, Reason, Rejected
 
 NOW_NS = 1_700_000_000 * NS_PER_S
@@ -143,7 +143,7 @@ def test_late_first_omega_is_no_sign_of_a_clock_that_was_set() -> None:
 @pytest.mark.parametrize("offset_ns", [-DAY_NS, 0, 40 * NS_PER_S])
 def test_offset_is_that_of_the_quickest_omega(offset_ns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Stream(offset_ns)
-    monkeypatch.setattr("privcam_cloud.link.clock_epochs.time.time_ns", lambda: stream.now_ns)
+    monkeypatch.setattr("privcam_link.receiving.clock_epochs.time.time_ns", lambda: stream.now_ns)
     for delay_ms in (400, 90, 30, 250, 30, 700):
         stream.delay_ns = delay_ms * 1_000_000
         stream.now_ns += NS_PER_S

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from simulated_edge import ENVIRONMENT, START, Edge, Z, bare, frames, whole
 
-from privcam_cloud.link.reorder_buffer import MAX_WAITING, RECENT, LossReason, Received, ReorderBuffer
 from privcam_core.types.omega import PrivacyReport, SyncKey, Verdict
 from privcam_link import cdr
 from privcam_link.delta_compression import compress
+from privcam_link.receiving.reorder_buffer import MAX_WAITING, RECENT, LossReason, Received, ReorderBuffer
 from privcam_link.validation import Reason, Rejected
 from privcam_link.wire import Header
 

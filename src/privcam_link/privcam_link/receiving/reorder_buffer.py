@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from privcam_cloud.link.clock_epochs import ClockEpochs, Order, make_anchored_clock
-from privcam_cloud.link.quotas import Limits, require_small
 from privcam_core.types.omega import InvalidOmega, Omega
 from privcam_link import cdr
 from privcam_link.delta_compression import ReferencePayloads, decompress
+from privcam_link.receiving.clock_epochs import ClockEpochs, Order, make_anchored_clock
+from privcam_link.receiving.quotas import Limits, require_small
 from privcam_link.validation import Reason, Rejected, reason_of, require_publishable
 from privcam_link.wire import Header
 
@@ -116,10 +116,9 @@ class ReorderBuffer:
         live = () if order is Order.OLD else (omega,)
         held = False
         recording: Sequence[Omega] = ()
-        until_ns = self._recorded_until_ns
         if self._number and header.n == self._number + 1:
             recording = self._continue_recording(header.n, omega)
-        elif until_ns is not None and header.n > self._number and len(self._held) < MAX_WAITING:
+        elif self._is_missing(header.n, omega.key.stamp_ns) and len(self._held) < MAX_WAITING:
             # The picture store keeps pictures, once they were checked.
             self._held[header.n] = replace(omega, environment=omega.environment.without_png())
             held = True
@@ -149,6 +148,11 @@ class ReorderBuffer:
         is_recent = self._highest - header.n <= RECENT
         live = (omega,) if is_recent and self.epochs.follows_newest(omega.key, header.n) else ()
         return stamp_ns, Received(live, recording)
+
+    def _is_missing(self, n: int, stamp_ns: int) -> bool:
+        """Say whether the recording still needs Ω number n. Its stamp tells while the recording has no number yet."""
+        until_ns = self._recorded_until_ns
+        return until_ns is not None and (n > self._number if self._number else stamp_ns > until_ns)
 
     def open_picture(self, header: Header, payload: bytes) -> Received:
         """Take the reply to a query for a picture. Raises Rejected as `put` does."""

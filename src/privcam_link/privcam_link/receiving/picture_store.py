@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from privcam_cloud.link.quotas import Limits, PictureSizes, ProcessorBudget
 from privcam_core.images.environment import decode_environment, encode_environment
 from privcam_core.types.omega import Environment, InvalidOmega
+from privcam_link.receiving.quotas import Limits, PictureSizes, ProcessorBudget
 from privcam_link.validation import Reason, Rejected, open_environment, reason_of
 from privcam_link.wire import MAX_HAVE
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from privcam_cloud.link.picture_store import PictureStore
-from privcam_cloud.link.quotas import Limits, ProcessorBudget
 from privcam_core.images.environment import decode_environment, encode_environment, environment_of
 from privcam_core.types.omega import Environment, SyncKey
 from privcam_link.patches import encode_patch
+from privcam_link.receiving.picture_store import PictureStore
+from privcam_link.receiving.quotas import Limits, ProcessorBudget
 from privcam_link.validation import Rejected
 from privcam_link.wire import MAX_HAVE
 

@@ -5,9 +5,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from privcam_cloud.link.picture_store import MAX_WANTED, PictureStore
-from privcam_cloud.link.reorder_buffer import LossReason
 from privcam_core.types.omega import Environment, Omega
+from privcam_link.receiving.picture_store import MAX_WANTED, PictureStore
+from privcam_link.receiving.reorder_buffer import LossReason
 
 
 class PictureResolver:
