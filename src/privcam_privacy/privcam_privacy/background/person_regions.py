@@ -6,7 +6,7 @@ from math import floor
 import cv2
 import numpy as np
 
-from privcam_core.types.arrays import BoolArray, Box, Float32Array, Mask
+from privcam_core.types.arrays import BoolArray, Box, Float32Array, Float64Array, Mask
 from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_privacy.background.exclusion_masks import Margins
 from privcam_privacy.background.grid import (
@@ -20,8 +20,11 @@ from privcam_privacy.background.grid import (
     union,
 )
 
-# A low-confidence box with this IoU to the box of a person belongs to the same person.
+# Boxes with this IoU show the same person.
 _SAME_PERSON_IOU = 0.2
+# A low-confidence box with this IoU to the box of a person belongs to that person: up to three people in one box. A box
+# of which the person fills less is furniture around a person; where it is, background needs longer evidence.
+_PART_IOU = 0.33
 
 
 class PersonRegions:
@@ -52,14 +55,19 @@ class PersonRegions:
         track_boxes = [track.box for track in tracks if track.state != TrackState.LOST]
         confident = detections.scores >= self._blocking_threshold
         person_boxes = [*detections.boxes[confident].tolist(), *self._boxes_of_tracks(tracks, dt)]
+        people = np.array(person_boxes, np.float32).reshape(-1, 4)
         # A low-confidence box over a person is part of the person: an arm, a bag, or two people in one box.
         low_confidence = detections.boxes[~confident]
-        person_boxes += low_confidence[_overlaps(low_confidence, person_boxes)].tolist()
-        boxes = np.array(person_boxes, np.float32).reshape(-1, 4)
-        on_tracks = _overlaps(boxes, track_boxes)
-        self._mark(tracked, boxes[on_tracks].tolist())
+        belongs = _overlaps(low_confidence, people, _PART_IOU)
+        chosen = belongs.any(axis=1)
+        parts = self._widen_parts(low_confidence[chosen], people, belongs[chosen])
+        boxes = np.concatenate([people, low_confidence[chosen]])
+        regions = np.concatenate([self._margins.widen_all(people, self._height), parts])
+        on_tracks = _overlaps(boxes, np.array(track_boxes, np.float32).reshape(-1, 4)).any(axis=1)
+        fill_boxes(tracked, regions[on_tracks])
         untracked = np.zeros_like(tracked)
-        self._mark(untracked, [*boxes[~on_tracks].tolist(), *self._ended_tentative(tracks)])
+        fill_boxes(untracked, regions[~on_tracks])
+        fill_boxes(untracked, self._margins.widen_all(self._ended_tentative(tracks), self._height))
         persons = self._hold.update(union(tracked, untracked), dt)
         return persons, subtract(persons, self._untracked_hold.update(untracked, dt))
 
@@ -70,30 +78,34 @@ class PersonRegions:
         self._tentative = {track.subject_id: track.box for track in tracks if track.state == TrackState.TENTATIVE}
         return ended
 
-    def _mark(self, mask: Mask, boxes: Sequence[Box]) -> None:
-        """Set the cells of `boxes` with their margins in `mask`, in place."""
-        fill_boxes(mask, self._margins.widen_all(boxes, self._height))
+    def _widen_parts(self, parts: Float32Array, people: Float32Array, belongs: BoolArray) -> Float64Array:
+        """Return low-confidence boxes (N, 4) with their margins. belongs: (N, M), to which boxes of people.
+
+        Feet and arms grow with the person: the margin is that of the largest person it belongs to, if it is larger.
+        """
+        own, sizes = parts[:, 2:] - parts[:, :2], people[:, 2:] - people[:, :2]
+        largest = np.where(belongs[..., None], sizes[None], 0.0).max(axis=1, initial=0.0)
+        margin = self._margins.box * np.minimum(own, largest) + self._margins.pad * self._height
+        return np.asarray(np.concatenate([parts[:, :2] - margin, parts[:, 2:] + margin], axis=1), np.float64)
 
     def _boxes_of_tracks(self, tracks: Sequence[Track], dt: float) -> list[Box]:
         """Return the boxes of active tracks, and of lost tracks during the hold.
 
-        The prediction of a lost track soon drifts away. After the hold, the quarantine protects the place where the
-        track was lost.
+        The prediction of a lost track soon drifts away. After the hold, a presence protects the place where the track
+        was lost.
         """
         lost = [track.subject_id for track in tracks if track.state == TrackState.LOST]
         self._lost_s = {subject_id: self._lost_s.get(subject_id, 0.0) + dt for subject_id in lost}
         return [track.box for track in tracks if self._lost_s.get(track.subject_id, 0.0) <= self._hold_s]
 
 
-def _overlaps(boxes: Float32Array, others: Sequence[Box]) -> BoolArray:
-    """Return (N,) which of `boxes` (N, 4) belong to one of `others`: by their IoU, or by half of their own area."""
-    if not others:
-        return np.zeros(len(boxes), np.bool_)
-    a, b = boxes[:, None], np.asarray(others, np.float32)[None]
+def _overlaps(boxes: Float32Array, others: Float32Array, min_iou: float = _SAME_PERSON_IOU) -> BoolArray:
+    """Return (N, M): which of `boxes` (N, 4) belong to which of `others` (M, 4), by IoU or half of their own area."""
+    a, b = boxes[:, None], others[None]
     common = np.prod(np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None), axis=2)
     size_a, size_b = (np.prod(box[..., 2:] - box[..., :2], axis=2) for box in (a, b))
-    same = (common >= _SAME_PERSON_IOU * (size_a + size_b - common)) | (common >= size_a / 2)
-    return np.asarray(same.any(axis=1))
+    same = (common >= min_iou * (size_a + size_b - common)) | (common >= size_a / 2)
+    return np.asarray(same)
 
 
 class Hold:
@@ -106,5 +118,5 @@ class Hold:
     def update(self, now: Mask, dt: float) -> Mask:
         """Return the cells that are set in `now` or were set within the last hold_s. dt: s since the last call."""
         cv2.subtract(self._left_s, dt, dst=self._left_s)
-        np.putmask(self._left_s, now, self._hold_s)
+        np.putmask(self._left_s, now > 0, self._hold_s)
         return union(now, above(self._left_s, 0.0))

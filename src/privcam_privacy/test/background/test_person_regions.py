@@ -95,3 +95,19 @@ def test_a_hold_is_measured_in_seconds_not_in_frames():
         for _ in range(frames):
             assert hold.update(np.zeros_like(now), step)[0, 0]
         assert not hold.update(np.zeros_like(now), step).any()
+
+
+def test_a_low_confidence_box_that_is_much_larger_than_the_person_is_no_part_of_the_person():
+    """Weak boxes around a chair excluded the whole picture for as long as somebody sat in it."""
+    person, low = (40, 40, 60, 80), (30, 24, 70, 104)
+    mask, _ = regions().update(detections((*person, 0.9), (*low, 0.06)), [track(person)], NOBODY, STEP)
+    assert covers(mask, person)
+    assert not mask[box_cells((30, 24, 70, 28), mask.shape)].any()
+
+
+def test_the_margin_of_a_low_confidence_box_is_no_larger_than_that_of_the_person():
+    person, low = (60, 40, 80, 80), (50, 30, 90, 90)
+    mask, _ = regions().update(detections((*person, 0.9), (*low, 0.06)), [track(person)], NOBODY, STEP)
+    # A fifth of the person's width and height, and 1.5 % of the picture's height: 5.8 and 9.8 px.
+    assert covers(mask, (45, 21, 95, 99))
+    assert not mask[:, : 44 // 2].any() and not mask[: 20 // 2].any()
