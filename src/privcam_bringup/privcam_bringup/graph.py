@@ -1,6 +1,8 @@
 """Starts the graph of a launch file in the background, and stops it."""
 
+import errno
 import os
+import socket
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -15,9 +17,33 @@ from privcam_bringup.launching.resources import resource
 START_TIMEOUT_S = 300.0
 
 
+# ROS domains whose ports lie below those that Linux gives to other programs.
+_DOMAINS = 100
+# The domains of this process: names of sockets without a file, which the kernel gives to one process and takes back
+# when it ends.
+_claims: list[socket.socket] = []
+
+
 def free_domain() -> int:
-    """Return a ROS domain for this process, so that two graphs on one machine do not receive each other's messages."""
-    return 1 + os.getpid() % 100
+    """Return a ROS domain that no other run of privcam on this machine has, for as long as this process lives.
+
+    Two graphs in one domain receive each other's messages. Raises RuntimeError where all domains are taken.
+    """
+    for offset in range(_DOMAINS):
+        domain = 1 + (os.getpid() + offset) % _DOMAINS
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0privcam-ros-domain-{domain}")
+        except OSError as error:
+            claim.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+            continue
+        _claims.append(claim)
+        return domain
+    raise RuntimeError(
+        f"all {_DOMAINS} ROS domains are used by other runs of privcam on this machine; end some of them"
+    )
 
 
 def free_endpoint() -> str:
