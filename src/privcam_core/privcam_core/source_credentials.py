@@ -4,13 +4,14 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
+from string import ascii_letters, digits
 
 from privcam_core.source_text import PLACEHOLDERS
 
 # A line of a user name and a password is not longer.
 _MAX_BYTES = 4096
 _OTHERS = 0o077
+_UNRESERVED = frozenset(ascii_letters + digits)
 # systemd hands credentials over in a folder of root, where the group that may read is the access list of the service.
 _SYSTEMD_OTHERS = 0o037
 
@@ -28,11 +29,16 @@ class Credentials:
 
     def put_into(self, url: str) -> str:
         """Return `url` with user name and password: in place of {user} and {password}, else before the host."""
-        user, password = (quote(part, safe="") for part in (self.user, self.password))
+        user, password = (_percent_encode(part) for part in (self.user, self.password))
         if any(placeholder in url for placeholder in PLACEHOLDERS):
             return url.replace(PLACEHOLDERS[0], user).replace(PLACEHOLDERS[1], password)
         scheme, _, rest = url.partition("://")
         return f"{scheme}://{user}:{password}@{rest}"
+
+
+def _percent_encode(text: str) -> str:
+    """Return a text in which only letters and digits stand for themselves (RFC 3986)."""
+    return "".join(chr(byte) if chr(byte) in _UNRESERVED else f"%{byte:02X}" for byte in text.encode())
 
 
 def read_credentials(name: str) -> Credentials:
