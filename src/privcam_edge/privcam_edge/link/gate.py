@@ -182,13 +182,13 @@ class Gate:
         """Return the environment that leaves and its picture: the current ones if a change would exceed a budget."""
         current, shown = self._current, self._shown
         if current is not None and shown is not None and shown.digest == picture.digest:
-            return current, shown
+            return replace(current, key=environment.key), shown
         if self._budget.spend(picture, shown):
             fraction, epoch = float(picture.pixels[1].mean()), current.epoch + 1 if current else 1
             return replace(environment, png=picture.png, confirmed_fraction=fraction, epoch=epoch), picture
         if current is None or shown is None:
             raise Rejected(Reason.RATE, "environment: the first picture exceeds the budget, and none has left before")
-        return current, shown
+        return replace(current, key=environment.key), shown
 
 
 def _encoder_of(embedding: Embedding) -> bytes:

@@ -187,6 +187,28 @@ def test_sealed_omega_with_a_bad_picture_is_still_rejected(gate: SealedGate) -> 
         gate.check(replace(made, environment=environment))
 
 
+@pytest.mark.parametrize("step_s", [-3600, 7200, -86400, 59], ids=str)
+def test_clock_that_is_set_while_the_edge_runs_costs_no_omega(gate: SealedGate, step_s: int) -> None:
+    for frame in range(1, 101):
+        gate.clock.advance(0.1)
+        made = omega(frame)
+        stamp_ns = made.key.stamp_ns + (step_s * 10**9 if frame > 50 else 0)
+        gate.check(_with_key(made, SyncKey("room1", frame, stamp_ns)))
+    assert (gate.gate.passed, sum(gate.gate.rejected.values())) == (100, 0)
+
+
+@pytest.mark.parametrize("ahead_s", [1, 59, 3600])
+def test_forged_omega_from_the_future_stops_no_true_one(gate: SealedGate, ahead_s: int) -> None:
+    for frame in range(1, 21):
+        true = omega(frame)
+        seals = gate.seal(true)
+        ahead = _with_key(true, SyncKey("room1", frame, true.key.stamp_ns + ahead_s * 10**9))
+        for forged_seals in (None, seals):
+            assert offer(gate, ahead, forged_seals).startswith("seal: key")
+        assert offer(gate, true, seals) == ""
+    assert gate.gate.passed == 20
+
+
 def test_derived_keys_differ_and_show_nothing() -> None:
     keys = SealKeys.derived(lambda purpose: sha256(purpose.encode()).digest())
     assert keys.published != keys.embedded
