@@ -39,7 +39,9 @@ def busy_cores() -> Iterator[list[int]]:
 def main(argv: Sequence[str]) -> int:
     """Run the checks, also after one failed; return 0 if all passed."""
     parser = argparse.ArgumentParser(prog="privcam test", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--only", choices=(*CHECKS, "documents"), help="one of the checks; default: ruff, mypy, bandit, pytest")
+    parser.add_argument(
+        "--only", choices=(*CHECKS, "documents"), help="one of the checks; default: ruff, mypy, bandit, pytest"
+    )
     parser.add_argument("--beside-load", action="store_true", help="with one busy loop beside the tests for each core")
     options, further = parser.parse_known_args(argv)
     with busy_cores() if options.beside_load else nullcontext():

@@ -5,7 +5,7 @@ import re
 import stat
 from pathlib import Path
 
-SHARED_MEMORY = Path("/dev/shm")
+SHARED_MEMORY = Path("/dev/shm")  # nosec B108: only files that this process maps
 PRIVATE_MODE = 0o600
 # The segments and ports of Fast DDS; their locks begin with sem.
 _FILE = re.compile(r"(?:sem\.)?fastrtps_\w+")

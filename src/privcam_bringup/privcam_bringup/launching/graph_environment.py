@@ -11,7 +11,7 @@ from privcam_bringup.launching.resources import resource
 
 LOGGER = logging.getLogger(__name__)
 
-SHARED_MEMORY = Path("/dev/shm")
+SHARED_MEMORY = Path("/dev/shm")  # nosec B108: only looked at
 SEGMENT_BYTES = 16 * 1024 * 1024  # segment_size in config/fastdds_shm.xml, one per process
 MAX_DOMAIN_ID = 101  # above it Fast DDS's ports reach into those that Linux hands out on its own
 # A file is made a moment before it is mapped; younger ones are left alone.

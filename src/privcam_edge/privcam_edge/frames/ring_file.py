@@ -15,7 +15,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-SHM = Path("/dev/shm")
+SHM = Path("/dev/shm")  # nosec B108: everything opened there is checked, see below
 FILE_NAME = "frames"
 # Name of the file until its header is written.
 _UNFINISHED_NAME = "unfinished"

@@ -68,8 +68,8 @@ class Parameters:
     )
     mask_zones: str = param(
         "",
-        "adaptive only: polygons that are never shown, such as a screen, a poster or a window. Corners x,y in fractions "
-        "of the picture with spaces between, `;` between polygons: 0.1,0.2 0.3,0.2 0.3,0.6; 0.7,0 1,0 1,0.3",
+        "adaptive only: polygons that are never shown, such as a screen, a poster or a window. Corners x,y in "
+        "fractions of the picture with spaces between, `;` between polygons: 0.1,0.2 0.3,0.2 0.3,0.6; 0.7,0 1,0 1,0.3",
     )
     door_zones: str = param(
         "",
