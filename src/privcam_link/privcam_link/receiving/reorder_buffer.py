@@ -140,11 +140,9 @@ class ReorderBuffer:
             return stamp_ns, Received()  # recorded since the query was sent
         recording: Sequence[Omega] = ()
         until_ns = self._recorded_until_ns
-        if until_ns is not None:
-            # Where the camera's clock was set back, stamps do not grow: there the number, or the Ω before, tells.
-            is_next = self._number > 0 and header.n == self._number + 1
-            if is_next or before_ns == until_ns or before_ns <= until_ns < stamp_ns:
-                recording = self._continue_recording(header.n, omega)
+        # Where the camera's clock was set back stamps do not grow: there the Ω before it in the queue tells.
+        if until_ns is not None and (before_ns == until_ns or before_ns <= until_ns < stamp_ns):
+            recording = self._continue_recording(header.n, omega)
         is_recent = self._highest - header.n <= RECENT
         live = (omega,) if is_recent and self.epochs.follows_newest(omega.key, header.n) else ()
         return stamp_ns, Received(live, recording)
