@@ -111,7 +111,9 @@ def test_gate_that_lacks_a_check_is_found_out(
     monkeypatch: pytest.MonkeyPatch, owner: object, part: str, instead: object
 ) -> None:
     monkeypatch.setattr(owner, part, instead)
-    assert Fuzzer(seed=2).run(700).gate.failures
+    # Some checks are met by one case in a thousand.
+    fuzzer = Fuzzer(seed=2)
+    assert any(fuzzer.run(count).gate.failures for count in (700, 2000, 4000, 8000))
 
 
 def test_film_does_not_leave_and_the_room_does(fuzzer: Fuzzer) -> None:
