@@ -1,7 +1,6 @@
 """`./privcam audit` on a clip, on a bag and on a graph, and what it says when it cannot run."""
 
 import json
-import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +12,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 
 from privcam_audit.audit_command import CLEAN, UNUSABLE, main
 from privcam_bringup.demo_clip import demo_clip
+from privcam_bringup.graph import free_domain
 from privcam_core.images.environment import FILL, encode_environment, environment_of
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.types.time import NS_PER_S
@@ -103,7 +103,7 @@ def test_graph_is_listened_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     rclpy = pytest.importorskip("rclpy")
     from privcam_ros.conversions import omega_to_msg
 
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(free_domain()))
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     with publishing(rclpy, [omega_to_msg(omega) for omega in omegas()]):
         assert main(["--live", CAMERA, "--seconds", "3", "--only", "counts,budget", "--out", str(tmp_path)]) == CLEAN

@@ -1,6 +1,7 @@
 """Starts the graph of a launch file in the background, and stops it."""
 
 import errno
+import functools
 import os
 import socket
 import tempfile
@@ -19,13 +20,14 @@ START_TIMEOUT_S = 300.0
 
 # ROS domains whose ports lie below those that Linux gives to other programs.
 _DOMAINS = 100
-# The domains of this process: names of sockets without a file, which the kernel gives to one process and takes back
-# when it ends.
+# Holds the domain of this process: a name of a socket without a file, which the kernel gives to one process and takes
+# back when it ends.
 _claims: list[socket.socket] = []
 
 
+@functools.cache
 def free_domain() -> int:
-    """Return a ROS domain that no other run of privcam on this machine has, for as long as this process lives.
+    """Return the ROS domain of this process, which no other run of privcam on this machine has while it lives.
 
     Two graphs in one domain receive each other's messages. Raises RuntimeError where all domains are taken.
     """

@@ -14,6 +14,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from privcam_bringup.bag_publisher import publish_when_due, schedule
 from privcam_bringup.bag_routes import OMEGA, UnusableBag, plan
+from privcam_bringup.graph import free_domain
 from privcam_bringup.replay_command import main
 from privcam_core.types.time import NS_PER_S
 
@@ -172,7 +173,7 @@ def test_pictures_reach_a_subscriber_byte_by_byte(tmp_path: Path, plugin: Storag
     ]
     write_bag(tmp_path / "bag", IMAGE, list(pictures), plugin)
     wanted = 8 if loop else 5
-    environment = {**os.environ, "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_DOMAIN_ID": str(os.getpid() % 100)}
+    environment = {**os.environ, "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_DOMAIN_ID": str(free_domain())}
     replay = [
         sys.executable,
         "-m",

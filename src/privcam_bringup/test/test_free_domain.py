@@ -4,8 +4,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from privcam_bringup.graph import free_domain
 
 # A process whose number is a whole hundred away from that of the test.
@@ -18,15 +16,13 @@ input()
 """
 
 
-def test_runs_whose_process_numbers_are_a_hundred_apart_have_different_domains(monkeypatch: pytest.MonkeyPatch) -> None:
-    number = os.getpid()
+def test_runs_whose_process_numbers_are_a_hundred_apart_have_different_domains() -> None:
     ours = free_domain()
-    monkeypatch.setattr(os, "getpid", lambda: number + 100)
-    second = free_domain()
-    command = [sys.executable, "-c", PRINT, str(number + 200)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout is not None
-        theirs = int(other.stdout.readline())
+    assert free_domain() == ours
+    commands = [[sys.executable, "-c", PRINT, str(os.getpid() + 100 * k)] for k in (1, 2)]
+    others = [subprocess.Popen(one, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for one in commands]
+    domains = [ours, *(int(other.stdout.readline()) for other in others if other.stdout is not None)]
+    for other in others:
         other.communicate("\n")
-    assert len({ours, second, theirs}) == 3
-    assert all(1 <= domain <= 100 for domain in (ours, second, theirs))
+    assert len(set(domains)) == 3
+    assert all(1 <= domain <= 100 for domain in domains)
