@@ -151,12 +151,21 @@ class MjpegCamera:
         self._thread.join()
 
 
-def test_stream_that_goes_away_is_reported_and_taken_up_again(log: Path) -> None:
+def test_stream_that_goes_away_is_reported_and_taken_up_again(log: Path, tmp_path: Path) -> None:
     source = MjpegCamera()
+    credentials = tmp_path / "credentials"
+    credentials.touch(mode=0o600)
+    credentials.write_text("me:secret\n")
     try:
         with (
             probe_diagnostics(FRAMES) as probe,
-            started("privcam_edge", "camera_node", log, source=f"http://me:secret@127.0.0.1:{source.port}/") as camera,
+            started(
+                "privcam_edge",
+                "camera_node",
+                log,
+                source=f"http://127.0.0.1:{source.port}/",
+                source_credentials=str(credentials),
+            ) as camera,
         ):
             probe.wait_for(lambda s: s.counts["/cam/frames"] > 0, "frames of the stream")
             source.switch_off()
@@ -355,7 +364,7 @@ def test_second_cloud_on_the_same_endpoint_is_refused(log: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("executable", "parameters", "expected_text"),
     [
-        ("eraser_node", {"mod": "mask_only"}, "/cam/eraser: unknown parameter mod; it takes: evidence"),
+        ("eraser_node", {"mod": "mask_only"}, "/cam/eraser: unknown parameter mod; it takes: door_zones, evidence"),
         ("eraser_node", {"mode": "blur"}, "parameter mode is 'blur'; it must be one of adaptive, locked"),
         ("camera_node", {"source": "topic", "slots": 1000}, "parameter slots is 1000; it must be a int, in [2, 64]"),
         ("camera_node", {"source": "topic", "retention_s": "long"}, "parameter retention_s is 'long'; it must be a"),
