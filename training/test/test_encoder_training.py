@@ -99,7 +99,8 @@ def test_of_a_wide_camera_everybody_is_narrower_and_where_they_are_said_to_be(dr
         seen = people[people[:, 0] >= 0]
         for x, y, _, color in seen[[(seen[:, 3] == color).sum() == 1 for color in seen[:, 3]]]:
             rows, columns = np.nonzero(colors == color + 1)
-            assert (columns.mean() + 0.5, rows.mean() + 0.5) == pytest.approx((x * INPUT[1], y * INPUT[0]), abs=1.5)
+            # Whole rows and columns are left out when a picture is squeezed: a middle may move by one on each side.
+            assert (columns.mean() + 0.5, rows.mean() + 0.5) == pytest.approx((x * INPUT[1], y * INPUT[0]), abs=2.0)
 
 
 def test_whoever_is_behind_another_or_outside_is_not_counted() -> None:

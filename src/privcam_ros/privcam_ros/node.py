@@ -69,6 +69,7 @@ class PrivcamNode(Node, Generic[P]):
         # No service: parameters never change while a node runs, and any user of the host could read them over one.
         super().__init__(name, namespace=namespace, start_parameter_services=False)
         # Before anything is published: the middleware makes its files readable for everybody, whatever the umask is.
+        # `_report` does it again, for what it makes later.
         restrict_shared_memory()
         self.parameters: P = declare(self, kind)
         self.counts: Counter[str] = Counter()
@@ -177,6 +178,7 @@ class PrivcamNode(Node, Generic[P]):
         return ""
 
     def _report(self) -> None:
+        restrict_shared_memory()
         self._expire_joins()
         self.collect_diagnostics()
         durations, self._durations = sorted(self._durations), []
