@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -95,12 +96,17 @@ def test_of_a_wide_camera_everybody_is_narrower_and_where_they_are_said_to_be(dr
     wide = squeeze(drawn_people, np.random.default_rng(3), 1.0)
     assert (count_of(wide.people) <= count_of(drawn_people.people)).all()
     assert (wide.covers > 0).sum() < 0.8 * (drawn_people.covers > 0).sum()
-    for colors, people in zip(wide.colors, wide.people, strict=True):
+    checked = 0
+    for before, colors, people in zip(drawn_people.colors, wide.colors, wide.people, strict=True):
         seen = people[people[:, 0] >= 0]
         for x, y, _, color in seen[[(seen[:, 3] == color).sum() == 1 for color in seen[:, 3]]]:
+            if len(np.unique(cv2.connectedComponents((before == color + 1).astype(np.uint8))[1])) > 2:
+                continue  # in pieces, or of one colour with somebody who is hidden but for a few pixels
             rows, columns = np.nonzero(colors == color + 1)
             # Whole rows and columns are left out when a picture is squeezed: a middle may move by one on each side.
             assert (columns.mean() + 0.5, rows.mean() + 0.5) == pytest.approx((x * INPUT[1], y * INPUT[0]), abs=2.0)
+            checked += 1
+    assert checked > 20
 
 
 def test_whoever_is_behind_another_or_outside_is_not_counted() -> None:
