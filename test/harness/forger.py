@@ -31,7 +31,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 
-NOBODY = 65534
+from harness.other_user import become_nobody
+
 TOPICS = {
     "frames": FrameRef,
     "detections": DetectionArray,
@@ -163,10 +164,7 @@ def _opens(file: Path) -> bool:
 def main() -> None:
     """Run the attack until stdin is closed."""
     camera_id, foreign = sys.argv[1:]
-    if os.getuid() == 0:
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+    become_nobody()
     forger = Forger(camera_id, Path(foreign))
     while not select.select([sys.stdin], [], [], 0)[0]:
         forger.listen(1.0)

@@ -31,10 +31,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 
+from harness.other_user import become_nobody
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_ros.conversions import environment_to_msg, key_from_msg
 
-NOBODY = 65534
 TOPICS = {
     "environment": Environment,
     "poses": SubjectPoseArray,
@@ -170,10 +170,7 @@ def _proxy(key: SyncKey) -> ProxyFrame:
 
 def main() -> None:
     """Run the attack until stdin is closed."""
-    if os.getuid() == 0:
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+    become_nobody()
     rclpy.init()
     forger, executor = OmegaForger(sys.argv[1]), SingleThreadedExecutor()
     executor.add_node(forger.node)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -17,9 +16,9 @@ from privcam_msgs.msg import EmbeddingSeal, Omega, Seal
 
 from harness.edge_parameters import write_edge_parameters
 from harness.graph_probe import DOMAIN, GraphProbe, own_endpoint, probe_diagnostics, values, wait_for_status
-from harness.omega_forger import FORGED_FRACTION, FORGED_LEVEL, NOBODY, TOPICS
+from harness.omega_forger import FORGED_FRACTION, FORGED_LEVEL, TOPICS
+from harness.other_user import NOBODY, forger_environment
 from privcam_bringup.graph import Graph
-from privcam_bringup.launching.resources import resource
 from privcam_core.images.environment import decode_environment
 from privcam_core.types.seals import Seals
 from privcam_edge.link.sealing import SealKeys, SealVerifier
@@ -40,25 +39,6 @@ class Attacked:
     keys: SealKeys
     before: int
     reports: list[dict[str, Any]] = field(default_factory=list)
-
-
-def forger_environment(folder: Path) -> dict[str, str]:
-    """Return the variables with which another user reaches our nodes: over UDP on the loopback, with nothing shared."""
-    text = resource("config/fastdds_shm.xml").read_text(encoding="utf-8")
-    text = re.sub(r"<transport_descriptor>\s*<transport_id>privcam_shm.*?</transport_descriptor>", "", text, flags=re.S)
-    peers = "<initialPeersList><locator><udpv4><address>127.0.0.1</address></udpv4></locator></initialPeersList>"
-    text = text.replace("<transport_id>privcam_shm</transport_id>", "").replace("<builtin>", f"<builtin>{peers}")
-    profile, log = folder / "udp.xml", folder / "log"
-    profile.write_text(text, encoding="utf-8")
-    profile.chmod(0o644)
-    log.mkdir()
-    log.chmod(0o777)
-    return {
-        "FASTRTPS_DEFAULT_PROFILES_FILE": str(profile),
-        "FASTDDS_DEFAULT_PROFILES_FILE": str(profile),
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "SYSTEM_DEFAULT",
-        "ROS_LOG_DIR": str(log),
-    }
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from privcam_msgs.msg import Environment, Omega, SealedMessage, SubjectPoseArray
 from rclpy.serialization import serialize_message
 
 from harness.edge_parameters import write_edge_parameters
-from harness.forger import FIRST_FORGED, NOBODY, TOPICS
+from harness.forger import FIRST_FORGED, TOPICS
 from harness.graph_probe import (
     DOMAIN,
     GraphProbe,
@@ -28,9 +28,9 @@ from harness.graph_probe import (
     wait_for_status,
     wait_until,
 )
+from harness.other_user import NOBODY, forger_environment
 from privcam_bringup.graph import Graph
 from privcam_bringup.launcher_process import node_name
-from privcam_bringup.launching.resources import resource
 from privcam_ros.message_sealing import Sealer
 from privcam_ros.shared_memory_files import SHARED_MEMORY
 from privcam_ros.start_key import KEY_BYTES, StartKey
@@ -84,32 +84,6 @@ def public() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="privcam_forger_") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
-
-
-def forger_environment(folder: Path) -> dict[str, str]:
-    """Return the variables with which another user reaches our nodes: over UDP on the loopback, with nothing shared.
-
-    The user's own profile of the middleware has no shared memory, and the range of discovery is not given: with
-    LOCALHOST the middleware adds shared memory, which that user may not open, and nothing would arrive.
-    """
-    text = resource("config/fastdds_shm.xml").read_text(encoding="utf-8")
-    without = re.sub(
-        r"<transport_descriptor>\s*<transport_id>privcam_shm.*?</transport_descriptor>", "", text, flags=re.S
-    )
-    assert without != text
-    peers = "<initialPeersList><locator><udpv4><address>127.0.0.1</address></udpv4></locator></initialPeersList>"
-    without = without.replace("<transport_id>privcam_shm</transport_id>", "").replace("<builtin>", f"<builtin>{peers}")
-    profile, log = folder / "udp.xml", folder / "log"
-    profile.write_text(without, encoding="utf-8")
-    profile.chmod(0o644)
-    log.mkdir()
-    log.chmod(0o777)
-    return {
-        "FASTRTPS_DEFAULT_PROFILES_FILE": str(profile),
-        "FASTDDS_DEFAULT_PROFILES_FILE": str(profile),
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "SYSTEM_DEFAULT",
-        "ROS_LOG_DIR": str(log),
-    }
 
 
 def middleware_files() -> set[str]:
