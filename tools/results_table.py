@@ -80,6 +80,26 @@ def _speed(values: Values) -> list[Cells]:
     ]
 
 
+def _frame_cost(values: Values) -> list[Cells]:
+    rows = []
+    for name, situation in values["frame_cost"]["situations"].items():
+        need, all_frames = situation["by_need"], situation["every_frame"]
+        line = f"{name}, {_size(need['picture'])}, {need['people_per_frame']} people"
+        rows.append(
+            (
+                f"{line}: processor ms a frame; with everything in every frame",
+                f"{need['ms_per_frame']}; {all_frames['ms_per_frame']} ({situation['saving']} times)",
+            )
+        )
+        rows.append(
+            (f"{name}: ÷ its networks; processor s an hour", f"{need['over_networks']}; {need['processor_s_per_hour']}")
+        )
+        rows.append(
+            (f"{name}: stages, ms", ", ".join(f"{stage} {value}" for stage, value in need["stages_ms"].items()))
+        )
+    return rows
+
+
 def _bits(values: Values) -> list[Cells]:
     bits = values["bits"]
     omega = bits["omega_bits_per_s"] + bits["environment_bits_per_s"]
@@ -140,11 +160,22 @@ def _fuzzing(values: Values) -> list[Cells]:
     return [*ends, ("peak memory growth", f"{fuzzing['peak_memory_growth_mib']} MiB")]
 
 
+def _hostile_camera(values: Values) -> list[Cells]:
+    hostile = values["hostile_camera"]
+    added = ", ".join(f"{attack} {value:+.0f}" for attack, value in hostile["added_ms"].items())
+    return [
+        (f"{hostile['cameras']} cameras at {hostile['rate_hz']:g} frames/s, ms added to p95 by each attack", added),
+        ("pictures of theirs that were lost", str(hostile["pictures_lost"])),
+    ]
+
+
 _FUZZING_COUNTS = ("malformed", "passed", "crashes")
 BENCH_PARTS: dict[str, Callable[[Values], list[Cells]]] = {
     "speed": _speed,
+    "frame_cost": _frame_cost,
     "bits": _bits,
     "cameras": _cameras,
+    "hostile_camera": _hostile_camera,
     "recovery": _recovery,
     "link_outage": _link_outage,
     "fuzzing": _fuzzing,

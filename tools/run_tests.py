@@ -1,12 +1,15 @@
-"""`./privcam test`: lint, types, known weaknesses, unit tests, system tests. Further arguments go to pytest."""
+"""`./privcam test`: lint, types, known weaknesses, system tests beside unit tests. Further arguments go to pytest."""
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from privcam_bringup.launching.resources import resource
 
@@ -16,8 +19,11 @@ CHECKS = {
     "ruff": (("ruff", "check", "."), ("ruff", "format", "--check", ".")),
     "mypy": (("mypy",),),
     "bandit": (("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "src", "tools", "training"),),
-    "pytest": ((*PYTEST, "--durations=10"),),
 }
+# At once: neither the unit tests nor the waiting system tests keep two cores busy.
+PYTEST_RUNS = ((*PYTEST, "--durations=10", "test"), (*PYTEST, "--durations=10", "src", "training", "tools"))
+# All but the first give way to it: the nodes that system tests start are nicer than a process without this.
+NICELY = ("nice", "-n", "10")
 DOCUMENT_TESTS = ("tools/test", "test/rules", "src/privcam_cli/test/test_documented_commands.py")
 # A loop that keeps one core busy until its parent, whose process id it is given, has ended.
 BUSY_LOOP = "import os, sys\nwhile os.getppid() == int(sys.argv[1]):\n    sum(range(100_000))"
@@ -40,12 +46,17 @@ def main(argv: Sequence[str]) -> int:
     """Run the checks, also after one failed; return 0 if all passed."""
     parser = argparse.ArgumentParser(prog="privcam test", description=__doc__, allow_abbrev=False)
     parser.add_argument(
-        "--only", choices=(*CHECKS, "documents"), help="one of the checks; default: ruff, mypy, bandit, pytest"
+        "--only",
+        choices=(*CHECKS, "pytest", "documents"),
+        help="one of the checks; default: ruff, mypy, bandit, pytest",
     )
     parser.add_argument("--beside-load", action="store_true", help="with one busy loop beside the tests for each core")
     options, further = parser.parse_known_args(argv)
+    commands = list_commands(options.only, further)
+    single = [command for command in commands if command[0] != "pytest" or options.beside_load]
     with busy_cores() if options.beside_load else nullcontext():
-        failed = [command for command in list_commands(options.only, further) if not _passes(command)]
+        failed = [command for command in single if _failed_side_by_side([command])]
+        failed += _failed_side_by_side([command for command in commands if command not in single])
     if failed:
         print(f"[test] failed: {', '.join(' '.join(command[:2]) for command in failed)}", file=sys.stderr)
     return 1 if failed else 0
@@ -55,15 +66,30 @@ def list_commands(only: str | None, further: Sequence[str]) -> list[list[str]]:
     """Return the modules to run, with their arguments. further: arguments for pytest."""
     if only == "documents":
         return [[*PYTEST, *DOCUMENT_TESTS, *further]]
-    commands = [list(command) for name in ([only] if only else CHECKS) for command in CHECKS[name]]
-    for command in commands:
-        if command[0] == "pytest":
-            named = any(Path(argument.split("::")[0]).exists() for argument in further)
-            command += [*([] if named else ["src", "training", "tools", "test"]), *further]
-    return commands
+    named = any(Path(argument.split("::")[0]).exists() for argument in further)
+    tests = ((*PYTEST, "--durations=10"),) if named else PYTEST_RUNS
+    checks = {**CHECKS, "pytest": tuple((*command, *further) for command in tests)}
+    return [list(command) for name in ([only] if only else checks) for command in checks[name]]
 
 
-def _passes(command: Sequence[str]) -> bool:
-    print(f"[test] {' '.join(command)}", flush=True)
+def _failed_side_by_side(commands: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """Run all of them at once; return those that failed. The first prints as it goes, the others when it has ended."""
     root = resource("pyproject.toml").parent
-    return subprocess.run([sys.executable, "-m", *command], cwd=root, check=False).returncode == 0
+    runs: list[tuple[Sequence[str], IO[bytes] | None, subprocess.Popen[bytes]]] = []
+    failed = []
+    with ExitStack() as outputs:
+        for command in commands:
+            print(f"[test] {' '.join(command)}", flush=True)
+            file = outputs.enter_context(TemporaryFile()) if runs else None
+            program = [*(NICELY if file else ()), sys.executable, "-m", *command]
+            run = subprocess.Popen(program, cwd=root, stdout=file, stderr=file and subprocess.STDOUT)
+            runs.append((command, file, run))
+        for command, file, run in runs:
+            if run.wait() != 0:
+                failed.append(command)
+            if file is not None:
+                print(f"[test] output of {' '.join(command)}", flush=True)
+                file.seek(0)
+                shutil.copyfileobj(file, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
+    return failed

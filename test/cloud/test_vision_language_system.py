@@ -22,7 +22,7 @@ from harness.graph_probe import (
     wait_for_status,
     wait_until,
 )
-from privcam_cloud.recognition.temporal.temporal_model import TemporalModel
+from privcam_recognition.temporal.temporal_model import TemporalModel
 from privcam_ros.conversions import omega_to_msg
 from privcam_ros.node import STREAM
 

@@ -1,13 +1,13 @@
 """Hides data in valid Ω, in places that the rules leave free, and measures what the budgets leave to a film.
 
 The gate has to remove what is hidden. What it cannot remove is the picture itself: a compromised eraser, which has the
-key of the seals, may send any picture. How much of that leaves is limited by the budgets alone.
+key of the seals, may send any picture and any poses. How much of that leaves is limited by the budgets alone.
 """
 
 import struct
 from dataclasses import dataclass
 from itertools import pairwise
-from math import log2
+from math import log2, pi
 from random import Random
 
 import numpy as np
@@ -15,9 +15,13 @@ import numpy as np
 from fuzzing.omega_layout import ROW_BYTES, Raw, bytes_of, number, value_of, write
 from harness.sealed_gate import SealedGate
 from privcam_core.images.environment import decode_environment, encode_environment, environment_of
-from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SyncKey, Verdict
-from privcam_edge.link.budgets import MIB, Budgets
+from privcam_core.types.omega import MAX_SUBJECTS, Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
+from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN
+from privcam_core.types.time import NS_PER_S
+from privcam_edge.link.budgets import MIB, SUBJECTS_PER_S, Budgets
 from privcam_edge.link.gate import MAX_REACH
+from privcam_edge.link.stamp_order import MAX_SKIPPED_FRAMES
+from privcam_link.canonical_form import STEPS_OF_RHO, STEPS_PER_PX, STEPS_PER_RAD
 from privcam_link.patches import encode_patch
 
 _UNSEEN_CONFIDENCES = (0.0, 0.05, 0.19)
@@ -26,6 +30,9 @@ _FILM_ENCODER = Embedding("any", (1,), 0.5, b"\x00", 0.25, 1.0)
 _FILM_START_NS = 1_700_000_000 * 10**9
 # Of the pictures of Ω: values of a pixel that is confirmed, and the one that is not.
 _PIXEL_VALUES = 256**3 + 1
+# Of a privacy report: two fractions of four digits (the third is measured by the gate), ε and δ of three digits and up
+# to 24 and 12 powers of ten, the sight, replay.
+_REPORT_BITS = 2 * log2(10001) + log2(900 * 24) + log2(900 * 12) + log2(10) + 1
 
 
 def hide_data(random: Random, raw: Raw) -> bytes:
@@ -60,15 +67,15 @@ def hide_data(random: Random, raw: Raw) -> bytes:
 def _row(random: Random, row: bytes, layer: int) -> bytes:
     subject, *floats = struct.unpack_from("<I55f", row)
     valid, *angles = struct.unpack_from("<B3x3f", row, 224)
-    box = [value + random.uniform(-0.03, 0.03) for value in floats[:4]]
+    box = [value + random.uniform(-0.45, 0.45) for value in floats[:4]]
     points: list[float] = []
     for u, v, rho in zip(floats[4::3], floats[5::3], floats[6::3], strict=True):
         if rho < 0.2:
             points += (random.uniform(-3e4, 3e4), random.uniform(-3e4, 3e4), random.choice(_UNSEEN_CONFIDENCES))
         else:
-            points += (u + random.uniform(-0.03, 0.03), v + random.uniform(-0.03, 0.03), min(rho + 1e-3, 1.0))
+            points += (u + random.uniform(-0.45, 0.45), v + random.uniform(-0.45, 0.45), min(rho + 0.02, 1.0))
     if valid:
-        angles = [angle + random.uniform(-0.003, 0.003) for angle in angles]
+        angles = [angle + random.uniform(-0.03, 0.03) for angle in angles]
     padding = struct.unpack("<3B", random.randbytes(3))
     return struct.pack("<I55fB3B3fB3B", subject, *box, *points, valid, *padding, *angles, layer, *padding)
 
@@ -118,16 +125,65 @@ def covert_capacity(
     """Return the bits per s that a compromised part of the edge could hide in valid Ω, by part, in the long run.
 
     size: (H, W) px of the pictures. subjects: people in an Ω. dimensions: of z. rate_hz: Ω per s. `between` is any node
-    that has no key: it can only leave Ω out. `eraser` includes its poses, with every value that leaves the gate.
+    that has no key: it can only leave Ω out. `eraser_poses` counts every value that leaves the gate, for as many poses
+    as there are, or as the budget lets change. `stamps`: whoever makes κ, which the eraser seals.
     """
     area_bits = budgets.areas_per_minute / 60 * size[0] * size[1] * log2(_PIXEL_VALUES)
     pictures = min(8 * budgets.picture_mib_per_hour * MIB / 3600, area_bits)
-    coordinate = log2(2 * MAX_REACH * max(size) * 16)
-    keypoint, head = 2 * coordinate + log2(82), log2(805) + log2(403) + log2(805)
-    pose = 4 * coordinate + 17 * keypoint + head
+    pose = pose_bits(max(size))
     return {
         "between": rate_hz,
         "embedder": 8 * dimensions * rate_hz,
         "eraser_pictures": pictures,
-        "eraser_poses": subjects * pose * rate_hz,
+        "eraser_poses": pose * min(subjects * rate_hz, budgets.poses_per_second),
+        "eraser_report": rate_hz * _REPORT_BITS,
+        "stamps": rate_hz * (log2(NS_PER_S / rate_hz) + log2(MAX_SKIPPED_FRAMES)),
     }
+
+
+def pose_bits(side: int) -> float:
+    """Return the most bits that one pose that changed holds: a box, 17 keypoints, the head, number, layer, presence.
+
+    side: the longer one of the picture, px. Of ρ there are the steps from SEEN on, and `not seen`. Subject numbers are
+    those of a day.
+    """
+    coordinate = log2(2 * MAX_REACH * side * STEPS_PER_PX)
+    rho = log2(STEPS_OF_RHO * (1 - SEEN) + 2)
+    head = 2 * log2(2 * pi * STEPS_PER_RAD + 1) + log2(pi * STEPS_PER_RAD + 1)
+    number, layer, presence = log2(SUBJECTS_PER_S * 86400), log2(MAX_SUBJECTS), 1.0
+    return 4 * coordinate + KEYPOINT_COUNT * (2 * coordinate + rho) + head + number + layer + presence
+
+
+@dataclass(frozen=True)
+class PoseFlood:
+    """What left of poses that are all others in every Ω. changed: poses that left new. seconds: of the flood."""
+
+    offered: int
+    changed: int
+    seconds: float
+
+
+def offer_poses(budgets: Budgets, subjects: int, seconds: float, rate_hz: float, seed: int = 0) -> PoseFlood:
+    """Offer a gate Ω whose every pose changes at random every time, with right seals."""
+    gate = SealedGate(_FILM_CAMERA, _FILM_ENCODER, max_rate_hz=240.0, budgets=budgets)
+    random, count, changed = np.random.default_rng(seed), int(seconds * rate_hz), 0
+    png = encode_environment(np.full((24, 32, 3), 90, np.uint8), np.ones((24, 32), np.bool_))
+    left: dict[int, bytes] = {}
+    for frame in range(1, count + 1):
+        gate.clock.advance(1 / rate_hz)
+        key = SyncKey(_FILM_CAMERA, frame, _FILM_START_NS + int(frame * 1e9 / rate_hz))
+        poses = [
+            SubjectPose(
+                subject,
+                (0.0, 0.0, 31.0, 23.0),
+                (random.random((KEYPOINT_COUNT, 3)) * (32, 24, 1)).astype(np.float32),
+                layer=subject,
+            )
+            for subject in range(1, subjects + 1)
+        ]
+        report = PrivacyReport(0, 0, 0, Verdict.PASS)
+        passed = gate.check(Omega(key, environment_of(key, png, 1), poses, _FILM_ENCODER, report)).poses
+        now = {pose.subject_id: pose.keypoints.tobytes() for pose in passed}
+        changed += sum(left.get(subject) != points for subject, points in now.items())
+        left = now
+    return PoseFlood(count * subjects, changed, seconds)

@@ -39,6 +39,7 @@ _BAD_NUMBERS: dict[str, tuple[float, ...]] = {
     "privacy.quarantined_fraction": (*_WILD, -0.01, 1.01),
     "privacy.verdict": (0, 2, 3, 128, 255),
     "privacy.sight": (10, 11, 128, 255),
+    "privacy.replay": (2, 3, 128, 255),
     "privacy.epsilon": (_NAN, _INF, -_INF),
     "privacy.delta": (_NAN, _INF, -_INF, 1.0, 1e300, -1e-9),
     "environment.png.header.seconds": (1, -1, 2**31 - 1),
@@ -144,7 +145,8 @@ def bad_pose(random: Random, raw: Raw) -> bytes:
         return bad_number(random, raw)
     at = random.randrange(len(rows) // ROW_BYTES) * ROW_BYTES
     offset, code, value = random.choice((
-        (0, "I", 0), (240, "B", random.randrange(64, 256)), (224, "B", random.randrange(2, 256)),
+        (0, "I", 0), (0, "I", 2 ** random.randrange(8, 33) - 1),
+        (240, "B", random.randrange(64, 256)), (224, "B", random.randrange(2, 256)),
         (4 + 4 * random.randrange(4), "f", random.choice((_NAN, _INF, -_INF, 1e9, -1e9, 2e4))),
         (20 + 12 * random.randrange(17), "f", random.choice((_NAN, _INF, -_INF, 30721.0, -1e30, 2e4))),
         (24 + 12 * random.randrange(17), "f", random.choice((_NAN, _INF, -_INF, -30721.0, 1e30, -2e4))),

@@ -14,7 +14,7 @@ from fuzzing.covert_channels import Film, hide_data, offer_film
 from fuzzing.field_mutations import FIELDS, other_time
 from fuzzing.header_mutations import bad_header, bad_key_expression, bad_packed, bad_patch, unpack
 from fuzzing.link_ends import CAMERA, ENCODER, RATE_HZ, CloudEnd, GateEnd, Tally
-from fuzzing.omega_layout import KEYS, Raw, bytes_of, number, read, write
+from fuzzing.omega_layout import KEYS, Raw, bytes_of, number, read, value_of, write
 from fuzzing.oracle import digest_of, expected_output, judge
 from fuzzing.origin_attacks import ATTACKS, Attacker, Published
 from fuzzing.picture_mutations import PICTURES, insert_mutated_picture
@@ -220,7 +220,9 @@ class Fuzzer:
             seals = self.gate.seal(payload)
             assert seals is not None
             taken = self.gate.offer(payload, "good", seals), self.cloud.offer(payload, "good")
-            self._accepted.append((payload, seals))
+            # A recording may be played again, and says so; what was live comes once.
+            if not value_of(read(payload), "privacy.replay"):
+                self._accepted.append((payload, seals))
             self.result.good += all(taken)
             if not all(taken):
                 self.gate.tally.fail(f"good: gate and cloud took it: {taken}", payload)
@@ -271,6 +273,7 @@ def _original(random: Random, people: int, size: tuple[int, int]) -> _Original:
             epsilon=random.choice((-1.0, 12.5)),
             delta=1e-5,
             sight=random.choice(tuple(Sight)),
+            replay=random.random() < 0.5,
         ),
     )
     return _Original(read(cdr.encode(omega)), rgba)
@@ -282,7 +285,8 @@ def _pose(random: Random, subject: int, layer: int, side: int) -> SubjectPose:
     points = np.array([(*place, random.random()) for place in places], np.float32)
     x, y = random.uniform(-side, side), random.uniform(-side, side)
     head = HeadOrientation(random.uniform(-3, 3), random.uniform(-1.5, 1.5), 0.0) if random.random() < 0.5 else None
-    width, height = random.uniform(0.2, 1) * side, random.uniform(0.2, 3) * side
+    # More than a pixel, which is what is left of a box.
+    width, height = 1.1 + random.uniform(0.2, 1) * side, 1.1 + random.uniform(0.2, 3) * side
     return SubjectPose(subject, (x, y, x + width, y + height), points, head, layer)
 
 

@@ -46,7 +46,7 @@ ENCODER = Embedding("encoder-1", (4, 4, 8), 0.5, bytes(128), 0.25, 1.0)
 # Not random: the same seed makes the same run.
 KEYS_OF_START = SealKeys(bytes(range(32)), bytes(range(1, 33)), bytes(range(2, 34)))
 # Pictures change with every Ω here; films are offered to a gate of their own.
-UNLIMITED = Budgets(pictures_per_minute=1e9, areas_per_minute=1e9, picture_mib_per_hour=1e9)
+UNLIMITED = Budgets(pictures_per_minute=1e9, areas_per_minute=1e9, picture_mib_per_hour=1e9, poses_per_second=1e9)
 # The cloud's clock stands still here, so its quotas would be used up. Tests of the cloud cover them.
 NO_QUOTA = 1e12
 
@@ -233,6 +233,8 @@ class CloudEnd:
         if raw is not None and rgba is not None and visible:
             self.situation.pictures[bytes_of(raw, "environment.sha256")] = rgba
         for omega in self._handed:
+            if omega.privacy.replay:
+                continue
             self.situation.last = (omega.key.frame_id, omega.key.stamp_ns)
         self._handed.clear()
         return bool(visible)

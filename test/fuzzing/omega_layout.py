@@ -56,6 +56,7 @@ TABLE: dict[str, str] = dict(
         ("privacy.quarantined_fraction", "f"),
         ("privacy.verdict", "B"),
         ("privacy.sight", "B"),
+        ("privacy.replay", "B"),
         ("privacy.reason", "s"),
         ("privacy.epsilon", "f"),
         ("privacy.delta", "d8"),

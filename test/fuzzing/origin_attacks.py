@@ -65,7 +65,8 @@ def raw_frame(attacker: Attacker) -> tuple[bytes, Seals | None]:
 def other_bytes(attacker: Attacker) -> tuple[bytes, Seals | None]:
     """Change one value of a sealed Ω, so that it stays valid."""
     random, raw = attacker.random, read(attacker.newest.payload)
-    name = random.choice(("embedding", "poses", "privacy.excluded_fraction", "privacy.sight", "environment.epoch"))
+    report = ("privacy.excluded_fraction", "privacy.sight", "privacy.replay")
+    name = random.choice(("embedding", "poses", *report, "environment.epoch"))
     rows = bytearray(bytes_of(raw, "poses"))
     if name == "poses" and rows:
         rows[20:24] = number("f", random.uniform(0, 1))
@@ -74,6 +75,8 @@ def other_bytes(attacker: Attacker) -> tuple[bytes, Seals | None]:
         raw[name] = number("f", (value_of(raw, name) + 0.5) % 1)
     elif name == "privacy.sight":
         raw[name] = number("B", (int(value_of(raw, name)) + 1) % 10)
+    elif name == "privacy.replay":
+        raw[name] = number("B", 1 - int(value_of(raw, name)))
     elif name == "environment.epoch":
         raw[name] = number("I", int(value_of(raw, name)) + random.randint(1, 1000))
     else:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fuzzing import link_ends, raw_png
-from fuzzing.covert_channels import covert_capacity, offer_film
+from fuzzing.covert_channels import covert_capacity, offer_film, offer_poses
 from fuzzing.field_mutations import FIELDS
 from fuzzing.fuzzer import Fuzzer
 from fuzzing.omega_layout import TABLE, Malformed, padding, read, write
@@ -21,7 +21,7 @@ from privcam_core.types.omega import Omega, SyncKey
 from privcam_core.types.seals import Seal, Seals
 from privcam_edge.link import gate as gate_module
 from privcam_edge.link import sealing
-from privcam_edge.link.budgets import Budgets, PictureBudget, SubjectBudget
+from privcam_edge.link.budgets import POSES_RESERVE_S, Budgets, PictureBudget, PoseBudget, SubjectBudget
 from privcam_edge.link.gate import Gate
 from privcam_edge.link.sealing import SealVerifier
 from privcam_edge.link.stamp_order import StampOrder
@@ -136,6 +136,23 @@ def test_each_budget_alone_bounds_what_leaves_of_a_film(narrow: dict[str, float]
     film = offer_film(Budgets(**wide | narrow), (64, 64), 120.0, 2.0)
     assert film.left in (film.allowed - 1, film.allowed)
     assert film.left < film.offered / 10
+
+
+def test_poses_that_all_change_are_bounded_whoever_seals_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    budgets = Budgets(poses_per_second=5.0)
+    flood = offer_poses(budgets, subjects=4, seconds=60.0, rate_hz=5.0)
+    allowed = 5.0 * (POSES_RESERVE_S + flood.seconds)
+    assert allowed - 4 <= flood.changed <= allowed < flood.offered / 3
+    monkeypatch.setattr(PoseBudget, "limit", lambda _budget, poses: list(poses))
+    assert offer_poses(budgets, subjects=4, seconds=60.0, rate_hz=5.0).changed == flood.offered
+
+
+def test_crowd_holds_no_more_in_its_poses_than_the_budget() -> None:
+    crowds = [
+        covert_capacity(Budgets(), (480, 640), subjects=subjects, dimensions=48, rate_hz=60.0)["eraser_poses"]
+        for subjects in (4, 16, 64)
+    ]
+    assert crowds[0] == crowds[1] == crowds[2]
 
 
 def test_film_takes_the_capacity_that_was_computed_and_no_more() -> None:

@@ -14,6 +14,7 @@ from rosbags.typesys import Stores, get_typestore
 from harness.edge_parameters import write_edge_parameters
 from harness.graph_probe import DOMAIN, HANG_LIMIT_S, GraphProbe, own_endpoint
 from privcam_bringup.graph import Graph
+from privcam_ros.conversions import stamp_from_msg
 
 IMAGE = "sensor_msgs/msg/Image"
 STORE = get_typestore(Stores.ROS2_JAZZY)
@@ -23,6 +24,8 @@ PICTURES = 150
 RATE = 0.2
 SIZE = (384, 288)
 BEGIN_S = 1_700_000_000
+# Pictures of one round of a loop.
+ROUND_PICTURES = 20
 
 
 def recorded_frame_ids(bag: Path) -> list[int]:
@@ -62,13 +65,13 @@ def test_bag_without_the_needed_topics_is_refused_and_its_topics_are_named(tmp_p
     assert "privcam_msgs/msg/Omega" in refused.stderr
 
 
-def write_pictures(clip: Path, bag: Path) -> None:
+def write_pictures(clip: Path, bag: Path, count: int = PICTURES) -> None:
     """Write the beginning of the clip as another camera's bag would hold it."""
     types = STORE.types
     capture = cv2.VideoCapture(str(clip))
     with Writer(bag, version=9, storage_plugin=StoragePlugin.SQLITE3) as writer:
         connection = writer.add_connection("/their/camera", IMAGE, typestore=STORE)
-        for number in range(PICTURES):
+        for number in range(count):
             picture = cv2.resize(capture.read()[1], SIZE, interpolation=cv2.INTER_AREA)
             seconds, nanoseconds = divmod(number * PERIOD_NS, 10**9)
             stamp = types["builtin_interfaces/msg/Time"](sec=BEGIN_S + seconds, nanosec=nanoseconds)
@@ -99,9 +102,38 @@ def test_pictures_of_another_camera_become_omega(clip: Path, tmp_path: Path) -> 
         probe.wait_for(lambda s: s.counts["/theirs/cloud/omega"] >= 10 or not graph.running, "Ω of the pictures")
         omegas: list[Any] = probe.messages("/theirs/cloud/omega")
     assert len(omegas) >= 10, graph.errors()
+    assert all(omega.privacy.replay for omega in omegas)
     for omega in omegas:  # the time of the picture is kept, so that Ω can be set beside what others recorded
         stamp = omega.key.stamp
         number, rest = divmod((stamp.sec - BEGIN_S) * 10**9 + stamp.nanosec, PERIOD_NS)
         assert rest == 0
         assert 0 <= number < PICTURES
         assert (omega.environment.width, omega.environment.height) == SIZE
+
+
+def test_pictures_that_are_played_in_a_loop_become_omega_in_each_round(clip: Path, tmp_path: Path) -> None:
+    write_pictures(clip, tmp_path / "bag", ROUND_PICTURES)
+    arguments = {
+        "bag": str(tmp_path / "bag"),
+        "pictures": "true",
+        "camera_id": "looped",
+        "endpoint": own_endpoint(),
+        "rate": str(RATE),
+        "loop": "true",
+        "edge_params_file": str(write_edge_parameters(tmp_path)),
+    }
+    graph = Graph("replay", arguments, log=tmp_path / "graph.log", domain_id=DOMAIN)
+
+    def rounds(probe: GraphProbe) -> int:
+        """Return how many rounds the stamps of Ω cover: they go on where those of the pictures go back."""
+        stamps = [stamp_from_msg(omega.key.stamp) for omega in probe.messages("/looped/cloud/omega")]
+        return (max(stamps, default=0) - BEGIN_S * 10**9) // (ROUND_PICTURES * PERIOD_NS)
+
+    with GraphProbe({"/looped/cloud/omega": Omega}) as probe, graph:
+        probe.wait_for(lambda p: rounds(p) >= 3 or not graph.running, "Ω of the fourth round")
+        omegas: list[Any] = probe.messages("/looped/cloud/omega")
+    assert rounds(probe) >= 3, graph.errors()
+    assert all(omega.privacy.replay for omega in omegas)
+    stamps = [(omega.key.stamp.sec, omega.key.stamp.nanosec) for omega in omegas]
+    assert stamps == sorted(set(stamps))
+    assert "went back or jumped ahead" in graph.log.read_text(encoding="utf-8")

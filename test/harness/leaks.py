@@ -22,9 +22,11 @@ MIN_RHO = 0.5
 # Coding and scaling change a pixel by a few grey levels; a pixel that differs by more was made from something else.
 SAME_LEVELS = 8
 MIN_PIXELS = 40
-# A run of raw bytes this long, of a patch that is not flat, does not come about by chance.
+# A run of raw bytes this long, of a patch that is not flat, does not come about by chance. One of few values does: a
+# dark coat is a row of zeros with a small number in it, as the fields of a message are.
 RUN_PX = 10
 MIN_CONTRAST = 12
+MIN_VALUES = 8
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def runs(raw: Image, where: Mask) -> list[bytes]:
     for row in np.flatnonzero(where.any(axis=1)):
         columns = np.flatnonzero(where[row])
         run = raw[row, columns[0] : columns[0] + RUN_PX]
-        if len(columns) >= RUN_PX and np.ptp(run, axis=0).max() >= MIN_CONTRAST:
+        telling = np.ptp(run, axis=0).max() >= MIN_CONTRAST and len(np.unique(run)) >= MIN_VALUES
+        if len(columns) >= RUN_PX and telling:
             found.append(run.tobytes())
     return found
 

@@ -64,7 +64,7 @@ def attacked(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
         count = lambda: probe.counts[f"/{CAMERA_ID}/omega_out"]  # noqa: E731
         probe.wait_for(lambda _: count() > 0 or not graph.running, "the first Ω")
         assert graph.running, graph.errors()
-        found = Attacked(probe, SealKeys.derived(graph.start_key.derive), count())
+        found = Attacked(probe, SealKeys.derived(graph.start_key_of("privcam_edge").derive), count())
         with subprocess.Popen(
             [sys.executable, "-m", "harness.omega_forger", CAMERA_ID],
             stdin=subprocess.PIPE,

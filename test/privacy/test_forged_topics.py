@@ -32,7 +32,7 @@ from harness.other_user import NOBODY, forger_environment
 from privcam_bringup.graph import Graph
 from privcam_bringup.launcher_process import node_name
 from privcam_ros.message_sealing import Sealer
-from privcam_ros.shared_memory_files import SHARED_MEMORY
+from privcam_ros.middleware.shared_memory_files import SHARED_MEMORY
 from privcam_ros.start_key import KEY_BYTES, StartKey
 
 CAMERA_ID = "besieged"
@@ -105,7 +105,7 @@ def attacked(clip: Path, public: Path, tmp_path_factory: pytest.TempPathFactory)
         "params_file": str(write_edge_parameters(folder, camera={"loop": True})),
     }
     graph = Graph("edge", arguments, log=folder / "edge.log", domain_id=DOMAIN)
-    write_foreign(public / "foreign", graph.start_key)
+    write_foreign(public / "foreign", graph.start_key_of("privcam_edge"))
     topics = [(f"/{CAMERA_ID}/{name}", SealedMessage) for name in TOPICS]
     topics += [(f"/{CAMERA_ID}/environment", Environment), (f"/{CAMERA_ID}/omega", Omega)]
     environment = {**os.environ, **forger_environment(public)}
@@ -113,7 +113,7 @@ def attacked(clip: Path, public: Path, tmp_path_factory: pytest.TempPathFactory)
         count = lambda: probe.counts[f"/{CAMERA_ID}/omega"]  # noqa: E731
         probe.wait_for(lambda _: count() > 0 or not graph.running, "the first Ω")
         assert graph.running, graph.errors()
-        found = Attacked(probe, graph.start_key, count())
+        found = Attacked(probe, graph.start_key_of("privcam_edge"), count())
         with subprocess.Popen(
             [sys.executable, "-m", "harness.forger", CAMERA_ID, str(public / "foreign")],
             stdin=subprocess.PIPE,

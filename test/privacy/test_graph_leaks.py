@@ -13,7 +13,7 @@ import psutil
 import pytest
 import zenoh
 from cv_bridge import CvBridge
-from privcam_msgs.msg import DetectionArray, FrameRef, PresenceRegionArray, SubjectPoseArray, TrackArray
+from privcam_msgs.msg import DetectionArray, FrameRef, PresenceRegionArray, SubjectPoseArray, SyncKey, TrackArray
 from rclpy.serialization import serialize_message
 
 from harness.edge_parameters import write_edge_parameters
@@ -35,6 +35,7 @@ EDGE_TOPICS = {
     "tracks": "privcam_msgs/msg/SealedMessage",
     "raw_poses": "privcam_msgs/msg/SealedMessage",
     "presences": "privcam_msgs/msg/SealedMessage",
+    "done": "privcam_msgs/msg/SealedMessage",
     "poses": "privcam_msgs/msg/SubjectPoseArray",
     "environment": "privcam_msgs/msg/Environment",
     "privacy": "privcam_msgs/msg/PrivacyReport",
@@ -42,11 +43,12 @@ EDGE_TOPICS = {
     "embedding_seals": "privcam_msgs/msg/EmbeddingSeal",
     "proxy": "privcam_msgs/msg/ProxyFrame",
     "proxy_image": "sensor_msgs/msg/Image",
+    "proxy_camera_info": "sensor_msgs/msg/CameraInfo",
+    "frame_info": "sensor_msgs/msg/CameraInfo",
     "markers": "visualization_msgs/msg/MarkerArray",
     "embedding": "privcam_msgs/msg/Embedding",
     "omega": "privcam_msgs/msg/Omega",
     "omega_out": "privcam_msgs/msg/Omega",
-    "done": "privcam_msgs/msg/SyncKey",
 }
 # What is in the sealed messages.
 SEALED_KINDS = {
@@ -55,8 +57,12 @@ SEALED_KINDS = {
     "tracks": TrackArray,
     "raw_poses": SubjectPoseArray,
     "presences": PresenceRegionArray,
+    "done": SyncKey,
 }
 CLOUD_TOPICS = {
+    # Digests of what is live, and what was recognised in it.
+    "live/omega": "privcam_msgs/msg/SealedMessage",
+    "live/report": "privcam_msgs/msg/SealedMessage",
     "omega": "privcam_msgs/msg/Omega",
     "report": "privcam_msgs/msg/SceneReport",
     "contour": "privcam_msgs/msg/Reconstruction",
@@ -175,7 +181,7 @@ def recording(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     ]
     with ExitStack() as stack:
         probe = stack.enter_context(GraphProbe())
-        found = Recording(probe, graphs[1].start_key)
+        found = Recording(probe, graphs[1].start_key_of("privcam_edge"))
         session = stack.enter_context(_open(mode="peer", **{"listen/endpoints": [probe_endpoint]}))
         session.declare_subscriber("privcam/*/omega", lambda sample: found.samples.append(_parts(sample)))
         # The edge refuses these subscriptions: a subscriber that asks for more receives no more. `**` does not match a
@@ -264,9 +270,13 @@ def _pictures(recording: Recording) -> Iterator[Picture]:
                 environments[digest] = decode_environment(bytes(environment.png.data))
             if digest in environments:
                 yield Picture(topic, message.key.frame_id, *environments[digest])
-    for topic in ("/demo/proxy", "/demo/cloud/contour"):
-        for message in probe.messages(topic):
-            yield Picture(topic, message.key.frame_id, bridge.imgmsg_to_cv2(message.image, "bgr8"))
+    reference: FrameRef = recording.frames()[0]
+    for message in probe.messages("/demo/proxy"):
+        small = bridge.imgmsg_to_cv2(message.image, "bgr8")
+        enlarged = np.asarray(cv2.resize(small, (reference.width, reference.height)), np.uint8)
+        yield Picture("/demo/proxy", message.key.frame_id, enlarged)
+    for message in probe.messages("/demo/cloud/contour"):
+        yield Picture("/demo/cloud/contour", message.key.frame_id, bridge.imgmsg_to_cv2(message.image, "bgr8"))
     newest = sorted(frame_at.items())
     for topic in ("/demo/proxy_image", "/demo/cloud/contour_image", "/demo/cloud/contour_image/compressed"):
         for message in probe.messages(topic):
@@ -283,6 +293,11 @@ def test_every_topic_of_the_graph_is_on_the_list(recording: Recording) -> None:
     found = {(topic, kind) for topic, kinds in recording.probe.types.items() for kind in kinds}
     assert found <= set(ALLOWED.items())
     assert found >= set(ALLOWED.items()) - set(OF_ROS.items())  # and every listed topic was received
+
+
+def test_no_node_of_the_graph_tells_its_parameters(recording: Recording) -> None:
+    told = {event.node for event in recording.probe.messages("/parameter_events")}
+    assert not [node for node in told if node.startswith("/demo")]
 
 
 def test_only_sealed_frame_references_name_the_frame_memory(recording: Recording) -> None:

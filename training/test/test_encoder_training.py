@@ -10,7 +10,7 @@ import torch
 from privcam_core.drawing.palette import COLORS
 from privcam_core.drawing.proxy import render_subject
 from privcam_core.images.environment import FILL
-from privcam_edge.embedding.encoder import INPUT
+from privcam_edge.embedding.shrinking import INPUT
 from privcam_training.encoder.backgrounds import background
 from privcam_training.encoder.encoder_fitting import (
     Views,

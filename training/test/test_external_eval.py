@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from privcam_cloud.recognition.temporal.temporal_network import SUBJECT_WEIGHTS
+from privcam_recognition.temporal.temporal_network import SUBJECT_WEIGHTS
 from privcam_training.temporal import external_eval
 from privcam_training.temporal.data import sbu
 from privcam_training.temporal.simulation.simulator import SCRIPTS

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from privcam_cloud.recognition.temporal.temporal_model import LABELS
-from privcam_cloud.recognition.temporal.windows import FEATURES, STEPS
+from privcam_recognition.temporal.temporal_model import LABELS
+from privcam_recognition.temporal.windows import FEATURES, STEPS
 from privcam_training.temporal.data.skeleton_clips import clip_of
 from privcam_training.temporal.examples import Examples, join
 from privcam_training.temporal.labels import only

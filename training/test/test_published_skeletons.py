@@ -174,7 +174,7 @@ def test_who_is_tested_is_not_learned_from_in_a_published_set_either(tmp_path: P
 
 
 def _label(name: str) -> int:
-    from privcam_cloud.recognition.temporal.temporal_model import LABELS
+    from privcam_recognition.temporal.temporal_model import LABELS
 
     return LABELS.index(name)
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from privcam_cloud.recognition.temporal.temporal_model import LABELS, TemporalModel
-from privcam_cloud.recognition.temporal.temporal_network import TemporalNetwork as Deployed
-from privcam_cloud.recognition.temporal.windows import FEATURES, STEPS
 from privcam_core.types.skeleton import Joint
 from privcam_evaluation.recognition.event_matching import match_events
 from privcam_evaluation.recognition.labelled_clips import Clip
+from privcam_recognition.temporal.temporal_model import LABELS, TemporalModel
+from privcam_recognition.temporal.temporal_network import TemporalNetwork as Deployed
+from privcam_recognition.temporal.windows import FEATURES, STEPS
 from privcam_training.temporal.data.skeleton_clips import clip_of, omegas_of_poses
 from privcam_training.temporal.examples import SOON_S, _soon, simulate_examples
 from privcam_training.temporal.folds import folds
@@ -125,7 +125,7 @@ def test_sets_of_labels_say_what_they_are() -> None:
 
 def test_nobody_is_in_two_folds_and_everybody_in_one() -> None:
     clips = [
-        Clip(Path(f"{n}.mp4"), "fall" if n < 4 else "adl", None, f"s{n % 5}", "", 10.0, depth_beside=False)
+        Clip(Path(f"{n}.mp4"), str(n), "fall" if n < 4 else "adl", None, f"s{n % 5}", "", 10.0, depth_beside=False)
         for n in range(12)
     ]
     parts = folds(clips)

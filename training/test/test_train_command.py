@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from privcam_cloud.recognition.temporal.temporal_network import TemporalNetwork
 from privcam_core.models.network_description import WrongWeights
 from privcam_edge.embedding.encoder import BottleneckEncoder
+from privcam_recognition.temporal.temporal_network import TemporalNetwork
 
 # Against a test that hangs.
 HANG_LIMIT_S = 600.0

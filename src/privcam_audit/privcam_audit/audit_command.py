@@ -15,13 +15,14 @@ from privcam_audit.acceptance_criteria import failed
 from privcam_audit.clip_audit import Audit, Options
 from privcam_audit.scenarios.scenario_audit import BASELINE, EVIDENCE, ScenarioOptions, audit_scenarios
 from privcam_audit.scenarios.scenario_command import ALL, choose_evidence, choose_scenarios, report_scenarios
-from privcam_bringup.bag_routes import UnusableBag
+from privcam_bringup.bags.storage_file import UnusableBag
 from privcam_core.models import ModelError
+from privcam_core.output_folder import output_folder
 from privcam_core.storage import private_folder
 from privcam_core.types.identifiers import is_camera_namespace, namespace_error
-from privcam_edge.frames.source import SourceError, SourceLost, SourceTorn
 from privcam_evaluation import provenance
 from privcam_evaluation.clip_reader import Crop, parse_crop
+from privcam_sources.errors import SourceError, SourceLost, SourceTorn
 
 CLEAN, FOUND, UNUSABLE = 0, 1, 2
 LIVE_S = 30.0
@@ -85,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--live", metavar="CAMERA_ID", help="listen to the running graph of this camera instead")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=output_folder,
         default=Path("out/audit"),
         help="folder for the report; it also keeps what was found in the clips, never a picture of them",
     )

@@ -8,12 +8,13 @@ from privcam_audit.leakage.person_labels import Labels
 from privcam_audit.perception_recording import Recording
 from privcam_core.detection.inspection import EgressInspector
 from privcam_core.detection.person_masks import PersonMasks
+from privcam_core.images.environment_writer import EnvironmentWriter
 from privcam_core.types.arrays import BoolArray, Box, Image
 from privcam_core.types.omega import PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.types.perception import Detections, Track
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.egress.inspection import withheld_picture
-from privcam_privacy.eraser import EnvironmentWriter, Eraser, Mode, Published
+from privcam_privacy.eraser import Eraser, Mode, Published
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
 from privcam_privacy.poses.anonymizer import PoseAnonymizer
@@ -72,7 +73,9 @@ class WithholdingEdge:
         """Return what leaves of one frame."""
         anonymous = self._anonymizer.anonymize(poses, (image.shape[0], image.shape[1]), key.stamp_ns)
         report = PrivacyReport(0.0, 1.0, 0.0, Verdict.PASS)
-        return Published(self._writer.write(key, self._picture), report, anonymous, self._picture.inspected)
+        return Published(
+            self._writer.write(key, self._picture.png, self._picture.epoch), report, anonymous, self._picture.inspected
+        )
 
 
 def commission(recording: Recording, labels: Labels, threads: int) -> ApprovedPlate:

@@ -1,21 +1,22 @@
 """Audits Ω without raw pictures: from a bag, or received from a graph."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rosbags.rosbag2 import Reader, ReaderError
 
 from privcam_audit.attacks.detector_attack import DetectorAttack
 from privcam_audit.audit_part import AuditPart
 from privcam_audit.clip_audit import DRAWN_TEXT, Audit, detector_part
 from privcam_audit.privacy_budget import budget
-from privcam_bringup.bag_routes import OMEGA, UnusableBag
+from privcam_bringup.bag_routes import OMEGA
+from privcam_bringup.bags.bag_reader import BagReader
+from privcam_bringup.bags.storage_file import UnusableBag
 from privcam_core.drawing.proxy import overlay
 from privcam_core.images.environment import FILL, decode_environment
 from privcam_core.types.omega import InvalidOmega, Omega, PrivacyReport, Verdict
@@ -56,17 +57,19 @@ class _Camera:
 
 def payloads(bag: Path) -> Iterator[bytes]:
     """Yield the bytes of every Ω of a rosbag2 bag. Raises UnusableBag for a bag without any, and for what is no bag."""
-    with ExitStack() as opened:
-        try:
-            reader = opened.enter_context(Reader(bag))
-        except ReaderError as error:
-            raise UnusableBag(f"{bag}: {error}") from error
-        connections = [connection for connection in reader.connections if connection.msgtype == OMEGA]
-        if not any(connection.msgcount for connection in connections):
-            there = ", ".join(f"{c.topic} ({c.msgtype}, {c.msgcount})" for c in reader.connections) or "nothing"
+    try:
+        opened = BagReader(bag)
+    except UnusableBag as error:
+        raise UnusableBag(f"{bag}: {error}") from error
+    with opened as reader:
+        for remark in reader.remarks:
+            print(f"privcam audit: {bag}: {remark}", file=sys.stderr, flush=True)
+        topics = [topic for topic in reader.topics if topic.msgtype == OMEGA]
+        if not any(topic.count for topic in topics):
+            there = ", ".join(f"{one.name} ({one.msgtype}, {one.count})" for one in reader.topics) or "nothing"
             raise UnusableBag(f"{bag}: has no {OMEGA}; it has {there}")
-        for _, _, data in reader.messages(connections):
-            yield bytes(data)
+        for _, _, data in reader.messages(topics):
+            yield data
 
 
 def audit_payloads(messages: Iterable[bytes], source: str, parts: frozenset[str], out: Path, threads: int) -> Audit:

@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-import privcam_edge
+import privcam_perception
 from privcam_core.detection import crops, person_detector
 from privcam_core.models.manifest import load_manifest
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import HeadOrientation, SubjectPose, SyncKey
 from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_core.types.time import NS_PER_S
-from privcam_edge.perception.pipeline import PerceptionPipeline
-from privcam_evaluation.clip_reader import Crop, annotated_crop, frame_rate, read_frames
+from privcam_evaluation.clip_reader import Crop, annotated_crop, frame_rate, mean_rate, read_frames, sha256_of
+from privcam_perception.pipeline import PerceptionPipeline
+from privcam_sources.stream_info import TimedFrame
 
 CAMERA_ID = "audit"
 # Every clip starts at this moment, so that nothing depends on when the audit runs.
@@ -91,7 +92,7 @@ def record(
     crop: Crop | None = None,
     threads: int = 1,
 ) -> Recording:
-    """Return the perception of every n-th frame of a clip, with n such that there are at most `rate_hz` frames/s.
+    """Return the perception of the frames of a clip, of at most `rate_hz` in a second, evenly by their times.
 
     cache: folder of earlier recordings. seconds: of the clip, all if None. crop: the part of the picture that is
     the camera's; if None, what the clip's annotations say (see `annotated_crop`). threads: processor cores.
@@ -99,39 +100,36 @@ def record(
     """
     crop = crop or annotated_crop(clip)
     clip_hz = frame_rate(clip)
-    step = max(1, ceil(clip_hz / rate_hz - _RATE_SLACK))
-    taken_hz = clip_hz / step
-    limit = None if seconds is None else max(1, round(seconds * taken_hz))
-    settings = {"clip": sha256_of(clip), "step": step, "limit": limit, "crop": crop, "uses": _uses()}
+    step_s = max(1, ceil(clip_hz / rate_hz - _RATE_SLACK)) / clip_hz
+    settings = {"clip": sha256_of(clip), "step_s": step_s, "seconds": seconds, "crop": crop, "uses": _uses()}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     kept = cache / f"{clip.stem}-{digest[:16]}.npz"
     if kept.exists():
         with np.load(kept) as arrays:
             shape, perceptions = unpack(arrays)
     else:
-        shape, perceptions = _perceive(read_frames(clip, step=step, limit=limit, crop=crop), taken_hz, threads)
+        shape, perceptions = _perceive(read_frames(clip, step_s=step_s, seconds=seconds, crop=crop), threads)
         cache.mkdir(parents=True, exist_ok=True)
         # Written beside and moved, so that a half-written file is never taken for a whole one.
         partial = kept.with_suffix(".part.npz")
         np.savez_compressed(partial, allow_pickle=False, **pack(shape, perceptions))
         partial.replace(kept)
     count = len(perceptions)
+
+    def read() -> Iterator[Image]:
+        return (frame.image for frame in read_frames(clip, step_s=step_s, limit=count, crop=crop))
+
     return Recording(
-        clip.stem, digest, shape, taken_hz, perceptions, lambda: read_frames(clip, step=step, limit=count, crop=crop)
+        clip.stem, digest, shape, mean_rate([one.key.stamp_ns for one in perceptions], 1 / step_s), perceptions, read
     )
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _uses() -> dict[str, list[str]]:
-    manifest, package = load_manifest(), Path(privcam_edge.__file__).parent
+    manifest, package = load_manifest(), Path(privcam_perception.__file__).parent
     code = [
         Path(person_detector.__file__),
         Path(crops.__file__),
-        *(package / "perception" / f"{name}.py" for name in _CODE),
+        *(package / f"{name}.py" for name in _CODE),
         *(package / "tracking").glob("*.py"),
     ]
     return {
@@ -140,13 +138,13 @@ def _uses() -> dict[str, list[str]]:
     }
 
 
-def _perceive(pictures: Iterator[Image], rate_hz: float, threads: int) -> tuple[tuple[int, int], list[FramePerception]]:
+def _perceive(pictures: Iterator[TimedFrame], threads: int) -> tuple[tuple[int, int], list[FramePerception]]:
     perception = PerceptionPipeline(threads=threads)
     shape, perceptions = (0, 0), []
-    for number, image in enumerate(pictures):
-        key = SyncKey(CAMERA_ID, number + 1, START_NS + round(number * NS_PER_S / rate_hz))
-        perceptions.append(FramePerception(key, *perception.perceive(image, key.stamp_ns)))
-        shape = (image.shape[0], image.shape[1])
+    for number, frame in enumerate(pictures):
+        key = SyncKey(CAMERA_ID, number + 1, START_NS + (frame.time_ns or 0))
+        perceptions.append(FramePerception(key, *perception.perceive(frame.image, key.stamp_ns)))
+        shape = (frame.image.shape[0], frame.image.shape[1])
     return shape, perceptions
 
 

@@ -10,13 +10,15 @@ import pytest
 from privcam_audit.leakage.person_labels import Labels
 from privcam_audit.perception_recording import CAMERA_ID, START_NS, FramePerception
 from privcam_audit.scenarios.clip_frames import ClipFrames
-from privcam_audit.scenarios.films.catalogue import SCENARIOS
+from privcam_audit.scenarios.films.catalogue import SCENARIOS, SHOWN_S
 from privcam_audit.scenarios.scenario_audit import ScenarioOptions, run_scenario
 from privcam_audit.scenarios.scenario_command import choose_evidence, choose_scenarios, report_scenarios
 from privcam_audit.scenarios.scenario_report import Outcome
 from privcam_audit.scenarios.scene import Event, Scene, Step
 from privcam_audit.scenarios.value_leak import ValueLeak
 from privcam_core.images.environment import encode_environment
+from privcam_core.images.environment_writer import EnvironmentWriter
+from privcam_core.inline_executor import InlineExecutor
 from privcam_core.storage_key import StorageKey
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.perception import Detections, Track, TrackState
@@ -24,9 +26,8 @@ from privcam_privacy.background.clean_plate import PlateTimes
 from privcam_privacy.background.engine import PrivacyEngine
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.baselines.mask_only import MaskOnlyEngine
-from privcam_privacy.egress.inline_executor import InlineExecutor
-from privcam_privacy.egress.inspection import Picture
-from privcam_privacy.eraser import EnvironmentWriter, Published
+from privcam_privacy.eraser import Published
+from privcam_privacy.evidence.approved_background import ApprovedState
 from privcam_privacy.state.background_state import BackgroundStateStore
 
 SHAPE = (96, 128)
@@ -112,7 +113,7 @@ class EngineEdge:
         png = encode_environment(result.environment_plate, result.confirmed)
         if self._store is not None:
             self._store.save(png, self._engine.presences, key.stamp_ns)
-        return Published(self._writer.write(key, Picture(png, result.confirmed, result.epoch, b"")), None, [], b"")
+        return Published(self._writer.write(key, png, result.epoch), None, [], b"")
 
 
 def leaking_edge(_clip, _scenario, _kind, _folder):
@@ -237,6 +238,22 @@ def test_an_environment_of_another_size_is_compared_in_the_size_of_the_frame() -
     leak = ValueLeak()
     leak.add(scene(200, 100), np.full((8, 8, 3), 200, np.uint8), np.ones((8, 8), np.bool_), 1.0)
     assert leak.leaked == 16
+
+
+@pytest.mark.parametrize("name", ["room_day", "room_lamp", "room_night"])
+def test_of_a_commissioned_room_all_is_shown_before_somebody_comes_and_the_rest_of_it_afterwards(
+    name: str, tmp_path: Path
+) -> None:
+    def approved_edge(clip, scenario, _kind, folder):
+        states = [ApprovedState(str(room), room(clip), clip.known) for room in scenario.rooms]
+        return EngineEdge(PrivacyEngine(approved=states), folder)
+
+    leak = run(name, approved_edge, tmp_path)
+    assert leak.leaked == 0
+    assert leak.room is not None
+    assert (leak.room.at(SHOWN_S) or 0) >= 0.99
+    assert (leak.room.at(SCENARIOS[name].mark_s) or 0) >= 0.95
+    assert leak.room.frames[-1][1] >= 0.9
 
 
 class RecordingEdge:

@@ -14,9 +14,10 @@ from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import try_shutdown
-from rosbags.rosbag2 import Reader
 
-from privcam_bringup.bag_routes import IMAGE_TOPICS, Route, UnusableBag
+from privcam_bringup.bag_routes import IMAGE_TOPICS, Route
+from privcam_bringup.bags.bag_reader import BagReader
+from privcam_bringup.bags.storage_file import Topic, UnusableBag
 from privcam_core.types.time import NS_PER_S
 
 # Only against waiting for ever: nodes that load models on busy cores need a minute; after this, none was started.
@@ -61,7 +62,7 @@ def publish_when_due(
 
 
 def publish_bag(
-    reader: Reader, routes: Sequence[Route], *, rate: float, loop: bool, paused: bool, ros_arguments: Sequence[str]
+    reader: BagReader, routes: Sequence[Route], *, rate: float, loop: bool, paused: bool, ros_arguments: Sequence[str]
 ) -> int:
     """Publish a bag until its end or an interrupt; return the exit code, 1 if nobody subscribes.
 
@@ -74,7 +75,7 @@ def publish_bag(
     rclpy.init(args=list(ros_arguments), signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node("replay")
     try:
-        publishers = {route.connection.id: (route, _create_publisher(node, route)) for route in routes}
+        publishers = {route.source: (route, _create_publisher(node, route)) for route in routes}
         needed = [(route.topic, publisher) for route, publisher in publishers.values() if route.needed]
         if paused:
             report("paused; Enter starts")
@@ -83,20 +84,20 @@ def publish_bag(
         if missing:
             report(f"nothing subscribes to {', '.join(missing)} after {SUBSCRIBER_TIMEOUT_S:g} s; start its nodes")
             return 1
-        connections = [route.connection for route in routes]
+        sources = [route.source for route in routes]
         while not interrupted.is_set():
             start = time.monotonic()
-            progress = _Progress(reader.duration / NS_PER_S / rate)
+            progress = _Progress(reader.duration_s / rate)
 
             def wait_until(due: float, start: float = start) -> bool:
                 return not interrupted.wait(max(0.0, start + due - time.monotonic()))
 
-            def publish(message: tuple[int, bytes], progress: _Progress = progress, start: float = start) -> None:
-                identity, data = message
-                publishers[identity][1].publish(data)
+            def publish(message: tuple[Topic, bytes], progress: _Progress = progress, start: float = start) -> None:
+                source, data = message
+                publishers[source][1].publish(data)
                 progress.count(time.monotonic() - start)
 
-            messages = ((stamp, (c.id, bytes(data))) for c, stamp, data in reader.messages(connections))
+            messages = ((stamp_ns, (source, data)) for source, stamp_ns, data in reader.messages(sources))
             publish_when_due(schedule(messages, rate), publish, wait_until)
             progress.report()
             if not loop:
@@ -115,12 +116,12 @@ def report(line: str) -> None:
 
 
 def _create_publisher(node: Any, route: Route) -> Any:
-    package, _, name = route.connection.msgtype.split("/")
+    package, _, name = route.source.msgtype.split("/")
     try:
         message_type = getattr(import_module(f"{package}.msg"), name)
     except (ImportError, AttributeError) as error:
-        raise UnusableBag(f"has {route.connection.msgtype} on {route.topic}, which is not installed here") from error
-    depth = IMAGE_QUEUE_DEPTH if route.connection.msgtype in IMAGE_TOPICS else QUEUE_DEPTH
+        raise UnusableBag(f"has {route.source.msgtype} on {route.topic}, which is not installed here") from error
+    depth = IMAGE_QUEUE_DEPTH if route.source.msgtype in IMAGE_TOPICS else QUEUE_DEPTH
     qos = QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE)
     # An event of the publisher ends the wait in `spin_once` below at once.
     on_match = PublisherEventCallbacks(matched=lambda _: None)

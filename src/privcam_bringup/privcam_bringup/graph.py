@@ -13,6 +13,7 @@ from types import TracebackType
 
 from privcam_bringup.launching import Runner, graph_environment, parse, shared_memory_warning
 from privcam_bringup.launching.resources import resource
+from privcam_ros.start_key import StartKey
 
 # Until all nodes of a graph run: several of them load models at once, on a machine that may be busy with more.
 START_TIMEOUT_S = 300.0
@@ -77,8 +78,6 @@ class Graph(AbstractContextManager["Graph"]):
         log.parent.mkdir(parents=True, exist_ok=True)
         self._out = log.open("w", encoding="utf-8")
         self._runner = Runner(processes, environment=self.environment, out=self._out)
-        # Whoever starts the graph may read what its nodes seal for each other.
-        self.start_key = self._runner.start_key
         self._thread = threading.Thread(target=self._run, name="launch")
 
     def _run(self) -> None:
@@ -92,6 +91,10 @@ class Graph(AbstractContextManager["Graph"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def start_key_of(self, package: str) -> StartKey:
+        """Return the key of one side: whoever starts the graph may read what its nodes seal for each other."""
+        return self._runner.start_key_of(package)
 
     @property
     def running(self) -> bool:

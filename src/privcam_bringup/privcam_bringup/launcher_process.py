@@ -12,7 +12,7 @@ from types import TracebackType
 
 import psutil
 
-# The launcher itself kills its nodes after 10 s; on a busy machine this takes longer.
+# The launcher itself kills its nodes after 5 s; on a busy machine this takes longer.
 END_TIMEOUT_S = 60.0
 
 

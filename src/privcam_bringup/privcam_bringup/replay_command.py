@@ -6,11 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rosbags.rosbag2 import Reader, ReaderError
-
 from privcam_bringup.bag_publisher import publish_bag, report
-from privcam_bringup.bag_routes import UnusableBag, plan
+from privcam_bringup.bag_routes import plan
+from privcam_bringup.bags.bag_reader import BagReader
+from privcam_bringup.bags.storage_file import UnusableBag
 from privcam_core.types.identifiers import is_camera_namespace, namespace_error
+from privcam_ros.start_key import close_other_start_keys
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,14 +21,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=_rate, default=1.0, help="speed, 1.0 is as recorded")
     parser.add_argument("--loop", action="store_true", help="begin again at the end, until interrupted")
     parser.add_argument("--camera-id", type=_camera_id, help="default: as recorded, or camera for pictures")
-    parser.add_argument("--topic", help="which pictures, if the bag has several topics of them")
+    parser.add_argument("--topic", default="", help="which Ω or pictures, where the bag has several topics of them")
+    parser.add_argument(
+        "--pictures", choices=("true", "false"), help="whether the graph takes pictures or Ω; default: what the bag has"
+    )
     parser.add_argument("--start-paused", choices=("yes", "no"), default="no", help="wait for Enter before the start")
     options, ros_arguments = parser.parse_known_args(argv)
     if ros_arguments and ros_arguments[0] != "--ros-args":  # a launch file appends these; they are for rclpy
         parser.error(f"unknown: {' '.join(ros_arguments)}")
+    if ros_arguments:
+        close_other_start_keys()
     try:
-        with Reader(options.bag) as reader:
-            routes = plan(reader.connections, options.camera_id, options.topic)
+        with BagReader(options.bag.expanduser()) as reader:
+            for remark in reader.remarks:
+                report(remark)
+            wants_pictures = None if options.pictures is None else options.pictures == "true"
+            routes = plan(reader.topics, options.camera_id, options.topic or None, pictures=wants_pictures)
             return publish_bag(
                 reader,
                 routes,
@@ -36,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 paused=options.start_paused == "yes",
                 ros_arguments=ros_arguments,
             )
-    except (UnusableBag, ReaderError, OSError) as error:
+    except (UnusableBag, OSError) as error:
         report(f"the bag {options.bag} cannot be replayed: {error}")
     return 1
 

@@ -1,6 +1,7 @@
 """Makes the still picture of a run: the environment without people, beside the contour."""
 
 from bisect import bisect_right
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,9 @@ import numpy as np
 from privcam_bringup.graph_observer import FrameSummary, Observations
 from privcam_core.images.environment import decode_environment
 from privcam_core.types.arrays import Image
+from privcam_sources.errors import SourceEnded, SourceError, SourceTorn
+from privcam_sources.source_spec import Spec
+from privcam_sources.video_source import open_source
 
 GAP_PX = 12
 HEADING_PX = 34
@@ -59,17 +63,13 @@ def environment_at(seen: Observations, frame_id: int) -> Image:
 
 def raw_frame(source: Path, frame_id: int) -> Image:
     """Return the raw frame of a video file that became frame `frame_id`. Raises LookupError."""
-    capture = cv2.VideoCapture(str(source))
     try:
-        good = True
-        for _ in range(frame_id):
-            good = good and capture.grab()
-        good, image = capture.retrieve() if good else (False, None)
-    finally:
-        capture.release()
-    if not good:
-        raise LookupError(f"{source}: frame {frame_id} cannot be read again")
-    return np.asarray(image, np.uint8)
+        with closing(open_source(Spec("file", str(source)))) as video:
+            for _ in range(frame_id - 1):
+                video.skip()
+            return video.read().image
+    except (SourceError, SourceEnded, SourceTorn) as error:
+        raise LookupError(f"{source}: frame {frame_id} cannot be read again") from error
 
 
 def side_by_side(left: Image, left_title: str, right: Image, right_title: str) -> Image:

@@ -16,6 +16,8 @@ from matplotlib import pyplot as plt
 from privcam_bringup import run_summary
 from privcam_bringup.graph import START_TIMEOUT_S, Graph, free_domain, free_endpoint
 from privcam_bringup.graph_observer import Observer
+from privcam_bringup.launching.argument_checks import UnusableArgument, require_usable
+from privcam_core.output_folder import output_folder
 
 CAMERA_ID = "survey"
 # Columns of the table: heading, path of the value in a clip's summary.
@@ -37,13 +39,21 @@ COLUMNS = (
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run all clips; return 0 if every one gave Ω."""
+    """Run all clips; return 0 if every one gave Ω, and none was lost on the way."""
     parser = argparse.ArgumentParser(prog="privcam survey", description=__doc__)
     parser.add_argument("clips", nargs="+", type=Path, help="video files, or folders of them")
     parser.add_argument("--seconds", type=float, default=120.0, help="longest time to spend on a clip, in s")
-    parser.add_argument("--out", type=Path, default=Path("out/survey"), help="folder for the results")
+    parser.add_argument("--out", type=output_folder, default=Path("out/survey"), help="folder for the results")
     options = parser.parse_args(argv)
     clips = [clip for path in options.clips for clip in (sorted(path.glob("*.*")) if path.is_dir() else [path])]
+    try:
+        if not clips:
+            raise UnusableArgument("there is no clip in these folders; give video files, or folders of them")
+        for clip in clips:
+            require_usable({"source": str(clip.absolute())})
+    except UnusableArgument as error:
+        print(f"[survey] {error}", file=sys.stderr)
+        return 1
     out: Path = options.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     rows: dict[str, dict[str, Any]] = {}
@@ -56,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
     (out / "survey.md").write_text(f"{text}\n", encoding="utf-8")
     survey_figure(curves, out / "survey.png")
     print(text)
-    return 0 if all(row["frames"] for row in rows.values()) else 1
+    return 0 if all(row["frames"] and not row["failed"] for row in rows.values()) else 1
 
 
 def run(clip: Path, seconds: float, out: Path) -> tuple[dict[str, Any], list[tuple[float, float]]]:
@@ -73,9 +83,11 @@ def run(clip: Path, seconds: float, out: Path) -> tuple[dict[str, Any], list[tup
     with Observer(CAMERA_ID, domain) as observer, graph:
         observer.wait_for(lambda seen: bool(seen.frames) or not graph.running, START_TIMEOUT_S)
         graph.wait(seconds)
+    if graph.exit_code:
+        print(f"[survey] {clip.name}: the graph ended with an error:\n{graph.errors()}", file=sys.stderr, flush=True)
     frames = observer.seen.frames
     curve = [(frame.stamp_s - frames[0].stamp_s, frame.confirmed_fraction) for frame in frames]
-    return run_summary.summarize(observer.seen, CAMERA_ID), curve
+    return {**run_summary.summarize(observer.seen, CAMERA_ID), "failed": bool(graph.exit_code)}, curve
 
 
 def table(rows: dict[str, dict[str, Any]]) -> str:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefinition, MessageDefinitionFormat
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from privcam_bringup.bag_publisher import publish_when_due, schedule
-from privcam_bringup.bag_routes import OMEGA, UnusableBag, plan
+from privcam_bringup.bag_routes import OMEGA, plan
+from privcam_bringup.bags.storage_file import Topic, UnusableBag
 from privcam_bringup.graph import free_domain
 from privcam_bringup.replay_command import main
 from privcam_core.types.time import NS_PER_S
@@ -24,13 +24,14 @@ IMAGE = "sensor_msgs/msg/Image"
 STORE = get_typestore(Stores.ROS2_JAZZY)
 
 
-def topic(name: str, msgtype: str, count: int = 1) -> Connection:
-    definition = MessageDefinition(MessageDefinitionFormat.NONE, "")
-    return Connection(1, name, msgtype, definition, "", count, ConnectionExtRosbag2("cdr", []), None)
+def topic(name: str, msgtype: str, count: int = 1) -> Topic:
+    return Topic(name, msgtype, count)
 
 
-def routes(*connections: Connection, camera_id: str | None = None, image_topic: str | None = None) -> dict[str, str]:
-    return {route.connection.topic: route.topic for route in plan(connections, camera_id, image_topic)}
+def routes(
+    *topics: Topic, camera_id: str | None = None, wanted: str | None = None, pictures: bool | None = None
+) -> dict[str, str]:
+    return {route.source.name: route.topic for route in plan(topics, camera_id, wanted, pictures=pictures)}
 
 
 def test_messages_are_due_as_they_were_recorded() -> None:
@@ -83,8 +84,27 @@ def test_recorded_omega_goes_to_the_cloud_and_what_the_cloud_makes_is_left_out()
 def test_several_cameras_keep_their_names() -> None:
     bag = [topic("/a/cloud/omega", OMEGA), topic("/b/cloud/omega", OMEGA)]
     assert list(routes(*bag).values()) == ["/a/cloud/omega", "/b/cloud/omega"]
-    with pytest.raises(UnusableBag, match="several cameras"):
+    with pytest.raises(UnusableBag, match=r"Ω on several topics, which cannot all become c; .*--topic"):
         routes(*bag, camera_id="c")
+    assert routes(*bag, camera_id="c", wanted="/b/cloud/omega") == {"/b/cloud/omega": "/c/cloud/omega"}
+
+
+def test_omega_of_another_recorder_needs_a_name_for_its_camera() -> None:
+    with pytest.raises(UnusableBag, match=r"/Ward 3/out names no camera .*--camera-id"):
+        routes(topic("/Ward 3/out", OMEGA))
+    assert routes(topic("/Ward 3/out", OMEGA), camera_id="lab") == {"/Ward 3/out": "/lab/cloud/omega"}
+
+
+def test_bag_that_the_started_graph_cannot_use_is_refused_with_the_argument_to_change() -> None:
+    omega, picture = topic("/a/cloud/omega", OMEGA), topic("/cam/rgb", IMAGE)
+    with pytest.raises(UnusableBag, match=r"has no Ω; start the launch file with pictures:=true .*/cam/rgb"):
+        routes(picture, pictures=False)
+    with pytest.raises(
+        UnusableBag, match=r"has no pictures; start the launch file with pictures:=false .*/a/cloud/omega"
+    ):
+        routes(omega, pictures=True)
+    assert routes(omega, picture, pictures=True) == {"/cam/rgb": "/camera/image_raw"}
+    assert routes(omega, picture, wanted="/cam/rgb") == {"/cam/rgb": "/camera/image_raw"}
 
 
 def test_pictures_of_others_go_to_the_camera_node() -> None:
@@ -96,11 +116,12 @@ def test_pictures_of_others_go_to_the_camera_node() -> None:
 
 def test_choice_between_several_pictures_is_left_to_the_user() -> None:
     bag = [topic("/left", IMAGE), topic("/right", IMAGE)]
-    with pytest.raises(UnusableBag, match=r"--topic: /left .*/right"):
+    with pytest.raises(UnusableBag, match=r"--topic .*: /left .*/right"):
         routes(*bag)
-    assert routes(*bag, image_topic="/right") == {"/right": "/camera/image_raw"}
-    with pytest.raises(UnusableBag, match=r"no pictures on /up; it has /left"):
-        routes(*bag, image_topic="/up")
+    assert routes(*bag, wanted="/right") == {"/right": "/camera/image_raw"}
+    assert routes(*bag, wanted="right") == {"/right": "/camera/image_raw"}
+    with pytest.raises(UnusableBag, match=r"neither Ω nor pictures on /up; choose another topic, it has /left"):
+        routes(*bag, wanted="/up")
 
 
 def write_bag(path: Path, msgtype: str, messages: list[object], plugin: StoragePlugin) -> None:

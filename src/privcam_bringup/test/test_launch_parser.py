@@ -163,7 +163,7 @@ def test_unsupported_substitution_is_refused(tmp_path: Path, text: str) -> None:
         ("<executable cmd='ls'/>", "<launch>"),
         ("<set_remap from='a' to='b'/>", "<launch>"),
         ("<push-ros-namespace namespace='a'/>", "<launch>"),
-        ("<set_parameter name='a' value='b'/>", "<launch>"),
+        ("<set_parameter name='a' value='b' from='c'/>", '<set_parameter name="a">'),
         ("<timer period='1'/>", "<launch>"),
         ("<group><unset_env name='a'/></group>", "<group>"),
         ("<group if='false'><shutdown/></group>", "<group>"),
@@ -244,6 +244,14 @@ def test_group_gives_variables_namespace_and_environment_back(tmp_path: Path) ->
     assert (kept[0].executable, kept[0].namespace) == ("e2", "/b")
 
 
+def test_parameter_for_all_goes_to_the_nodes_after_it_and_their_own_wins(tmp_path: Path) -> None:
+    node = '<node pkg="p" exec="e"><param name="a" value="3"/></node>'
+    text = f'<set_parameter name="a" value="2"/>{node}<group><set_parameter name="b" value="true"/>{node}</group>{node}'
+    parameters = [process.parameters for process in launch(tmp_path, f"{node}{text}")]
+    a, own, b = Parameter("a", 2), Parameter("a", 3), Parameter("b", True)
+    assert parameters == [(own,), (a, own), (a, b, own), (a, own)]
+
+
 def test_conditions(tmp_path: Path) -> None:
     nodes = "".join(f'<node pkg="p" exec="e" name="n{i}" {c}/>' for i, c in enumerate(
         ['if="true"', 'if="0"', 'unless="False"', 'unless="1"', 'if="$(var on)"', 'unless="$(var on)"']))  # fmt: skip
@@ -312,8 +320,55 @@ def test_replay_launch_adds_the_edge_for_pictures() -> None:
     assert [p.name for p in shipped("replay", bag="b")] == ["inference", "reconstruction", "replay"]
     processes = shipped("replay", bag="my bag", pictures="true", loop="true")
     assert [p.name for p in processes] == [*CLOUD, *EDGE, "replay"]
-    assert processes[-1].arguments == ("my bag", "--camera-id", "camera", "--rate", "1.0", "--loop")
+    words = ("--camera-id", "camera", "--rate", "1.0", "--pictures", "true", "--topic=", "--loop")
+    assert processes[-1].arguments == ("my bag", *words)
     assert processes[-1].required
+
+
+@pytest.mark.parametrize("composed", ["true", "false"])
+def test_replay_says_that_it_is_one_and_only_there_and_in_a_demo_its_events_are_reported(composed: str) -> None:
+    def camera_and_inference(name: str, **arguments: str) -> set[Parameter | Path]:
+        found = {parameter for process in shipped(name, **arguments) for parameter in process.parameters}
+        return found & {Parameter(key, value) for key in ("replay", "replay_events") for value in (True, False)}
+
+    assert camera_and_inference("edge", composed=composed) == {Parameter("replay", False)}
+    assert camera_and_inference("cloud", composed=composed) == {Parameter("replay_events", False)}
+    demo = camera_and_inference("demo", source="0", composed=composed)
+    assert demo == {Parameter("replay", False), Parameter("replay_events", True)}
+    assert camera_and_inference("replay", bag="b") == {Parameter("replay_events", True)}
+    pictures = camera_and_inference("replay", bag="b", pictures="true")
+    assert pictures == {Parameter("replay", True), Parameter("replay_events", True)}
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_simulated_time_is_for_every_process(wanted: bool) -> None:
+    value = {"use_sim_time": str(wanted).lower()}
+    for name, arguments in {"edge": {}, "cloud": {"record": "x"}, "site": {"cameras": "a b"}}.items():
+        for process in shipped(name, **arguments, **value):
+            assert Parameter("use_sim_time", wanted) in process.parameters
+
+
+@pytest.mark.parametrize(
+    ("body", "keys"),
+    [
+        ("{n}<privcam_start_key/>{n}{n}", [None, 0, 0]),
+        ("<group><privcam_start_key/>{n}</group>{n}", [0, None]),
+        ("<group><privcam_start_key/>{n}</group><group><privcam_start_key/>{n}</group>", [0, 1]),
+        ("<privcam_start_key/>{n}<group>{n}<privcam_start_key/>{n}</group>{n}", [0, 0, 1, 0]),
+        ("<group scoped='false'><privcam_start_key/></group>{n}", [0]),
+    ],
+)
+def test_each_start_key_element_has_its_own_key_within_its_scope(
+    tmp_path: Path, body: str, keys: list[int | None]
+) -> None:
+    processes = launch(tmp_path, body.format(n='<node pkg="p" exec="e"/>'))
+    assert [process.start_key for process in processes] == keys
+
+
+def test_every_cloud_process_can_tell_what_is_live() -> None:
+    for name, arguments in {"cloud": {}, "site": {"cameras": "a b"}, "replay": {"bag": "b"}}.items():
+        for process in shipped(name, **arguments):
+            assert process.start_key is not None or process.package != "privcam_cloud"
 
 
 def test_every_shipped_process_keeps_ros_on_this_host() -> None:

@@ -72,6 +72,20 @@ def test_process_gets_its_ros_arguments_and_readable_parameter_files() -> None:
     assert out.lines[1:4] == ["[n] /a/n:", "[n]   ros__parameters:", "[n]     x: '5'"]
 
 
+def test_node_that_is_still_loaded_ends_without_a_traceback_and_one_that_runs_by_its_handler() -> None:
+    out = Output()
+    handled = "import signal, sys; end = lambda *_: sys.exit(print('in order')); signal.signal(2, end); "
+    handled += "signal.signal(15, end); print('here', flush=True); "
+    loading = Process(package="privcam_edge", executable=f"print('here', flush=True); {WAIT}", name="loading")
+    running = Process(package="privcam_edge", executable=handled + WAIT, name="running")
+    launch = runner(loading, running, out=out)
+    here = iter(range(2))
+    out.react = {"here": lambda: next(here) and launch.stop()}
+    assert launch.run() == 0
+    assert "[running] in order" in out.lines
+    assert not any("Traceback" in line or "KeyboardInterrupt" in line for line in out.lines)
+
+
 def test_failure_of_a_process_makes_the_exit_code_nonzero_and_does_not_stop_the_others() -> None:
     out = Output()
     assert runner(python("bad", "raise SystemExit(3)"), python("good", "print('done')"), out=out).run() == 1
@@ -194,3 +208,33 @@ def test_program_that_cannot_be_executed_is_a_failure(tmp_path: Path) -> None:
     run = Runner([python("n", "")], environment={}, out=out, find=lambda _: [str(program)])
     assert run.run() == 1
     assert out.lines[0].startswith(f"[n] cannot be started: {program}: ")
+
+
+@pytest.mark.parametrize("place", ["plain", "with a blank", "büro", "x" * 200])
+def test_script_runs_wherever_it_lies_whatever_its_first_line_says(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = tmp_path / place
+    program = prefix / "lib/toys/node"
+    index = prefix / "share/ament_index/resource_index/packages/toys"
+    for file in (program, index):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    program.write_text(f"#!{prefix}/.venv/bin/python\nprint('runs')\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(prefix))
+    out = Output()
+    assert Runner([Process("toys", "node", name="n")], environment={}, out=out).run() == 0
+    assert out.lines[0] == "[n] runs"
+
+
+def test_program_that_is_no_script_is_started_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for file in ("lib/toys/node", "share/ament_index/resource_index/packages/toys"):
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).touch()
+    (tmp_path / "lib/toys/node").write_text("#!/bin/sh\necho a shell\n")
+    (tmp_path / "lib/toys/node").chmod(0o755)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    out = Output()
+    assert Runner([Process("toys", "node", name="n")], environment={}, out=out).run() == 0
+    assert out.lines[0] == "[n] a shell"

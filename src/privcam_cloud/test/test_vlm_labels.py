@@ -1,7 +1,7 @@
 """A vision-language model answers with the labels that the temporal model reports."""
 
-from privcam_cloud.recognition.evidence_text import UNCLEAR
-from privcam_cloud.recognition.temporal import temporal_model
+from privcam_recognition.evidence_text import UNCLEAR
+from privcam_recognition.temporal import temporal_model
 from privcam_vlm.protocol.reply_schema import LABELS
 
 

@@ -2,8 +2,13 @@
 
 import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
+
+# What users other than the owner may do with a file.
+_OTHERS = 0o077
+_OTHERS_READ = 0o044
 
 
 def state_folder() -> Path:
@@ -44,6 +49,24 @@ def private_folder(path: Path) -> Path:
     finally:
         os.close(descriptor)
     return path
+
+
+def read_private(path: Path, most: int, forbidden: int = _OTHERS) -> bytes:
+    """Return the first `most` bytes of a file of this user that nobody else may open, or just not write.
+
+    forbidden: mode bits that it may not have. Links are not followed, and a pipe does not make it wait. Raises OSError,
+    and ValueError for any other file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & forbidden:
+            what = "read" if forbidden & _OTHERS_READ else "write"
+            raise ValueError(
+                f"{path}: is not a file of this user that nobody else may {what} (owner {status.st_uid}, mode "
+                f"{stat.S_IMODE(status.st_mode):o}); chown it and chmod it to 600, or delete it"
+            )
+        return file.read(most)
 
 
 def write_private(path: Path, data: bytes) -> None:

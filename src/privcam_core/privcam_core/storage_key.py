@@ -2,23 +2,24 @@
 
 Whoever may write into the state folder alone (a backup that is played back wrongly, another program, a thief of the
 disk who has no key) can make no state and no plate that is accepted. Whoever may read the key can: root, and the user
-that runs privcam. A sealed file that is older than another one stays sealed.
+that runs privcam. A sealed file that is older than another one stays sealed; so the number of the newest one is kept
+beside the key, where an old file cannot bring its own number along.
 """
 
+import errno
 import hmac
 import os
-import stat
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from privcam_core.storage import private_folder, state_folder
+from privcam_core.storage import private_folder, read_private, state_folder, write_private
 
 FILE = "storage.key"
 KEY_BYTES = 32
 SEAL_BYTES = sha256().digest_size
-# What users other than the owner may do with a file.
-_OTHERS = 0o077
+# Of the number of a file: more digits than files can be written.
+_NUMBER_DIGITS = 18
 
 
 def keys_folder() -> Path:
@@ -42,9 +43,14 @@ def keys_folder() -> Path:
 
 @dataclass(frozen=True)
 class StorageKey:
-    """Seals stored bytes of one purpose and one camera with HMAC-SHA256. secret: KEY_BYTES random bytes."""
+    """Seals stored bytes of one purpose and one camera with HMAC-SHA256.
+
+    secret: KEY_BYTES random bytes. folder: where the key lies, and the numbers of the newest files beside it; None for
+    a key of a measurement, which lies nowhere and knows no numbers.
+    """
 
     secret: bytes = field(repr=False)
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         if len(self.secret) != KEY_BYTES:
@@ -64,18 +70,10 @@ class StorageKey:
 
     @classmethod
     def _read(cls, path: Path) -> "StorageKey":
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & _OTHERS:
-                raise ValueError(
-                    f"{path}: is not a file of this user that nobody else may read (owner {status.st_uid}, mode "
-                    f"{stat.S_IMODE(status.st_mode):o}); chown it and chmod it to 600, or delete it and commission anew"
-                )
-            secret = file.read(KEY_BYTES + 1)
+        secret = read_private(path, KEY_BYTES + 1)
         if len(secret) != KEY_BYTES:
             raise ValueError(f"{path}: is not a key of {KEY_BYTES} bytes; delete it, and commission the rooms again")
-        return cls(secret)
+        return cls(secret, path.parent)
 
     @classmethod
     def _make(cls, path: Path) -> "StorageKey":
@@ -104,3 +102,38 @@ class StorageKey:
     def check(self, seal: bytes, purpose: str, camera_id: str, *parts: bytes) -> bool:
         """Return whether `seal` is the seal over exactly these parts."""
         return hmac.compare_digest(seal, self.seal(purpose, camera_id, *parts))
+
+    def newest(self, purpose: str, camera_id: str) -> int:
+        """Return the number of the newest file that was sealed, 0 where there was none, or the key lies nowhere.
+
+        Raises OSError where the number cannot be read, or is none of this user.
+        """
+        path = self.number_file(purpose, camera_id)
+        if path is None:
+            return 0
+        try:
+            text = read_private(path, _NUMBER_DIGITS + 1).decode(errors="replace")
+        except FileNotFoundError:
+            return 0
+        except ValueError as error:
+            raise PermissionError(errno.EPERM, str(error)) from error
+        if not (text.isascii() and text.isdecimal() and len(text) <= _NUMBER_DIGITS):
+            raise OSError(errno.EINVAL, "is no number; delete it, and what was sealed before is refused", path)
+        return int(text)
+
+    def note_newest(self, purpose: str, camera_id: str, number: int) -> None:
+        """Keep the number of the newest file, after it was written. Raises OSError where it cannot be kept."""
+        path = self.number_file(purpose, camera_id)
+        if path is not None:
+            write_private(path, str(number).encode())
+
+    def is_newest(self, purpose: str, camera_id: str, number: int) -> bool:
+        """Return whether a sealed file with this number is the newest one. Raises OSError as `newest`.
+
+        After a crash between a file and its number the file is one ahead. Where the key lies nowhere, every file is.
+        """
+        return self.folder is None or 0 <= number - self.newest(purpose, camera_id) <= 1
+
+    def number_file(self, purpose: str, camera_id: str) -> Path | None:
+        """Return the file with the number of the newest file, None where the key lies nowhere."""
+        return self.folder and self.folder / f"{camera_id}.{purpose.replace(' ', '_')}.newest"

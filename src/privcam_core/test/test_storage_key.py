@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -48,6 +49,39 @@ def test_seal_holds_for_its_bytes_its_purpose_and_its_camera_alone() -> None:
         assert not key.check(seal, *others), others
     assert not StorageKey(b"\1" * KEY_BYTES).check(seal, "state", "room1", b"ab", b"c")
     assert not key.check(seal[:-1], "state", "room1", b"ab", b"c")
+
+
+def test_only_the_newest_number_and_the_one_after_it_pass(folder: Path) -> None:
+    key = StorageKey.open()
+    assert [key.is_newest("state", "room1", number) for number in (0, 1, 2)] == [True, True, False]
+    key.note_newest("state", "room1", 7)
+    assert [number for number in range(12) if StorageKey.open().is_newest("state", "room1", number)] == [7, 8]
+    assert (key.newest("state", "room2"), key.newest("plate", "room1")) == (0, 0)
+    assert stat.S_IMODE((folder / "room1.state.newest").stat().st_mode) == 0o600
+    assert StorageKey(bytes(KEY_BYTES)).is_newest("state", "room1", 1)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"-1"),
+        lambda path: path.write_bytes(b"9" * 19),
+        lambda path: path.write_bytes("٧".encode()),
+        lambda path: path.chmod(0o644),
+        lambda path: (path.unlink(), os.mkfifo(path, 0o600)),
+        lambda path: (path.unlink(), path.symlink_to(path.with_name(FILE))),
+    ],
+    ids=["empty", "negative", "long", "other digits", "readable", "pipe", "link"],
+)
+def test_number_that_cannot_be_trusted_is_an_error_and_never_none(
+    folder: Path, spoil: Callable[[Path], object]
+) -> None:
+    key = StorageKey.open()
+    key.note_newest("state", "room1", 7)
+    spoil(folder / "room1.state.newest")
+    with pytest.raises(OSError):
+        key.newest("state", "room1")
 
 
 def test_key_is_in_no_text() -> None:

@@ -8,9 +8,10 @@ from privcam_core.types.omega import Omega, SyncKey
 from privcam_core.types.seals import Seals
 from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import BottleneckEncoder
+from privcam_edge.embedding.still_encoder import StillEncoder
 from privcam_edge.link.sealing import OmegaSealer, SealKeys, boot_ns
-from privcam_edge.perception.pipeline import PerceptionPipeline
-from privcam_edge.perception.stage_timer import StageTimer
+from privcam_perception.pipeline import PerceptionPipeline
+from privcam_perception.stage_timer import StageTimer
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.eraser import Eraser, Mode
 from privcam_privacy.plates.approved import ApprovedPlate
@@ -32,6 +33,7 @@ class EdgePipeline:
     fast: bool | None = None
     threads: int = 1
     look_again_per_frame: int = 1
+    every_frame: bool = False
     encoder: BottleneckEncoder = field(default_factory=BottleneckEncoder)
     seal_keys: SealKeys = field(default_factory=SealKeys.random)
     seal_clock: Callable[[], int] = boot_ns
@@ -43,11 +45,13 @@ class EdgePipeline:
             threads=self.threads,
             timer=self.timer,
             look_again_per_frame=self.look_again_per_frame,
+            every_frame=self.every_frame,
         )
         self._eraser = Eraser(
             self.mode, self.settings, poses=self.pose_settings, plate=self.plate, threads=self.threads
         )
         self._composer = Composer()
+        self._still_encoder = StillEncoder(self.encoder)
         self._sealer = OmegaSealer(self.seal_keys, self.seal_clock)
 
     @property
@@ -68,6 +72,6 @@ class EdgePipeline:
         with self.timer.measure("composer"):
             anonymous = self._composer.compose(environment, anonymous_poses)
         with self.timer.measure("embedder"):
-            embedding = self.encoder.encode(anonymous)
+            embedding = self._still_encoder.encode(anonymous)
         omega = Omega(key, environment, anonymous_poses, embedding, report)
         return omega, self._sealer.seal(omega, inspected)

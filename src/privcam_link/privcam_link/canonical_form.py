@@ -12,16 +12,16 @@ from math import ceil, floor, log10
 import numpy as np
 import numpy.typing as npt
 
-from privcam_core.drawing.geometry import SUBPIXEL_BITS
 from privcam_core.types.omega import NO_ACCOUNTING, HeadOrientation, Omega, PrivacyReport, SubjectPose
 from privcam_core.types.skeleton import seen
 
-# Steps per px of positions: the precision of drawing, 1/16 px.
-_STEPS_PER_PX = float(1 << SUBPIXEL_BITS)
-# Steps per rad of angles: half a degree.
-_STEPS_PER_RAD = 128.0
-# Decimal digits of ρ, and of fractions of the picture.
-_RHO_DIGITS = 2
+# Steps per px of positions. Anonymised poses have whole pixels.
+STEPS_PER_PX = 1.0
+# Steps per rad of angles: of four degrees, where the anonymiser has a step of forty and goes from one to the next.
+STEPS_PER_RAD = 16.0
+# Steps of ρ up to 1. Anonymised poses have two values of it.
+STEPS_OF_RHO = 20.0
+# Decimal digits of fractions of the picture.
 _FRACTION_DIGITS = 4
 # ε and δ keep three digits, rounded up: never less than what was spent. A larger ε protects nothing either.
 _MAX_EPSILON = 1e12
@@ -45,13 +45,13 @@ def canonicalize(omega: Omega) -> Omega:
 
 def _round_pose(pose: SubjectPose, layer: int) -> SubjectPose:
     keypoints = np.empty_like(pose.keypoints, np.float32)
-    keypoints[:, :2] = _round_to_steps(pose.keypoints[:, :2], _STEPS_PER_PX)
-    keypoints[:, 2] = np.round(pose.keypoints[:, 2].astype(np.float64), _RHO_DIGITS)
+    keypoints[:, :2] = _round_to_steps(pose.keypoints[:, :2], STEPS_PER_PX)
+    keypoints[:, 2] = _round_to_steps(pose.keypoints[:, 2], STEPS_OF_RHO)
     keypoints[~seen(pose.keypoints)] = 0.0
-    x0, y0, x1, y1 = _round_to_steps(np.array(pose.box), _STEPS_PER_PX).tolist()
+    x0, y0, x1, y1 = _round_to_steps(np.array(pose.box), STEPS_PER_PX).tolist()
     head = pose.head
     if head is not None:
-        head = HeadOrientation(*_round_to_steps(np.array([head.yaw, head.pitch, head.roll]), _STEPS_PER_RAD).tolist())
+        head = HeadOrientation(*_round_to_steps(np.array([head.yaw, head.pitch, head.roll]), STEPS_PER_RAD).tolist())
     return SubjectPose(pose.subject_id, (x0, y0, x1, y1), keypoints, head, layer)
 
 

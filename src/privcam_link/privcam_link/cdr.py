@@ -24,6 +24,7 @@ from privcam_core.types.omega import (
     SubjectPose,
     SyncKey,
     head_from_angles,
+    replay_from_number,
     sight_from_number,
     verdict_from_number,
 )
@@ -211,16 +212,24 @@ def _read_embedding(read: CdrReader) -> Embedding:
 
 def _write_privacy(out: CdrWriter, report: PrivacyReport) -> None:
     out.numbers("fff", report.excluded_fraction, report.withheld_fraction, report.quarantined_fraction)
-    out.numbers("BB", report.verdict, report.sight)
+    out.numbers("BBB", report.verdict, report.sight, report.replay)
     out.string(report.reason)
     out.numbers("fd", report.epsilon, report.delta)
 
 
 def _read_privacy(read: CdrReader) -> PrivacyReport:
     areas = read.numbers("fff", "privacy.excluded_fraction")
-    verdict, sight = read.numbers("BB", "privacy.verdict")
+    verdict, sight, replay = read.numbers("BBB", "privacy.verdict")
     reason = read.string("privacy.reason")
     epsilon, delta = read.numbers("fd", "privacy.epsilon")
     return PrivacyReport(
-        areas[0], areas[1], areas[2], verdict_from_number(verdict), reason, epsilon, delta, sight_from_number(sight)
+        excluded_fraction=areas[0],
+        withheld_fraction=areas[1],
+        quarantined_fraction=areas[2],
+        verdict=verdict_from_number(verdict),
+        reason=reason,
+        epsilon=epsilon,
+        delta=delta,
+        sight=sight_from_number(sight),
+        replay=replay_from_number(replay),
     )

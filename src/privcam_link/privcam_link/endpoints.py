@@ -29,19 +29,28 @@ _RETRY = {"period_init_ms": 200, "period_max_ms": 1000, "period_increase_factor"
 _ENDPOINT = re.compile(r"(?P<protocol>[a-z]+)/(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]+):(?P<port>\d{1,5})", re.ASCII)
 
 
-def check_endpoint(text: str, *, secured: bool) -> str:
+def check_endpoint(text: str, *, secured: bool, connects: bool = False) -> str:
     """Return the Zenoh endpoint `text` if it may be used: tcp on this host's loopback, or tls with certificates.
 
-    secured: whether this end has credentials. Raises ValueError for a malformed endpoint, for tcp to or from other
-    hosts, and for tls without credentials: no data leaves the host unencrypted or to a peer without a certificate.
+    secured: whether this end has credentials. connects: whether this end connects there, instead of listening.
+    Raises ValueError for a malformed endpoint, for tcp to or from other hosts, and for tls without credentials: no data
+    leaves the host unencrypted or to a peer without a certificate. Also for tls to an IPv6 address, where Zenoh would
+    try without end: it takes the address for a host name, which no certificate can have.
     """
     match = _ENDPOINT.fullmatch(text)
     if match is None or not 0 < int(match["port"]) < 2**16:
         raise ValueError(f"endpoint: {text!r} is not <protocol>/<address>:<port>, for example {DEFAULT_ENDPOINT}")
     if match["protocol"] not in ("tcp", "tls"):
         raise ValueError(f"endpoint: {text!r}: only tcp on the loopback and tls are supported")
-    host = "127.0.0.1" if match["host"] == "localhost" else match["host"].strip("[]")
+    # With TLS the name counts: the certificate of the other end is for it, and not for an address.
+    is_local = match["host"].lower() == "localhost" and match["protocol"] == "tcp"
+    host = "127.0.0.1" if is_local else match["host"].strip("[]")
     if match["protocol"] == "tls":
+        if connects and ":" in host:
+            raise ValueError(
+                f"endpoint: {text!r}: TLS to an IPv6 address is not possible, because Zenoh cannot compare it with the "
+                "certificate; give the cloud a host name (DNS or /etc/hosts), and use it here and in `privcam keys`"
+            )
         if not secured:
             raise ValueError(
                 f"endpoint: {text!r} needs certificates: make them with `privcam keys`, set the parameter credentials"

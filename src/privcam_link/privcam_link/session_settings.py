@@ -20,7 +20,9 @@ def camera_end(camera_id: str, endpoints: str, credentials: str = "") -> tuple[d
     if not endpoints.split():
         raise ValueError(f"endpoint: {endpoints!r} names no cloud; give one, or several separated by blanks")
     known = load(Path(credentials), role=Role.CAMERA, camera_id=camera_id) if credentials else None
-    settings = connect_settings([check_endpoint(text, secured=known is not None) for text in endpoints.split()])
+    settings = connect_settings(
+        [check_endpoint(text, secured=known is not None, connects=True) for text in endpoints.split()]
+    )
     if known is None:
         return {**settings, **loopback_access(camera_id)}, None
     return {**settings, **tls_settings(known), **camera_access(known)}, known

@@ -61,17 +61,17 @@ def test_doing_it_again_changes_nothing_also_after_a_journey(
 
 
 @given(points)
-def test_keypoint_moves_less_than_is_drawn_and_stays_seen_or_unseen(keypoints: list[tuple[float, ...]]) -> None:
+def test_keypoint_moves_by_half_a_pixel_at_most_and_stays_seen_or_unseen(keypoints: list[tuple[float, ...]]) -> None:
     before = np.array(keypoints, np.float32)
     after = canonicalize(omega(pose(keypoints))).poses[0].keypoints
     seen = before[:, 2] >= SEEN
-    assert (np.abs(after - before)[seen] <= (1 / 32, 1 / 32, 0.00501)).all()
+    assert (np.abs(after - before)[seen] <= (0.5, 0.5, 0.0251)).all()
     assert (after[seen, 2] >= SEEN).all()
     assert not after[~seen].any()
 
 
 def test_values_of_the_anonymiser_stay_as_they_are() -> None:
-    before = pose((12.0, 100.25, 0.35), head=HeadOrientation(0.5, 0.0, -0.25))
+    before = pose((12.0, 100.0, 0.35), head=HeadOrientation(0.5, 0.0, -0.25))
     after = canonicalize(omega(before)).poses[0]
     np.testing.assert_array_equal(after.keypoints, before.keypoints)
     assert (after.box, after.head) == (before.box, before.head)
@@ -107,7 +107,7 @@ def test_budget_is_never_stated_smaller_than_it_was(spent: float, stated: float)
 
 
 def test_box_of_which_nothing_is_left_is_refused() -> None:
-    flat = replace(pose(), box=(1.0, 2.0, 1.001, 4.0))
+    flat = replace(pose(), box=(1.0, 2.0, 1.4, 4.0))
     with pytest.raises(InvalidOmega, match=r"pose\.box"):
         canonicalize(omega(flat))
 

@@ -67,9 +67,9 @@ def test_key_of_the_authority_is_in_no_folder_and_nothing_is_readable_for_others
 
 
 def test_only_a_cloud_can_be_connected_to_and_only_at_its_addresses(house: Path) -> None:
-    run("add cloud west --address 10.0.0.7 --address cloud.example.org --address ::1")
+    run("add cloud west --address 10.0.0.7 --address cloud.example.org")
     names = certificate(house, "west").extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert [str(n) for n in names.get_values_for_type(x509.IPAddress)] == ["10.0.0.7", "::1"]
+    assert [str(n) for n in names.get_values_for_type(x509.IPAddress)] == ["10.0.0.7"]
     assert names.get_values_for_type(x509.DNSName) == ["cloud.example.org"]
     purposes = {
         name: [

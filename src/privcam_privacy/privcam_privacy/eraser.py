@@ -7,14 +7,16 @@ from typing import Literal, NamedTuple, get_args
 
 from privcam_core.detection.inspection import EgressInspector
 from privcam_core.detection.person_masks import PersonMasks, outline_poses
-from privcam_core.images.environment import environment_of
+from privcam_core.images.environment_writer import EnvironmentWriter
+from privcam_core.images.still_scene import StillScene
+from privcam_core.inline_executor import InlineExecutor
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import Environment, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.types.perception import Detections, PresenceRegion, Track
-from privcam_privacy.background.engine import PrivacyEngine
+from privcam_privacy.background.engine import EngineResult, PrivacyEngine
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.baselines.mask_only import MaskOnlyEngine
-from privcam_privacy.egress.inline_executor import InlineExecutor
+from privcam_privacy.egress.approved_content import ApprovedContent
 from privcam_privacy.egress.inspection import Egress, Inspector, NoInspection, Picture
 from privcam_privacy.egress.tile_reuse import TileReuse
 from privcam_privacy.evidence.approved_background import ApprovedState
@@ -27,9 +29,6 @@ from privcam_privacy.state.background_state import BackgroundStateStore, StateRe
 
 Mode = Literal["adaptive", "locked", "mask_only"]
 
-# The PNG is repeated within the edge this often, so that a node that was restarted has Ī again soon.
-REPEAT_S = 1.0
-
 
 class Published(NamedTuple):
     """What leaves of one frame. inspected: SHA-256 of the PNG of the picture, as the inspection passed it."""
@@ -38,30 +37,6 @@ class Published(NamedTuple):
     report: PrivacyReport
     poses: list[SubjectPose]
     inspected: bytes
-
-
-class EnvironmentWriter:
-    """Converts pictures to environments: with the PNG when the picture is new, only with its digest in between."""
-
-    def __init__(self, repeat_s: float = REPEAT_S) -> None:
-        self._repeat_s = repeat_s
-        self._current: Environment | None = None
-        self._written_s = 0.0
-
-    def write(self, key: SyncKey, picture: Picture, *, stale: bool = False) -> Environment:
-        """Return the environment to publish for the frame κ = `key`. stale: do not repeat the bytes."""
-        current = self._current
-        if current is None or current.epoch != picture.epoch:
-            current = environment_of(key, picture.png, picture.epoch)
-            repeat = True
-        else:
-            repeat = not stale and abs(key.seconds - self._written_s) >= self._repeat_s
-            current = replace(current, key=key)
-        self._current = current
-        if not repeat:
-            return current.without_png()
-        self._written_s = key.seconds
-        return current
 
 
 class Eraser:
@@ -81,6 +56,7 @@ class Eraser:
         approved: Sequence[ApprovedState] = (),
         state: BackgroundStateStore | None = None,
         executor: Executor | None = None,
+        inspector: Inspector | None = None,
         threads: int = 1,
         random_bytes: RandomBytes = SYSTEM,
     ) -> None:
@@ -89,8 +65,8 @@ class Eraser:
         poses: how poses are anonymised. plate: the approved plate, for `locked` and only there.
         approved: the approved states of the room, for `adaptive` with evidence `commissioned`. state: the store of
         the background over a restart, for `adaptive`; None stores nothing. executor: where pictures are inspected;
-        None inspects each picture before `erase` returns. threads: processor cores of each model. random_bytes: of the
-        noise on poses.
+        None inspects each picture before `erase` returns. inspector: of these pictures; None loads one. threads:
+        processor cores of each model. random_bytes: of the noise on poses.
 
         Raises: ValueError for an unknown mode, or a mode without its plate. ModelError where a model is missing.
         """
@@ -101,13 +77,13 @@ class Eraser:
         # The adaptive engine excludes whole boxes, with more margin than a segment has: a network changes nothing.
         self._masks = None if mode == "adaptive" else PersonMasks(threads=threads)
         self._engine: PrivacyEngine | LockedEngine | MaskOnlyEngine
-        inspector: Inspector = NoInspection()
+        inspects: Inspector = NoInspection()
         if plate is not None:
             self._engine = LockedEngine(plate)
         elif mode == "mask_only":
             self._engine = MaskOnlyEngine()
         else:
-            self._engine, inspector = PrivacyEngine(settings, approved), EgressInspector(threads=threads)
+            self._engine, inspects = PrivacyEngine(settings, approved), inspector or EgressInspector(threads=threads)
         self._state = state
         self.state_error = ""
         if state is not None and isinstance(self._engine, PrivacyEngine):
@@ -115,7 +91,9 @@ class Eraser:
         # Without an inspection there is nothing to wait for.
         inspection_executor = executor if executor and mode == "adaptive" else InlineExecutor()
         tile_reuse = TileReuse() if mode == "adaptive" else None
-        self._egress = Egress(inspector, inspection_executor, tile_reuse=tile_reuse)
+        self._egress = Egress(inspects, inspection_executor, tile_reuse=tile_reuse, approved=ApprovedContent(approved))
+        self._still = StillScene()
+        self._result: EngineResult | None = None
         self._writer = EnvironmentWriter()
         self._anonymizer = PoseAnonymizer(poses, random_bytes)
         self._accountant = Accountant(poses or PoseSettings())
@@ -127,11 +105,16 @@ class Eraser:
         detections: Detections,
         tracks: Sequence[Track],
         poses: Sequence[SubjectPose],
+        *,
+        replay: bool = False,
     ) -> Published:
-        """Return what may be published of one frame, (H, W, 3) uint8 BGR. poses: as estimated."""
+        """Return what may be published of one frame, (H, W, 3) uint8 BGR.
+
+        poses: as estimated. replay: see the report.
+        """
         shape = image.shape[0], image.shape[1]
         mask = outline_poses(shape, poses) if self._masks is None else self._masks.segment_poses(image, poses)
-        result = self._engine.update(image, detections, tracks, mask, key.stamp_ns)
+        result = self._update_engine(image, detections, tracks, mask, key.stamp_ns)
         picture, certain = self._egress.update(result, key.stamp_ns)
         if isinstance(self._engine, PrivacyEngine):
             if certain:
@@ -147,15 +130,29 @@ class Eraser:
             epsilon=epsilon,
             delta=delta,
             sight=result.sight,
+            replay=replay,
         )
-        environment = self._writer.write(key, picture, stale=self._egress.stale)
+        environment = self._writer.write(key, picture.png, picture.epoch, stale=self._egress.stale)
         return Published(environment, report, anonymous, picture.inspected)
+
+    def _update_engine(
+        self, image: Image, detections: Detections, tracks: Sequence[Track], mask: BoolArray, stamp_ns: int
+    ) -> EngineResult:
+        """Return what the engine makes of a frame, or what it made of the last one: of a still scene it takes a few."""
+        last = self._result
+        may_repeat = last is not None and last.confirmed.shape == image.shape[:2] and not detections.fresh
+        if last is None or not may_repeat or not isinstance(self._engine, PrivacyEngine):
+            self._still.note(image, stamp_ns)
+        elif self._still.may_skip(image, stamp_ns):
+            return replace(last, changed=False)
+        self._result = self._engine.update(image, detections, tracks, mask, stamp_ns)
+        return self._result
 
     def _restore_state(self, engine: PrivacyEngine, store: BackgroundStateStore) -> None:
         try:
             state = store.load()
         except StateRejected as error:
-            # Without a state everything is unknown, so less is published, not more.
+            engine.suspect_everywhere()
             self.state_error = str(error)
             return
         if state is not None:

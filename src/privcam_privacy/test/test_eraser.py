@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from privcam_core.images.environment import decode_environment, encode_environment
+from privcam_core.inline_executor import InlineExecutor
 from privcam_core.storage_key import StorageKey
 from privcam_core.types.omega import SubjectPose, SyncKey
 from privcam_core.types.perception import Detections
 from privcam_core.types.sight import Sight
 from privcam_privacy.background.engine_settings import EngineSettings
-from privcam_privacy.egress.inline_executor import InlineExecutor
 from privcam_privacy.eraser import Eraser
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.poses.anonymizer import PoseSettings
@@ -104,12 +104,19 @@ def test_the_background_is_published_again_soon_after_a_restart(tmp_path: Path) 
     assert first[0] <= first[1]
 
 
+def restarted(folder: Path) -> Eraser:
+    return Eraser(settings=TRANSIT, state=store(folder))
+
+
 def test_a_stored_state_that_was_changed_is_not_used_and_reported(tmp_path: Path) -> None:
     run_frames(Eraser(settings=TRANSIT, state=store(tmp_path)), 150)
     (tmp_path / "state.zip").write_bytes(b"another")
-    eraser = Eraser(settings=TRANSIT, state=store(tmp_path))
+    eraser = restarted(tmp_path)
     assert "state.zip" in eraser.state_error
-    assert run_frames(eraser, 1)[0].environment.confirmed_fraction == 0
+    # Somebody whom nobody finds may be anywhere.
+    assert max(one.environment.confirmed_fraction for one in run_frames(eraser, 150)) == 0
+    # What is written then says so, too.
+    assert max(one.environment.confirmed_fraction for one in run_frames(restarted(tmp_path), 150)) == 0
 
 
 def test_a_disk_that_cannot_be_written_costs_the_state_and_no_frame(tmp_path: Path) -> None:

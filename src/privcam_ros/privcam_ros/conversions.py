@@ -47,7 +47,7 @@ def detections_to_msg(value: Detections, key: SyncKey) -> msg.DetectionArray:
         msg.Detection(box=box, score=float(score), source=int(source))
         for box, score, source in zip(value.boxes, value.scores, value.sources, strict=True)
     ]
-    return msg.DetectionArray(key=key_to_msg(key), detections=found)
+    return msg.DetectionArray(key=key_to_msg(key), detections=found, fresh=value.fresh)
 
 
 def detections_from_msg(message: msg.DetectionArray) -> Detections:
@@ -59,7 +59,7 @@ def detections_from_msg(message: msg.DetectionArray) -> Detections:
     if not ((scores >= 0) & (scores <= 1)).all():
         raise InvalidOmega("detections.score", "has a score outside of [0, 1]")
     sources = [_source("detections.source", found.source) for found in message.detections]
-    return Detections(boxes, scores, np.array(sources, np.uint8))
+    return Detections(boxes, scores, np.array(sources, np.uint8), bool(message.fresh))
 
 
 def tracks_to_msg(tracks: Sequence[Track], key: SyncKey) -> msg.TrackArray:
@@ -208,6 +208,7 @@ def privacy_to_msg(value: core.PrivacyReport, key: SyncKey) -> msg.PrivacyReport
         quarantined_fraction=value.quarantined_fraction,
         verdict=int(value.verdict),
         sight=int(value.sight),
+        replay=value.replay,
         reason=value.reason,
         epsilon=value.epsilon,
         delta=value.delta,
@@ -222,6 +223,7 @@ def privacy_from_msg(message: msg.PrivacyReport) -> core.PrivacyReport:
         quarantined_fraction=float(message.quarantined_fraction),
         verdict=core.verdict_from_number(message.verdict),
         sight=core.sight_from_number(message.sight),
+        replay=bool(message.replay),
         reason=message.reason,
         epsilon=float(message.epsilon),
         delta=float(message.delta),

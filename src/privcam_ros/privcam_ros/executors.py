@@ -7,9 +7,8 @@ import threading
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
-# Niceness of a running node. A node that restarts has niceness 0 until it is ready, and so nine times the CPU time
-# of a running one when all cores are busy. Linux has one niceness per thread; threads of the middleware keep theirs.
-RUNNING_NICENESS = 10
+from privcam_core.niceness import RUNNING_NICENESS
+
 # Time for which a thread keeps Python's lock while others want it, in s. By default, 5 ms, a callback that gives it up
 # ten times would wait 50 ms for the nodes of one busy camera.
 SWITCH_INTERVAL_S = 0.001
@@ -32,7 +31,8 @@ class NamespaceExecutors:
 
     def start(self) -> None:
         """Start the threads, and give them and this one the niceness of running nodes."""
-        os.nice(RUNNING_NICENESS)  # threads inherit it
+        # Threads inherit it. Linux has one niceness per thread; threads of the middleware keep theirs.
+        os.nice(RUNNING_NICENESS)
         _, *others = self._executors.values()
         if others:
             sys.setswitchinterval(SWITCH_INTERVAL_S)

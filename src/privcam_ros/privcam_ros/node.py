@@ -6,26 +6,35 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rcl_interfaces.msg import ParameterEvent
+from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSHistoryPolicy, QoSProfile, QoSReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
+from rclpy.timer import Timer
 from rclpy.utilities import try_shutdown
 
 from privcam_core.types.omega import InvalidOmega, SyncKey
 from privcam_ros.conversions import key_from_msg
 from privcam_ros.exact_join import ExactJoin
 from privcam_ros.executors import NamespaceExecutors
-from privcam_ros.parameters import declare, reject_unknown
-from privcam_ros.shared_memory_files import restrict_shared_memory
+from privcam_ros.launcher.launcher_watch import LauncherGone, end_with_launcher
+from privcam_ros.launcher.start_report import report_start_error
+from privcam_ros.middleware.shared_memory_files import restrict_shared_memory
+from privcam_ros.parameters import NoParameterEvents, declare, reject_unknown
+from privcam_ros.start_key import close_other_start_keys
 
 P = TypeVar("P")
 
@@ -46,10 +55,11 @@ FINISHED = QoSProfile(
 )
 
 DIAGNOSTICS_PERIOD_S = 1.0
-# A part waits this long for the other parts of its frame: the lifetime of the raw frame.
-JOIN_TIMEOUT_S = 1.0
+# A part waits this long for the other parts of its frame; few frames wait, so a slow machine may take its time.
+JOIN_TIMEOUT_S = 5.0
 # What a node writes, only its user reads.
 PRIVATE_UMASK = 0o077
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StartError(RuntimeError):
@@ -74,6 +84,8 @@ class PrivcamNode(Node, Generic[P]):
         self.parameters: P = declare(self, kind)
         self.counts: Counter[str] = Counter()
         self.diagnostics: dict[str, Any] = {}
+        # What the diagnostics are about. The camera names its source too.
+        self.hardware_id = self.get_namespace().strip("/") or "privcam"
         self._joins: list[ExactJoin] = []
         self._durations: list[float] = []
         self._error: str | None = None
@@ -141,6 +153,28 @@ class PrivcamNode(Node, Generic[P]):
         self._durations.append(time.perf_counter() - started)
         self.counts["frames"] += 1
 
+    def create_timer(
+        self,
+        timer_period_sec: float,
+        callback: Callable[..., Any],
+        callback_group: CallbackGroup | None = None,
+        clock: Clock | None = None,
+        autostart: bool = True,
+    ) -> Timer:
+        """Return a timer on the steady clock, also with use_sim_time.
+
+        What nodes do by timers are diagnostics, timeouts and pictures on a screen: they go on while simulated time
+        stands still, and their rate does not change with its speed.
+        """
+        clock = clock or Clock(clock_type=ClockType.STEADY_TIME)
+        return super().create_timer(timer_period_sec, callback, callback_group, clock, autostart)
+
+    def create_publisher(self, msg_type: type, topic: str, *arguments: Any, **named: Any) -> Any:
+        """Return a publisher, but of values of parameters none: every user of the host could read them."""
+        if msg_type is ParameterEvent:
+            return NoParameterEvents()
+        return super().create_publisher(msg_type, topic, *arguments, **named)
+
     def get_logger(self) -> RcutilsLogger:
         """Return the logger of this node; rclpy declares no type for it."""
         logger: RcutilsLogger = Node.get_logger(self)
@@ -192,7 +226,7 @@ class PrivcamNode(Node, Generic[P]):
         if level == DiagnosticStatus.OK and self.warning():
             level, text = DiagnosticStatus.WARN, self.warning()
         status = DiagnosticStatus(level=level, name=self.get_fully_qualified_name(), message=text)
-        status.hardware_id = "privcam"
+        status.hardware_id = self.hardware_id
         status.values = [KeyValue(key=name, value=str(value)) for name, value in values.items()]
         report = DiagnosticArray(status=[status])
         report.header.stamp = self.get_clock().now().to_msg()
@@ -210,7 +244,7 @@ class PrivcamNode(Node, Generic[P]):
 
 
 def run(*factories: Callable[[], PrivcamNode[Any]]) -> int:
-    """Run the nodes until SIGINT, SIGTERM, or a call of `end`. Return the exit code."""
+    """Run the nodes until a signal, the end of their launcher, or a call of `end`. Return the exit code."""
     return run_all(factory() for factory in factories)
 
 
@@ -220,7 +254,7 @@ def run_all(nodes_to_run: Iterable[PrivcamNode[Any]]) -> int:
     nodes_to_run: creates each node when it is iterated, after ROS was initialised.
     """
     os.umask(PRIVATE_UMASK)
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    close_other_start_keys()
     executors = NamespaceExecutors()
     ending = threading.Event()
 
@@ -228,16 +262,28 @@ def run_all(nodes_to_run: Iterable[PrivcamNode[Any]]) -> int:
         ending.set()
         executors.wake()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
+    for number in END_SIGNALS:
+        # SIGHUP stays ignored below nohup. Not so SIGINT, which a shell ignores for what it starts in the background.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)
+    try:
+        end_with_launcher()
+    except LauncherGone as error:
+        print(f"privcam: {error}", file=sys.stderr, flush=True)
+        return 1
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     nodes: list[PrivcamNode[Any]] = []
     code = 0
     try:
         for node in nodes_to_run:
             nodes.append(node)
             executors.add_node(node)
+            if ending.is_set():
+                return 0
         reject_unknown(nodes)
         executors.start()
+        for node in nodes:
+            node.get_logger().info("ready")
         while not ending.is_set():
             executors.spin_once()
             exit_codes = [node.exit_code for node in nodes if node.exit_code is not None]
@@ -247,8 +293,7 @@ def run_all(nodes_to_run: Iterable[PrivcamNode[Any]]) -> int:
     except (ExternalShutdownException, KeyboardInterrupt):
         pass
     except Exception as error:
-        name = nodes[-1].get_name() if nodes else "node"
-        print(f"privcam: {name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        _report_failure(error, nodes)
         code = 1
     finally:
         executors.shutdown()
@@ -258,3 +303,16 @@ def run_all(nodes_to_run: Iterable[PrivcamNode[Any]]) -> int:
             Node.destroy_node(node)
         try_shutdown()
     return code
+
+
+def _report_failure(error: Exception, nodes: Sequence[PrivcamNode[Any]]) -> None:
+    """Tell which node failed, and why, on standard error and on /rosout."""
+    # The innermost node on the way to the error; while it is constructed it is in no list.
+    within = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    failed = [node for node in within if isinstance(node, PrivcamNode)] or (list(nodes) if len(nodes) == 1 else [])
+    name = failed[-1].get_name() if failed else Path(sys.argv[0]).name
+    text = f"{type(error).__name__}: {error}"
+    print(f"privcam: {name}: {text}", file=sys.stderr, flush=True)
+    speaker = (*nodes, *failed)[-1:]
+    if speaker:
+        report_start_error(speaker[0], name, text)

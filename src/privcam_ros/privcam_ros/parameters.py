@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
@@ -12,6 +13,13 @@ T = TypeVar("T")
 
 # Overrides that rclpy reads itself.
 RESERVED = ("use_sim_time", "start_type_description_service", "qos_overrides.")
+
+
+class NoParameterEvents:
+    """Stands where rclpy has the publisher of `/parameter_events`, which tells listeners all values at the start."""
+
+    def publish(self, _event: Any) -> None:
+        """Publish nothing."""
 
 
 class ParameterError(ValueError):
@@ -86,8 +94,18 @@ def declare(node: Node, kind: type[T]) -> T:
             ) from error
         if rule.choices and value not in rule.choices:
             raise ParameterError(f"{where} is {value!r}; it must be {rule.text()}")
-        values[name] = value
+        values[name] = _at_home(value, where)
     return kind(**values)
+
+
+def _at_home(value: Any, where: str) -> Any:
+    """Return a path with the home folder in place of its `~`, any other value as it is: no other text begins so."""
+    if not isinstance(value, str) or not value.startswith("~"):
+        return value
+    try:
+        return str(Path(value).expanduser())
+    except RuntimeError as error:
+        raise ParameterError(f"{where} is {value!r}: {error}") from error
 
 
 def reject_unknown(nodes: Sequence[Node]) -> None:

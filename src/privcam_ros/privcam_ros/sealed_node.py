@@ -15,8 +15,9 @@ from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.subscription import Subscription
 
 from privcam_core.types.omega import SyncKey
-from privcam_ros.message_sealing import Opener, Refusal, Sealer, SealRefused
-from privcam_ros.node import JOIN_TIMEOUT_S, STREAM, PrivcamNode, StartError
+from privcam_ros.message_sealing import MAX_AGE_S, Opener, Refusal, Sealer, SealRefused
+from privcam_ros.middleware.listening_sockets import listening_beyond_loopback
+from privcam_ros.node import STREAM, PrivcamNode, StartError
 from privcam_ros.parameters import declare, param
 from privcam_ros.start_key import StartKey
 
@@ -84,6 +85,12 @@ class SealedNode(PrivcamNode[P]):
                 f"insecure:=true with {DISCOVERY_VARIABLE}={reach or 'SUBNET'} and {PEERS_VARIABLE}={peers!r} would "
                 f"let other hosts in; set {DISCOVERY_VARIABLE}=LOCALHOST and unset {PEERS_VARIABLE}"
             )
+        # What was set is not what is: without a profile of the middleware it listens on every interface all the same.
+        if reached := listening_beyond_loopback():
+            raise StartError(
+                f"insecure:=true, and the middleware listens on {', '.join(reached)}, where other hosts reach it; set "
+                "FASTRTPS_DEFAULT_PROFILES_FILE to share/privcam_bringup/config/fastdds_shm.xml of this installation"
+            )
         self.get_logger().warning(INSECURE)
         return StartKey.public()
 
@@ -103,8 +110,12 @@ class SealedNode(PrivcamNode[P]):
 
     def on_sealed(
         self, topic: str, kind: type, callback: Callable[[SyncKey, Any], None], *, timed: bool = True
-    ) -> None:
-        """Call `callback(κ, message)` for every message of type `kind` that a node of this start sealed. As `on`."""
+    ) -> Callable[[], None]:
+        """Call `callback(κ, message)` for every message of type `kind` that a node of this start sealed. As `on`.
+
+        Return what does so at once with all messages that wait: the executor takes one after the other, between those
+        of other topics, so on a busy host they would come later and later.
+        """
         opener = Opener(self.start_key, self.resolve_topic_name(topic), kind.__name__)
 
         def open_and_deliver(payload: bytes | None) -> None:
@@ -125,9 +136,19 @@ class SealedNode(PrivcamNode[P]):
         # Raw bytes: what somebody else publishes is not parsed by the middleware, which reports no errors.
         subscription = self.create_subscription(SealedMessage, topic, open_and_deliver, OPENED, raw=True)
 
+        def open_waiting() -> None:
+            for _ in range(OPENED.depth):
+                payload = _take(subscription)
+                if payload is None:
+                    return
+                open_and_deliver(payload)
+
+        return open_waiting
+
     def on_sealed_joined(self, topics: Sequence[tuple[str, type]], callback: Callable[..., None]) -> None:
         """Call `callback(κ, part, part, ...)` as `on_joined` does, with parts of sealed topics."""
-        add = self._join([topic for topic, _ in topics], callback, JOIN_TIMEOUT_S)
+        # For as long as a frame can live: on a slow machine the poses of a frame come seconds after its reference.
+        add = self._join([topic for topic, _ in topics], callback, MAX_AGE_S)
         for topic, kind in topics:
             self.on_sealed(topic, kind, functools.partial(add, topic), timed=False)
 

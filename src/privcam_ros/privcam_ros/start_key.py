@@ -9,6 +9,8 @@ import fcntl
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -16,6 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 # Names the inherited descriptor, in decimal digits.
 DESCRIPTOR_VARIABLE = "PRIVCAM_START_KEY_FD"
 KEY_BYTES = 32
+_NAME = "privcam_start_key"
 # Of a descriptor that cannot be changed any more, by anybody who has it.
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
@@ -81,7 +84,7 @@ class StartKeyFile:
         secret = os.urandom(KEY_BYTES)
         self.key = StartKey(secret)
         # Inheritable: a launcher that does not close descriptors hands it on by itself.
-        self.descriptor = os.memfd_create("privcam_start_key", os.MFD_ALLOW_SEALING)
+        self.descriptor = os.memfd_create(_NAME, os.MFD_ALLOW_SEALING)
         os.fchmod(self.descriptor, stat.S_IRUSR)
         os.write(self.descriptor, secret)
         fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, SEALS)
@@ -94,3 +97,16 @@ class StartKeyFile:
     def close(self) -> None:
         """Close the launcher's descriptor. Processes that were started keep theirs."""
         os.close(self.descriptor)
+
+
+def close_other_start_keys() -> None:
+    """Close the inherited descriptors of keys of starts, but for the own one.
+
+    The stock launch tool hands every inheritable descriptor to every process: a process of the cloud would hold the key
+    of the edge that is in the same launch. Each process calls this before it reads what others sent.
+    """
+    own = os.environ.get(DESCRIPTOR_VARIABLE, "")
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        with suppress(FileNotFoundError):  # the descriptor of this listing
+            if entry.name != own and str(entry.readlink()).startswith(f"/memfd:{_NAME} "):
+                os.close(int(entry.name))

@@ -13,10 +13,12 @@ import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from privcam_msgs.msg import SubjectPoseArray, SyncKey, TrackArray
+from rcl_interfaces.msg import Log
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from privcam_core.types import omega as core
+from privcam_ros.launcher.start_report import ROSOUT
 from privcam_ros.node import STREAM, PrivcamNode
 from privcam_ros.parameters import param
 
@@ -262,7 +264,7 @@ def test_node_that_cannot_start_ends_the_process_with_its_reason_and_stops_the_o
     with start("First", "Failing") as process:
         output, errors = process.communicate(timeout=HANG_LIMIT_S)
     assert process.returncode == 1
-    assert "StartError: the camera is on fire; put it out" in errors
+    assert "privcam: failing: StartError: the camera is on fire; put it out" in errors
     assert "Traceback" not in errors
     assert "stopped first" in output
 
@@ -278,10 +280,36 @@ def test_fault_in_a_callback_ends_the_process_whatever_the_namespace() -> None:
     with start("First", "Breaking") as process:
         _, errors = process.communicate(timeout=HANG_LIMIT_S)
     assert process.returncode == 1
-    assert "RuntimeError: a part broke" in errors
+    assert "privcam: breaking: RuntimeError: a part broke" in errors
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def rosout(*nodes: str, lines: int) -> list[tuple[str, str]]:
+    """Return (name, text) of so many lines on /rosout while a process runs these nodes."""
+    rclpy.init(domain_id=DOMAIN)
+    listener = Node("listener", enable_rosout=False)
+    got: list[tuple[str, str]] = []
+    listener.create_subscription(Log, "/rosout", lambda log: got.append((log.name, log.msg)), ROSOUT)
+    end = time.monotonic() + HANG_LIMIT_S
+    with start(*nodes) as process:
+        while len(got) < lines:
+            assert time.monotonic() < end, got
+            rclpy.spin_once(listener, timeout_sec=0.1)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=HANG_LIMIT_S)
+    listener.destroy_node()
+    rclpy.try_shutdown()
+    return got
+
+
+def test_reason_of_a_node_that_cannot_start_is_on_rosout_by_its_name() -> None:
+    assert ("failing", "StartError: the camera is on fire; put it out") in rosout("First", "Failing", lines=1)
+
+
+def test_every_node_says_once_that_it_is_ready() -> None:
+    assert sorted(rosout("Ready", "First", lines=2)) == [("first", "ready"), ("ready", "ready")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_ends_the_process_cleanly(number: signal.Signals) -> None:
     with start("Ready") as process:
         assert process.stdout is not None

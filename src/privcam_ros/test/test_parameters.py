@@ -77,3 +77,14 @@ def test_a_number_without_a_range_cannot_be_declared():
 
 def test_every_parameter_can_be_described_for_the_documentation():
     assert [name for name, _, _ in describe(Settings)] == ["score", "slots", "mode"]
+
+
+def test_tilde_is_the_home_folder_also_without_a_shell(make_node, monkeypatch, tmp_path):
+    @dataclass(frozen=True)
+    class Paths:
+        path: str = param("bag", "a folder")
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert declare(make_node(path="~/bags"), Paths) == Paths(f"{tmp_path}/bags")
+    with pytest.raises(ParameterError, match="parameter path is '~nobody-of-this-name/x'"):
+        declare(make_node(path="~nobody-of-this-name/x"), Paths)

@@ -1,6 +1,8 @@
 """A node of the edge believes what a node of its start sealed, and counts everything else."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,14 +19,16 @@ from rclpy.serialization import serialize_message
 
 from privcam_core.types import omega as core
 from privcam_ros.message_sealing import Sealer
+from privcam_ros.middleware.shared_memory_files import SHARED_MEMORY, restrict_shared_memory
 from privcam_ros.node import STREAM, StartError
 from privcam_ros.sealed_node import OPENED, SealedNode
-from privcam_ros.shared_memory_files import SHARED_MEMORY, restrict_shared_memory
 from privcam_ros.start_key import DESCRIPTOR_VARIABLE, KEY_BYTES, StartKey, StartKeyError, StartKeyFile
 
 DOMAIN = 1 + os.getpid() % 100
 # Against a test that hangs.
 HANG_LIMIT_S = 300.0
+# Name the profile of the middleware, in two of its versions.
+PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 
 
 @dataclass(frozen=True)
@@ -211,6 +215,14 @@ def test_segments_of_the_middleware_are_for_this_user_alone() -> None:
     assert {path.stat().st_mode & 0o777 for path in mapped} == {0o600}
 
 
+def test_values_of_parameters_are_published_to_nobody(bench: Bench) -> None:
+    for node, expected in ((bench.sender, False), (bench.attacker, True)):
+        topics = node.get_publisher_names_and_types_by_node(node.get_name(), node.get_namespace())
+        assert ("/parameter_events" in dict(topics)) is expected
+        services = node.get_service_names_and_types_by_node(node.get_name(), node.get_namespace())
+        assert not [name for name, _ in services if "parameter" in name] or node is bench.attacker
+
+
 # Without a key
 
 
@@ -232,14 +244,44 @@ def test_node_without_a_key_does_not_start() -> None:
         start()
 
 
-@pytest.mark.usefixtures("ros")
-def test_insecure_node_says_so_for_as_long_as_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    monkeypatch.delenv("ROS_STATIC_PEERS", raising=False)
-    node = start("insecure:=true")
-    assert not node.start_key.is_secret
-    assert node.warning().startswith("insecure: every local user can read and forge")
-    node.destroy_node()
+RUN_INSECURE = """
+import rclpy
+from test_sealed_node import DOMAIN, Sender
+from privcam_ros.middleware.listening_sockets import listening_beyond_loopback
+rclpy.init(args=['--ros-args', '-p', 'insecure:=true'], domain_id=DOMAIN)
+node = Sender()
+print('secret', node.start_key.is_secret, listening_beyond_loopback())
+print('warning', node.warning())
+"""
+
+
+def run_insecure(**environment: str) -> "subprocess.CompletedProcess[str]":
+    """Start an insecure node in a process of its own: the middleware reads its profile once in a process."""
+    inherited = {name: value for name, value in os.environ.items() if name not in (DESCRIPTOR_VARIABLE, *PROFILES)}
+    return subprocess.run(
+        [sys.executable, "-c", RUN_INSECURE],
+        env={**inherited, "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_STATIC_PEERS": "", **environment},
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_insecure_node_says_so_for_as_long_as_it_runs_and_listens_on_the_loopback_alone() -> None:
+    profile = str(Path(__file__).resolve().parents[3] / "config/fastdds_shm.xml")
+    done = run_insecure(**dict.fromkeys(PROFILES, profile))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "secret False []"
+    said = "insecure: every local user can read and forge"
+    assert done.stdout.splitlines()[1].startswith(f"warning {said}")
+    assert said in done.stderr
+
+
+def test_insecure_node_whose_middleware_listens_on_every_interface_does_not_start() -> None:
+    done = run_insecure()
+    assert done.returncode != 0
+    assert "insecure:=true, and the middleware listens on 0.0.0.0:" in done.stderr
 
 
 @pytest.mark.usefixtures("ros")

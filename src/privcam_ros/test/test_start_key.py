@@ -89,3 +89,28 @@ def test_key_is_in_no_text(file: StartKeyFile) -> None:
     assert secret.hex() not in repr(vars(file)) and secret.hex() not in repr(file.key)
     assert repr(secret)[2:-1] not in repr(vars(file))
     assert repr(file.key) == "StartKey(secret)"
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_process_that_got_keys_of_others_too_closes_them(file: StartKeyFile, keyed: bool) -> None:
+    """As the stock launch tool hands them on: all descriptors to every process."""
+    code = f"""
+import os
+from privcam_ros.start_key import close_other_start_keys
+close_other_start_keys()
+held = [n for n in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{{n}}')]
+print([n for n in held if 'privcam_start_key' in os.readlink(f'/proc/self/fd/{{n}}')])
+{PRINT_KEY if keyed else ""}"""
+    other = StartKeyFile()
+    environment = {name: value for name, value in os.environ.items() if name != DESCRIPTOR_VARIABLE}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | (dict(file.environment) if keyed else {}),
+        pass_fds=[file.descriptor, other.descriptor],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    other.close()
+    expected = [f"['{file.descriptor}']", file.key.derive("p").hex()] if keyed else ["[]"]
+    assert done.stdout.splitlines() == expected

@@ -16,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from privcam_cloud.recognition.temporal.temporal_model import LABELS
-from privcam_cloud.recognition.temporal.temporal_network import TemporalNetwork
 from privcam_core.types.omega import Omega
 from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import BottleneckEncoder
-from privcam_evaluation.recognition.labelled_clips import Clip, bags_of, read_annotations, read_bag, seconds_of
+from privcam_evaluation.recognition.labelled_clips import Clip, read_annotations, seconds_of
+from privcam_evaluation.recognition.omega_bags import bags_of, read_bag
+from privcam_recognition.temporal.temporal_model import LABELS
+from privcam_recognition.temporal.temporal_network import TemporalNetwork
 from privcam_training.temporal.examples import label_windows
 from privcam_training.temporal.folds import folds
 from privcam_training.temporal.leave_one_subject_out import SEEDS
@@ -104,12 +105,13 @@ def main() -> None:
     parser.add_argument("--temporal", type=Path, required=True)
     options = parser.parse_args()
     torch.manual_seed(_SEED)
-    clips = read_annotations(options.clips)
-    bags = bags_of(clips, options.bags, processes=2)
+    labelled = read_annotations(options.clips)
+    bags = bags_of(labelled, options.bags, processes=2)
+    clips = bags.usable(labelled)
     parts = []
     for number, groups in enumerate(folds(clips)):
         network = TemporalNetwork(options.temporal / f"folds_{SEEDS[0]}" / f"{number}.json")
-        parts.append(rows_of([clip for clip in clips if clip.group in groups], bags, network))
+        parts.append(rows_of([clip for clip in clips if clip.group in groups], bags.paths, network))
     size = np.array([len(part.said) for part in parts], float)
     for name, with_z in (("what the network says", False), ("and z", True)):
         tested = [evaluate([*parts[:i], *parts[i + 1 :]], part, with_z=with_z) for i, part in enumerate(parts)]

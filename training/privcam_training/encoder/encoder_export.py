@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from privcam_edge.embedding.bottleneck_weights import BottleneckWeights
-from privcam_edge.embedding.encoder import INPUT
+from privcam_edge.embedding.shrinking import INPUT
 from privcam_training.encoder.encoder_fitting import SIGMA, Coder
 from privcam_training.encoder.encoder_network import CLIP_NORM, DIMENSIONS, Encoder, Map
 

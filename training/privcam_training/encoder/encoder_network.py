@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from privcam_core.drawing.palette import COLORS
-from privcam_edge.embedding.encoder import INPUT, MAX_COUNT
+from privcam_edge.embedding.encoder import MAX_COUNT
+from privcam_edge.embedding.shrinking import INPUT
 from privcam_training.encoder.proxy_figures import KINDS
 from privcam_training.encoder.scenes import LAYOUT
 

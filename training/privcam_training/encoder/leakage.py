@@ -16,7 +16,7 @@ from privcam_core.drawing.proxy import overlay
 from privcam_core.images.environment import FILL
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Embedding, SubjectPose
-from privcam_edge.embedding.encoder import INPUT, shrink
+from privcam_edge.embedding.shrinking import INPUT, shrink
 from privcam_privacy.poses.anonymizer import PoseSettings
 from privcam_training.encoder.recordings import Moment
 

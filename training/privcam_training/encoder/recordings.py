@@ -12,8 +12,9 @@ from privcam_core.drawing.proxy import render_subject
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Omega
 from privcam_edge.composition import Composer
-from privcam_edge.embedding.encoder import shrink
-from privcam_evaluation.recognition.labelled_clips import Clip, read_bag, read_clip
+from privcam_edge.embedding.shrinking import shrink
+from privcam_evaluation.recognition.labelled_clips import Clip, read_clip
+from privcam_evaluation.recognition.omega_bags import read_bag
 from privcam_training.encoder.scenes import count_of, layout_of, middles, owners
 
 # Every clip counts the same, however long it is.
@@ -45,12 +46,12 @@ def moments(clips: Sequence[Clip], bags: Mapping[str, Path]) -> list[Moment]:
 def _of_clip(clip: Clip, omegas: Sequence[Omega]) -> list[Moment]:
     chosen = {int(i) for i in np.linspace(0, len(omegas) - 1, min(FRAMES_A_CLIP, len(omegas)))}
     composer, found = Composer(), []
-    for index, (omega, raw) in enumerate(zip(omegas, read_clip(clip), strict=False)):
+    for index, (omega, frame) in enumerate(zip(omegas, read_clip(clip), strict=False)):
         composer.update(omega.environment)
         if index in chosen:
-            count, layout = _who(omega, raw.shape[:2])
+            count, layout = _who(omega, frame.image.shape[:2])
             anonymous = composer.compose(omega.environment, omega.poses)
-            found.append(Moment(clip, raw, omega, shrink(anonymous), count, layout))
+            found.append(Moment(clip, frame.image, omega, shrink(anonymous), count, layout))
     return found
 
 

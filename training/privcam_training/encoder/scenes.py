@@ -13,7 +13,8 @@ from privcam_core.drawing.geometry import SUBPIXEL_BITS, fixed_point
 from privcam_core.drawing.palette import COLORS, index
 from privcam_core.drawing.proxy import Shape, draw, render_subject
 from privcam_core.types.arrays import Image
-from privcam_edge.embedding.encoder import INPUT, MAX_COUNT, shrink
+from privcam_edge.embedding.encoder import MAX_COUNT
+from privcam_edge.embedding.shrinking import INPUT, shrink
 from privcam_training.encoder.backgrounds import Random, background
 from privcam_training.encoder.proxy_figures import KINDS, figures
 

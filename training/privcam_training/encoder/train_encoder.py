@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from privcam_core.types.arrays import Image
-from privcam_evaluation.recognition.labelled_clips import bags_of, read_annotations
+from privcam_evaluation.recognition.labelled_clips import read_annotations
+from privcam_evaluation.recognition.omega_bags import bags_of
 from privcam_training.encoder import sweep
 from privcam_training.encoder.backgrounds import pictures_in
 from privcam_training.encoder.encoder_export import export
@@ -37,14 +38,15 @@ def train_full(
     """
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
-    clips = read_annotations(folder)
-    bags = bags_of(clips, bag_folder, processes=PROCESSES)
+    labelled = read_annotations(folder)
+    bags = bags_of(labelled, bag_folder, processes=PROCESSES)
+    clips = bags.usable(labelled)
     made, photographs = _kept(out / f"proxies_{PICTURES}.npz"), pictures_in(pictures) if pictures else []
     behind = rooms(photographs, ROOMS, SEED, ROUNDS[-1][2])
     places = _kept_map(out / "map.pt", made, photographs, behind)
     random = np.random.default_rng(SEED)
     others = views(places, proxies(TEST, SEED + 1, processes=PROCESSES), behind, times=1, random=random)
-    choice, report = sweep.halves(places, moments(clips, bags), skeletons)
+    choice, report = sweep.halves(places, moments(clips, bags.paths), skeletons)
     coders = sweep.trained(views(places, made, behind, times=VIEWS, random=random))
     on_choice = [sweep.recognised(sweep.useful(coder, choice, others), coder, choice) for coder in coders]
     taken = sweep.chosen(on_choice)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from privcam_cloud.recognition.rules.rule_model import RuleModel
-from privcam_cloud.recognition.rules.rule_settings import DEFAULT
-from privcam_cloud.recognition.subject_history import Subject, SubjectHistory
-from privcam_cloud.recognition.temporal.temporal_model import LABELS
-from privcam_cloud.recognition.temporal.windows import FEATURES, STEPS, window
 from privcam_core.types.omega import Omega, SubjectPose
 from privcam_evaluation.recognition.event_matching import FALL_FOR_S
-from privcam_evaluation.recognition.labelled_clips import Clip, faller, seconds_of
+from privcam_evaluation.recognition.labelled_clips import Clip, fall_seconds, faller, seconds_of
+from privcam_recognition.rules.rule_model import RuleModel
+from privcam_recognition.rules.rule_settings import DEFAULT
+from privcam_recognition.subject_history import Subject, SubjectHistory
+from privcam_recognition.temporal.temporal_model import LABELS
+from privcam_recognition.temporal.windows import FEATURES, STEPS, window
 from privcam_training.temporal.labels import Allowed, but, only
 from privcam_training.temporal.simulation.simulator import Recording, simulate
 
@@ -116,7 +116,7 @@ def label_windows(clip: Clip, omegas: Sequence[Omega]) -> Iterator[tuple[float, 
     """
     rules, due = RuleModel(), 0.0
     who = faller(clip, omegas)
-    mark = None if clip.fall is None else tuple(frame / clip.rate for frame in clip.fall)
+    mark = fall_seconds(clip, omegas)
     frames = ((seconds_of(omega), omega.poses) for omega in omegas)
     for (seconds, people), omega in zip(track_subjects(frames), omegas, strict=True):
         said = {b.subject_ids[0]: b.label for b in rules.update(omega).events if b.label in LABELS}

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from privcam_cloud.recognition.temporal.temporal_model import TemporalModel
-from privcam_cloud.recognition.temporal.temporal_network import SUBJECT_WEIGHTS
 from privcam_core.types.omega import Omega
 from privcam_evaluation.recognition.event_matching import ClipResult, match_events
 from privcam_evaluation.recognition.scores import fights
+from privcam_recognition.temporal.temporal_model import TemporalModel
+from privcam_recognition.temporal.temporal_network import SUBJECT_WEIGHTS
 from privcam_training.temporal.data import sbu, upfall
 from privcam_training.temporal.data.skeleton_clips import SkeletonClip, clip_of, omegas, omegas_of_poses
 from privcam_training.temporal.simulation.simulator import PICTURE, SCRIPTS, Recording, record

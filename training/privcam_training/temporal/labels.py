@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from privcam_cloud.recognition.temporal.temporal_model import LABELS
+from privcam_recognition.temporal.temporal_model import LABELS
 
 # A window is labelled with the set of labels that may be right: (len(LABELS),) bool.
 Allowed = npt.NDArray[np.bool_]

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from privcam_cloud.recognition.temporal.temporal_model import TemporalModel
 from privcam_core.types.arrays import BoolArray, Float32Array
 from privcam_evaluation.recognition.event_matching import ClipResult, match_events
-from privcam_evaluation.recognition.labelled_clips import Clip, read_bag
+from privcam_evaluation.recognition.labelled_clips import Clip
+from privcam_evaluation.recognition.omega_bags import read_bag
+from privcam_recognition.temporal.temporal_model import TemporalModel
 from privcam_training.temporal.examples import Examples, join
 from privcam_training.temporal.folds import folds, temperatures
 from privcam_training.temporal.temporal_export import export

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from privcam_cloud.recognition.temporal.temporal_model import LABELS
-from privcam_cloud.recognition.temporal.temporal_network import Weights
-from privcam_cloud.recognition.temporal.windows import FEATURES, STEPS
+from privcam_recognition.temporal.temporal_model import LABELS
+from privcam_recognition.temporal.temporal_network import Weights
+from privcam_recognition.temporal.windows import FEATURES, STEPS
 from privcam_training.temporal.trained_network import TemporalNetwork
 
 MODEL_ID = "privcam-temporal/4"

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from privcam_cloud.recognition.temporal.windows import SCALARS
 from privcam_core.types.arrays import Float32Array
 from privcam_core.types.skeleton import KEYPOINT_COUNT
+from privcam_recognition.temporal.windows import SCALARS
 from privcam_training.temporal.examples import Examples
 from privcam_training.temporal.trained_network import TemporalNetwork, allowed_loss
 

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from privcam_evaluation.recognition.eval_command import summary, write
-from privcam_evaluation.recognition.labelled_clips import Clip, bags_of, read_annotations, read_bag
+from privcam_evaluation.recognition.labelled_clips import Clip, read_annotations
+from privcam_evaluation.recognition.omega_bags import bags_of, read_bag
 from privcam_evaluation.recognition.scores import scores
 from privcam_training.temporal.data import sbu, upfall, urfd
 from privcam_training.temporal.data.skeleton_clips import omegas
@@ -84,8 +85,11 @@ def train(
 
 def train_full(folder: Path, bag_folder: Path, out: Path, skeletons: Path | None) -> dict[str, Any]:
     """Train on the clips of a folder, see `train`. Simulated people are kept in `out` for the next time."""
-    clips = read_annotations(folder)
-    runs = [bags_of(clips, bag_folder / part, processes=PROCESSES) for part in RUNS]
+    clips, runs = read_annotations(folder), []
+    for part in RUNS:
+        bags = bags_of(clips, bag_folder / part, processes=PROCESSES)
+        clips = bags.usable(clips)
+        runs.append(bags.paths)
     store = out / f"simulations_{SIMULATIONS}.npz"
     if store.exists():
         with np.load(store) as kept:

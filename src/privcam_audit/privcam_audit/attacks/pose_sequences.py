@@ -13,8 +13,8 @@ from privcam_core.types.arrays import Box, Float64Array
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN, Joint
 from privcam_core.types.time import NS_PER_S
-from privcam_edge.perception.head_orientation import head_orientation
 from privcam_evaluation.clip_reader import annotation_of
+from privcam_perception.head_orientation import head_orientation
 from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
 from privcam_privacy.poses.random_source import seeded
 

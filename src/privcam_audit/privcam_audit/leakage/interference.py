@@ -15,6 +15,8 @@ from privcam_audit.audit_part import AuditPart
 from privcam_audit.perception_recording import Frame, Recording
 from privcam_core.detection.inspection import EgressInspector
 from privcam_core.detection.person_masks import outline_poses
+from privcam_core.images.environment_writer import EnvironmentWriter
+from privcam_core.inline_executor import InlineExecutor
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Omega, PrivacyReport, Verdict
 from privcam_edge.composition import Composer
@@ -24,9 +26,7 @@ from privcam_privacy.background.engine import PrivacyEngine
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.background.exclusion_masks import ExclusionMasks
 from privcam_privacy.background.grid import from_grid
-from privcam_privacy.egress.inline_executor import InlineExecutor
 from privcam_privacy.egress.inspection import Egress, Inspector
-from privcam_privacy.eraser import EnvironmentWriter
 from privcam_privacy.poses.anonymizer import PoseAnonymizer
 from privcam_privacy.poses.random_source import seeded
 
@@ -86,7 +86,7 @@ class Replay:
         picture, detections = self._egress.update(result, stamp_ns)
         if detections:
             self._engine.quarantine_boxes([found.box for found in detections])
-        environment = self._writer.write(frame.key, picture, stale=self._egress.stale)
+        environment = self._writer.write(frame.key, picture.png, picture.epoch, stale=self._egress.stale)
         self.visible = float(picture.confirmed.mean())
         report = PrivacyReport(
             result.excluded_fraction,

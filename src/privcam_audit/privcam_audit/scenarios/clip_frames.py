@@ -100,11 +100,12 @@ def load_clip(path: Path, *, cache: Path, seconds: float | None, threads: int) -
 def _room(path: Path, recording: Recording, labels: Labels) -> tuple[Image, BoolArray]:
     """Return the room and where it is known: of the annotated empty stretch where there is one."""
     stretches = _empty_stretches(path)
-    step = frame_rate(path) / recording.rate_hz
+    clip_hz = frame_rate(path)
     empty = [
         number
         for number in range(len(recording))
-        if labels.empty(number) and any(first <= number * step <= last for first, last in stretches)
+        if labels.empty(number)
+        and any(first <= recording.seconds(number) * clip_hz <= last for first, last in stretches)
     ]
     if len(empty) < _MIN_EMPTY_FRAMES:
         return background(recording, labels)

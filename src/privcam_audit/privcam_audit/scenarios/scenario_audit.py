@@ -2,7 +2,8 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,15 +15,18 @@ import numpy as np
 from privcam_audit.edge_runs import SEED
 from privcam_audit.scenarios.clip_frames import ClipFrames, UnusableClip, load_clip
 from privcam_audit.scenarios.films.catalogue import SCENARIOS, Scenario
-from privcam_audit.scenarios.scenario_perception import ModelPerception, ScenarioPerception, perceive_film
+from privcam_audit.scenarios.scenario_perception import ModelPerception, ScenarioPerception
 from privcam_audit.scenarios.scenario_report import Outcome
-from privcam_audit.scenarios.scenario_run import STILLNESS_S, Edge, WorstFrame, run_film
+from privcam_audit.scenarios.scenario_run import STILLNESS_S, Edge, FilmRun, WorstFrame, run_film
+from privcam_core.inline_executor import InlineExecutor
+from privcam_core.storage import private_folder
 from privcam_core.storage_key import KEY_BYTES, StorageKey
+from privcam_evaluation.shared_models import SharedInspector, SharedModels
 from privcam_privacy.background.engine_settings import EngineSettings
-from privcam_privacy.egress.inline_executor import InlineExecutor
 from privcam_privacy.eraser import Eraser
 from privcam_privacy.evidence.approved_background import ApprovedState
 from privcam_privacy.evidence.cell_evidence import Evidence
+from privcam_privacy.evidence.explained_boxes import find_likenesses
 from privcam_privacy.poses.random_source import seeded
 from privcam_privacy.state.background_state import BackgroundStateStore
 
@@ -34,8 +38,6 @@ _SEED = 7
 Say = Callable[[str], None]
 # Makes the edge of a scenario: clip, scenario, kind of evidence, folder of its state.
 MakeEdge = Callable[[ClipFrames, Scenario, str, Path], Edge]
-# Of the state between two starts in a scenario. Nobody else writes there.
-_KEY = StorageKey(bytes(KEY_BYTES))
 
 
 @dataclass(frozen=True)
@@ -66,18 +68,38 @@ class ScenarioOptions:
         ]
 
 
-def make_edge(clip: ClipFrames, scenario: Scenario, kind: str, folder: Path, *, threads: int = 1) -> Edge:
+def make_edge(
+    clip: ClipFrames,
+    scenario: Scenario,
+    kind: str,
+    folder: Path,
+    *,
+    models: SharedModels,
+    inspectors: Mapping[str, SharedInspector],
+    threads: int = 1,
+) -> Edge:
     """Return the edge with its default settings and one kind of evidence."""
     if kind == BASELINE:
         return Eraser("mask_only", random_bytes=seeded(SEED), threads=threads)
+    key = StorageKey(bytes(KEY_BYTES), private_folder(folder / "keys"))
     settings = EngineSettings(
         evidence=next(evidence for evidence in EVIDENCE if evidence == kind),
         stillness_s=STILLNESS_S,
         mask_zones=scenario.mask_zones(clip),
     )
-    rooms = [ApprovedState(scenario.name, scenario.room(clip), clip.known)] if kind == "commissioned" else []
-    store = BackgroundStateStore(folder, clip.name, _KEY, InlineExecutor())
-    return Eraser("adaptive", settings, approved=rooms, random_bytes=seeded(SEED), state=store, threads=threads)
+    approved = [
+        find_likenesses(ApprovedState(f"state_{number}", room(clip), clip.known), models.detect)
+        for number, room in enumerate(scenario.rooms if kind == "commissioned" else ())
+    ]
+    return Eraser(
+        "adaptive",
+        settings,
+        approved=approved,
+        random_bytes=seeded(SEED),
+        state=BackgroundStateStore(folder, clip.name, key, InlineExecutor()),
+        inspector=inspectors[kind],
+        threads=threads,
+    )
 
 
 def audit_scenarios(paths: Sequence[Path], options: ScenarioOptions, say: Say) -> Iterator[list[Outcome]]:
@@ -85,6 +107,9 @@ def audit_scenarios(paths: Sequence[Path], options: ScenarioOptions, say: Say) -
 
     Raises SourceError for a clip that cannot be read.
     """
+    models = SharedModels(options.threads)
+    inspectors = {kind: models.inspector() for kind in options.evidence if kind != BASELINE}
+    make = partial(make_edge, models=models, inspectors=inspectors, threads=options.threads)
     for index, path in enumerate(paths):
         scenarios = options.chosen(index, len(paths))
         if not scenarios:
@@ -96,10 +121,10 @@ def audit_scenarios(paths: Sequence[Path], options: ScenarioOptions, say: Say) -
         except UnusableClip as error:
             say(f"{error}; left out")
             continue
-        make = partial(make_edge, threads=options.threads)
-        perception = ModelPerception(options.threads)
+        perception = ModelPerception(models, options.threads)
         for name in scenarios:
             yield run_scenario(clip, SCENARIOS[name], options, perception, make, say)
+        say(f"{clip.name}: until now {models.summary}")
 
 
 def run_scenario(
@@ -110,29 +135,25 @@ def run_scenario(
     make: MakeEdge,
     say: Say,
 ) -> list[Outcome]:
-    """Return the outcomes of one scenario of one clip. People are searched for once, for all kinds of evidence."""
+    """Return the outcomes of one scenario of one clip. All kinds of evidence see the film at the same time."""
     began = time.monotonic()
-    found = list(perceive_film(scenario.film(clip, np.random.default_rng(_SEED)), perception))
-    outcomes = []
-    for kind in options.evidence:
-        with tempfile.TemporaryDirectory(prefix="privcam-scenario-") as folder:
-            leak, worst = run_film(
-                # The same seed makes the same film again: its frames are not kept in memory.
-                scenario.film(clip, np.random.default_rng(_SEED)),
-                found,
-                partial(make, clip, scenario, kind),
-                Path(folder),
-                counterfactual=options.counterfactual,
-            )
-        outcomes.append(Outcome(clip.name, scenario.name, kind, leak))
-        if worst is not None:
-            _write_worst(worst, options.out / f"worst_{clip.name}_{scenario.name}_{kind}.png")
+    with ExitStack() as stack:
+        runs = {}
+        for kind in options.evidence:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="privcam-scenario-")))
+            start = partial(make, clip, scenario, kind)
+            runs[kind] = FilmRun(start, folder, clip.known, counterfactual=options.counterfactual)
+        frames = run_film(scenario.film(clip, np.random.default_rng(_SEED)), perception, list(runs.values()))
+    outcomes = [Outcome(clip.name, scenario.name, kind, run.leak) for kind, run in runs.items()]
+    for kind, run in runs.items():
+        if run.worst is not None:
+            _write_worst(run.worst, options.out / f"worst_{clip.name}_{scenario.name}_{kind}.png")
     parts = ", ".join(
         f"{o.evidence} {'-' if o.leak.fraction is None else f'{o.leak.fraction:.1e}'} of people,"
         f" {o.leak.confirmed_end:.0%} shown"
         for o in outcomes
     )
-    say(f"{clip.name}, {scenario.name}: {len(found)} frames in {time.monotonic() - began:.0f} s: {parts}")
+    say(f"{clip.name}, {scenario.name}: {frames} frames in {time.monotonic() - began:.0f} s: {parts}")
     return outcomes
 
 

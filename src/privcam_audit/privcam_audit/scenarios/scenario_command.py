@@ -55,7 +55,7 @@ def report_scenarios(
         scenario_report.write_report(outcomes, texts, made, SAME_LEVELS, options.out)
     if not outcomes:
         raise ValueError("no clip shows people, so no scenario could be made; give another clip")
-    print(scenario_report.markdown_table(outcomes), flush=True)
+    print(f"{scenario_report.markdown_table(outcomes)}\n\n{scenario_report.room_table(outcomes)}", flush=True)
     for case in scenario_report.losing(outcomes):
         say(case)
     return bool(scenario_report.losing([outcome for outcome in outcomes if outcome.evidence != BASELINE]))

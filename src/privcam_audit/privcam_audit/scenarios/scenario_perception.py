@@ -1,18 +1,17 @@
 """The perception of a scenario: recorded detections where the pixels are the clip's own, else the real models."""
 
-from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
 
 from privcam_audit.perception_recording import CAMERA_ID, START_NS, FramePerception
 from privcam_audit.scenarios.scene import Event, Scene, Step
-from privcam_core.detection.person_detector import PersonDetector
 from privcam_core.types.omega import SubjectPose, SyncKey
 from privcam_core.types.perception import Detections
 from privcam_core.types.time import ns_from_seconds
-from privcam_edge.perception.subject_poser import SubjectPoser
-from privcam_edge.tracking.person_tracker import PersonTracker
+from privcam_evaluation.shared_models import SharedModels
+from privcam_perception.subject_poser import SubjectPoser
+from privcam_perception.tracking.person_tracker import PersonTracker
 
 # So many frames of a held scene are perceived: new tracks are confirmed by then.
 _HELD_FRAMES = 10
@@ -52,9 +51,9 @@ class ModelPerception:
     detections are no better than the edge's.
     """
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self, models: SharedModels, threads: int = 1) -> None:
+        self._models = models
         self._threads = threads
-        self._detector = PersonDetector(threads=threads)
         self.restart()
 
     def restart(self) -> None:
@@ -78,22 +77,16 @@ class ModelPerception:
         elif repeated is not None:
             detections = repeated[0]
         else:
-            detections = step.recorded.detections if step.recorded else self._detector.detect(step.image)
+            detections = step.recorded.detections if step.recorded else self._models.detect(step.image)
         tracks = self._tracker.track(step.image, detections, key.stamp_ns)
         if repeated is not None:
             poses = repeated[1]
         elif step.recorded and self._as_recorded:
             poses = step.recorded.poses
         else:
-            poses = self._poser.estimate(step.image, tracks, key.stamp_ns)
+            poses = self._models.poses(
+                step.image, tracks, lambda: self._poser.estimate(step.image, tracks, key.stamp_ns)
+            )
         if step.held:
             self._held.append((detections, poses))
         return FramePerception(key, detections, tracks, poses)
-
-
-def perceive_film(film: Iterable[Step], perception: ScenarioPerception) -> Iterator[FramePerception]:
-    """Yield the perception of every step of a film."""
-    perception.restart()
-    clock = KeyClock()
-    for step in film:
-        yield perception.perceive(clock.next_key(step), step)

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from privcam_audit.scenarios.films.catalogue import SCENARIOS, SHOWN_S
 from privcam_audit.scenarios.films.film import EMPTY_S
+from privcam_audit.scenarios.room_share import RoomShare
 from privcam_audit.scenarios.scenario_run import STILLNESS_S
 from privcam_audit.scenarios.value_leak import ValueLeak
 from privcam_evaluation.plotting import BLUE, ORANGE, plt
+from privcam_privacy.background.engine_settings import EngineSettings
 
 # What may leak: the criterion of the whole audit, of labelled person pixels.
 MAX_FRACTION = 1e-5
@@ -33,6 +36,14 @@ A zero with nothing shown says little.
 ## Losing cases
 
 {losing}
+
+## The commissioned room
+
+Fraction of the approved room that is shown, outside of people, of their margins and of where they were in the last
+{hold_s:g} s: mean over the clips, and the clip with least. {shown_s:g} s after the start; at the mark, which is another
+time where the light changes in the film; and at the end.
+
+{rooms}
 
 ## Pictures of people on the wall
 
@@ -111,6 +122,21 @@ def markdown_table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(rows)
 
 
+def room_table(outcomes: Sequence[Outcome]) -> str:
+    """Return the table of what is shown of the commissioned room."""
+    found: dict[str, list[RoomShare]] = {}
+    for o in outcomes:
+        if o.evidence == "commissioned" and o.leak.room is not None and o.leak.room.frames:
+            found.setdefault(o.scenario, []).append(o.leak.room)
+    rows = [f"| scenario | clips | {SHOWN_S:g} s | mark | end |", "|---|---|---|---|---|"]
+    for name, rooms in found.items():
+        marks = (SHOWN_S, SCENARIOS[name].mark_s, rooms[0].frames[-1][0] + 1e6)
+        shares = ([share for room in rooms if (share := room.at(mark)) is not None] for mark in marks)
+        cells = (f"{np.mean(some):.1%}, {min(some):.1%}" if some else "–" for some in shares)
+        rows.append(f"| {name} | {len(rooms)} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
 def write_report(
     outcomes: Sequence[Outcome], texts: Mapping[str, str], made: Mapping[str, Any], levels: float, out: Path
 ) -> None:
@@ -138,6 +164,9 @@ def write_report(
         stillness_s=STILLNESS_S,
         table=markdown_table(outcomes),
         losing=_list(cases, "None was found."),
+        rooms=room_table(outcomes),
+        hold_s=EngineSettings().person_hold_s,
+        shown_s=SHOWN_S,
         depicted=_list(_depicted(outcomes), "Not part of this run."),
         counterfactual=_list(_counterfactual(outcomes), "Not part of this run (`--counterfactual`)."),
         texts=_list([f"`{name}`: {text}." for name, text in texts.items()], ""),

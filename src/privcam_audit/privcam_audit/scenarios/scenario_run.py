@@ -10,7 +10,8 @@ import numpy as np
 from privcam_audit.leakage.counterfactual import invert_labelled
 from privcam_audit.leakage.differential import LEVELS
 from privcam_audit.perception_recording import START_NS, FramePerception
-from privcam_audit.scenarios.scenario_perception import KeyClock
+from privcam_audit.scenarios.room_share import RoomShare
+from privcam_audit.scenarios.scenario_perception import KeyClock, ScenarioPerception
 from privcam_audit.scenarios.scene import Event, Scene, Step, distance
 from privcam_audit.scenarios.value_leak import ValueLeak
 from privcam_core.images.environment import decode_environment
@@ -43,30 +44,32 @@ class Edge(Protocol):
 StartEdge = Callable[[Path], Edge]
 
 
-class _StateFile:
-    """The stored state of an edge in `folder`, as crashes leave it."""
+class _StateFolder:
+    """What an edge stores in `folder`, as crashes leave it."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
-        self._now = self._before = b""
+        self._folder = folder
+        self._now, self._before = dict[Path, bytes](), dict[Path, bytes]()
 
     def observe(self) -> None:
-        """Keep the file of before, where it was replaced."""
-        data = self._path.read_bytes() if self._path.exists() else b""
-        if data != self._now:
-            self._now, self._before = data, self._now
+        """Keep the files of before, where they were replaced."""
+        files = {path: path.read_bytes() for path in sorted(self._folder.rglob("*")) if path.is_file()}
+        if files != self._now:
+            self._now, self._before = files, self._now
 
     def apply(self, event: Event) -> None:
-        """Change the file as the event does."""
+        """Change the files as the event does."""
         self.observe()
-        if event is Event.STATE_DELETED or (event is Event.KILLED_OLD_FILE and not self._before):
-            self._path.unlink(missing_ok=True)
+        path = self._folder / FILE
+        half = self._now.get(path, b"")[: len(self._now.get(path, b"")) // 2]
+        if event is Event.STATE_DELETED:
+            path.unlink(missing_ok=True)
         elif event is Event.KILLED_OLD_FILE:
-            # `write_private` writes beside and renames: what is cut off is never the file itself.
-            self._path.write_bytes(self._before)
-            self._path.with_name(f".{FILE}.partial").write_bytes(self._now[: len(self._now) // 2])
-        elif event is Event.KILLED_HALF_FILE and self._now:
-            self._path.write_bytes(self._now[: len(self._now) // 2])
+            for file in self._now:  # written beside and renamed: what is cut off is never the file itself
+                file.write_bytes(self._before[file]) if file in self._before else file.unlink()
+            path.with_name(f".{FILE}.partial").write_bytes(half)
+        elif event is Event.KILLED_HALF_FILE and half:
+            path.write_bytes(half)
 
 
 class _RunningEdge:
@@ -75,20 +78,19 @@ class _RunningEdge:
     def __init__(self, start: StartEdge, folder: Path) -> None:
         folder.mkdir(parents=True)
         self._start, self._folder = start, folder
-        self._edge = start(folder)
-        self._file = _StateFile(folder)
+        self._edge, self._files = start(folder), _StateFolder(folder)
         self.environment: Image = np.zeros((1, 1, 3), np.uint8)
         self.confirmed: BoolArray = np.zeros((1, 1), np.bool_)
 
     def process(self, key: SyncKey, image: Image, step: Step, found: FramePerception) -> None:
         """Send one frame through the edge; before, let happen to it what happens in this step."""
         if step.event is not Event.NONE:
-            self._file.apply(step.event)
+            self._files.apply(step.event)
             self._edge = self._start(self._folder)
         published = self._edge.erase(key, image, found.detections, found.tracks, found.poses)
         if published.environment.png:
             self.environment, self.confirmed = decode_environment(published.environment.png)
-        self._file.observe()
+        self._files.observe()
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,35 +102,43 @@ class WorstFrame:
     leaking: BoolArray
 
 
-def run_film(
-    film: Iterable[Step],
-    found: Sequence[FramePerception],
-    start: StartEdge,
-    folder: Path,
-    *,
-    counterfactual: bool = False,
-) -> tuple[ValueLeak, WorstFrame | None]:
-    """Return what leaks of a film, and the worst frame.
+class FilmRun:
+    """One edge, and what leaks of a film that is shown to it.
 
-    found: the perception of each step. start: of the edge. folder: a new one, for its state. counterfactual: run a
-    second edge beside it, which sees people with other values and gets the same perception.
+    start: of the edge. folder: a new one, for its state. room: (H, W), the approved pixels. counterfactual: run a
+    second edge beside it, which sees people with other values and gets the same perception. worst: the worst frame.
     """
-    edge = _RunningEdge(start, folder / "edge")
-    other = _RunningEdge(start, folder / "counterfactual") if counterfactual else None
-    leak, worst = ValueLeak(counterfactual=0 if counterfactual else None), None
-    clock = KeyClock()
-    for step, perception in zip(film, found, strict=True):
-        key = clock.next_key(step)
-        edge.process(key, step.image, step, perception)
+
+    def __init__(self, start: StartEdge, folder: Path, room: BoolArray, *, counterfactual: bool = False) -> None:
+        self._edge = _RunningEdge(start, folder / "edge")
+        self._other = _RunningEdge(start, folder / "counterfactual") if counterfactual else None
+        self.leak = ValueLeak(counterfactual=0 if counterfactual else None, room=RoomShare(room))
+        self.worst: WorstFrame | None = None
+
+    def show(self, key: SyncKey, step: Step, found: FramePerception) -> None:
+        """Show the next frame to the edge, with its perception, and measure."""
+        leak, edge = self.leak, self._edge
+        edge.process(key, step.image, step, found)
         before = leak.worst
-        seconds = (key.stamp_ns - START_NS) / NS_PER_S
-        leaking = leak.add(step.scene, edge.environment, edge.confirmed, seconds)
+        leaking = leak.add(step.scene, edge.environment, edge.confirmed, (key.stamp_ns - START_NS) / NS_PER_S)
         if leak.worst > before:
-            worst = WorstFrame(step.image, edge.environment, leaking)
-        if other is not None and leak.counterfactual is not None:
-            other.process(key, invert_labelled(step.image, step.scene.labelled), step, perception)
-            leak.counterfactual += _exposed(edge, other, step.scene)
-    return leak, worst
+            self.worst = WorstFrame(step.image, edge.environment, leaking)
+        if self._other is not None and leak.counterfactual is not None:
+            self._other.process(key, invert_labelled(step.image, step.scene.labelled), step, found)
+            leak.counterfactual += _exposed(edge, self._other, step.scene)
+
+
+def run_film(film: Iterable[Step], perception: ScenarioPerception, runs: Sequence[FilmRun]) -> int:
+    """Show a film to all runs at once, so that it is made and perceived once. Return the number of its frames."""
+    perception.restart()
+    clock, count = KeyClock(), 0
+    for step in film:
+        key = clock.next_key(step)
+        found = perception.perceive(key, step)
+        for run in runs:
+            run.show(key, step, found)
+        count += 1
+    return count
 
 
 def _exposed(one: _RunningEdge, two: _RunningEdge, scene: Scene) -> int:

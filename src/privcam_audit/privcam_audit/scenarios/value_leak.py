@@ -1,10 +1,12 @@
 """Measures a leak by values: an environment that shows, inside a person, the person's value and not the room's."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
 
+from privcam_audit.scenarios.room_share import RoomShare
 from privcam_audit.scenarios.scene import Scene, distance
 from privcam_core.types.arrays import BoolArray, Image
 
@@ -16,6 +18,7 @@ class ValueLeak:
     labelled: pixels of people. leaked: of those, shown with the person's value. confirmed: fraction of the picture that
     is shown, in every frame. depicted: pixels of people on posters and screens. depicted_displayed: of those, shown.
     counterfactual: pixels that are shown in different colours when people have other values; None if not tested.
+    room: what is shown of the room; None where nobody asks.
     worst: pixels that leaked in the worst frame, and the time of that frame, of the first leak and of the end, in s.
     """
 
@@ -25,6 +28,7 @@ class ValueLeak:
     depicted: int = 0
     depicted_displayed: int = 0
     counterfactual: int | None = None
+    room: RoomShare | None = None
     worst: int = 0
     worst_s: float | None = None
     first_s: float | None = None
@@ -44,6 +48,8 @@ class ValueLeak:
         """Count one frame. environment, confirmed: what the cloud has. Return (H, W), the pixels that leak."""
         environment, confirmed = _fit(environment, confirmed, scene.shape)
         leaking = leaking_pixels(scene, environment, confirmed)
+        if self.room is not None:
+            self.room.add(scene, confirmed, seconds)
         count = int(np.count_nonzero(leaking))
         self.labelled += int(np.count_nonzero(scene.person))
         self.leaked += count
@@ -57,7 +63,7 @@ class ValueLeak:
         self.length_s = seconds
         return leaking
 
-    def values(self) -> dict[str, float | int | None]:
+    def values(self) -> dict[str, Any]:
         """Return the figures for report.json."""
         return {
             "leaked_pixels": self.leaked,
@@ -65,6 +71,7 @@ class ValueLeak:
             "fraction": self.fraction,
             "confirmed_fraction": float(np.mean(self.confirmed)) if self.confirmed else 0.0,
             "confirmed_fraction_end": self.confirmed_end,
+            "room_shown": [[round(time, 2), share] for time, share in self.room.frames] if self.room else None,
             "worst_frame_pixels": self.worst,
             "worst_s": self.worst_s,
             "first_s": self.first_s,

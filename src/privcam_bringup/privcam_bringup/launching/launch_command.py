@@ -7,14 +7,14 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from privcam_bringup.launching.argument_checks import require_given_once, require_usable
 from privcam_bringup.launching.graph_environment import graph_environment, shared_memory_warning
 from privcam_bringup.launching.parser import parse
-from privcam_bringup.launching.process_model import LaunchError
+from privcam_bringup.launching.process_model import LaunchError, Process, UnknownArgument
 from privcam_bringup.launching.resources import resource
 from privcam_bringup.launching.runner import Runner
-from privcam_core.source_text import is_url, redact_text, require_no_secret
+from privcam_core.source_text import is_url, redact_source, require_no_secret
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,8 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(file: Path, arguments: Mapping[str, str]) -> int:
     """Run a launch file with our own runner. Return the exit code. Raises LaunchError, LookupError, ValueError."""
-    processes = parse(file, arguments)
-    environment = graph_environment(_domain_id(os.environ.get("ROS_DOMAIN_ID", "0")))
+    processes = _parse(file, arguments)
+    environment = graph_environment(_domain_id(os.environ.get("ROS_DOMAIN_ID") or "0"))
     warning = shared_memory_warning(len(processes))
     if warning:
         logging.getLogger(__name__).warning(warning)
@@ -61,41 +61,43 @@ def _find(name: str) -> Path:
 
 
 def _assignments(words: Sequence[str]) -> dict[str, str]:
+    require_given_once(word.partition(":=")[0] for word in words)
     arguments = {}
     for word in words:
         name, separator, value = word.partition(":=")
         if not separator or not name:
-            raise ValueError(f"{redact_text(word)!r} is not of the form NAME:=VALUE")
+            raise ValueError(f"{redact_source(word)!r} is not of the form NAME:=VALUE")
         if is_url(value) or name == "source":
             require_no_secret(value)
         arguments[name] = value
     return arguments
 
 
+def _parse(file: Path, arguments: Mapping[str, str]) -> list[Process]:
+    """Return the processes, after the values were checked. A misspelt name is told first, then a value by its name.
+
+    In a file of the user's own the names may mean something else.
+    """
+    ours = file.resolve().parent == resource("launch/edge.launch.xml").resolve().parent
+    try:
+        processes = parse(file, arguments)
+    except UnknownArgument:
+        raise
+    except LaunchError:
+        require_usable(arguments if ours else {})
+        raise
+    require_usable(arguments if ours else {})
+    return processes
+
+
 def _run_stock(file: Path, arguments: Mapping[str, str]) -> int:
-    """Run with the genuine launch service; a failed process makes the exit code 1, as with our own runner."""
-    import launch
-    from launch.actions import IncludeLaunchDescription, RegisterEventHandler
-    from launch.event_handlers import OnProcessExit, OnProcessStart
-    from launch.launch_description_sources import AnyLaunchDescriptionSource
+    """Run with the stock tool. It ignores arguments that no file declares; these are refused here, as by ours."""
+    from privcam_bringup.launching.stock_runner import run_stock
 
-    failed: dict[int, int] = {}
-
-    def note_start(event: Any, _context: Any) -> None:
-        failed.pop(id(event.action), None)
-
-    def note_exit(event: Any, context: Any) -> None:
-        if event.returncode and not context.is_shutdown:
-            failed[id(event.action)] = event.returncode
-
-    service = launch.LaunchService()
-    service.include_launch_description(
-        launch.LaunchDescription(
-            [
-                RegisterEventHandler(OnProcessStart(on_start=note_start)),
-                RegisterEventHandler(OnProcessExit(on_exit=note_exit)),
-                IncludeLaunchDescription(AnyLaunchDescriptionSource(str(file)), launch_arguments=arguments.items()),
-            ]
-        )
-    )
-    return int(service.run() or bool(failed))
+    try:
+        _parse(file, arguments)
+    except UnknownArgument:
+        raise
+    except LaunchError:
+        pass  # the stock tool knows more elements than our parser, and judges them itself
+    return run_stock(file, arguments)

@@ -6,13 +6,15 @@ a group gives variables, namespace and environment back at its end, and what a f
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from itertools import count
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from privcam_bringup.launching import schema
-from privcam_bringup.launching.process_model import LaunchError, Parameter, Process
+from privcam_bringup.launching.process_model import LaunchError, Parameter, Process, UnknownArgument
 from privcam_bringup.launching.resources import find_share
 from privcam_bringup.launching.substitutions import Lookup, UnsupportedText, expand, expand_words
 from privcam_bringup.launching.values import parameter_value, truth
@@ -28,10 +30,11 @@ class _Scope:
     variables: dict[str, str]
     environment: dict[str, str] = field(default_factory=dict)
     namespace: str | None = None
-    start_key: bool = False
+    start_key: int | None = None
+    parameters: tuple[Parameter, ...] = ()
 
     def copy(self) -> "_Scope":
-        return _Scope(dict(self.variables), dict(self.environment), self.namespace, self.start_key)
+        return _Scope(dict(self.variables), dict(self.environment), self.namespace, self.start_key, self.parameters)
 
 
 @dataclass(frozen=True)
@@ -61,19 +64,30 @@ def evaluate(
     """
     evaluation = _Evaluation(os.environ if environment is None else environment, shares)
     scope = _Scope(dict(arguments))
+    evaluation.given = tuple(arguments)
     file = file.absolute()
     evaluation.run_file(file, scope, depth=0)
-    unknown = sorted(set(arguments) - evaluation.declared)
-    if unknown:
-        known = ", ".join(sorted(evaluation.declared)) or "none"
-        raise LaunchError(file, "arguments", f"{', '.join(unknown)} not declared; known: {known}")
+    require_declared(file, "arguments", arguments, evaluation.declared)
     return Launch(evaluation.processes, scope.environment)
+
+
+def require_declared(file: Path, element: str, given: Iterable[str], declared: Collection[str]) -> None:
+    """Raise UnknownArgument where a name is given that is not declared. It names the nearest one, or all of them."""
+    unknown = sorted(set(given) - set(declared))
+    if not unknown:
+        return
+    known = ", ".join(sorted(declared)) or "none"
+    nearest = {name: get_close_matches(name, sorted(declared), n=1) for name in unknown}
+    told = [f"{name} (meant: {match[0]}?)" if match else name for name, match in nearest.items()]
+    raise UnknownArgument(file, element, f"{', '.join(told)} not declared; known: {known}")
 
 
 class _Evaluation:
     def __init__(self, environment: Mapping[str, str], shares: Callable[[str], Path]) -> None:
         self.processes: list[Process] = []
         self.declared: set[str] = set()
+        self.given: tuple[str, ...] = ()
+        self._start_keys = count()
         self._environment = environment
         self._shares = shares
 
@@ -106,8 +120,16 @@ class _Evaluation:
                 scope.variables[expand(attributes["name"], lookup)] = expand(attributes["value"], lookup)
             case "set_env":
                 scope.environment[expand(attributes["name"], lookup)] = expand(attributes["value"], lookup)
+            case "set_parameter":
+                parameter = Parameter(
+                    expand(attributes["name"], lookup), parameter_value(attributes["value"], None, lookup)
+                )
+                scope.parameters = (*scope.parameters, parameter)
             case schema.START_KEY:
-                scope.start_key = True
+                # A key of its own for every element: what stands in another scope has another one.
+                scope.start_key = next(self._start_keys)
+            case schema.CHECK_ARGUMENTS | schema.LAUNCHER:
+                pass  # `evaluate` checks the arguments of every file, and the runner names itself to every process
             case "push_ros_namespace":
                 scope.namespace = _namespace(scope.namespace, expand(attributes["namespace"], lookup))
             case "group":
@@ -115,10 +137,14 @@ class _Evaluation:
                 self._run(file, element, scope.copy() if truth(attributes.get("scoped", "true")) else scope, depth)
             case "include":
                 included = Path(expand(attributes["file"], lookup))
-                for name, value in [(expand(a.attrib["name"], lookup), a.attrib["value"]) for a in element]:
+                assigned = {expand(a.attrib["name"], lookup): a.attrib["value"] for a in element}
+                for name, value in assigned.items():
                     # One after the other, so that a value may use the one before it.
                     scope.variables[name] = expand(value, replace(lookup, variables=scope.variables))
+                outside, self.declared = self.declared, set()
                 self.run_file(included.absolute(), scope, depth=depth + 1)
+                require_declared(file, schema.describe(element), assigned, self.declared)
+                self.declared |= outside
             case "node":
                 self.processes.append(_process(element, scope, lookup))
 
@@ -128,7 +154,8 @@ class _Evaluation:
         if name not in scope.variables:
             if "default" not in element.attrib:
                 description = element.attrib.get("description", "no description")
-                raise UnsupportedText(f"has no default and was not given; add {name}:=VALUE ({description})")
+                misspelt = "".join(f"; {given}:= is not it" for given in get_close_matches(name, self.given, n=1))
+                raise UnsupportedText(f"has no default and was not given; add {name}:=VALUE ({description}){misspelt}")
             scope.variables[name] = expand(element.attrib["default"], lookup)
         choices = [choice.attrib["value"] for choice in element]
         if choices and scope.variables[name] not in choices:
@@ -166,7 +193,7 @@ def _process(element: Element, scope: _Scope, lookup: Lookup) -> Process:
         name=given.get("name"),
         namespace=_namespace(scope.namespace, given.get("namespace")),
         arguments=tuple(expand_words(element.attrib.get("args", ""), lookup)),
-        parameters=tuple(_parameters(element, lookup)),
+        parameters=(*scope.parameters, *_parameters(element, lookup)),
         remappings=tuple(
             (expand(child.attrib["from"], lookup), expand(child.attrib["to"], lookup))
             for child in element.iterfind("remap")

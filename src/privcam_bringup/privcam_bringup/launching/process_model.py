@@ -20,6 +20,10 @@ class LaunchError(Exception):
         self.reason = reason
 
 
+class UnknownArgument(LaunchError):
+    """Values were given for arguments that the launch file does not declare. The text names the nearest ones."""
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One parameter given in the launch file. `name` has dots where parameters were nested."""
@@ -37,7 +41,7 @@ class Process:
     environment: what the launch file sets on top of the environment of the runner.
     respawn_delay: s from the end of the process to its next start, if `respawn`.
     required: the whole launch ends when this process ends (`on_exit="shutdown"`).
-    start_key: it inherits the key of the start, as `<privcam_start_key/>` before it says.
+    start_key: number of the key of the start that it inherits, one for each `<privcam_start_key/>`; None for none.
     """
 
     package: str
@@ -51,7 +55,7 @@ class Process:
     respawn: bool = False
     respawn_delay: float = 0.0
     required: bool = False
-    start_key: bool = False
+    start_key: int | None = None
 
     @property
     def label(self) -> str:

@@ -15,11 +15,13 @@ from typing import TextIO
 
 from privcam_bringup.launching.process_model import Process
 from privcam_bringup.launching.resources import find_executable
-from privcam_ros.start_key import StartKeyFile
+from privcam_ros.launcher.launcher_watch import LAUNCHER_VARIABLE
+from privcam_ros.start_key import StartKey, StartKeyFile
 
-# As in the stock tool: how long a process may take to end after SIGINT, then after SIGTERM, before SIGKILL.
-SIGTERM_AFTER_S = 5.0
-SIGKILL_AFTER_S = 5.0
+# How long a process may take to end after SIGINT, then after SIGTERM, before SIGKILL. All have ended after 5 s.
+# launch/environment.launch.xml says the same to the stock tool.
+SIGTERM_AFTER_S = 2.5
+SIGKILL_AFTER_S = 2.0
 # A child of a node that left its process group may still hold the pipe; the last lines of the node itself come at once.
 LAST_LINES_S = 5.0
 READ_BYTES = 65536
@@ -29,20 +31,32 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PR_SET_PDEATHSIG = 1  # prctl(2)
 CANNOT_EXECUTE = 126  # as a shell would say
 
+_FIRST_LINE = 4096
+# Our nodes handle both signals before they make anything. One that is still loaded would answer SIGINT by a traceback.
+_OURS = "privcam_"
+
 _LIBC = ctypes.CDLL(None)
 
 
 def locate(process: Process) -> list[str]:
-    """Return the program of a process as an argument list. Raises LookupError."""
-    return [str(find_executable(process.package, process.executable))]
+    """Return the program of a process as an argument list. Raises LookupError.
+
+    A Python script is started by the interpreter of this process: its own first line fails where the path of the
+    interpreter is long or has blanks.
+    """
+    program = find_executable(process.package, process.executable)
+    with program.open("rb") as file:
+        first = file.readline(_FIRST_LINE)
+    interpreter = [sys.executable] if first.startswith(b"#!") and b"python" in first else []
+    return [*interpreter, str(program)]
 
 
 class Runner:
     """Runs processes until all have ended, a required one has ended, or `stop` is called.
 
     processes: as from `parse`. environment: for all of them, on top of the environment of this process. out: takes
-    their output, each line with the name of its node. find: gives the program of a process. `start_key` is the key of
-    this start, which the processes that want it inherit, also when they are started again.
+    their output, each line with the name of its node. find: gives the program of a process.
+    A process inherits the key of the start that it names, and no other one, also when it is started again.
     Raises LookupError before anything is started if a program is missing.
     """
 
@@ -57,15 +71,15 @@ class Runner:
         sigkill_after_s: float = SIGKILL_AFTER_S,
     ) -> None:
         self._programs = [(process, find(process)) for process in processes]
-        self._environment = {**os.environ, **environment}
+        self._environment = {**os.environ, **environment, LAUNCHER_VARIABLE: str(os.getpid())}
         self._out = out or sys.stdout
         self._ladder = ((signal.SIGINT, sigterm_after_s), (signal.SIGTERM, sigkill_after_s), (signal.SIGKILL, None))
         self._failed: set[int] = set()
         self._stop_asked = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
-        self._key_file = StartKeyFile()
-        self.start_key = self._key_file.key
+        numbers = {process.start_key for process in processes if process.start_key is not None}
+        self._key_files = {number: StartKeyFile() for number in sorted(numbers)}
 
     def run(self) -> int:
         """Run to the end. Return 0, or 1 if a process failed and was not started again before the end was asked for."""
@@ -81,8 +95,16 @@ class Runner:
             try:
                 asyncio.run(self._run(commands))
             finally:
-                self._key_file.close()
+                for file in self._key_files.values():
+                    file.close()
         return 1 if self._failed else 0
+
+    def start_key_of(self, package: str) -> StartKey:
+        """Return the key of the start that the processes of a package inherit. Raises LookupError if there is none."""
+        for process, _ in self._programs:
+            if process.package == package and process.start_key is not None:
+                return self._key_files[process.start_key].key
+        raise LookupError(f"no process of {package} inherits a key of this start")
 
     def stop(self) -> None:
         """End all processes; from any thread, at any time."""
@@ -105,10 +127,12 @@ class Runner:
     @contextmanager
     def _signals(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         here = threading.current_thread() is threading.main_thread()
-        for number in STOP_SIGNALS if here else ():
+        # One that is ignored (SIGHUP below nohup) stays so.
+        numbers = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        for number in numbers if here else ():
             loop.add_signal_handler(number, self._stopping.set)
         yield
-        for number in STOP_SIGNALS if here else ():
+        for number in numbers if here else ():
             loop.remove_signal_handler(number)
 
     async def _supervise(self, number: int, process: Process, command: list[str]) -> None:
@@ -132,16 +156,15 @@ class Runner:
         """Run a process to its end, or end it when the launch stops. Return its exit code, negative for a signal."""
         # Our own pipe: with asyncio's, a process counts as running until nobody holds its output open any more.
         reading, writing = os.pipe()
-        inherited = [self._key_file.descriptor] if process.start_key else []
-        key_environment = self._key_file.environment if process.start_key else {}
+        key_file = None if process.start_key is None else self._key_files[process.start_key]
         try:
             child = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=writing,
                 stderr=asyncio.subprocess.STDOUT,
-                env={**self._environment, **process.environment, **key_environment},
-                pass_fds=inherited,
+                env={**self._environment, **process.environment, **(key_file.environment if key_file else {})},
+                pass_fds=[key_file.descriptor] if key_file else [],
                 umask=PRIVATE_UMASK,
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
@@ -160,7 +183,8 @@ class Runner:
             for number, timeout_s in self._ladder:
                 if ended.done():
                     break
-                _signal_group(child.pid, number)
+                is_starting = process.package.startswith(_OURS) and not _handles(child.pid, signal.SIGTERM)
+                _signal_group(child.pid, signal.SIGTERM if is_starting and number == signal.SIGINT else number)
                 await asyncio.wait({ended}, timeout=timeout_s)
         finally:  # also what the process itself has started and not ended
             _signal_group(child.pid, signal.SIGKILL)
@@ -194,6 +218,16 @@ class Runner:
 def _die_with_parent() -> None:
     # If this runner is killed with SIGKILL it can end nothing any more; then the kernel does it.
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def _handles(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal; also where that is not known."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:
+        return True
+    caught = next((line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")), "")
+    return not caught or bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def _signal_group(pid: int, number: int) -> None:

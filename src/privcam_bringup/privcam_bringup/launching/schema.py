@@ -7,9 +7,13 @@ from xml.etree import ElementTree
 from privcam_bringup.launching.process_model import LaunchError
 
 CONDITIONS = ("if", "unless")
-# Our own element; the stock tool knows it by privcam_bringup.launch_extension.
+# Our own elements; the stock tool knows them by privcam_bringup.launch_extension.
 START_KEY = "privcam_start_key"
-ACTIONS = ("arg", "let", "group", "push_ros_namespace", "include", "node", "set_env", START_KEY)
+# What these two do in the stock tool, our runner does for every file.
+CHECK_ARGUMENTS = "privcam_check_arguments"
+LAUNCHER = "privcam_launcher"
+OWN = (START_KEY, CHECK_ARGUMENTS, LAUNCHER)
+ACTIONS = ("arg", "let", "group", "push_ros_namespace", "include", "node", "set_env", "set_parameter", *OWN)
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,10 @@ _SHAPES = {
     "remap": Shape(required=("from", "to")),
     "env": _NAME_VALUE,
     "set_env": Shape(required=("name", "value"), optional=CONDITIONS),
+    "set_parameter": Shape(required=("name", "value"), optional=CONDITIONS),
     START_KEY: Shape(optional=CONDITIONS),
+    CHECK_ARGUMENTS: Shape(),
+    LAUNCHER: Shape(),
 }
 
 

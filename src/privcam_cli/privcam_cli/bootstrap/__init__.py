@@ -15,6 +15,7 @@ ROS_COMMANDS = frozenset({"demo", "test", "bench", "survey", "launch", "record",
 USAGE = """usage: ./privcam COMMAND [options]     (./privcam COMMAND --help tells more)
 
   demo      run edge and cloud on real video, leave a picture, a video, an Ω bag and a summary in out/demo
+  check     open a camera, stream or file, and say whether it can be used
   test      lint, type check, unit tests, system tests
   bench     measure speed, latency, bits and load; writes bench.json and a plot
   audit     attack what leaves the edge and measure the result: report, plots, report.json
@@ -39,7 +40,12 @@ def main(root: Path, arguments: list[str]) -> int:
     command = arguments[0]
     try:
         check_place(root)
-        sourced = prepare(root, with_models=command != "models", with_tools=command in ("test", "train"))
+        sourced = prepare(
+            root,
+            with_models=command != "models",
+            with_tools=command in ("test", "train"),
+            may_change_ros=command == "setup",
+        )
     except Unmet as error:
         print(f"privcam: {error}", file=sys.stderr)
         return 1

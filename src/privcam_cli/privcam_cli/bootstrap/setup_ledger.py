@@ -31,6 +31,10 @@ class Ledger:
         if dropped:
             self._write()
 
+    def inputs_of(self, step: str) -> str | None:
+        """Return what a step was done with, None if it was not."""
+        return self._done.get(step)
+
     def needs(self, step: str, inputs: str) -> bool:
         """Whether a step has to run: it was never done, or with other inputs."""
         return self._done.get(step) != inputs

@@ -1,6 +1,7 @@
 """Brings a checkout to the point where every command runs: the order of the set-up steps and what each depends on."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from privcam_cli.bootstrap import setup_steps
@@ -16,27 +17,34 @@ PACKAGES = "Python packages (some minutes)"
 WORKSPACE = "workspace"
 MODELS = "models"
 TEST_TOOLS = "test tools"
+# In the place of a sourced ROS 2: there is none, its wheels are in `.venv`.
+WHEELS = "wheels"
 
 
-def prepare(root: Path, *, with_models: bool, with_tools: bool) -> bool:
+def prepare(root: Path, *, with_models: bool, with_tools: bool, may_change_ros: bool = True) -> bool:
     """Run the steps that are not done yet. Return whether the workspace lies on a ROS 2 that the user has sourced.
 
-    Raises SetupError.
+    may_change_ros: whether `.venv` may be made anew because another ROS 2, or another Python, is there than when it was
+    made; a terminal in which something was sourced is no wish to lose it. Raises SetupError.
     """
 
     def say(text: str) -> None:
         print(f"[setup] {text}", flush=True)
 
     with only_one(root / ".privcam/setup.lock", say):
-        python = setup_steps.find_python()
-        underlay = find_underlay(root, os.environ, python)
-        sourced = underlay is not None
         ledger = Ledger(root / ".privcam/setup.json")
+        is_complete = venv_python(root).exists() and not (root / INCOMPLETE).exists()
+        kept = ledger.inputs_of(VENV) if is_complete and not may_change_ros else None
+        python, _, kept_ros = kept.rpartition(" ") if kept else (setup_steps.find_python(), "", "")
+        underlay = find_underlay(root, os.environ, python)
+        if kept:
+            underlay = _kept_underlay(root, kept_ros, underlay, say)
+        sourced = underlay is not None
         requirements = root / "requirements"
         wheels = [requirements / "run.txt"] if sourced else [requirements / "ros.txt", requirements / "run.txt"]
         # Each step is done anew when anything before it changed: its inputs contain those of the step before. Of the
         # user's environment only the place of ROS 2 counts: not our own install folder, and not a further workspace.
-        origin = f"{python} {underlay or 'wheels'}"
+        origin = f"{python} {underlay or WHEELS}"
         packages = f"{origin} {digest(wheels)}"
         workspace = f"{packages} {digest(_workspace_sources(root))}"
         if (root / INCOMPLETE).exists():
@@ -78,6 +86,21 @@ def prepare(root: Path, *, with_models: bool, with_tools: bool) -> bool:
             inputs = f"{packages} {digest(tools)}"
             ledger.run(TEST_TOOLS, inputs, lambda: setup_steps.install_requirements(root, tools), say)
     return sourced
+
+
+def _kept_underlay(root: Path, kept: str, found: Path | None, say: Callable[[str], None]) -> Path | None:
+    """Return the ROS 2 that `.venv` was made for, None for the wheels. Raises SetupError if it is not sourced now."""
+    if kept == WHEELS:
+        if found is not None:
+            say(f"uses the wheels of ROS 2 as before, not the one at {found}; to change that: ./privcam setup")
+        return None
+    if str(found) != kept:
+        raise SetupError(
+            f"{root / '.venv'} was made for the ROS 2 at {kept}, and "
+            + (f"the one at {found} is sourced" if found else "none is sourced that can be imported")
+            + "; source that one, or make everything anew with ./privcam setup"
+        )
+    return found
 
 
 def _workspace_sources(root: Path) -> list[Path]:

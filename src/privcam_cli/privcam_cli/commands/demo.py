@@ -16,9 +16,11 @@ from privcam_bringup import run_summary
 from privcam_bringup.demo_clip import ClipError, demo_clip
 from privcam_bringup.graph import START_TIMEOUT_S, Graph, free_domain, free_endpoint
 from privcam_bringup.graph_observer import Observations, Observer
+from privcam_bringup.launching.argument_checks import UnusableArgument, require_usable
 from privcam_bringup.still_picture import Album, environment_at, raw_frame, side_by_side
 from privcam_cloud.reconstruction.video_writer import VideoWriter
-from privcam_core.source_text import SecretInSource, redact_source, require_no_secret
+from privcam_core.output_folder import output_folder
+from privcam_core.source_text import redact_source
 from privcam_core.types.time import NS_PER_S
 
 CAMERA_ID = "demo"
@@ -47,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
         "(default: those of the clip; of another source those of a camera 2.5 m high)",
     )
     parser.add_argument("--seconds", type=float, default=40.0, help="how long to run, in s (default 40)")
-    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for the results (default out/demo)")
+    parser.add_argument("--out", type=output_folder, default=Path("out/demo"), help="for results (default out/demo)")
     parser.add_argument("--composed", action="store_true", help="one process per side instead of one per node")
     parser.add_argument(
         "--params-file", type=Path, help="parameters of the edge nodes (default config/edge.param.yaml)"
@@ -58,16 +60,17 @@ def main(argv: Sequence[str]) -> int:
         parser.error(f"--seconds {options.seconds:g}: needs to be above 0")
     try:
         source = options.source or str(demo_clip(_say))
-        require_no_secret(source)
-    except (ClipError, SecretInSource) as error:
+        credentials = "" if options.source_credentials is None else str(options.source_credentials.absolute())
+        require_usable({"source": source, "source_credentials": credentials})
+    except (ClipError, UnusableArgument) as error:
         _say(str(error))
         return 1
     if Path(source).exists():
         source = str(Path(source).absolute())
     arguments = {"camera_id": CAMERA_ID, "source": source, "composed": str(options.composed).lower()}
     arguments["evidence"] = EVIDENCE
-    if options.source_credentials is not None:
-        arguments["source_credentials"] = str(options.source_credentials.absolute())
+    if credentials:
+        arguments["source_credentials"] = credentials
     ground = options.ground or (CLIP_GROUND if options.source is None else None)
     if ground is not None:
         arguments |= {"ground_horizon": str(ground[0]), "ground_stature": str(ground[1])}

@@ -21,19 +21,22 @@ from privcam_cli.commission.commission_sheet import draw, explain
 from privcam_core.detection.inspection import EgressInspector
 from privcam_core.images.environment import decode_environment
 from privcam_core.models import ModelError
+from privcam_core.output_folder import output_folder
 from privcam_core.process_protection import protect_process
 from privcam_core.source_credentials import read_credentials
 from privcam_core.storage import plates_folder, write_private
 from privcam_core.storage_key import StorageKey
 from privcam_core.types.arrays import Box
 from privcam_core.types.identifiers import camera_id_error, is_camera_id
-from privcam_edge.frames.source import SourceError, SourceLost, parse
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.approved_states import DAY, state_folder_of
 from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
 from privcam_privacy.plates.pending import PendingPlate
 from privcam_privacy.plates.plate_inspection import inspect_plate
 from privcam_privacy.plates.plate_records import PlateRejected
+from privcam_sources.container_source import require_readable
+from privcam_sources.errors import SourceError, SourceLost
+from privcam_sources.source_spec import parse
 
 APPROVED, NOT_APPROVED = 0, 1
 SHEET = "plate.png"
@@ -100,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seconds", type=float, default=20.0, help="longest time to watch the room (default 20)")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds in which to leave the room first")
-    parser.add_argument("--out", type=Path, help="folder for the sheet (default out/commission/CAMERA_ID)")
+    parser.add_argument("--out", type=output_folder, help="folder for the sheet (default out/commission/CAMERA_ID)")
     parser.add_argument(
         "--operator",
         default=os.environ.get("USER") or os.environ.get("LOGNAME"),
@@ -128,6 +131,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _commission(folder: Path, options: argparse.Namespace) -> int:
     protect_process()
+    spec = parse(options.source, read_credentials(options.source_credentials) if options.source_credentials else None)
+    if spec.kind == "file":
+        require_readable(spec)
     declared = _declared(folder, options.camera_id, options.approve_region)
     sheet = (options.out or Path("out/commission") / options.camera_id).absolute() / SHEET
     inspector = EgressInspector()
@@ -137,8 +143,7 @@ def _commission(folder: Path, options: argparse.Namespace) -> int:
 
     commissioning = Commissioning(options.camera_id, CommissionSettings(max_s=options.seconds), declared)
     _say("watching the room; no person may be in it")
-    credentials = read_credentials(options.source_credentials) if options.source_credentials else None
-    record(parse(options.source, credentials), commissioning, options.delay, _say)
+    record(spec, commissioning, options.delay, _say)
     pending = commissioning.make_pending(inspect, time.time_ns())
     _show(pending, sheet)
     if not sys.stdin.isatty():

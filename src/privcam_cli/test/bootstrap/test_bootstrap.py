@@ -15,7 +15,6 @@ from privcam_cli.bootstrap.setup_environment import base_environment
 from privcam_cli.bootstrap.setup_ledger import Ledger
 from privcam_cli.bootstrap.setup_steps import SetupError
 from privcam_cli.bootstrap.setup_workspace import prepare
-from privcam_cli.bootstrap.underlay_requirements import CV_BRIDGE, MODULES, on_top, probe
 
 Say = Callable[[str], None]
 PACKAGE = Path(setup_steps.__file__).parents[2]
@@ -70,10 +69,10 @@ class Steps:
         path.write_text(text)
         return path
 
-    def prepare(self, *, with_models: bool = True, with_tools: bool = False) -> list[str]:
+    def prepare(self, *, with_models: bool = True, with_tools: bool = False, may_change_ros: bool = True) -> list[str]:
         self.done.clear()
         self.installed.clear()
-        prepare(self.root, with_models=with_models, with_tools=with_tools)
+        prepare(self.root, with_models=with_models, with_tools=with_tools, may_change_ros=may_change_ros)
         return list(self.done)
 
 
@@ -173,37 +172,41 @@ def test_with_a_sourced_ros_its_wheels_are_not_installed(
     assert done == ["system", "venv over ROS", "packages", "build on ROS", "models on ROS"]
 
 
-RUN = 'numpy==2.2.6\n# why\nopencv-python-headless==4.14.0.94\nav==18.1.0; python_version >= "3.11"\nPyYAML==6.0.3\n'
-
-
-def test_packages_of_a_sourced_ros_are_not_shadowed(tmp_path: Path) -> None:
-    (tmp_path / "run.txt").write_text(RUN)
-    found = {"numpy": "1.26.4", "cv2": "", "cv_bridge": ""}
-    file = on_top(tmp_path / "run.txt", tmp_path / "set-up", found)
-    lines = file.read_text().splitlines()
-    assert lines == [f"-c {tmp_path}/set-up/constraints.txt", 'av==18.1.0; python_version >= "3.11"', "PyYAML==6.0.3"]
-    assert (tmp_path / "set-up/constraints.txt").read_text() == "numpy==1.26.4\n"
-
-
-def test_what_a_sourced_ros_lacks_fits_to_its_numpy(tmp_path: Path) -> None:
-    (tmp_path / "run.txt").write_text(RUN)
-    lines = on_top(tmp_path / "run.txt", tmp_path, {"numpy": "1.26.4", "yaml": ""}).read_text().splitlines()
-    assert "opencv-python-headless==4.11.0.86" in lines
-    assert CV_BRIDGE in lines
-
-
-def test_probe_finds_what_this_python_has() -> None:
-    found = probe(Path(sys.executable), os.environ)
-    assert found["numpy"].startswith("2.")
-    assert set(found) <= set(MODULES.values())
-
-
 def test_change_between_sourced_ros_and_wheels_makes_everything_anew(
     workspace: Steps, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace.prepare()
     source_ros(tmp_path_factory.mktemp("ros"), monkeypatch)
     assert "venv over ROS" in workspace.prepare()
+
+
+def test_ros_that_comes_does_not_cost_the_environment(
+    workspace: Steps,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    workspace.prepare(may_change_ros=False)
+    source_ros(tmp_path_factory.mktemp("ros"), monkeypatch)
+    assert workspace.prepare(may_change_ros=False) == []
+    assert "uses the wheels of ROS 2 as before" in capsys.readouterr().out
+    workspace.message.write_text("uint32 more")
+    assert workspace.prepare(may_change_ros=False) == ["build"]
+    assert "venv over ROS" in workspace.prepare()
+
+
+def test_ros_that_goes_is_missed_and_its_environment_kept(
+    workspace: Steps, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules = source_ros(tmp_path_factory.mktemp("ros"), monkeypatch)
+    workspace.prepare(may_change_ros=False)
+    monkeypatch.delenv("PYTHONPATH")
+    monkeypatch.delenv("AMENT_PREFIX_PATH")
+    with pytest.raises(SetupError, match=rf"was made for the ROS 2 at {modules}, and none is sourced.*privcam setup"):
+        workspace.prepare(may_change_ros=False)
+    assert workspace.done == []
+    monkeypatch.setenv("PYTHONPATH", str(modules))
+    assert workspace.prepare(may_change_ros=False) == []
 
 
 def test_further_workspaces_on_a_sourced_ros_change_nothing(
@@ -296,4 +299,4 @@ def test_unknown_command_is_refused_with_the_known_ones() -> None:
     command = [sys.executable, "-m", "privcam_cli", "dmeo"]
     refused = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), check=False)
     assert refused.returncode == 2
-    assert "no command 'dmeo'; there are: demo, test" in refused.stderr
+    assert "no command 'dmeo'; there are: demo, check" in refused.stderr

@@ -50,12 +50,34 @@ def test_middleware_that_is_not_there_is_refused(environment: dict[str, str]) ->
             check_ros_variables({**environment, "RMW_IMPLEMENTATION": wrong})
 
 
+@pytest.mark.parametrize("domain", ["seven", "-1", "102", "1.0", "0x1", "٣", "9" * 60])
+def test_domain_that_does_not_exist_is_refused(domain: str, environment: dict[str, str]) -> None:
+    with pytest.raises(Unmet, match=r"^ROS_DOMAIN_ID=.*is not a number from 0 to 101"):
+        check_ros_variables({**environment, "ROS_DOMAIN_ID": domain})
+    for good in ("", "0", "101"):
+        check_ros_variables({**environment, "ROS_DOMAIN_ID": good})
+
+
+def test_profile_of_the_middleware_that_is_no_file_is_refused(environment: dict[str, str], tmp_path: Path) -> None:
+    for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
+        with pytest.raises(Unmet, match=f"^{name}=.*is not a file"):
+            check_ros_variables({**environment, name: str(tmp_path / "none.xml")})
+
+
+def test_path_that_is_too_long_for_scripts_is_refused() -> None:
+    with pytest.raises(Unmet, match="too long"):
+        check_place(Path("/srv", "a" * 120, "b" * 120))
+
+
 @pytest.mark.parametrize("variable", ["ROS_LOG_DIR", "ROS_HOME", "HOME"])
 def test_log_folder_that_cannot_be_written_is_refused_by_the_variable(
     variable: str, environment: dict[str, str], tmp_path: Path
 ) -> None:
     file = tmp_path / "a file"
     file.touch()
-    with pytest.raises(Unmet, match=f"^{variable}: .*{file} is not writable"):
+    with pytest.raises(Unmet, match=f"^{variable}: .*{file} takes no file: Not a directory"):
         check_ros_variables({**environment, variable: str(file)})
+    # The rights of this folder let root write, and nobody can.
+    with pytest.raises(Unmet, match=rf"^{variable}: .*\(/proc takes no file: "):
+        check_ros_variables({**environment, variable: "/proc"})
     check_ros_variables({**environment, variable: str(tmp_path / "to be made")})

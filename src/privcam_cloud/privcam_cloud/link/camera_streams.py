@@ -81,6 +81,8 @@ class CameraStreams:
             "edge_lost": self.buffer.edge_lost,
             "skipped": self.buffer.skipped,
             "clock_epochs": self.buffer.epochs.epochs,
+            "replayed": self.buffer.replayed,
+            "replay_epochs": self.buffer.replays.epochs,
             "missing": int(self.buffer.missing),
             "waiting_for_picture": self._live.waiting + self._recording.waiting,
             "pictures": self._pictures.kept,

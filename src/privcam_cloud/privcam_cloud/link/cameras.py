@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from privcam_cloud.link.camera import Camera
 from privcam_cloud.link.camera_streams import OmegaSink
 from privcam_cloud.link.edge_queries import FAST_POLL_S, Link
-from privcam_cloud.link.session import be_nice
+from privcam_core.niceness import RUNNING_NICENESS, be_nice
 from privcam_link.receiving.quotas import Limits
 from privcam_link.wire import Header
 
@@ -111,7 +111,7 @@ class Cameras:
         return self._cameras[camera_id].diagnostics()
 
     def _poll(self, camera_id: str, camera: Camera) -> None:
-        be_nice()
+        be_nice(RUNNING_NICENESS)
         while not self._ending.wait(FAST_POLL_S):
             try:
                 camera.tick()

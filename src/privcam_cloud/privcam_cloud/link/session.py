@@ -2,7 +2,6 @@
 
 import functools
 import logging
-import os
 import threading
 import time
 from collections import Counter
@@ -13,7 +12,9 @@ from typing import Protocol
 import zenoh
 from zenoh.handlers import Callback, Handler, RingChannel
 
+from privcam_core.niceness import RUNNING_NICENESS, be_nice
 from privcam_link import cdr
+from privcam_link.connections import describe_links
 from privcam_link.validation import Reason, Rejected
 from privcam_link.wire import ALL_CAMERAS, Header, Query, camera_of, header_of, key_expression
 
@@ -26,8 +27,6 @@ _REPLY_TIMEOUT_S = 30.0
 _WAITING_PUTS = 64
 # After a put that was refused for a quota, a camera is not read for this long, in s.
 _PAUSE_S = 0.02
-# Threads of cameras are as nice as the nodes of the process, so that none is ahead of another camera's node.
-NICENESS = 10
 
 
 class Receiver(Protocol):
@@ -90,6 +89,11 @@ class CloudLink:
         return 0 if self._session.is_closed() else len(self._session.info.transports())
 
     @property
+    def connections(self) -> frozenset[str]:
+        """The edges and viewers at the other ends, one text each."""
+        return describe_links([] if self._session.is_closed() else self._session.info.links())
+
+    @property
     def rejected(self) -> Counter[Reason]:
         """Number of rejected samples by reason."""
         counts: Counter[Reason] = Counter()
@@ -142,7 +146,7 @@ class CloudLink:
         return thread
 
     def _read(self, camera_id: str, subscriber: "zenoh.Subscriber[Handler[zenoh.Sample]]") -> None:
-        be_nice()
+        be_nice(RUNNING_NICENESS)  # so that no camera is ahead of another camera's node
         for sample in subscriber:
             try:
                 if not self._take_put(camera_id, sample):
@@ -197,11 +201,6 @@ class CloudLink:
             self._rejected[camera_id, rejection.reason] += 1
             first = self._rejected[camera_id, rejection.reason] == 1
         _log.log(logging.WARNING if first else logging.DEBUG, "%s rejected: %s", sample.key_expr, rejection)
-
-
-def be_nice() -> None:
-    """Give the calling thread the niceness of a running node."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _open_sample(sample: zenoh.Sample) -> tuple[Header, bytes]:

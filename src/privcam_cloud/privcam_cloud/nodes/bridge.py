@@ -7,25 +7,31 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+import numpy as np
 import zenoh
 from diagnostic_msgs.msg import DiagnosticStatus
+from privcam_msgs.msg import LiveSeal
 from privcam_msgs.msg import Omega as OmegaMsg
 from privcam_msgs.msg import SyncKey as SyncKeyMsg
 from rclpy.node import Node
 
 from privcam_cloud.link.cameras import Cameras
 from privcam_cloud.link.session import CloudLink
+from privcam_cloud.nodes.live_node import LIVE_OMEGA
 from privcam_cloud.nodes.recording_topics import LATCHED, RECORDING
 from privcam_core.types.omega import Omega
+from privcam_link.connections import ConnectionChanges
 from privcam_link.denials.denial_log import DenialLog
 from privcam_link.endpoints import DEFAULT_ENDPOINT
+from privcam_link.receiving.live_filter import digest_of
 from privcam_link.receiving.quotas import MIB, MPX, Limits
 from privcam_link.session_settings import certificate_warning, cloud_end, days_left
 from privcam_link.validation import Reason
-from privcam_ros.conversions import stamp_from_msg, stamp_to_msg
-from privcam_ros.node import STREAM, PrivcamNode, run
+from privcam_ros.conversions import key_to_msg, stamp_from_msg, stamp_to_msg
+from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
 from privcam_ros.picture_repeater import PictureRepeater
+from privcam_ros.sealed_node import SealedNode, SealedPublisher
 
 # A picture is published when it changed, and again this often, in s, for cloud nodes that were restarted.
 REPEAT_S = 4.0
@@ -71,8 +77,11 @@ def namespace_of(node: Node, camera_id: str, cameras: Sequence[str]) -> str:
     return f"/{camera_id}/cloud/" if len(cameras) > 1 or node.get_namespace() == "/" else ""
 
 
-class BridgeNode(PrivcamNode[Parameters]):
-    """Publishes the live Ω of its cameras on `omega`, and every Ω, in order, on `recording/omega`."""
+class BridgeNode(SealedNode[Parameters]):
+    """Publishes the live Ω of its cameras on `omega`, and every Ω, in order, on `recording/omega`.
+
+    On `live/omega` it seals the digest of each live Ω: the other nodes take everything else on `omega` for a replay.
+    """
 
     def __init__(self) -> None:
         super().__init__("cloud_bridge", Parameters)
@@ -81,15 +90,18 @@ class BridgeNode(PrivcamNode[Parameters]):
         settings, self._credentials = cloud_end(parameters.listen, parameters.credentials)
         denials = None if self._credentials is None else DenialLog(zenoh.init_log_from_env_or)
         self._live: dict[str, PictureRepeater] = {}
+        self._live_seals: dict[str, SealedPublisher] = {}
         self._recording: dict[str, PictureRepeater] = {}
         self._from: dict[str, Any] = {}
         self._published: Counter[str] = Counter()  # Ω of the recording
         self._handed: Counter[str] = Counter()  # live Ω, each camera's counted by its own thread
-        self._refused: dict[str, int] = {}
-        self._warning = ""
+        self._refused_by_quota: dict[str, int] = {}
+        self._epochs: dict[str, int] = {}
+        self._camera_warnings = ""
         for name in names:
             prefix = namespace_of(self, name, names)
             self._live[name] = PictureRepeater(self.create_publisher(OmegaMsg, f"{prefix}omega", STREAM), REPEAT_S)
+            self._live_seals[name] = self.create_sealed_publisher(LiveSeal, f"{prefix}{LIVE_OMEGA}")
             if parameters.recording:
                 publisher = self.create_publisher(OmegaMsg, f"{prefix}recording/omega", RECORDING)
                 self._recording[name] = PictureRepeater(publisher, inf)
@@ -99,6 +111,7 @@ class BridgeNode(PrivcamNode[Parameters]):
         self._cameras = Cameras(
             names, parameters.consumer, recording=parameters.recording, sink=self, limits=limits_of(parameters)
         )
+        self._changes = ConnectionChanges()
         # The session comes last: one that is not closed keeps the process from ending.
         self._link = CloudLink(settings, self._cameras)
         if denials is not None:
@@ -110,6 +123,8 @@ class BridgeNode(PrivcamNode[Parameters]):
         """Publish the next Ω of the live stream."""
         try:
             for omega in omegas:
+                digest = np.frombuffer(digest_of(omega), np.uint8)
+                self._live_seals[camera_id].publish(LiveSeal(key=key_to_msg(omega.key), omega=digest))
                 self._live[camera_id].publish(omega)
                 self._handed[camera_id] += 1
         except Exception as error:
@@ -139,6 +154,8 @@ class BridgeNode(PrivcamNode[Parameters]):
     def collect_diagnostics(self) -> None:
         """Count the received, rejected and lost Ω of each camera."""
         link = self._link
+        for made, text in self._changes.update(link.connections):
+            self.get_logger().info(f"connected: {text}" if made else f"connection gone: {text}")
         self.diagnostics.update(
             received=link.received,
             received_bytes=link.received_bytes,
@@ -155,23 +172,35 @@ class BridgeNode(PrivcamNode[Parameters]):
             counts = counts | {f"rejected_{reason.value}": count for reason, count in rejected.items()}
             self.diagnostics.update({f"{prefix}{name}": value for name, value in counts.items()})
             warnings += self._warnings_of(camera_id, counts, rejected[Reason.RATE])
-        self._warning = "; ".join(warnings)
+            self._tell_epoch(camera_id, counts)
+        self._camera_warnings = "; ".join(warnings)
         if self._credentials is not None:
             self.diagnostics["certificate_days"] = f"{days_left(self._credentials):.1f}"
 
     def _warnings_of(self, camera_id: str, counts: Mapping[str, int], refused: int) -> Iterator[str]:
         """Yield what is wrong with a camera. refused: number of samples that its quotas ever refused."""
-        if refused > self._refused.get(camera_id, 0):
-            yield f"{camera_id} exceeds its quotas: {refused - self._refused.get(camera_id, 0)} samples refused"
-        self._refused[camera_id] = refused
+        before = self._refused_by_quota.get(camera_id, 0)
+        if refused > before:
+            yield f"{camera_id} exceeds its quotas: {refused - before} samples refused"
+        self._refused_by_quota[camera_id] = refused
         behind_s = counts.get("clock_behind_ms", 0) / 1e3
         if abs(behind_s) > MAX_CLOCK_OFFSET_S:
             yield f"the clock of {camera_id} is {abs(behind_s):.0f} s {'behind' if behind_s > 0 else 'ahead'}; set it"
 
+    def _tell_epoch(self, camera_id: str, counts: Mapping[str, int]) -> None:
+        """Log once that a camera began a new epoch."""
+        epoch = counts["clock_epochs"] + 1
+        if epoch > self._epochs.setdefault(camera_id, 1):
+            behind_s = counts.get("clock_behind_ms", 0) / 1e3
+            self.get_logger().warning(
+                f"{camera_id}: its clock was set, or jumped: epoch {epoch} begins, {behind_s:+.0f} s behind this host"
+            )
+        self._epochs[camera_id] = epoch
+
     def status(self) -> tuple[bytes, str]:
         """Return a warning if a camera exceeds its quotas, its clock is wrong, or the certificate ends soon."""
         level, text = super().status()
-        warning = self._warning or certificate_warning(self._credentials)
+        warning = self._camera_warnings or certificate_warning(self._credentials)
         return (DiagnosticStatus.WARN, warning) if level == DiagnosticStatus.OK and warning else (level, text)
 
     def stop(self) -> None:

@@ -2,23 +2,28 @@
 
 import sys
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import Omega, SceneReport
 
+from privcam_cloud.nodes.live_node import LIVE_REPORT, LiveNode
 from privcam_cloud.nodes.recording_topics import RECORDING
 from privcam_cloud.nodes.report_messages import report_to_msg
-from privcam_cloud.recognition.models import MODELS
 from privcam_core.events import scene_report as core
-from privcam_core.events.scene_report import Recognizer
+from privcam_core.events.scene_streams import SceneStreams
 from privcam_core.types import omega as core_omega
 from privcam_core.types.omega import SyncKey
+from privcam_recognition.models import MODELS
 from privcam_ros.conversions import omega_from_msg
-from privcam_ros.node import STREAM, PrivcamNode, run
+from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
 from privcam_vlm.vlm_settings import KINDS, OFF, Settings
 from privcam_vlm.worker import Worker
+
+# Ω whose reports the vision-language model may still owe.
+MAX_OFFERED = 256
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,9 @@ class Parameters:
 
     model: str = param("temporal", "recognition model: the trained network, or readable rules", choices=tuple(MODELS))
     recording: bool = param(False, "report also on the recording, for the recorder")
+    replay_events: bool = param(
+        False, "report events of replays too; their reports say that they are of a replay, and are no alarms"
+    )
     vlm: str = param(OFF, "a vision-language model beside the alarms, and where it runs; empty: none", choices=KINDS)
     vlm_model: str = param("", "its folder or hub id, or its name at the server")
     vlm_url: str = param("", "of the server, as http://127.0.0.1:8000/v1; https where it is another host")
@@ -35,45 +43,32 @@ class Parameters:
     vlm_adapter: str = param("", "npz file that maps z to its embeddings; empty: it works without z")
 
 
-class _Stream:
-    """Recognition on one stream. It begins anew where stamps go back, because the camera's clock was set back."""
-
-    def __init__(self, model: str) -> None:
-        self._model = model
-        self._recognizer: Recognizer = MODELS[model]()
-        self._newest_ns = 0
-        self.restarts = 0
-
-    def update(self, omega: core_omega.Omega) -> core.SceneReport:
-        """Take in the next Ω and report the scene."""
-        if omega.key.stamp_ns < self._newest_ns:
-            self.restarts += 1
-            self._recognizer = MODELS[self._model]()
-        self._newest_ns = omega.key.stamp_ns
-        return self._recognizer.update(omega)
-
-
-class InferenceNode(PrivcamNode[Parameters]):
+class InferenceNode(LiveNode[Parameters]):
     """Recognises events: at once in the live stream, and without gaps in the recording, which may come late.
 
+    A replay is recognised apart from what is live, and only where nothing is live; its reports say that it is one.
     Reports of a vision-language model on the live stream have a topic of their own.
     """
 
     def __init__(self, namespace: str | None = None) -> None:
-        super().__init__("inference", Parameters, namespace)
+        super().__init__("inference", Parameters, namespace, self._infer_live)
         parameters = self.parameters
-        self._live = _Stream(parameters.model)
+        make = MODELS[parameters.model]
+        self._live = SceneStreams(make, time.monotonic, with_replayed_events=parameters.replay_events)
         self._reports = self.create_publisher(SceneReport, "report", STREAM)
+        self._sealed_reports = self.create_sealed_publisher(SceneReport, LIVE_REPORT)
+        self._offered: OrderedDict[SyncKey, bool] = OrderedDict()
         self._worker = self._start_worker() if parameters.vlm != OFF else None
-        self.on("omega", Omega, self._infer_live, STREAM)
+        self.start_live()
         if parameters.recording:
-            self._recording = _Stream(parameters.model)
+            self._recording = SceneStreams(make, time.monotonic, with_replayed_events=parameters.replay_events)
             self._recording_reports = self.create_publisher(SceneReport, "recording/report", RECORDING)
             self.on("recording/omega", Omega, self._infer_recording, RECORDING)
 
     def deliver(self, report: core.SceneReport, latency_s: float) -> None:
         """Publish a report of the vision-language model. Called on the worker's thread."""
-        self._vlm_reports.publish(report_to_msg(report, latency_s))
+        replay = self._offered.get(report.key, True)
+        self._vlm_reports.publish(report_to_msg(report, latency_s, replay=replay, clock_epoch=self._live.epoch))
 
     def end_with(self, text: str) -> None:
         """End the process, because the vision-language model cannot work with these parameters."""
@@ -92,22 +87,35 @@ class InferenceNode(PrivcamNode[Parameters]):
         self._vlm_reports = self.create_publisher(SceneReport, "vlm_report", STREAM)
         return Worker(settings, self)
 
-    def _infer_live(self, _key: SyncKey, message: Omega) -> None:
+    def _infer_live(self, omega: core_omega.Omega) -> None:
         started = time.perf_counter()
-        omega = omega_from_msg(message)
-        report = self._live.update(omega)
-        self._reports.publish(report_to_msg(report, time.perf_counter() - started))
+        report = self._infer(self._live, omega, started)
+        self._reports.publish(report)
+        self._sealed_reports.publish(report)
         if self._worker is not None:
+            self._offered[omega.key] = omega.privacy.replay
+            if len(self._offered) > MAX_OFFERED:
+                self._offered.popitem(last=False)
             self._worker.offer(omega)
 
     def _infer_recording(self, _key: SyncKey, message: Omega) -> None:
         started = time.perf_counter()
-        report = self._recording.update(omega_from_msg(message))
-        self._recording_reports.publish(report_to_msg(report, time.perf_counter() - started))
+        self._recording_reports.publish(self._infer(self._recording, omega_from_msg(message), started))
+
+    def _infer(self, streams: SceneStreams, omega: core_omega.Omega, started_s: float) -> SceneReport:
+        epochs = streams.epochs
+        report = streams.update(omega)
+        if streams.epochs != epochs:
+            kind = "the replay began anew" if omega.privacy.replay else "the camera's clock was set, or jumped"
+            self.get_logger().info(f"{kind}: epoch {streams.epoch} of recognition begins at {omega.key}")
+        latency_s = time.perf_counter() - started_s
+        return report_to_msg(report, latency_s, replay=omega.privacy.replay, clock_epoch=streams.epoch)
 
     def collect_diagnostics(self) -> None:
         """Count how often recognition began anew, and the results of the vision-language model."""
-        self.diagnostics["restarts"] = self._live.restarts
+        super().collect_diagnostics()
+        self.diagnostics["restarts"] = self._live.epochs
+        self.diagnostics["clock_epoch"] = self._live.epoch
         if self._worker is not None:
             self.diagnostics.update(self._worker.diagnostics())
 

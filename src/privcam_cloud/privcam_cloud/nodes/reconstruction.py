@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import cv2
 from cv_bridge import CvBridge
 from diagnostic_msgs.msg import DiagnosticStatus
-from privcam_msgs.msg import Omega, Reconstruction, SceneReport
+from privcam_msgs.msg import Reconstruction, SceneReport
 from sensor_msgs.msg import CompressedImage, Image
 
+from privcam_cloud.nodes.live_node import LIVE_REPORT, LiveNode
 from privcam_cloud.nodes.report_messages import report_from_msg
 from privcam_cloud.reconstruction.generative.generative_backend import GenerativeBackend, Reason
 from privcam_cloud.reconstruction.generative.generative_settings import GenerativeSettings
 from privcam_cloud.reconstruction.screen import Screen, Shown
-from privcam_core.types.omega import SyncKey
-from privcam_ros.conversions import key_to_msg, omega_from_msg, stamp_to_msg
-from privcam_ros.node import STREAM, PrivcamNode, StartError, run
+from privcam_core.types.omega import Omega, SyncKey
+from privcam_ros.conversions import key_to_msg, stamp_to_msg
+from privcam_ros.node import STREAM, StartError, run
 from privcam_ros.parameters import param
 
 JPEG_QUALITY = 85
@@ -39,11 +40,11 @@ class Parameters:
     generative_steps: int = param(12, "denoising steps of a picture", low=1, high=100)
 
 
-class ReconstructionNode(PrivcamNode[Parameters]):
-    """Draws the scene. A picture is only drawn while its topic has subscribers."""
+class ReconstructionNode(LiveNode[Parameters]):
+    """Draws the scene. A picture is only drawn while its topic has subscribers. A replay is marked in the picture."""
 
     def __init__(self, namespace: str | None = None) -> None:
-        super().__init__("reconstruction", Parameters, namespace)
+        super().__init__("reconstruction", Parameters, namespace, self._add_omega)
         self._bridge = CvBridge()
         self._generative = self._start_generative()
         self._screen = Screen(scale=self.parameters.scale, generative=self._generative)
@@ -53,15 +54,17 @@ class ReconstructionNode(PrivcamNode[Parameters]):
         self._out = self.create_publisher(Reconstruction, "contour", STREAM)
         self._images = self.create_publisher(Image, "contour_image", STREAM)
         self._compressed = self.create_publisher(CompressedImage, "contour_image/compressed", STREAM)
-        self.on("omega", Omega, self._add_omega)
-        self.on("report", SceneReport, self._set_report)
+        # Sealed, as live Ω are: captions of a recorded report would alarm somebody.
+        self._open_reports = self.on_sealed(LIVE_REPORT, SceneReport, self._set_report)
+        self.start_live()
         self.create_timer(1.0 / self.parameters.display_rate_hz, self._show)
 
-    def _add_omega(self, _key: SyncKey, message: Omega) -> None:
-        self._screen.playout.add_omega(omega_from_msg(message))
+    def _add_omega(self, omega: Omega) -> None:
+        self._screen.playout.add_omega(omega)
 
     def _set_report(self, _key: SyncKey, message: SceneReport) -> None:
-        self._screen.playout.set_report(report_from_msg(message))
+        if message.replay == self._screen.playout.is_replay:
+            self._screen.playout.set_report(report_from_msg(message))
 
     def status(self) -> tuple[bytes, str]:
         """Return a warning while the contour has to stand in for generated people."""
@@ -95,6 +98,7 @@ class ReconstructionNode(PrivcamNode[Parameters]):
         return start_backend(settings)
 
     def _show(self) -> None:
+        self._open_reports()
         now = time.monotonic()
         to_record = self._compressed.get_subscription_count() > 0 and (
             now - self._recorded_s >= 1.0 / self.parameters.record_rate_hz
@@ -115,7 +119,12 @@ class ReconstructionNode(PrivcamNode[Parameters]):
             key = key_to_msg(displayed.key)
             self._out.publish(
                 Reconstruction(
-                    key=key, display_stamp=image.header.stamp, image=image, backend=displayed.backend, note=note
+                    key=key,
+                    display_stamp=image.header.stamp,
+                    image=image,
+                    backend=displayed.backend,
+                    note=note,
+                    replay=self._screen.playout.is_replay,
                 )
             )
         if self._images.get_subscription_count():

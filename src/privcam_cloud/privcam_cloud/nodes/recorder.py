@@ -20,7 +20,7 @@ from privcam_cloud.recording.newest_stamp import newest_stamp
 from privcam_cloud.recording.recorded_stamps import RecordedStamps
 from privcam_link import cdr
 from privcam_ros.conversions import stamp_from_msg, stamp_to_msg
-from privcam_ros.node import STREAM, PrivcamNode, run
+from privcam_ros.node import STREAM, PrivcamNode, StartError, run
 from privcam_ros.parameters import param
 
 OMEGA = "omega"
@@ -60,6 +60,11 @@ class RecorderNode(PrivcamNode[Parameters]):
         parameters = self.parameters
         self._camera_id = camera_id or parameters.camera_id
         self._with_missed = parameters.recording and has_bridge
+        parent = Path(parameters.path).absolute().parent
+        if not parent.is_dir():
+            raise StartError(
+                f"path {parameters.path}: {parent} is no folder; make it, mount its disk, or give another path"
+            )
         folder = Path(parameters.path, camera_id) if camera_id else Path(parameters.path)
         self._recorder = BagRecorder(folder, flush_s=parameters.flush_s)
         self.diagnostics["bag"] = str(self._recorder.path)

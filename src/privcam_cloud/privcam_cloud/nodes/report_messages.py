@@ -6,8 +6,10 @@ from privcam_core.events.scene_report import Event, Phase, RecognizedObject, Sce
 from privcam_ros.conversions import key_from_msg, key_to_msg, stamp_from_msg, stamp_to_msg
 
 
-def report_to_msg(report: SceneReport, latency_s: float) -> msg.SceneReport:
-    """Return a report as a message. latency_s: from Ω's arrival to the report."""
+def report_to_msg(
+    report: SceneReport, latency_s: float, *, replay: bool = False, clock_epoch: int = 1
+) -> msg.SceneReport:
+    """Return a report as a message. latency_s: from Ω's arrival to the report. replay, clock_epoch: see the message."""
     return msg.SceneReport(
         key=key_to_msg(report.key),
         objects=[_object_to_msg(found) for found in report.objects],
@@ -15,6 +17,8 @@ def report_to_msg(report: SceneReport, latency_s: float) -> msg.SceneReport:
         caption=report.caption,
         model_id=report.model_id,
         latency=latency_s,
+        replay=replay,
+        clock_epoch=clock_epoch,
     )
 
 

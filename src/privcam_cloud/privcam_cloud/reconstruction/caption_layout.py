@@ -23,6 +23,9 @@ _QUIET_TEXT: Bgr = (185, 185, 185)
 _PLATE: Bgr = (38, 32, 28)
 _ALARM: Bgr = (40, 40, 200)
 _BAR: Bgr = (30, 25, 22)
+# A replay is marked in the colour of neither an alarm nor of anything that is drawn in the picture.
+_MARK: Bgr = (0, 200, 255)
+_MARK_TEXT: Bgr = (20, 20, 20)
 _PLATE_OPACITY = 0.85
 # Height of capital letters as a fraction of the picture's height.
 _LETTER = 0.022
@@ -44,6 +47,8 @@ _GRID = 12
 _HIDING = 12.0
 # Letters from this height on are drawn with a stroke of 2 px.
 _BOLD_LETTER = 14
+# What the status bar of a picture says that shows nothing of now.
+REPLAY = "REPLAY"
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Status:
     """The content of the status bar.
 
     stamp_ns: camera time of the picture, UTC in ns. confirmed_mask: fraction shown. alarm: drawn on red, "" for none.
+    replay: nothing of the picture happens now.
     """
 
     camera_id: str
@@ -67,6 +73,7 @@ class Status:
     confirmed_mask: float
     note: str = ""
     alarm: str = ""
+    replay: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,11 +158,13 @@ def with_status(picture: Image, status: Status) -> Image:
     moment = datetime.fromtimestamp(status.stamp_ns // 1_000_000 / 1000, timezone.utc)
     hidden = f"{100 * (1 - status.confirmed_mask):.0f} % not shown"
     left = pad
-    if status.alarm:
-        # First and on red, and over everything else in a narrow bar: it must not be missed.
-        wide = _text_width(_ascii(status.alarm), letter) + 2 * pad
-        cv2.rectangle(bar, (0, 0), (wide, bar_height), _ALARM, cv2.FILLED)
-        _write(bar, _ascii(status.alarm), (pad, baseline), letter, _TEXT)
+    # First, and over everything else in a narrow bar: they must not be missed.
+    marks = [(REPLAY, _MARK, _MARK_TEXT)] if status.replay else []
+    marks += [(_ascii(status.alarm), _ALARM, _TEXT)] if status.alarm else []
+    for text, ground, paint in marks:
+        wide = _text_width(text, letter) + 2 * pad
+        cv2.rectangle(bar, (left - pad, 0), (left - pad + wide, bar_height), ground, cv2.FILLED)
+        _write(bar, text, (left, baseline), letter, paint)
         left += wide
     texts = [(status.camera_id, _TEXT)]
     # What the picture is comes before its time: what does not fit is left out from the end.

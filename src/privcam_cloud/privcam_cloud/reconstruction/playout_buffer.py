@@ -21,6 +21,8 @@ DELAY_INTERVALS = 1.5
 MAX_GAP_S = 1.0
 # Farther from where it should be than this, the screen jumps instead of running faster or slower.
 JUMP_S = 1.0
+# Stamps that are further ahead than this, in ns, are of another epoch of the camera's clock, or behind a long gap.
+EPOCH_NS = 60 * NS_PER_S
 # Fraction of the distance to where it should be that is corrected per second.
 CATCH_UP_PER_S = 0.5
 
@@ -42,7 +44,10 @@ class PlayoutBuffer:
     def add_omega(self, omega: Omega) -> None:
         """Take the next Ω. Its environment is known by digest, or comes with it."""
         newest = self._interpolator.newest_ns
-        if newest is not None and omega.key.stamp_ns <= newest:
+        if self.is_replay != omega.privacy.replay:
+            self._interpolator.clear()
+            self._events = ()
+        elif newest is not None and not newest < omega.key.stamp_ns <= newest + EPOCH_NS:
             self._interpolator.clear()
         environment = omega.environment
         digest, known = self._environment
@@ -61,8 +66,13 @@ class PlayoutBuffer:
         self.newest = omega
 
     def set_report(self, report: SceneReport) -> None:
-        """Take the newest report."""
+        """Take the newest report of what is shown: live, or the replay."""
         self._events = report.events
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether the newest Ω is of a replay."""
+        return self.newest is not None and self.newest.privacy.replay
 
     def draw(self, now_s: float) -> tuple[int, Image] | None:
         """Return the moment shown (camera time, ns) and its picture, uint8 BGR; None before the first environment."""
@@ -71,7 +81,9 @@ class PlayoutBuffer:
         moment_ns = self._advance(now_s)
         poses = self._interpolator.at(moment_ns)
         captions = make_captions(self._events)
-        status = Status(self.newest.key.camera_id, moment_ns, self._validity, alarm=self.sight_alarm)
+        status = Status(
+            self.newest.key.camera_id, moment_ns, self._validity, alarm=self.sight_alarm, replay=self.is_replay
+        )
         return moment_ns, self._view.render(poses, captions, status)
 
     @property

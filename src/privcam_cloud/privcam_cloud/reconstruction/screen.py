@@ -63,7 +63,14 @@ class Screen:
         age_s = (now.key.stamp_ns - made.key.stamp_ns) / NS_PER_S
         note = f"generated {age_s:.0f} s ago"
         confirmed_mask = float(made.confirmed_mask.mean())
-        status = Status(made.key.camera_id, made.key.stamp_ns, confirmed_mask, note, self.playout.sight_alarm)
+        status = Status(
+            made.key.camera_id,
+            made.key.stamp_ns,
+            confirmed_mask,
+            note,
+            self.playout.sight_alarm,
+            self.playout.is_replay,
+        )
         image = with_status(self._drawn[1], status)
         draw_captions(image[: len(self._drawn[1])], make_captions(now.events), made.poses, self._scale)
         return image

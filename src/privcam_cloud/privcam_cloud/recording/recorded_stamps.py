@@ -25,7 +25,10 @@ class RecordedStamps:
     def is_new_omega(self, stamp_ns: int) -> bool:
         """Say whether the next Ω has to be recorded."""
         is_new = stamp_ns > self.omega_ns or (self._continues and stamp_ns < self.omega_ns)
-        self._went_back |= is_new and stamp_ns < self.omega_ns
+        if is_new and stamp_ns < self.omega_ns:
+            self._went_back = True
+            # A recording that is played again has reports with the same stamps again.
+            self._reports.clear()
         self._continues |= stamp_ns >= self.omega_ns
         return is_new
 

@@ -314,3 +314,7 @@ def test_cameras_are_apart() -> None:
     assert {asked.camera_id for asked in bench.asked} == {"room1", "room2"}
     bench.asked[0].send(sent(1))
     assert bench.recording == [("room1", 1, A)]
+    # Who names the picture of another camera gets nothing of it.
+    bench.put(sent(2, B, picture=True))
+    bench.put((Header(2, 0, f"{2:016x}", 2, 0), sent(2, B)[1].replace(b"room1", b"room2")), camera="room2")
+    assert [one for one in bench.live if one[1] == 2] == [("room1", 2, B)]

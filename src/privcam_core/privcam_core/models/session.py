@@ -1,6 +1,7 @@
 """Loads and runs a model; only this module depends on the runtime and the processor."""
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from privcam_core.models.cache import read_model
 from privcam_core.models.errors import ModelError
 from privcam_core.models.manifest import ModelEntry, cache_folder, load_manifest
+from privcam_core.models.network_time import counted
 from privcam_core.models.runtime import onnxruntime
 
 Array = npt.NDArray[Any]
@@ -25,6 +27,8 @@ _PROVIDERS = {
 # TensorRT builds an engine for minutes when a model is first loaded, so it is used only where it is asked for.
 _BY_DEFAULT = ("cuda", "cpu")
 _ONLY_ERRORS = 3
+# Every network runs so often for one result. More than once shows how a graph behaves on a slower machine.
+_REPEATS = max(1, int(os.environ.get("PRIVCAM_NETWORK_REPEATS", "1")))
 
 
 class Session:
@@ -65,7 +69,9 @@ class Session:
         if len(inputs) != len(self._inputs):
             raise ValueError(f"model {self.entry.name}: needs {len(self._inputs)} inputs, got {len(inputs)}")
         try:
-            outputs = self._session.run(self._outputs, dict(zip(self._inputs, inputs, strict=True)))
+            with counted(self.entry.name):
+                for _ in range(_REPEATS):
+                    outputs = self._session.run(self._outputs, dict(zip(self._inputs, inputs, strict=True)))
         except Exception as error:  # see above
             shapes = ", ".join(f"{x.dtype} {np.shape(x)}" for x in inputs)
             raise ValueError(f"model {self.entry.name}: cannot run on {shapes}: {error}") from error

@@ -17,7 +17,7 @@ from privcam_core.types.sight import Sight
 from privcam_core.types.skeleton import KEYPOINT_COUNT
 from privcam_core.types.time import NS_PER_S, seconds_from_ns
 
-SCHEMA = 3
+SCHEMA = 4
 
 MAX_WIDTH, MAX_HEIGHT = 7680, 4320
 MAX_SUBJECTS = 64
@@ -215,11 +215,18 @@ def sight_from_number(value: int) -> Sight:
     return Sight(value)
 
 
+def replay_from_number(value: int) -> bool:
+    """Return whether a message with this number is of a replay. Raises InvalidOmega for any other than 0 and 1."""
+    _require(value in (0, 1), "privacy.replay", f"{value} is neither 0 nor 1")
+    return bool(value)
+
+
 @dataclass(frozen=True)
 class PrivacyReport:
     """The result of the privacy engine for one frame. Fractions are of the picture.
 
     sight: whether the camera sees well enough to be relied on, and why not.
+    replay: this is not what a camera sees now, but a recording or a simulation; nobody must be alarmed by it.
     epsilon, delta: the budget spent on poses in the accountant's window; epsilon < 0: no accounting, and delta is
     undefined.
     """
@@ -232,6 +239,7 @@ class PrivacyReport:
     epsilon: float = NO_ACCOUNTING
     delta: float = 0.0
     sight: Sight = Sight.UNKNOWN
+    replay: bool = False
 
     def __post_init__(self) -> None:
         _require_range(self.excluded_fraction, 0.0, 1.0, "privacy.excluded_fraction")

@@ -30,12 +30,14 @@ TURNED = (DetectionSource.TURNED_LEFT, DetectionSource.TURNED_RIGHT, DetectionSo
 class Detections:
     """Person boxes of one frame, best first. boxes: (N, 4) float32 px. scores: (N,) float32 in [0, 1].
 
-    sources: (N,) uint8, `DetectionSource`; without it all are WHOLE.
+    sources: (N,) uint8, `DetectionSource`; without it all are WHOLE. fresh: False for the boxes of an earlier frame,
+    which stand for those of this one, at which the detector did not look.
     """
 
     boxes: Float32Array
     scores: Float32Array
     sources: npt.NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
+    fresh: bool = True
 
     def __post_init__(self) -> None:
         if self.boxes.shape != (len(self.scores), 4):
@@ -51,15 +53,15 @@ class Detections:
     def with_min_score(self, score: float) -> "Detections":
         """Return the detections that score at least `score`."""
         keep = self.scores >= score
-        return Detections(self.boxes[keep], self.scores[keep], self.sources[keep])
+        return Detections(self.boxes[keep], self.scores[keep], self.sources[keep], self.fresh)
 
 
 class TrackState(IntEnum):
     """Life of a track."""
 
     TENTATIVE = 0  # matched in too few frames to be confirmed
-    CONFIRMED = 1  # matched in this frame
-    LOST = 2  # confirmed before, not matched in this frame: the box is the prediction
+    CONFIRMED = 1  # matched in the last frame at which the detector looked
+    LOST = 2  # confirmed before, not matched in that frame: the box is the prediction
 
 
 @dataclass(frozen=True)

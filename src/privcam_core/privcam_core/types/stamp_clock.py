@@ -31,6 +31,11 @@ class StampClock:
         self._last_ns = 0
         self._lock = threading.Lock()
 
+    @property
+    def steps(self) -> int:
+        """How often its time began anew, which stamps do not show."""
+        return 0
+
     def now(self) -> int:
         """Return the stamp of this moment."""
         return self.stamp(self._boottime())
@@ -70,16 +75,16 @@ class DriverStamps:
         self._last: tuple[int, int] | None = None  # shifted stamp, and when it came
         self._given_ns = 0
 
-    def follow(self, stamp_ns: int) -> int:
+    def follow(self, stamp_ns: int, *, late_s: float = MAX_LATE_S) -> int:
         """Return the stamp for a frame that the driver stamped `stamp_ns`: later than all before.
 
-        Raises LateFrame for a frame that came after a later one, at most MAX_LATE_S before it.
+        Raises LateFrame for a frame that came after a later one, at most `late_s` before it.
         """
         now, found = self._boottime(), stamp_ns + self.shift_ns
         if self._last is not None:
             last, then = self._last
             passed, ahead = now - then, found - last
-            if 0 > ahead >= -ns_from_seconds(MAX_LATE_S):
+            if 0 > ahead >= -ns_from_seconds(late_s):
                 raise LateFrame(f"its stamp is {-seconds_from_ns(ahead):.3f} s before the one of the last frame")
             if not 0 <= ahead <= passed + ns_from_seconds(MAX_STEP_S):
                 self.steps += 1
@@ -88,3 +93,37 @@ class DriverStamps:
         self._last = found, now
         self._given_ns = max(found, self._given_ns + 1)
         return self._given_ns
+
+
+class SimulatedStampClock(StampClock):
+    """Stamps by simulated time, in order: where it went back, because the simulation began anew, they go on.
+
+    simulated: the simulated time in ns, 0 while there is none. boottime: ns, never set. A moment is brought to
+    simulated time as if that went as fast as the clock since boot, so it is exact only where that is so.
+    """
+
+    def __init__(self, simulated: Callable[[], int], *, boottime: Callable[[], int] = boottime_ns) -> None:
+        super().__init__(boottime=boottime, wall=simulated)
+        self._order = DriverStamps(boottime=boottime)
+
+    def stamp(self, moment_ns: int) -> int:
+        """Return the stamp of a moment, which is a time since boot. Raises LateFrame while there is no time at all."""
+        with self._lock:
+            simulated_ns = self._wall()
+            if simulated_ns <= 0:
+                raise LateFrame("there is no simulated time: use_sim_time is true, and nobody publishes /clock")
+            return self._order.follow(max(1, simulated_ns - (self._boottime() - moment_ns)), late_s=0.0)
+
+    @property
+    def steps(self) -> int:
+        """How often simulated time went back, or jumped ahead."""
+        return self._order.steps
+
+    def offset_s(self) -> float:
+        """Return 0: there is nothing that it could be wrong against."""
+        return 0.0
+
+
+def is_of_now(stamp_ns: int, wall_ns: int, within_s: float) -> bool:
+    """Say whether a stamp is of this time by the wall clock. within_s: allowed difference in s, 0: any."""
+    return within_s == 0.0 or abs(stamp_ns - wall_ns) <= ns_from_seconds(within_s)

@@ -136,6 +136,7 @@ def test_every_field_of_every_part_has_a_refused_case() -> None:
         (Omega, "environment"),
         (Omega, "embedding"),
         (Omega, "privacy"),
+        (PrivacyReport, "replay"),
     }
     parts = (KEY, POSE, head(), ENVIRONMENT, EMBEDDING, REPORT, OMEGA)
     fields = {(type(part), name) for part in parts for name in type(part).__dataclass_fields__}

@@ -5,7 +5,16 @@ from itertools import pairwise
 
 import pytest
 
-from privcam_core.types.stamp_clock import MAX_LATE_S, MAX_SLEW_PPM, MAX_STEP_S, DriverStamps, LateFrame, StampClock
+from privcam_core.types.stamp_clock import (
+    MAX_LATE_S,
+    MAX_SLEW_PPM,
+    MAX_STEP_S,
+    DriverStamps,
+    LateFrame,
+    SimulatedStampClock,
+    StampClock,
+    is_of_now,
+)
 from privcam_core.types.time import NS_PER_S
 
 HOUR_NS = 3600 * NS_PER_S
@@ -173,3 +182,42 @@ def test_two_frames_that_a_driver_stamps_alike_differ() -> None:
     host = Host()
     stamps = DriverStamps(boottime=host.boottime)
     assert [stamps.follow(START_NS) for _ in range(3)] == [START_NS, START_NS + 1, START_NS + 2]
+
+
+def test_simulated_time_gives_the_stamps_at_its_own_speed() -> None:
+    host, simulated_ns = Host(), [7 * NS_PER_S]
+    clock = SimulatedStampClock(lambda: simulated_ns[0], boottime=host.boottime)
+    found = []
+    for _ in range(5):
+        host.wait(PERIOD_NS)
+        simulated_ns[0] += 3 * PERIOD_NS
+        found.append(clock.now())
+    assert found == [7 * NS_PER_S + 3 * number * PERIOD_NS for number in range(1, 6)]
+    assert clock.stamp(host.boottime() - 1000) == found[-1] + 1  # captured a little before now, and stamps grow
+
+
+def test_simulation_that_begins_anew_or_stands_still_keeps_the_order() -> None:
+    host, simulated_ns = Host(), [500 * NS_PER_S]
+    clock = SimulatedStampClock(lambda: simulated_ns[0], boottime=host.boottime)
+    before = [clock.now() for _ in range(3)]
+    assert before == [500 * NS_PER_S, 500 * NS_PER_S + 1, 500 * NS_PER_S + 2]
+    for _ in range(3):
+        host.wait(PERIOD_NS)
+        simulated_ns[0] = (simulated_ns[0] if simulated_ns[0] < NS_PER_S else 0) + PERIOD_NS
+        before.append(clock.now())
+    assert all(later - earlier > 0 for earlier, later in pairwise(before))
+    assert before[-1] - before[-2] == PERIOD_NS
+    assert clock.steps == 1
+
+
+def test_without_simulated_time_no_frame_gets_a_stamp() -> None:
+    with pytest.raises(LateFrame, match="nobody publishes /clock"):
+        SimulatedStampClock(lambda: 0, boottime=Host().boottime).now()
+
+
+@pytest.mark.parametrize(("apart_s", "within_s", "live"), [
+    (0.0, 60.0, True), (59.9, 60.0, True), (-59.9, 60.0, True), (60.1, 60.0, False), (-86400.0, 60.0, False),
+    (-86400.0, 0.0, True), (1e9, 0.0, True),
+])  # fmt: skip
+def test_stamp_of_another_time_than_now_is_that_of_a_recording(apart_s: float, within_s: float, live: bool) -> None:
+    assert is_of_now(START_NS + round(apart_s * NS_PER_S), START_NS, within_s) is live

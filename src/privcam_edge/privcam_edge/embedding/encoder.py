@@ -3,25 +3,19 @@
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from privcam_core.images.png import require_bgr8
+from privcam_core.models.network_time import counted
 from privcam_core.models.own_networks import session
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Embedding
 from privcam_edge.embedding.bottleneck_weights import WEIGHTS, BottleneckWeights, blank_embedding
 from privcam_edge.embedding.quantizer import NoisyQuantizer
+from privcam_edge.embedding.shrinking import shrink
 
-# Input of the network, (height, width) px: a person as high as a tenth of the picture is 24 px.
-INPUT = (240, 320)
 # The network counts up to this many subjects; the last class means "this many or more".
 MAX_COUNT = 10
-
-
-def shrink(image: Image) -> Image:
-    """Return a picture (H, W, 3) uint8 BGR in the input size of the network, (*INPUT, 3)."""
-    return np.asarray(cv2.resize(image, INPUT[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
 class BottleneckEncoder:
@@ -46,9 +40,11 @@ class BottleneckEncoder:
         self._quantizer = NoisyQuantizer(self.weights.dimensions, self.weights.clip_norm, sigma, channel)
 
     def encode(self, anonymous: Image) -> Embedding:
-        """Return z of one anonymous frame, (H, W, 3) uint8 BGR."""
+        """Return z of one anonymous frame, (H, W, 3) uint8 BGR of any size; it is shrunk where it is not yet."""
         require_bgr8(anonymous, "anonymous frame")
-        mean, log_variance = self._session.run(None, {"pictures": shrink(anonymous)[None]})
+        pictures = shrink(anonymous)[None]
+        with counted("bottleneck"):
+            mean, log_variance = self._session.run(None, {"pictures": pictures})
         noise = self._random.standard_normal(self.weights.dimensions)
         z = (mean[0] + np.exp(0.5 * log_variance[0]) * noise).astype(np.float32)
         return replace(self._blank, data=self._quantizer.quantize(z))

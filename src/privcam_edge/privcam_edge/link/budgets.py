@@ -2,12 +2,16 @@
 
 The seals say where a picture comes from, the budgets limit what a wrong picture can do: how many pictures, how much of
 them changed, and how many bytes that takes. What exceeds a budget waits: Ω keeps referencing the picture before, which
-has left already, until the reserve has refilled. Poses and events do not wait.
+has left already, until the reserve has refilled. Poses have a budget that a crowd does not reach; where more change,
+those wait that moved least, so that a fall does not.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import inf
 
+from privcam_core.types.omega import SubjectPose
+from privcam_core.types.skeleton import seen
 from privcam_edge.link.token_bucket import TokenBucket
 from privcam_link.patches import Picture, changed_pixels, encode_patch
 
@@ -16,6 +20,8 @@ MIB = 1024 * 1024
 SUBJECTS_BURST = 64
 # ... and so many more per second.
 SUBJECTS_PER_S = 10.0
+# The reserve of poses lasts for so long.
+POSES_RESERVE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -23,12 +29,14 @@ class Budgets:
     """Limits of one camera. Each has a reserve: that of the first two lasts for a minute, that of bytes for an hour.
 
     pictures_per_minute: changes of the picture that Ω references. areas_per_minute: changed pixels, in picture areas.
-    picture_mib_per_hour: MiB of new pictures, as patches on the picture before.
+    picture_mib_per_hour: MiB of new pictures, as patches on the picture before. poses_per_second: poses that are not
+    what left of their subject before; the reserve lasts for POSES_RESERVE_S.
     """
 
     pictures_per_minute: float = 90.0
     areas_per_minute: float = 4.0
     picture_mib_per_hour: float = 72.0
+    poses_per_second: float = 240.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,3 +110,57 @@ class SubjectBudget:
         if self._highest is not None and highest > self._highest:
             self._numbers.take(highest - self._highest)
         self._highest = max(highest, self._highest or 0)
+
+
+class PoseBudget:
+    """Limits how many poses change. clock: monotonic seconds. `held` counts Ω in which not all of them could."""
+
+    def __init__(self, budgets: Budgets, clock: Callable[[], float]) -> None:
+        self._changes = TokenBucket(budgets.poses_per_second * POSES_RESERVE_S, budgets.poses_per_second, clock)
+        # Of the last Ω that left, by subject, in the order of layers.
+        self._left: dict[int, SubjectPose] = {}
+        self.held = 0
+
+    def limit(self, poses: Sequence[SubjectPose]) -> list[SubjectPose]:
+        """Return the poses that leave instead of these, in the order of layers, and spend what their changes cost.
+
+        poses: in canonical form.
+
+        What exceeds the budget leaves as it left before, or not at all. New subjects and those that moved most come
+        first. Who has another place in the order of layers has changed too; where somebody waits, the order waits.
+        """
+        before_in_order = [subject for subject in self._left if any(pose.subject_id == subject for pose in poses)]
+        now_in_order = [pose.subject_id for pose in poses if pose.subject_id in self._left]
+        reordered = {now for now, before in zip(now_in_order, before_in_order, strict=True) if now != before}
+        moved = {pose.subject_id: self._movement(pose, reordered=pose.subject_id in reordered) for pose in poses}
+        leaving, held = {pose.subject_id: pose for pose in poses}, False
+        for subject in sorted((one for one in moved if moved[one] > 0), key=lambda one: -moved[one]):
+            if self._changes.has(1.0):
+                self._changes.take(1.0)
+                continue
+            held = True
+            before = self._left.get(subject)
+            if before is None:
+                del leaving[subject]
+            else:
+                leaving[subject] = before
+        if held:
+            self.held += 1
+            first = [subject for subject in before_in_order if subject in leaving]
+            order = [*first, *(subject for subject in leaving if subject not in self._left)]
+            leaving = {subject: replace(leaving[subject], layer=layer) for layer, subject in enumerate(order)}
+        self._left = leaving
+        return list(leaving.values())
+
+    def _movement(self, pose: SubjectPose, *, reordered: bool) -> float:
+        """Return how far the farthest keypoint moved in px, 0 where nothing changed, infinity for a new subject."""
+        before = self._left.get(pose.subject_id)
+        if before is None:
+            return inf
+        same = pose.box == before.box and pose.head == before.head and bool((pose.keypoints == before.keypoints).all())
+        if same and not reordered:
+            return 0.0
+        both = seen(pose.keypoints) & seen(before.keypoints)
+        away = abs(pose.keypoints[both, :2] - before.keypoints[both, :2])
+        # Something else changed at least.
+        return max(1e-6, float(away.max(initial=0.0)))

@@ -17,7 +17,7 @@ from privcam_core.types.omega import Embedding, Environment, InvalidOmega, Omega
 from privcam_core.types.seals import Seals
 from privcam_core.types.skeleton import seen
 from privcam_core.types.time import NS_PER_S
-from privcam_edge.link.budgets import Budgets, PictureBudget, Shown, SubjectBudget
+from privcam_edge.link.budgets import Budgets, PictureBudget, PoseBudget, Shown, SubjectBudget
 from privcam_edge.link.sealing import SealKeys, SealVerifier, boot_ns
 from privcam_edge.link.stamp_order import StampOrder
 from privcam_edge.link.token_bucket import TokenBucket
@@ -38,9 +38,10 @@ class Gate:
     """Checks and rebuilds the Ω of one camera.
 
     camera_id: the only camera whose Ω passes. keys: of the seals. encoder: an embedding with zeros as values; every z
-    has its name, shape, scale, noise and norm. max_rate_hz: Ω per second. budgets: of pictures. last: κ of the last Ω
-    that passed before a restart. clock: ns since boot, as in the seals.
-    `passed`, `rejected` (by Reason) and `held` (Ω with an older picture, for the budgets) count since the start.
+    has its name, shape, scale, noise and norm. max_rate_hz: Ω per second. budgets: of pictures and poses. last: κ of
+    the last Ω that passed before a restart. clock: ns since boot, as in the seals.
+    `passed`, `rejected` (by Reason) and `held` (an older picture, or older poses, left for the budgets) count since the
+    start.
     """
 
     def __init__(
@@ -70,7 +71,9 @@ class Gate:
         self._tokens = TokenBucket(max(1.0, max_rate_hz * BURST_S), max_rate_hz, seconds)
         self._order = StampOrder(clock, last)
         self._subjects = SubjectBudget(seconds)
-        self._budget = PictureBudget(budgets or Budgets(), seconds)
+        budgets = budgets or Budgets()
+        self._budget = PictureBudget(budgets, seconds)
+        self._poses = PoseBudget(budgets, seconds)
         self._pictures: OrderedDict[bytes, Shown] = OrderedDict()
         # The environment that left last, and its picture.
         self._current: Environment | None = None
@@ -78,8 +81,8 @@ class Gate:
 
     @property
     def held(self) -> int:
-        """Number of Ω that left with the picture before, because the new one exceeded a budget."""
-        return self._budget.held
+        """How often an Ω left with the picture or with poses of before, because the new ones exceeded a budget."""
+        return self._budget.held + self._poses.held
 
     @property
     def runs(self) -> int:
@@ -91,9 +94,9 @@ class Gate:
 
         offered: an Ω, or its CDR as privcam_msgs/msg/Omega. seals: of its parts, None if there are none. The bytes of
         the returned PNG differ from the offered ones; its pixels, and so the digest, are the same. A picture that
-        exceeds a budget is replaced by the one before. Epochs count the changes of the picture since this gate was
-        made. Fractions of the picture are measured on its pixels. Raises Rejected, and counts it, for an Ω that may not
-        leave.
+        exceeds a budget is replaced by the one before, and so are poses. Epochs count the changes of the picture since
+        this gate was made. Fractions of the picture are measured on its pixels. Raises Rejected, and counts it, for an
+        Ω that may not leave.
         """
         try:
             omega = self._decode(offered) if isinstance(offered, bytes) else offered
@@ -112,6 +115,8 @@ class Gate:
                 omega.privacy, verdict=Verdict.PASS, withheld_fraction=1.0 - environment.confirmed_fraction
             )
             clean = canonicalize(replace(omega, environment=environment, privacy=report))
+            # Last, because it spends.
+            clean = replace(clean, poses=self._poses.limit(clean.poses))
         except Rejected as rejection:
             self.rejected[rejection.reason] += 1
             raise

@@ -2,8 +2,7 @@
 
 An Ω is written before it is sent, with the digest of its picture; each picture is stored once. A killed process loses
 no Ω that was written. Every Ω has a number, one more than the Ω before; a queue that had to be created again has
-another name, and its numbers begin again. Consumers name Ω by their stamps; inside, numbers count, because stamps go
-back where the camera's clock was set back.
+another name, and its numbers begin again. `queue_epochs` finds Ω by their stamps, which consumers name.
 """
 
 import logging
@@ -18,6 +17,8 @@ from pathlib import Path
 
 from privcam_core.storage import private_folder
 from privcam_core.types.omega import SCHEMA, Omega, SyncKey
+from privcam_edge.link import queue_epochs
+from privcam_edge.link.queue_epochs import QueueEpochs
 from privcam_link import cdr
 
 _log = logging.getLogger(__name__)
@@ -34,8 +35,8 @@ SPARE_PICTURES = 4
 _TABLES = """
 CREATE TABLE IF NOT EXISTS queue_state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS omega (
-    n INTEGER PRIMARY KEY AUTOINCREMENT, stamp_ns INTEGER NOT NULL UNIQUE, kept_s REAL NOT NULL,
-    digest BLOB NOT NULL, payload BLOB NOT NULL);
+    n INTEGER PRIMARY KEY AUTOINCREMENT, stamp_ns INTEGER NOT NULL UNIQUE, epoch INTEGER NOT NULL,
+    kept_s REAL NOT NULL, digest BLOB NOT NULL, payload BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS omega_digest ON omega (digest);
 CREATE TABLE IF NOT EXISTS picture (number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, payload BLOB NOT NULL);
 DROP TABLE IF EXISTS consumer;
@@ -99,14 +100,12 @@ class OmegaQueue:
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA synchronous=NORMAL")
             self._require_schema()
-            self._base.executescript(_TABLES)
+            self._base.executescript(_TABLES + queue_epochs.TABLE)
+            self._epochs = QueueEpochs(self._base)
             with self._base:
                 self._base.execute("BEGIN IMMEDIATE")
                 self._base.execute("INSERT OR IGNORE INTO queue_state VALUES ('queue', ?)", (secrets.token_hex(8),))
                 self._base.execute("INSERT OR IGNORE INTO queue_state VALUES ('lost', '0')")
-                # Number of the first Ω since stamps went back the last time, and the highest stamp before it.
-                self._base.execute("INSERT OR IGNORE INTO queue_state VALUES ('back_n', '0')")
-                self._base.execute("INSERT OR IGNORE INTO queue_state VALUES ('back_ns', '0')")
             self.name = self._state("queue")
             self._lost = int(self._state("lost"))
             self._bytes = int(self._one("SELECT coalesce(sum(length(payload)), 0) FROM omega")) + int(
@@ -149,8 +148,7 @@ class OmegaQueue:
     def newest_ns(self) -> int:
         """The highest stamp that was ever in the queue or that is known of it, 0 if there is none."""
         with self._lock:
-            highest = int(self._one("SELECT coalesce(max(stamp_ns), 0) FROM omega"))
-            return max(highest, int(self._state("back_ns")))
+            return self._epochs.highest_ns
 
     def last_key(self) -> SyncKey | None:
         """Return κ of the newest Ω in the queue, None if it is empty."""
@@ -158,21 +156,36 @@ class OmegaQueue:
             row = self._base.execute("SELECT payload FROM omega ORDER BY n DESC LIMIT 1").fetchone()
         return cdr.decode(row[0]).key if row else None
 
+    @property
+    def epoch(self) -> int:
+        """Epoch of the newest Ω, from 1, over restarts: one more wherever stamps went back."""
+        with self._lock:
+            return self._epochs.newest
+
+    def with_own_stamp(self, omega: Omega) -> Omega:
+        """Return Ω with a stamp that no other in the queue has: consumers name Ω by their stamps.
+
+        A recording that is played twice has the same stamps again; they are moved by as few ns as it needs.
+        """
+        with self._lock:
+            stamp_ns = self._epochs.own_stamp(omega.key)
+        if stamp_ns == omega.key.stamp_ns:
+            return omega
+        key = replace(omega.key, stamp_ns=stamp_ns)
+        return replace(omega, key=key, environment=replace(omega.environment, key=key))
+
     def put(self, omega: Omega) -> Row:
         """Store Ω and return its number and payload. Its picture is stored apart.
 
-        Its stamp is higher than that of the one before, or the camera's clock was set back.
+        Its stamp is higher than that of the one before, or a new epoch begins. No other Ω in the queue has it.
         """
         payload = cdr.encode(replace(omega, environment=omega.environment.without_png()))
         digest, now = omega.environment.digest, self._clock()
         with self._transaction():
-            before = self._base.execute("SELECT n, stamp_ns FROM omega ORDER BY n DESC LIMIT 1").fetchone()
-            if before is not None and omega.key.stamp_ns < before[1]:
-                self._set_state("back_ns", max(before[1], int(self._state("back_ns"))))
-                self._set_state("back_n", before[0] + 1)
+            epoch = self._epochs.note(omega.key.stamp_ns)
             n = self._base.execute(
-                "INSERT INTO omega (stamp_ns, kept_s, digest, payload) VALUES (?, ?, ?, ?)",
-                (omega.key.stamp_ns, now, digest, payload),
+                "INSERT INTO omega (stamp_ns, epoch, kept_s, digest, payload) VALUES (?, ?, ?, ?, ?)",
+                (omega.key.stamp_ns, epoch, now, digest, payload),
             ).lastrowid
             self._bytes += len(payload)
             if omega.environment.png and not self._one("SELECT count(*) FROM picture WHERE digest = ?", digest):
@@ -187,7 +200,7 @@ class OmegaQueue:
         rows: list[Row] = []
         total = 0
         with self._lock:
-            number = self._number_at(stamp_ns)
+            number = self._epochs.number_at(stamp_ns)
             found = self._base.execute("SELECT n, payload FROM omega WHERE n > ? ORDER BY n", (number,))
             with closing(found):
                 for n, payload in found:
@@ -214,7 +227,7 @@ class OmegaQueue:
             self._base.execute(
                 "INSERT INTO acknowledged VALUES (?1, ?2, ?3) ON CONFLICT (consumer) DO UPDATE "
                 "SET n = max(n, ?2), queried_s = ?3",
-                (consumer, self._number_at(stamp_ns), now),
+                (consumer, self._epochs.number_at(stamp_ns), now),
             )
             self._base.execute(
                 "DELETE FROM acknowledged WHERE queried_s < ? OR consumer NOT IN "
@@ -244,24 +257,6 @@ class OmegaQueue:
 
     def _acknowledged_by_all(self) -> int:
         return int(self._one("SELECT coalesce(min(n), 0) FROM acknowledged"))
-
-    def _number_at(self, stamp_ns: int) -> int:
-        """Return the number of the last Ω up to a stamp, 0 if there is none; when in doubt a lower one.
-
-        A stamp that no Ω in the queue has belongs to the time since stamps went back, or else to the time before.
-        """
-        found = self._base.execute("SELECT n FROM omega WHERE stamp_ns = ?", (stamp_ns,)).fetchone()
-        if found is not None:
-            return int(found[0])
-        back_n = int(self._state("back_n"))
-        first, newest = self._base.execute(
-            "SELECT min(stamp_ns), max(stamp_ns) FROM omega WHERE n >= ?", (back_n,)
-        ).fetchone()
-        is_since = not back_n or (first is not None and first <= stamp_ns <= newest)
-        which = "n >= ?" if is_since else "n < ?"
-        return int(
-            self._one(f"SELECT coalesce(max(n), 0) FROM omega WHERE stamp_ns <= ? AND {which}", stamp_ns, back_n)  # nosec B608
-        )
 
     def _drop_beyond_bounds(self, now: float) -> None:
         """Drop Ω that are too old, and the oldest until the rest fits; count those that a consumer did not have."""

@@ -16,6 +16,7 @@ from privcam_edge.link.omega_queue import OmegaQueue
 from privcam_edge.link.packetizer import Packetizer
 from privcam_edge.link.picture_schedule import PictureSchedule
 from privcam_link import cdr
+from privcam_link.connections import describe_links
 from privcam_link.validation import Reason, Rejected
 from privcam_link.wire import BacklogQuery, Header, PictureQuery, Query, key_expression, query_of
 
@@ -99,6 +100,11 @@ class EdgeLink:
         return not self._session.is_closed() and bool(self._session.info.transports())
 
     @property
+    def connections(self) -> frozenset[str]:
+        """The clouds at the other ends, one text each."""
+        return describe_links([] if self._session.is_closed() else self._session.info.links())
+
+    @property
     def refused(self) -> Counter[Reason]:
         """Number of refused queries by reason. A copy, because queries arrive on threads of Zenoh."""
         return Counter(self._refused)
@@ -109,6 +115,7 @@ class EdgeLink:
         omega: with its PNG. Under congestion the network drops it, and the cloud queries it later. Raises sqlite3.Error
         if the queue cannot be written; then the Ω is not sent, because the queue gives it its number.
         """
+        omega = self._queue.with_own_stamp(omega)
         row = self._queue.put(omega)
         if not self.connected:
             return False

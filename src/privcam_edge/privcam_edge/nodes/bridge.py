@@ -21,6 +21,7 @@ from privcam_edge.link.picture_schedule import PictureSchedule
 from privcam_edge.link.seal_join import Offer, SealJoin
 from privcam_edge.link.sealing import SealKeys, SealVerifier
 from privcam_edge.link.session import EdgeLink
+from privcam_link.connections import EdgeConnections
 from privcam_link.denials.denial_log import DenialLog
 from privcam_link.endpoints import DEFAULT_ENDPOINT
 from privcam_link.session_settings import camera_end, certificate_warning, days_left
@@ -79,8 +80,8 @@ class BridgeNode(SealedNode[Parameters]):
         super().__init__("bridge", Parameters)
         given = self.parameters
         settings, self._credentials = camera_end(given.camera_id, given.endpoint, given.credentials)
-        if self._credentials is not None:
-            DenialLog(zenoh.init_log_from_env_or)
+        log = DenialLog(zenoh.init_log_from_env_or) if self._credentials is not None else None
+        self._connections = EdgeConnections(given.endpoint.split(), log)
         self._queue = OmegaQueue(
             queue_folder(state_folder(), given.camera_id),
             max_bytes=given.queue_mib * MIB,
@@ -121,7 +122,10 @@ class BridgeNode(SealedNode[Parameters]):
 
     def _check_and_send_one(self, payload: bytes, seals: Seals | None) -> None:
         try:
+            runs = self._gate.runs
             omega = self._gate.check(payload, seals)
+            if self._gate.runs != runs:
+                self.get_logger().info(f"time or number of the camera begins anew at {omega.key}: run {runs + 2}")
             self._timed(self._link.send, omega)
             if self._repeater.has_subscribers:
                 self._repeater.publish(omega)
@@ -136,17 +140,24 @@ class BridgeNode(SealedNode[Parameters]):
     def collect_diagnostics(self) -> None:
         """Count the sent, waiting, lost and rejected Ω."""
         self._check_and_send(self._seals.expire())
+        for is_good, text in self._connections.update(self._link.connections):
+            if is_good:
+                self.get_logger().info(text)
+            else:
+                self.get_logger().warning(text)
         link, gate, queue = self._link, self._gate, self._queue
         self.diagnostics.update(
             passed=gate.passed,
             held=gate.held,
             clock_runs=gate.runs,
+            clock_epoch=queue.epoch,
             forged_seals=self._seals.forged,
             rejected=sum(gate.rejected.values()),
             sent=link.sent,
             bytes_sent=link.sent_bytes,
             replied=link.replied,
             connected=int(link.connected),
+            not_connected=self._connections.describe(),
             queued=queue.waiting,
             queue_bytes=queue.kept_bytes,
             lost=queue.lost,
@@ -160,7 +171,8 @@ class BridgeNode(SealedNode[Parameters]):
         """Return whether a cloud is connected, and a warning if the certificate ends soon."""
         level, text = super().status()
         if level == DiagnosticStatus.OK and not self._link.connected:
-            return DiagnosticStatus.WARN, f"no cloud at {self.parameters.endpoint}: trying again and again"
+            where = self._connections.describe() or self.parameters.endpoint
+            return DiagnosticStatus.WARN, f"no cloud at {where}: trying again and again"
         warning = certificate_warning(self._credentials)
         return (DiagnosticStatus.WARN, warning) if level == DiagnosticStatus.OK and warning else (level, text)
 

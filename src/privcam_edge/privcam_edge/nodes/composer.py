@@ -13,12 +13,15 @@ from privcam_msgs.msg import Seal as SealMsg
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
 
+from privcam_core.types.arrays import Image as ImageArray
 from privcam_core.types.omega import Environment, SubjectPose, SyncKey
 from privcam_edge.composition import Composer, UnknownEnvironment
+from privcam_edge.embedding.shrinking import shrink
 from privcam_edge.link.part_filter import PartFilter
 from privcam_edge.link.sealing import Part, ProxyCoder, SealKeys, SealVerifier
 from privcam_edge.nodes.markers import markers
 from privcam_ros.conversions import environment_from_msg, key_to_msg, poses_from_msg
+from privcam_ros.image_topics.camera_info import FrameInfo
 from privcam_ros.node import JOIN_TIMEOUT_S, STREAM, run
 from privcam_ros.seal_conversions import seal_from_msg
 from privcam_ros.sealed_node import SealedNode
@@ -47,6 +50,7 @@ class ComposerNode(SealedNode[Parameters]):
         self._filter: PartFilter[SealedPart] = PartFilter(SealVerifier(keys))
         self._out = self.create_publisher(ProxyFrame, "proxy", STREAM)
         self._picture = self.create_publisher(Image, "proxy_image", STREAM)
+        self._frame_info = FrameInfo(self, "proxy_camera_info")
         self._markers = self.create_publisher(MarkerArray, "markers", STREAM)
         self._add = self._join(["environment", "poses"], self._compose, JOIN_TIMEOUT_S)
         self.on("seals", SealMsg, self._take_seal, timed=False)
@@ -82,15 +86,22 @@ class ComposerNode(SealedNode[Parameters]):
             # This happens only after a restart of this node, until the eraser repeats its picture.
             self.counts["without_environment"] += 1
             return
-        picture = self._bridge.cv2_to_imgmsg(anonymous, "bgr8")
-        picture.header.frame_id = "camera"
-        picture.header.stamp = key_to_msg(key).stamp
-        code = np.frombuffer(self._coder.code(key, anonymous.tobytes()), np.uint8)
-        self._out.publish(ProxyFrame(key=key_to_msg(key), image=picture, code=code))
+        # As small as the embedder needs it: the whole picture of a VGA camera has four times the bytes.
+        small = shrink(anonymous)
+        code = np.frombuffer(self._coder.code(key, small.tobytes()), np.uint8)
+        self._out.publish(ProxyFrame(key=key_to_msg(key), image=self._to_msg(key, small), code=code))
         if self._picture.get_subscription_count():
+            picture = self._to_msg(key, anonymous)
             self._picture.publish(picture)
+            self._frame_info.publish(picture.header)
         if self._markers.get_subscription_count():
             self._markers.publish(markers(key, subjects))
+
+    def _to_msg(self, key: SyncKey, picture: ImageArray) -> Image:
+        message = self._bridge.cv2_to_imgmsg(picture, "bgr8")
+        message.header.frame_id = self._frame_info.frame_id
+        message.header.stamp = key_to_msg(key).stamp
+        return message
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""detector_node: takes FrameRef, publishes person boxes. It looks again where presences and lost tracks have no box."""
+"""detector_node: takes FrameRef, publishes person boxes: of a look at the frame, or those of the last look."""
 
 import sys
 from dataclasses import dataclass
@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from privcam_msgs.msg import DetectionArray, PresenceRegionArray, TrackArray
 
 from privcam_core.detection import thresholds
-from privcam_core.detection.person_detector import PersonDetector
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.perception import PresenceRegion, Track
 from privcam_edge.nodes.frame_node import FrameNode
-from privcam_edge.perception.look_again import LOOK_INPUT_PIXELS, LookAgain
+from privcam_perception.person_finder import PersonFinder
 from privcam_ros.conversions import detections_to_msg, tracks_from_msg
 from privcam_ros.node import run
 from privcam_ros.parameters import param
@@ -35,18 +34,26 @@ class Parameters:
         low=0,
         high=16,
     )
+    every_frame: bool = param(
+        False,
+        "true: look at every frame; false: four times a second while something moves, more often where something has "
+        "to be decided, once a second in a still scene, and more seldom on a slow machine",
+    )
     threads: int = param(1, "CPU threads of the model", low=1, high=64)
 
 
 class DetectorNode(FrameNode[Parameters]):
-    """Detects persons in every frame that the camera publishes."""
+    """Detects persons in the frames of the camera, again where presences and lost tracks have no box."""
 
     def __init__(self) -> None:
         super().__init__("detector", Parameters)
-        score, threads = self.parameters.report_threshold, self.parameters.threads
-        self._detector = PersonDetector(score, threads)
-        self._look_again = LookAgain(
-            PersonDetector(score, threads, input_pixels=LOOK_INPUT_PIXELS), self.parameters.look_again_per_frame
+        given = self.parameters
+        self._finder = PersonFinder(
+            score=given.report_threshold,
+            threads=given.threads,
+            look_again_per_frame=given.look_again_per_frame,
+            every_frame=given.every_frame,
+            adaptive=True,
         )
         # Of the newest frame that came through the graph, which is an earlier one than that of the next picture.
         self._presences: list[PresenceRegion] = []
@@ -63,11 +70,10 @@ class DetectorNode(FrameNode[Parameters]):
         self._tracks = tracks_from_msg(message)
 
     def _detect(self, key: SyncKey, image: Image) -> None:
-        detections = self._look_again.detect(image, self._detector.detect(image), self._presences, self._tracks)
-        self.counts["look_again_calls"], self.counts["look_again_found"] = (
-            self._look_again.calls,
-            self._look_again.found,
-        )
+        detections = self._finder.find(image, key.stamp_ns, self._presences, self._tracks)
+        look_again = self._finder.look_again
+        self.counts["detector_runs"] = self._finder.runs
+        self.counts["look_again_calls"], self.counts["look_again_found"] = look_again.calls, look_again.found
         self.diagnostics["persons"] = len(detections.with_min_score(thresholds.TRACK_ACTIVATION))
         self._out.publish(detections_to_msg(detections, key))
 

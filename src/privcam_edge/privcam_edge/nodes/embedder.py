@@ -8,6 +8,7 @@ from privcam_msgs.msg import Embedding, EmbeddingSeal, ProxyFrame
 
 from privcam_core.types.omega import SyncKey
 from privcam_edge.embedding.encoder import BottleneckEncoder
+from privcam_edge.embedding.still_encoder import StillEncoder
 from privcam_edge.link.sealing import EmbeddingSealer, ProxyCoder, SealKeys
 from privcam_ros.conversions import embedding_to_msg
 from privcam_ros.node import STREAM, run
@@ -30,7 +31,7 @@ class EmbedderNode(SealedNode[Parameters]):
     def __init__(self) -> None:
         super().__init__("embedder", Parameters)
         self._bridge = CvBridge()
-        self._encoder = BottleneckEncoder(self.parameters.sigma)
+        self._encoder = StillEncoder(BottleneckEncoder(self.parameters.sigma))
         keys = SealKeys.derived(self.start_key.derive)
         self._sealer, self._coder = EmbeddingSealer(keys), ProxyCoder(keys)
         self._seals = self.create_publisher(EmbeddingSeal, "embedding_seals", STREAM)
@@ -42,8 +43,7 @@ class EmbedderNode(SealedNode[Parameters]):
             # Otherwise whoever sends a frame here, or sends one again, gets it encoded and sealed.
             self.counts["forged_frames"] += 1
             return
-        anonymous = self._bridge.imgmsg_to_cv2(proxy.image, "bgr8")
-        embedding = self._encoder.encode(anonymous)
+        embedding = self._encoder.encode(self._bridge.imgmsg_to_cv2(proxy.image, "bgr8"))
         self._seals.publish(embedding_seal_to_msg(self._sealer.seal(key, embedding)))
         self._out.publish(embedding_to_msg(embedding, key))
 

@@ -175,7 +175,12 @@ class EraserNode(FrameNode[Parameters]):
         raw_poses: SubjectPoseArray,
     ) -> None:
         environment, report, poses, inspected = self._eraser.erase(
-            key, image, detections_from_msg(detections), tracks_from_msg(tracks), poses_from_msg(raw_poses)
+            key,
+            image,
+            detections_from_msg(detections),
+            tracks_from_msg(tracks),
+            poses_from_msg(raw_poses),
+            replay=self.is_replay,
         )
         self._presences.publish(presences_to_msg(self._eraser.presence_regions, key))
         self.diagnostics["confirmed_fraction"] = f"{environment.confirmed_fraction:.3f}"

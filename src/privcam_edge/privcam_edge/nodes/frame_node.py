@@ -43,6 +43,8 @@ class FrameNode(SealedNode[P]):
         protect_process()
         super().__init__(name, kind)
         self._reader = FrameReader()
+        # Whether the frame of the running callback is of a recording, as the camera node says.
+        self.is_replay = False
 
     def on_frame(self, callback: Callable[..., None], *parts: tuple[str, type]) -> None:
         """Call `callback(κ, image, part, ...)` for every frame of `frames`, joined with parts of the same κ.
@@ -59,6 +61,7 @@ class FrameNode(SealedNode[P]):
     def _read_frame(self, callback: Callable[..., None], key: SyncKey, reference: FrameRef, *parts: Any) -> None:
         try:
             with self._reader.read(key, slot_from_msg(reference)) as image:
+                self.is_replay = bool(reference.replay)
                 callback(key, image, *parts)
         except FrameGone:
             self.counts["overwritten"] += 1

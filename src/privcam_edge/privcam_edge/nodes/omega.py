@@ -27,7 +27,7 @@ from privcam_ros.conversions import (
     poses_from_msg,
     privacy_from_msg,
 )
-from privcam_ros.node import FINISHED, JOIN_TIMEOUT_S, STREAM, run
+from privcam_ros.node import FINISHED, JOIN_TIMEOUT_S, run
 from privcam_ros.parameters import param
 from privcam_ros.seal_conversions import embedding_seal_from_msg, seal_from_msg
 from privcam_ros.sealed_node import SealedNode
@@ -59,7 +59,7 @@ class OmegaNode(SealedNode[Parameters]):
     def __init__(self) -> None:
         super().__init__("omega", Parameters)
         self._out = self.create_publisher(OmegaMsg, "omega", FINISHED)
-        self._done = self.create_publisher(SyncKeyMsg, "done", STREAM)
+        self._done = self.create_sealed_publisher(SyncKeyMsg, "done")
         self._pictures = PictureKeeper()
         self._filter: PartFilter[SealedPart] = PartFilter(SealVerifier(SealKeys.derived(self.start_key.derive)))
         self._add = self._join(list(PARTS), self._complete, self.parameters.join_timeout_s)

@@ -8,7 +8,7 @@ from privcam_msgs.msg import SubjectPoseArray, TrackArray
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
-from privcam_edge.perception.subject_poser import SubjectPoser
+from privcam_perception.subject_poser import SubjectPoser
 from privcam_ros.conversions import poses_to_msg, tracks_from_msg
 from privcam_ros.node import run
 from privcam_ros.parameters import param
@@ -19,6 +19,11 @@ class Parameters:
     """Parameters of the pose node."""
 
     fast: bool = param(False, "true: always the lighter model; false: only with more than three persons")
+    every_frame: bool = param(
+        False,
+        "true: estimate every pose in every frame; false: by need, between every frame and twice a second, and fewer "
+        "on a slow machine",
+    )
     threads: int = param(1, "CPU threads of the model", low=1, high=64)
 
 
@@ -27,13 +32,17 @@ class PoseNode(FrameNode[Parameters]):
 
     def __init__(self) -> None:
         super().__init__("pose", Parameters)
-        self._poser = SubjectPoser(fast=self.parameters.fast or None, threads=self.parameters.threads)
+        given = self.parameters
+        self._poser = SubjectPoser(
+            fast=given.fast or None, threads=given.threads, every_frame=given.every_frame, adaptive=True
+        )
         self._out = self.create_sealed_publisher(SubjectPoseArray, "raw_poses")
         self.on_frame(self._estimate, ("tracks", TrackArray))
 
     def _estimate(self, key: SyncKey, image: Image, tracks: TrackArray) -> None:
         poses = self._poser.estimate(image, tracks_from_msg(tracks), key.stamp_ns)
         self.diagnostics["subjects"] = len(poses)
+        self.counts["pose_calls"] = self._poser.calls
         self._out.publish(poses_to_msg(poses, key))
 
 

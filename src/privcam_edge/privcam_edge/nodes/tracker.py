@@ -9,7 +9,7 @@ from privcam_core.detection import thresholds
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
-from privcam_edge.tracking.person_tracker import PersonTracker
+from privcam_perception.tracking.person_tracker import PersonTracker
 from privcam_ros.conversions import detections_from_msg, tracks_to_msg
 from privcam_ros.node import run
 from privcam_ros.parameters import param

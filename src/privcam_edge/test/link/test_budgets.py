@@ -1,4 +1,4 @@
-"""A room that changes now and then fits into the budgets of pictures; a film of it does not, and poses do not wait."""
+"""A room that changes now and then fits into the budgets, and so does a crowd; a film does not."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -168,3 +168,80 @@ def test_reserve_never_exceeds_its_capacity_and_a_clock_that_stands_refills_noth
     now[0] += 0.5
     assert bucket.has(0.5)
     assert not bucket.has(0.6)
+
+
+class Crowd(Stream):
+    """Ω with poses that a test chooses, over a picture that stays."""
+
+    def show(self, *poses: SubjectPose) -> list[SubjectPose]:
+        """Offer the next Ω with these poses; return those that leave."""
+        self.frame += 1
+        self.gate.clock.advance(1 / RATE_HZ)
+        key = SyncKey("room1", self.frame, START_NS + int(self.frame * 1e9 / RATE_HZ))
+        png = picture(np.full((HEIGHT, WIDTH, 3), 90))
+        report = PrivacyReport(0, 0, 0, Verdict.PASS)
+        return list(self.gate.check(Omega(key, environment_of(key, png, 1), poses, ENCODER, report)).poses)
+
+
+def body(subject: int, x: float, layer: int) -> SubjectPose:
+    keypoints = np.full((17, 3), (x, 20.0, 0.8), np.float32)
+    return SubjectPose(subject, (x - 5, 10.0, x + 5, 30.0), keypoints, None, layer)
+
+
+def places(poses: list[SubjectPose]) -> dict[int, float]:
+    return {pose.subject_id: float(pose.keypoints[0, 0]) for pose in poses}
+
+
+def test_crowd_of_twenty_that_moves_all_the_time_is_never_held() -> None:
+    crowd = Crowd()
+    for step in range(200):
+        wanted = [body(subject, float((step * 3 + subject) % WIDTH), subject) for subject in range(1, 21)]
+        assert places(crowd.show(*wanted)) == places(wanted)
+    assert crowd.gate.gate.held == 0
+
+
+def test_people_who_keep_still_cost_nothing() -> None:
+    crowd = Crowd(Budgets(poses_per_second=0.2))
+    for _ in range(100):
+        assert places(crowd.show(body(1, 10.0, 0), body(2, 20.0, 1))) == {1: 10.0, 2: 20.0}
+    assert crowd.gate.gate.held == 0
+
+
+def test_of_poses_that_exceed_the_budget_those_wait_that_moved_least() -> None:
+    crowd = Crowd(Budgets(poses_per_second=0.4))  # a reserve of four
+    crowd.show(body(1, 10.0, 0), body(2, 20.0, 1))
+    crowd.show(body(1, 11.0, 0), body(2, 20.0, 1))
+    # One change is left: somebody falls, somebody else trembles.
+    assert places(crowd.show(body(1, 12.0, 0), body(2, 50.0, 1))) == {1: 11.0, 2: 50.0}
+    assert crowd.gate.gate.held == 1
+    # Nobody new is shown, and layers stay without a gap.
+    left = crowd.show(body(3, 40.0, 0), body(1, 13.0, 1), body(2, 51.0, 2))
+    assert [(pose.subject_id, pose.layer) for pose in left] == [(1, 0), (2, 1)]
+    assert places(left) == {1: 11.0, 2: 50.0}
+    crowd.gate.clock.advance(60.0)
+    after = places(crowd.show(body(3, 41.0, 0), body(1, 14.0, 1), body(2, 52.0, 2)))
+    assert after == {3: 41.0, 1: 14.0, 2: 52.0}
+
+
+def test_value_that_is_no_place_costs_as_much_as_one() -> None:
+    crowd = Crowd(Budgets(poses_per_second=0.3))  # a reserve of three
+    one = body(1, 10.0, 0)
+    wider = replace(one, box=(1.0, 10.0, 15.0, 30.0))
+    fainter = replace(one, keypoints=one.keypoints * np.float32((1.0, 1.0, 0.5)))
+    boxes = [crowd.show(pose)[0].box for pose in (one, wider, one, wider)]
+    assert boxes == [one.box, wider.box, one.box, one.box]
+    np.testing.assert_array_equal(crowd.show(fainter)[0].keypoints, one.keypoints)
+
+
+def test_order_of_people_who_keep_still_is_no_free_channel() -> None:
+    crowd = Crowd(Budgets(poses_per_second=0.8))  # a reserve of eight
+    people = [(1, 10.0), (2, 20.0), (3, 30.0)]
+    orders = []
+    for turn in range(12):
+        first = turn % 3
+        shown = [body(*one, layer) for layer, one in enumerate(people[first:] + people[:first])]
+        left = crowd.show(*shown)
+        orders.append([pose.subject_id for pose in left])
+        assert [pose.layer for pose in left] == [0, 1, 2]
+    assert orders[:2] == [[1, 2, 3], [2, 3, 1]]
+    assert len({tuple(order) for order in orders[2:]}) == 1

@@ -416,3 +416,55 @@ def test_only_its_owner_may_read_the_queue(tmp_path: Path) -> None:
 def test_closing_twice_is_harmless(queue: OmegaQueue) -> None:
     queue.close()
     queue.close()
+
+
+def put_rounds(queue: OmegaQueue, *firsts: int) -> None:
+    """Put ten Ω for each of `firsts`, with stamps from START + that on."""
+    for first in firsts:
+        for number in range(10):
+            queue.put(omega(first + number))
+
+
+def test_stamps_that_go_back_begin_an_epoch_which_outlives_a_restart(tmp_path: Path) -> None:
+    with opened(tmp_path) as queue:
+        assert queue.epoch == 1
+        put_rounds(queue, 1000, 500, 2000, 100)
+        assert queue.epoch == 3  # ahead is no way back
+    with opened(tmp_path) as queue:
+        assert queue.epoch == 3
+        queue.put(omega(50))
+        assert queue.epoch == 4
+
+
+def test_stamp_of_an_older_epoch_acknowledges_nothing_of_the_epochs_between(queue: OmegaQueue) -> None:
+    put_rounds(queue, 1000, 500, 100)
+    queue.acknowledge("cloud", START + 1004)  # five of the first epoch
+    assert queue.waiting == 25
+    queue.acknowledge("cloud", START + 1002)  # gone meanwhile
+    assert queue.waiting == 25
+    queue.acknowledge("cloud", START + 505)
+    assert queue.waiting == 14
+    queue.acknowledge("cloud", START + 1009)  # of an epoch of which nothing is left
+    assert queue.waiting == 14
+    assert [row.n for row in queue.after(START + 505, max_bytes=EVERYTHING)] == list(range(17, 31))
+
+
+@pytest.mark.parametrize("rounds", [2, 5])
+def test_recording_that_is_played_again_gets_stamps_of_its_own_and_is_delivered_whole(
+    queue: OmegaQueue, rounds: int
+) -> None:
+    sent = []
+    for _ in range(rounds):
+        for number in range(10):
+            own = queue.with_own_stamp(omega(1000 + number))
+            queue.put(own)
+            sent.append(own.key.stamp_ns)
+            assert own.environment.key == own.key
+    assert sent[:10] == [START + 1000 + number for number in range(10)]
+    assert len(set(sent)) == 10 * rounds
+    seen, after = [], 0
+    while rows := queue.after(after, max_bytes=1):
+        after = cdr.decode(rows[-1].payload).key.stamp_ns
+        queue.acknowledge("cloud", after)
+        seen += [row.n for row in rows]
+    assert (seen, queue.waiting, queue.lost) == (list(range(1, 10 * rounds + 1)), 0, 0)

@@ -1,4 +1,4 @@
-"""`./privcam bench`: speed, bits, cameras of one core, link outages, recovery. Writes bench.json, then figures."""
+"""`./privcam bench`: speed, cost of a frame, bits, cameras of one core, link outages, recovery; bench.json, figures."""
 
 import argparse
 import json
@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from privcam_bringup.demo_clip import ClipError, demo_clip
+from privcam_core.output_folder import output_folder
 from privcam_evaluation import provenance
 from privcam_evaluation.bench.bench_figures import (
     bits_figure,
     cameras_figure,
+    frame_cost_figure,
     fuzzing_figure,
     hostile_figure,
     recovery_figure,
@@ -23,8 +25,9 @@ from privcam_evaluation.bench.bench_figures import (
 )
 from privcam_evaluation.bench.bitrate import measure_bits
 from privcam_evaluation.bench.cloud_load import measure_cameras
+from privcam_evaluation.bench.costs.frame_cost import RATE_HZ, measure_frame_cost
 from privcam_evaluation.bench.harness import use_test_harness
-from privcam_evaluation.bench.hostile_load import measure_hostile
+from privcam_evaluation.bench.hostile_load import HONEST_PEOPLE, measure_hostile
 from privcam_evaluation.bench.omega_replay import record
 from privcam_evaluation.bench.speed import measure_speed
 
@@ -113,19 +116,33 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--frames", type=int, default=250, help="speed: frames per measurement (default 250)")
     parser.add_argument("--composed", action="store_true", help="speed, recovery: with one process per side")
     parser.add_argument("--runs", type=int, default=1, help="recovery: kills of each, the longest counts (default 1)")
-    parser.add_argument("--seconds", type=float, default=60.0, help="bits: length of the looped clip (default 60)")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, help="bits: length of the looped clip; frame_cost: of each (default 60)"
+    )
     parser.add_argument("--count", type=int, default=100_000, help="fuzzing: Ω offered to the gate (default 100000)")
+    parser.add_argument(
+        "--clips", nargs="+", type=Path, default=[], metavar="FILE", help="frame_cost: further clips, each a situation"
+    )
     parser.add_argument("--cameras", type=int, metavar="N", help="cameras alone: how many one core of the cloud serves")
     parser.add_argument(
         "--outage-s", type=float, default=60.0, help="link_outage: how long the line is down (default 60)"
     )
-    parser.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for the results")
+    parser.add_argument("--out", type=output_folder, default=Path("out/bench"), help="folder for the results")
     return parser
 
 
 def _measure_speed(source: Path, options: argparse.Namespace, out: Path) -> Measurement:
     values = measure_speed(source, options.frames, out, composed=options.composed, say=say)
     return Measurement(values, partial(speed_figure, values, out / "bench.png"))
+
+
+def _measure_frame_cost(source: Path, options: argparse.Namespace, out: Path) -> Measurement:
+    missing = [str(clip) for clip in options.clips if not clip.is_file()]
+    if missing:
+        raise BenchError(f"frame_cost: --clips {', '.join(missing)}: no such file")
+    say(f"frame_cost: {options.seconds:.0f} s at {RATE_HZ:.0f} frames/s, by need and with everything in every frame")
+    cost = measure_frame_cost([source, *options.clips], options.seconds, say)
+    return Measurement({"frame_cost": cost}, partial(frame_cost_figure, cost, out / "frame_cost.png"))
 
 
 def _measure_bits(source: Path, options: argparse.Namespace, out: Path) -> Measurement:
@@ -145,7 +162,8 @@ def _measure_cameras(source: Path, options: argparse.Namespace, out: Path) -> Me
 
 def _measure_hostile_camera(source: Path, _options: argparse.Namespace, out: Path) -> Measurement:
     say(f"hostile_camera: recording {RECORDED_S:.0f} s of Ω, then attacking the cloud of the cameras that replay them")
-    recorded = record(source, RECORDED_S, out / "cameras.omegas", say)
+    # What an attack costs is seen where the cloud keeps up without it.
+    recorded = record(source, RECORDED_S, out / "cameras.omegas", say, people=HONEST_PEOPLE)
     hostile = measure_hostile(recorded, out, say)
     return Measurement({"hostile_camera": hostile}, partial(hostile_figure, hostile, out / "hostile_camera.png"))
 
@@ -185,6 +203,7 @@ def _measure_link_outage(_source: Path, options: argparse.Namespace, _out: Path)
 
 PARTS: dict[str, BenchPart] = {
     "speed": _measure_speed,
+    "frame_cost": _measure_frame_cost,
     "bits": _measure_bits,
     "cameras": _measure_cameras,
     "hostile_camera": _measure_hostile_camera,
@@ -192,7 +211,7 @@ PARTS: dict[str, BenchPart] = {
     "recovery": _measure_recovery,
     "link_outage": _measure_link_outage,
 }
-DEFAULT = ("speed", "bits", "cameras")
+DEFAULT = ("speed", "frame_cost", "bits", "cameras")
 
 
 def say(text: str) -> None:

@@ -46,6 +46,34 @@ def speed_figure(result: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
+def frame_cost_figure(result: dict[str, Any], path: Path) -> None:
+    """Draw the processor time of a frame by stage: by need, and beside it with everything in every frame."""
+    rows = [
+        (f"{name}\n{mode.replace('_', ' ')}", situation[mode])
+        for name, situation in result["situations"].items()
+        for mode in ("by_need", "every_frame")
+    ]
+    stages = list(rows[0][1]["stages_ms"])
+    figure, axes = plt.subplots(figsize=(11, 1.5 + 0.6 * len(rows)), layout="constrained")
+    left = [0.0] * len(rows)
+    for number, stage in enumerate(stages):
+        widths = [cost["stages_ms"].get(stage, 0.0) for _, cost in rows]
+        axes.barh([name for name, _ in rows], widths, left=left, color=f"C{number}", label=stage)
+        left = [a + b for a, b in zip(left, widths, strict=True)]
+    rest = [max(0.0, cost["ms_per_frame"] - so_far) for (_, cost), so_far in zip(rows, left, strict=True)]
+    axes.barh([name for name, _ in rows], rest, left=left, color=GREY, label="the rest")
+    networks = [cost["network_ms_per_frame"] for _, cost in rows]
+    axes.plot(networks, range(len(rows)), "|", color="black", markersize=14, markeredgewidth=2, label="its networks")
+    for row, (_, cost) in enumerate(rows):
+        axes.text(cost["ms_per_frame"], row, f"  {cost['ms_per_frame']:.0f} ms", va="center", fontsize=8)
+    axes.invert_yaxis()
+    axes.margins(x=0.1)
+    axes.set(title=f"processor time of a frame at {result['rate_hz']:.0f} frames/s", xlabel="ms")
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
 def bits_figure(result: dict[str, Any], path: Path) -> None:
     """Draw the bits of Ω, pictures and all, beside those of the video."""
     figure, axes = plt.subplots(figsize=(6, 4.5), layout="constrained")

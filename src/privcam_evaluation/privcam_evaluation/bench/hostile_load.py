@@ -16,8 +16,9 @@ from privcam_evaluation.bench.cloud_load import SETTLE_S, Viewer, await_all, bin
 from privcam_evaluation.bench.hostile_camera import ATTACKS
 from privcam_evaluation.bench.omega_replay import CAMERA, RATE_HZ, Recorded
 
-# The cameras that are measured; one more attacks.
+# The cameras that are measured, and the people in front of each; one more camera attacks.
 HONEST = 3
+HONEST_PEOPLE = 2
 HOSTILE = "hostile"
 # Length of each attack, and of each rest between two: what an attack costs is its difference to the rests around it.
 ATTACK_S = 10.0

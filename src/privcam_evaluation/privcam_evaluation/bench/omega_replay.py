@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 
-from privcam_core.types.omega import Omega, SyncKey
+from privcam_core.types.omega import MAX_SUBJECTS, Omega, SyncKey
 from privcam_core.types.time import NS_PER_S
 from privcam_edge.edge_pipeline import EdgePipeline
 from privcam_edge.link.omega_queue import OmegaQueue
@@ -37,8 +37,10 @@ class Recorded:
     people: float
 
 
-def record(source: Path, seconds: float, path: Path, say: Callable[[str], None]) -> Recorded:
-    """Run the edge over a clip in VGA and keep the Ω that pass the gate."""
+def record(
+    source: Path, seconds: float, path: Path, say: Callable[[str], None], *, people: int = MAX_SUBJECTS
+) -> Recorded:
+    """Run the edge over a clip in VGA and keep the Ω that pass the gate, each with the first of its people."""
     clock = StreamClock()
     pipeline = EdgePipeline(settings=EngineSettings(evidence="transit"), seal_clock=clock)
     gate = pipeline_gate(pipeline, CAMERA)
@@ -47,11 +49,12 @@ def record(source: Path, seconds: float, path: Path, say: Callable[[str], None])
         picture = cv2.resize(image, VGA, interpolation=cv2.INTER_AREA)
         key = SyncKey(CAMERA, index + 1, start_ns + int(index / RATE_HZ * NS_PER_S))
         clock.now_ns = key.stamp_ns
-        omegas.append(gate.check(*pipeline.process_sealed(key, picture)))
-    people = sum(len(omega.poses) for omega in omegas) / len(omegas)
+        omega = gate.check(*pipeline.process_sealed(key, picture))
+        omegas.append(replace(omega, poses=omega.poses[:people]))
+    mean = sum(len(omega.poses) for omega in omegas) / len(omegas)
     path.write_bytes(pickle.dumps(omegas))
-    say(f"  {len(omegas)} Ω with {people:.1f} people each")
-    return Recorded(path, round(people, 2))
+    say(f"  {len(omegas)} Ω with {mean:.1f} people each")
+    return Recorded(path, round(mean, 2))
 
 
 def main(argv: Sequence[str]) -> int:

@@ -17,10 +17,10 @@ from privcam_core.detection.person_masks import outline_poses
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.time import NS_PER_S
 from privcam_edge.edge_pipeline import EdgePipeline
-from privcam_edge.perception.pipeline import PerceptionPipeline
 from privcam_evaluation.bench.pipeline_gate import StreamClock, pipeline_gate
 from privcam_evaluation.clip_reader import frame_rate, read_frames
 from privcam_link import cdr
+from privcam_perception.pipeline import PerceptionPipeline
 from privcam_privacy.background.engine import PrivacyEngine
 from privcam_privacy.background.engine_settings import EngineSettings
 
@@ -69,16 +69,15 @@ def measure_loop(source: Path, frames: int) -> dict[str, Any]:
     clock = StreamClock()
     pipeline = EdgePipeline(settings=EngineSettings(evidence="transit"), seal_clock=clock)
     gate = pipeline_gate(pipeline, CAMERA_ID)
-    rate = frame_rate(source)
-    origin, started, count = time.time_ns() - int(frames / rate * NS_PER_S), 0.0, 0
+    origin, started, count = time.time_ns() - int(frames / frame_rate(source) * NS_PER_S), 0.0, 0
     gate_s = []
     picture = [0, 0]
-    for index, image in enumerate(read_frames(source, limit=frames)):
+    for index, frame in enumerate(read_frames(source, limit=frames)):
         if index == WARM_UP_FRAMES:
             started = time.perf_counter()
-        picture = [image.shape[1], image.shape[0]]
-        clock.now_ns = origin + int(index / rate * NS_PER_S)
-        omega, seals = pipeline.process_sealed(SyncKey(CAMERA_ID, index + 1, clock.now_ns), image)
+        picture = [frame.image.shape[1], frame.image.shape[0]]
+        clock.now_ns = origin + (frame.time_ns or 0)
+        omega, seals = pipeline.process_sealed(SyncKey(CAMERA_ID, index + 1, clock.now_ns), frame.image)
         before = time.perf_counter()
         cdr.encode(gate.check(cdr.encode(omega), seals))
         gate_s.append(time.perf_counter() - before)
@@ -92,11 +91,10 @@ def measure_loop(source: Path, frames: int) -> dict[str, Any]:
 def measure_engine(source: Path, frames: int) -> dict[str, float]:
     """Time the privacy engine alone (not models, masks, inspection or PNG) on pictures of VGA size."""
     perception, engine = PerceptionPipeline(), PrivacyEngine(EngineSettings(evidence="transit"))
-    rate = frame_rate(source)
     seconds = []
-    for index, frame in enumerate(read_frames(source, limit=frames)):
-        image = np.asarray(cv2.resize(frame, VGA, interpolation=cv2.INTER_AREA), np.uint8)
-        stamp_ns = int((1 + index / rate) * NS_PER_S)
+    for frame in read_frames(source, limit=frames):
+        image = np.asarray(cv2.resize(frame.image, VGA, interpolation=cv2.INTER_AREA), np.uint8)
+        stamp_ns = NS_PER_S + (frame.time_ns or 0)
         detections, tracks, poses = perception.perceive(image, stamp_ns)
         mask = outline_poses((image.shape[0], image.shape[1]), poses)
         started = time.perf_counter()

@@ -8,22 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from privcam_cloud.recognition.models import MODELS
 from privcam_core.models.network_description import WrongWeights
-from privcam_edge.frames.source import SourceError, SourceTorn
+from privcam_core.output_folder import output_folder
 from privcam_evaluation import provenance
 from privcam_evaluation.recognition.event_matching import ClipResult, match_events
-from privcam_evaluation.recognition.labelled_clips import BadAnnotations, Clip, bags_of, read_annotations, read_bag
+from privcam_evaluation.recognition.labelled_clips import BadAnnotations, Clip, read_annotations
+from privcam_evaluation.recognition.omega_bags import bags_of, read_bag
 from privcam_evaluation.recognition.recognition_figures import calibration_figure, confusion_figure
 from privcam_evaluation.recognition.scores import confusion, reliability, scores
 from privcam_evaluation.recognition.vlm_recognizer import VlmRecognizer
+from privcam_recognition.models import MODELS
 from privcam_vlm.backends.model_process import ModelProcess
 from privcam_vlm.vlm_errors import NoReply, Unusable
 from privcam_vlm.vlm_settings import OPENAI, TRANSFORMERS, Settings
 
 
 def main(argv: Sequence[str]) -> int:
-    """Evaluate; return 0 if every clip could be read."""
+    """Evaluate; return 0, and 1 where a clip could not be read: it is left out, and named in the report."""
     parser = argparse.ArgumentParser(prog="privcam eval", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder with annotations.json and the clips that it names")
     parser.add_argument("--models", default="temporal,rules", help="of temporal,rules; the first one is the main one")
@@ -36,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--vlm-budget", type=float, default=10.0, help="an answer that takes longer is none, s")
     parser.add_argument("--bags", type=Path, help="folder of Ω bags, made where they are missing (default: OUT/bags)")
     parser.add_argument("--processes", type=int, default=2, help="clips that go through the edge at the same time")
-    parser.add_argument("--out", type=Path, default=Path("out/eval"), help="folder for the results")
+    parser.add_argument("--out", type=output_folder, default=Path("out/eval"), help="folder for the results")
     options = parser.parse_args(argv)
     names = options.models.split(",")
     if not names or set(names) - set(MODELS):
@@ -44,28 +45,31 @@ def main(argv: Sequence[str]) -> int:
     out: Path = options.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     try:
-        clips = read_annotations(options.folder)
-        bags = bags_of(clips, options.bags or out / "bags", processes=options.processes)
+        labelled = read_annotations(options.folder)
+        bags = bags_of(labelled, options.bags or out / "bags", processes=options.processes)
+        clips = bags.usable(labelled)
         models: dict[str, dict[str, Any]] = {}
         for name in names:
-            results = [match_events(clip, read_bag(bags[clip.name]), MODELS[name]()) for clip in clips]
+            results = [match_events(clip, read_bag(bags.paths[clip.name]), MODELS[name]()) for clip in clips]
             models[name] = scores(results)
             write(name, results, out)
         if options.vlm:
             settings = Settings(options.vlm, options.vlm_model, options.vlm_url, options.vlm_period, options.vlm_budget)
-            results, failures = ask_vlm(clips, bags, settings)
+            results, failures = ask_vlm(clips, bags.paths, settings)
             models["vlm"] = {**scores(results), "model_id": settings.model_id, "no_answer": failures}
             write("vlm", results, out)
-    except (BadAnnotations, SourceError, SourceTorn, WrongWeights, Unusable, NoReply) as error:
+    except (BadAnnotations, WrongWeights, Unusable, NoReply) as error:
         print(f"privcam eval: {error}", file=sys.stderr)
         return 2
     made = provenance.made(["privcam", "eval", *argv])
-    report = {**models[names[0]], "model": names[0], "models": models, "made": made}
+    report = {**models[names[0]], "model": names[0], "models": models, "failed": bags.failures, "made": made}
     (out / "eval.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for name, result in models.items():
         print(f"[eval] {name}: {summary(result)}")
     print(f"[eval] results: {out / 'eval.json'}, a table and figures beside")
-    return 0
+    if bags.failures:
+        print(f"privcam eval: not evaluated, see above: {', '.join(sorted(bags.failures))}", file=sys.stderr)
+    return 1 if bags.failures else 0
 
 
 def ask_vlm(
@@ -111,7 +115,7 @@ def table(results: Sequence[ClipResult]) -> str:
     lines = ["| clip | label | reported | falls reported at, s | mark, s | delay, s |", "|---|---|---|---|---|---|"]
     for one in results:
         falls = ", ".join(f"{fall.reported:.1f} ({fall.confidence:.2f})" for fall in one.falls)
-        mark = "" if one.clip.fall is None else "–".join(f"{frame / one.clip.rate:.1f}" for frame in one.clip.fall)
+        mark = "" if one.fall_s is None else "–".join(f"{seconds:.1f}" for seconds in one.fall_s)
         delay = "" if one.delay_s is None else f"{one.delay_s:.1f}"
         lines.append(f"| {one.clip.name} | {one.true_kind} | {one.reported_kind} | {falls} | {mark} | {delay} |")
     return "\n".join(lines) + "\n"

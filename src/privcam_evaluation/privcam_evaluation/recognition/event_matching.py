@@ -4,10 +4,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from privcam_cloud.recognition.temporal.temporal_model import TemporalModel
 from privcam_core.events.scene_report import Phase, Recognizer
 from privcam_core.types.omega import Omega
-from privcam_evaluation.recognition.labelled_clips import Clip, faller, seconds_of
+from privcam_evaluation.recognition.labelled_clips import Clip, fall_seconds, faller, seconds_of
+from privcam_recognition.temporal.temporal_model import TemporalModel
 
 # The kinds of clips, by label and by reported events, the most serious kind first.
 KINDS = ("fall", "fight", "smoking", "ordinary")
@@ -32,11 +32,13 @@ class ReportedEvent:
 class ClipResult:
     """The output of a recogniser for one clip.
 
-    probabilities: (probability of a fall, whether it was one) of every subject and frame. seconds: computing time of
-    the recogniser. subject_frames: sum over frames of the subjects in them.
+    fall_s: begin and end of the fall that the clip shows. probabilities: (probability of a fall, whether it was one) of
+    every subject and frame. seconds: computing time of the recogniser. subject_frames: sum over frames of the subjects
+    in them.
     """
 
     clip: Clip
+    fall_s: tuple[float, float] | None = None
     events: list[ReportedEvent] = field(default_factory=list)
     probabilities: list[tuple[float, bool]] = field(default_factory=list)
     seconds: float = 0.0
@@ -57,7 +59,7 @@ class ClipResult:
         """The report of the fall that the clip shows, None where there is none."""
         if self.clip.label != "fall":
             return None
-        begins = 0.0 if self.clip.fall is None else self.clip.fall[0] / self.clip.rate - EARLY_S
+        begins = 0.0 if self.fall_s is None else self.fall_s[0] - EARLY_S
         return next((one for one in self.falls if one.reported >= begins), None)
 
     @property
@@ -68,9 +70,9 @@ class ClipResult:
     @property
     def delay_s(self) -> float | None:
         """From the body at rest to the report, s; negative where the report came on the way down."""
-        if self.hit is None or self.clip.fall is None:
+        if self.hit is None or self.fall_s is None:
             return None
-        return self.hit.reported - self.clip.fall[1] / self.clip.rate
+        return self.hit.reported - self.fall_s[1]
 
     @property
     def true_kind(self) -> str:
@@ -86,7 +88,7 @@ class ClipResult:
 
 def match_events(clip: Clip, omegas: Sequence[Omega], model: Recognizer) -> ClipResult:
     """Run the recogniser over the Ω of a clip and return its events, probabilities and computing time."""
-    results, who = ClipResult(clip), faller(clip, omegas)
+    results, who = ClipResult(clip, fall_seconds(clip, omegas)), faller(clip, omegas)
     for omega in omegas:
         now = seconds_of(omega)
         started = time.perf_counter()
@@ -97,16 +99,18 @@ def match_events(clip: Clip, omegas: Sequence[Omega], model: Recognizer) -> Clip
             if event.phase is Phase.STARTED:
                 results.events.append(ReportedEvent(event.label, now, event.confidence))
         if isinstance(model, TemporalModel):
-            results.probabilities += _fall_probabilities(clip, who, now, model)
+            results.probabilities += _fall_probabilities(results.fall_s, who, now, model)
     return results
 
 
-def _fall_probabilities(clip: Clip, who: int | None, now: float, model: TemporalModel) -> list[tuple[float, bool]]:
+def _fall_probabilities(
+    fall_s: tuple[float, float] | None, who: int | None, now: float, model: TemporalModel
+) -> list[tuple[float, bool]]:
     known = []
     for ids, probabilities in model.probabilities:
         falls: bool | None = False
-        if clip.fall is not None and who in ids:
-            start, end = (frame / clip.rate for frame in clip.fall)
+        if fall_s is not None and who in ids:
+            start, end = fall_s
             falls = False if now < start else True if (start + end) / 2 <= now <= end + FALL_FOR_S else None
         if falls is not None:
             known.append((probabilities["fall"], falls))

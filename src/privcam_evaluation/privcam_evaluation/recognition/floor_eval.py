@@ -20,9 +20,8 @@ import numpy as np
 from privcam_core.detection import thresholds
 from privcam_core.types.arrays import BoolArray, Box, Image
 from privcam_core.types.boxes import iou, pixel_slices
-from privcam_core.types.time import NS_PER_S
-from privcam_edge.perception.pipeline import Perception, PerceptionPipeline
 from privcam_evaluation.recognition.labelled_clips import START_NS, BadAnnotations, Clip, read_annotations, read_clip
+from privcam_perception.pipeline import Perception, PerceptionPipeline
 from privcam_privacy.background.engine import PrivacyEngine
 from privcam_privacy.background.engine_settings import EngineSettings
 
@@ -88,11 +87,11 @@ def follow(clip: Clip, places: dict[int, Box], darken: float = 1.0) -> Iterator[
     assert clip.fall is not None
     pipeline, engine = PerceptionPipeline(), PrivacyEngine(EngineSettings(evidence="transit"))
     noise, step = np.random.default_rng(0), max(1, round(clip.rate / _HZ))
-    for index, seen in enumerate(read_clip(clip)):
+    for index, frame in enumerate(read_clip(clip)):
         if (index - clip.fall[0]) % step:
             continue
-        image = seen if darken >= 1.0 else darkened(seen, darken, noise)
-        stamp_ns = START_NS + round(index / clip.rate * NS_PER_S)
+        image = frame.image if darken >= 1.0 else darkened(frame.image, darken, noise)
+        stamp_ns = START_NS + (frame.time_ns or 0)
         perception = pipeline.perceive(image, stamp_ns, engine.presence_regions)
         engine.update(image, perception.detections, perception.tracks, np.zeros(image.shape[:2], np.bool_), stamp_ns)
         if index >= clip.fall[0]:

@@ -1,24 +1,18 @@
-"""Reads labelled clips (`annotations.json`) and runs the edge over them to make Ω bags."""
+"""Reads labelled clips (`annotations.json`)."""
 
 import json
-import multiprocessing
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from rosbags.rosbag2 import Reader
 
-from privcam_cloud.recording.bag_recorder import BagRecorder
-from privcam_core.types.arrays import Image
-from privcam_core.types.omega import Omega, SyncKey
+from privcam_core.types.omega import Omega
 from privcam_core.types.time import NS_PER_S
 from privcam_evaluation.clip_reader import read_frames
-from privcam_link import cdr
+from privcam_sources.stream_info import TimedFrame
 
-CAMERA_ID = "clip"
 # Clips of URFD come as one picture: depth on the left, colour on the right. Their note says so.
 _DEPTH_BESIDE = "depth (left half"
 # Capture times of a clip begin here, ns since the epoch.
@@ -33,22 +27,19 @@ class BadAnnotations(ValueError):
 class Clip:
     """One labelled clip.
 
-    label: what the whole clip shows (fall, adl, walking, fight, no_fight, smoking ...). fall: first and last frame of
-    the fall, 0-based, None without one. subject: who is in it, empty: unknown. rate: frames/s.
+    name: its path in the folder of the labels. label: what the whole clip shows (fall, adl, walking, fight, no_fight,
+    smoking ...). fall: first and last frame of the fall, 0-based, None without one. subject: who is in it, empty:
+    unknown. rate: frames/s.
     """
 
     path: Path
+    name: str
     label: str
     fall: tuple[int, int] | None
     subject: str
     scene: str
     rate: float
     depth_beside: bool
-
-    @property
-    def name(self) -> str:
-        """Name of the file without its ending."""
-        return self.path.stem
 
     @property
     def group(self) -> str:
@@ -65,7 +56,13 @@ def read_annotations(folder: Path) -> list[Clip]:
         raise BadAnnotations(f"{source}: cannot be read ({error}); see docs/recognition.md for its form") from error
     if not isinstance(entries, list) or not entries:
         raise BadAnnotations(f"{source}: holds no list of clips")
-    return [_clip(folder, entry, f"{source}: entry {index}") for index, entry in enumerate(entries)]
+    clips: dict[str, Clip] = {}
+    for index, entry in enumerate(entries):
+        clip = _clip(folder, entry, f"{source}: entry {index}")
+        if clip.name in clips:
+            raise BadAnnotations(f"{source}: entry {index}: {clip.name} is there twice; keep one of the entries")
+        clips[clip.name] = clip
+    return list(clips.values())
 
 
 def _clip(folder: Path, entry: Any, where: str) -> Clip:
@@ -74,6 +71,7 @@ def _clip(folder: Path, entry: Any, where: str) -> Clip:
         fall = entry.get("fall_frames_0based")
         clip = Clip(
             path=path,
+            name=PurePosixPath(entry["file"]).as_posix(),
             label=str(entry["label"]),
             fall=None if fall is None else (int(fall[0]), int(fall[1])),
             subject=str(entry.get("subject") or ""),
@@ -90,60 +88,14 @@ def _clip(folder: Path, entry: Any, where: str) -> Clip:
     return clip
 
 
-def read_clip(clip: Clip) -> Iterator[Image]:
-    """Yield all frames of a clip, (H, W, 3) uint8 BGR: the right half of a picture with depth beside the colours.
+def read_clip(clip: Clip) -> Iterator[TimedFrame]:
+    """Yield all frames of a clip with their times: the right half of a picture with depth beside the colours.
 
-    Raises SourceError for a clip that cannot be read, SourceTorn for one that breaks off.
+    Raises SourceError for a clip that cannot be read.
     """
-    for image in read_frames(clip.path):
-        yield np.ascontiguousarray(image[:, image.shape[1] // 2 :]) if clip.depth_beside else image
-
-
-def make_bag(clip: Clip, bag: Path) -> int:
-    """Write what the edge makes of a clip as an Ω bag, every frame at the clip's own rate; return their number."""
-    from privcam_edge.edge_pipeline import EdgePipeline  # loads the models' runtime, which reading a bag does not need
-    from privcam_privacy.background.engine_settings import EngineSettings
-
-    pipeline, digest, count = EdgePipeline(settings=EngineSettings(evidence="transit")), b"", 0
-    recorder = BagRecorder(bag)
-    try:
-        for index, image in enumerate(read_clip(clip)):
-            key = SyncKey(CAMERA_ID, index + 1, START_NS + round(index / clip.rate * NS_PER_S))
-            omega = pipeline.process(key, image)
-            same = omega.environment.digest == digest
-            digest = omega.environment.digest
-            sent = replace(omega, environment=omega.environment.without_png()) if same else omega
-            recorder.write(f"/{CAMERA_ID}/cloud/omega", "privcam_msgs/msg/Omega", cdr.encode(sent), key.stamp_ns)
-            count += 1
-    finally:
-        recorder.close()
-    return count
-
-
-def read_bag(bag: Path) -> list[Omega]:
-    """Return the Ω of a bag in order. Pictures are in those with which they came."""
-    with Reader(bag) as reader:
-        return [cdr.decode(bytes(data)) for _, _, data in reader.messages()]
-
-
-def bags_of(clips: Sequence[Clip], folder: Path, *, processes: int) -> dict[str, Path]:
-    """Return the bag of each clip by the clip's name, made where it is not in `folder` yet. Shows progress."""
-    folder.mkdir(parents=True, exist_ok=True)
-    bags = {clip.name: folder / clip.name for clip in clips}
-    missing = [(clip, bags[clip.name]) for clip in clips if not (bags[clip.name] / "metadata.yaml").exists()]
-    if missing:
-        with multiprocessing.get_context("spawn").Pool(min(processes, len(missing))) as pool:
-            for done, (name, count) in enumerate(pool.imap_unordered(_make, missing), start=1):
-                print(f"[bags] {done}/{len(missing)} {name}: {count} Ω", file=sys.stderr, flush=True)
-    return bags
-
-
-def _make(work: tuple[Clip, Path]) -> tuple[str, int]:
-    clip, bag = work
-    partial = bag.with_name(f"{bag.name}.part")
-    count = make_bag(clip, partial)
-    partial.rename(bag)
-    return clip.name, count
+    for frame in read_frames(clip.path):
+        coloured = frame.image[:, frame.image.shape[1] // 2 :] if clip.depth_beside else frame.image
+        yield replace(frame, image=np.ascontiguousarray(coloured))
 
 
 def faller(clip: Clip, omegas: Sequence[Omega]) -> int | None:
@@ -155,6 +107,23 @@ def faller(clip: Clip, omegas: Sequence[Omega]) -> int | None:
         for pose in omega.poses:
             tops.setdefault(pose.subject_id, []).append(pose.box[1])
     return max(tops, key=lambda subject: max(tops[subject]) - tops[subject][0]) if tops else None
+
+
+def fall_seconds(clip: Clip, omegas: Sequence[Omega]) -> tuple[float, float] | None:
+    """Return when the fall of a clip begins and ends, s since the clip began; None where it shows none.
+
+    omegas: of all its frames: a mark is a frame, and its time is that of its Ω. Marks beyond the last Ω, of a clip that
+    breaks off, go on at the annotated rate.
+    """
+    if clip.fall is None:
+        return None
+    last = len(omegas) - 1
+    end_s = seconds_of(omegas[last]) if omegas else 0.0
+
+    def time_of(mark: int) -> float:
+        return seconds_of(omegas[mark]) if mark <= last else end_s + (mark - last) / clip.rate
+
+    return time_of(clip.fall[0]), time_of(clip.fall[1])
 
 
 def seconds_of(omega: Omega) -> float:

@@ -21,9 +21,9 @@ from scipy.optimize import linear_sum_assignment
 from privcam_core.types.boxes import iou
 from privcam_core.types.perception import Detections, TrackState
 from privcam_core.types.time import NS_PER_S
-from privcam_edge.tracking.deepsort import DeepSort
-from privcam_edge.tracking.matching import FORBIDDEN
 from privcam_evaluation.tracking import mot_challenge
+from privcam_perception.tracking.deepsort import DeepSort
+from privcam_perception.tracking.matching import FORBIDDEN
 
 # One frame of a tracker: ids (N,), boxes (N, 4) px.
 TrackedBoxes = tuple[npt.NDArray[np.int64], npt.NDArray[np.floating]]

@@ -1,6 +1,7 @@
 """What an evaluation counts, and what it says of a labels file that cannot be used."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,13 @@ from privcam_evaluation.recognition.scores import calibration_error, confusion, 
 
 
 def clip(label: str, fall: tuple[int, int] | None = None, name: str = "a") -> Clip:
-    return Clip(Path(f"{name}.mp4"), label, fall, "s1", "room", 10.0, depth_beside=False)
+    return Clip(Path(f"{name}.mp4"), name, label, fall, "s1", "room", 10.0, depth_beside=False)
+
+
+def judged(shown: Clip, events: Sequence[ReportedEvent] = ()) -> ClipResult:
+    """Return the result of a clip whose frames come at its nominal rate."""
+    marks = None if shown.fall is None else (shown.fall[0] / shown.rate, shown.fall[1] / shown.rate)
+    return ClipResult(shown, marks, list(events))
 
 
 def fall(reported: float) -> ReportedEvent:
@@ -24,30 +31,30 @@ def fight() -> ReportedEvent:
 
 
 def test_fall_that_is_reported_is_a_hit_with_its_delay_from_the_body_at_rest() -> None:
-    seen = ClipResult(clip("fall", (10, 20)), [fall(2.6)])
+    seen = judged(clip("fall", (10, 20)), [fall(2.6)])
     assert seen.hit is not None
     assert seen.delay_s == pytest.approx(0.6)
     assert seen.false_alarms == 0
 
 
 def test_fall_that_is_reported_before_it_happens_is_a_false_alarm_and_no_hit() -> None:
-    seen = ClipResult(clip("fall", (50, 60)), [fall(2.0)])
+    seen = judged(clip("fall", (50, 60)), [fall(2.0)])
     assert (seen.hit, seen.false_alarms) == (None, 1)
 
 
 def test_second_report_of_one_fall_is_a_false_alarm() -> None:
-    assert ClipResult(clip("fall", (10, 20)), [fall(2.1), fall(4.0)]).false_alarms == 1
+    assert judged(clip("fall", (10, 20)), [fall(2.1), fall(4.0)]).false_alarms == 1
 
 
 def test_scores_count_recall_alarms_and_fights() -> None:
     result = scores(
         [
-            ClipResult(clip("fall", (10, 20), "hit"), [fall(2.5)]),
-            ClipResult(clip("fall", (10, 20), "miss")),
-            ClipResult(clip("adl", name="alarm"), [fall(3.0)]),
-            ClipResult(clip("fight"), [fight()]),
-            ClipResult(clip("no_fight"), [fight()]),
-            ClipResult(clip("no_fight")),
+            judged(clip("fall", (10, 20), "hit"), [fall(2.5)]),
+            judged(clip("fall", (10, 20), "miss")),
+            judged(clip("adl", name="alarm"), [fall(3.0)]),
+            judged(clip("fight"), [fight()]),
+            judged(clip("no_fight"), [fight()]),
+            judged(clip("no_fight")),
         ]
     )
     assert (result["falls"]["recall"], result["falls"]["clips"], result["falls"]["false_alarms"]) == (0.5, 2, 1)
@@ -58,13 +65,13 @@ def test_scores_count_recall_alarms_and_fights() -> None:
 
 
 def test_what_cannot_be_measured_is_not_a_number() -> None:
-    result = scores([ClipResult(clip("adl"))])
+    result = scores([judged(clip("adl"))])
     assert result["falls"]["recall"] is None
     assert result["fights"]["balanced_accuracy"] is None
 
 
 def test_most_serious_happening_is_what_a_clip_is_said_to_show() -> None:
-    matrix = confusion([ClipResult(clip("fight"), [fight(), fall(1.0)]), ClipResult(clip("walking"))])
+    matrix = confusion([judged(clip("fight"), [fight(), fall(1.0)]), judged(clip("walking"))])
     assert matrix[KINDS.index("fight"), KINDS.index("fall")] == 1
     assert matrix[KINDS.index("ordinary"), KINDS.index("ordinary")] == 1
 

@@ -8,9 +8,9 @@ import pytest
 
 from privcam_core.types.omega import HeadOrientation, SubjectPose
 from privcam_core.types.perception import Detections
-from privcam_edge.perception.pipeline import Perception
 from privcam_evaluation.recognition.floor_eval import darkened, place_at, read_places, score_frame
 from privcam_evaluation.recognition.labelled_clips import BadAnnotations
+from privcam_perception.pipeline import Perception
 
 PLACE = (100.0, 200.0, 300.0, 280.0)
 NOBODY = np.zeros((480, 640), bool)

@@ -10,6 +10,8 @@ from vlm_examples import omega, text
 
 from privcam_cloud.recording.bag_recorder import BagRecorder
 from privcam_evaluation.recognition.eval_command import main
+from privcam_evaluation.recognition.labelled_clips import read_annotations
+from privcam_evaluation.recognition.omega_bags import bag_of
 from privcam_link import cdr
 
 FELL = text(behaviors=[{"label": "fall", "confidence": 0.9, "subject_ids": [3]}])
@@ -21,7 +23,8 @@ def labelled(tmp_path: Path) -> Path:
     (tmp_path / "a.mp4").write_bytes(b"")
     entry = {"file": "a.mp4", "label": "fall", "fps": 10.0, "fall_frames_0based": [2, 8]}
     (tmp_path / "annotations.json").write_text(json.dumps([entry]), encoding="utf-8")
-    recorder = BagRecorder(tmp_path / "bags" / "a")
+    (clip,) = read_annotations(tmp_path)
+    recorder = BagRecorder(bag_of(clip, tmp_path / "bags"))
     for number in range(1, 21):
         one = omega(number)
         recorder.write("/clip/cloud/omega", "privcam_msgs/msg/Omega", cdr.encode(one), one.key.stamp_ns)
@@ -45,7 +48,7 @@ def test_a_vision_language_model_is_judged_beside_the_others(labelled: Path) -> 
     assert report["models"]["rules"]["falls"]["recall"] == 0.0
     assert report["models"]["vlm"]["model_id"] == "openai:tiny"
     assert asked == 4, "once in half a second of camera time"
-    assert "| a | fall | fall |" in (labelled / "out" / "vlm.md").read_text(encoding="utf-8")
+    assert "| a.mp4 | fall | fall |" in (labelled / "out" / "vlm.md").read_text(encoding="utf-8")
 
 
 def test_what_it_does_not_reply_is_counted_and_no_opinion(labelled: Path) -> None:

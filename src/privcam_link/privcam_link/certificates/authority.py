@@ -157,6 +157,10 @@ def general_name(address: str) -> x509.GeneralName:
         return x509.DNSName(address.rstrip(".").lower())
     if number.is_unspecified or number.is_multicast:
         raise ValueError(f"address: cameras cannot connect to {address}; name an address or host name of the cloud")
+    if number.version == 6:
+        raise ValueError(
+            f"address: Zenoh cannot use TLS with the IPv6 address {address}; name a host name of the cloud"
+        )
     return x509.IPAddress(number)
 
 

@@ -1,8 +1,8 @@
 """Finds denied messages and connections in the lines of Zenoh's log, which reports allowed ones as well.
 
 Reported are: a denied message with the name in the sender's certificate, its kind and key; a peer whose name is not in
-access.json, with name and address; a failed handshake with address and reason. On the listening side Zenoh reports the
-reason only; the address comes from the kernel, see `handshake_tracker`.
+access.json, with name and address; on the listening side a failed handshake with address and reason. Zenoh reports the
+reason only; the address comes from the kernel, see `handshake_tracker`. For the connecting side see `connect_errors`.
 """
 
 import re
@@ -34,9 +34,6 @@ _TRANSPORT = re.compile(r"New low-pass filter transport unicast .*?zid: (?P<zid>
 _TLS_NAME = re.compile(r'Tls\(Some\("(?P<name>[^"]*)"\)\)')
 _HANDSHAKE = re.compile(r"zenoh_link_tls::unicast: (?P<reason>.*?)\.?(?: Hint: .*)?")
 _ACCEPTED = re.compile(r"zenoh_link_tls::unicast: Accepted TLS connection on \S+: (?P<peer>\S+)\. ")
-_CONNECT = re.compile(
-    r"Unable to connect to configured peer (?P<to>\S+?)! (?P<reason>.*(?:certificate|alert).*?)\.?(?: at /|$)"
-)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -77,8 +74,6 @@ class AccessDenials:
             return f"from {self._handshakes.failed()}: connection: {found['reason']}"
         elif found := _ACCEPTED.match(text.strip()):
             self._handshakes.accepted(found["peer"])
-        elif found := _CONNECT.search(text):
-            return f"to {found['to']}: connection: {found['reason']}"
         return None
 
     def _register_peer(self, zid: str, address: str, certificate: "re.Match[str] | None") -> str | None:

@@ -1,4 +1,4 @@
-"""Writes one line to standard error for each message or connection that Zenoh denied.
+"""Writes one line to standard error for each message or connection that Zenoh denied, and tells why it cannot connect.
 
 Zenoh 1.10 writes its log to standard output, reports a denied message at level TRACE together with every allowed one,
 and has no log callback in Python. So a small process (this file, run as a module) filters standard output: it writes a
@@ -6,22 +6,30 @@ line to standard error for each denial, and forwards all other output. It is a p
 may write while it holds Python's global lock, and would then wait for a reader thread that waits for the same lock.
 """
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import TextIO
 
+from privcam_link.denials import connect_errors
 from privcam_link.denials.access_denials import AccessDenials
+from privcam_link.denials.connect_errors import ConnectErrors, ConnectEvent
 from privcam_link.denials.handshake_tracker import HandshakeTracker, listening_socket
 
 LOG_FILTER = (
     "zenoh::net::routing::interceptor=trace,"  # every message, allowed or denied, and every new peer
     "zenoh_link_tls::unicast=debug,"  # handshakes of the listening side
-    "zenoh::net::runtime::orchestrator=debug"  # failed handshakes of the connecting side
+    f"{connect_errors.LOG_FILTER}"  # failed attempts of the connecting side
 )
+
+
+_EVENT_BYTES = 4096
 
 
 class DenialLog:
@@ -34,10 +42,14 @@ class DenialLog:
         sys.stdout.flush()
         reading, writing = os.pipe()
         self._control, control = socket.socketpair()
+        self._events, events = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._events.setblocking(False)
+        handed_on = [control.fileno(), events.fileno()]
         # In its own session, so that Ctrl-C does not end it before the last line; it ends when its input is closed.
-        command = [sys.executable, "-m", "privcam_link.denials.denial_log", str(control.fileno())]
-        subprocess.Popen(command, stdin=reading, start_new_session=True, pass_fds=[control.fileno()])
+        command = [sys.executable, "-m", "privcam_link.denials.denial_log", *map(str, handed_on)]
+        subprocess.Popen(command, stdin=reading, start_new_session=True, pass_fds=handed_on)
         control.close()
+        events.close()
         os.dup2(writing, 1)
         os.close(reading)
         os.close(writing)
@@ -53,6 +65,14 @@ class DenialLog:
                 else:
                     os.environ[name] = value
 
+    def connect_events(self) -> list[ConnectEvent]:
+        """Return what happened since the last call: new reasons why this process cannot connect, and connections."""
+        found = []
+        with suppress(BlockingIOError):
+            while data := self._events.recv(_EVENT_BYTES):
+                found.append(ConnectEvent(*json.loads(data)))
+        return found
+
     def watch(self, endpoint: str) -> None:
         """Report the peer's address with each failed handshake from now on.
 
@@ -63,10 +83,22 @@ class DenialLog:
         self._control.recv(1)  # returns when the filter process watches the socket, or has ended
 
 
-def filter_log(source: TextIO, output: TextIO, errors: TextIO, handshakes: HandshakeTracker) -> None:
-    """Read `source` to its end. Write denials to `errors`, and lines that are not of our log filter to `output`."""
-    denials = AccessDenials(handshakes)
+def filter_log(
+    source: TextIO,
+    output: TextIO,
+    errors: TextIO,
+    handshakes: HandshakeTracker,
+    tell: Callable[[ConnectEvent], object] = lambda _event: None,
+) -> None:
+    """Read `source` to its end. Write denials to `errors`, and lines that are not of our log filter to `output`.
+
+    tell: takes why this process cannot connect, and that it did.
+    """
+    denials, connecting = AccessDenials(handshakes), ConnectErrors()
     for line in source:
+        event = connecting.read(line)
+        if event is not None:
+            tell(event)
         denial, forward = denials.read(line)
         if denial is not None:
             print(f"[link] refused: {denial}", file=errors, flush=True)
@@ -82,6 +114,11 @@ def _watch(control: socket.socket, handshakes: HandshakeTracker) -> None:
         handshakes.run(socket.socket(fileno=handles[0]), lambda: control.send(b"."))
 
 
+def _send(events: socket.socket, event: ConnectEvent) -> None:
+    with suppress(OSError):  # the process has ended, or does not look for so long that no more fits
+        events.send(json.dumps([event.to, event.reason]).encode())
+
+
 if __name__ == "__main__":
     sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
     # On one host a handshake takes milliseconds: the tracking thread must not wait long for the reading thread.
@@ -89,4 +126,6 @@ if __name__ == "__main__":
     handshakes = HandshakeTracker()
     control = socket.socket(fileno=int(sys.argv[1]))
     threading.Thread(target=_watch, args=(control, handshakes), daemon=True).start()
-    filter_log(sys.stdin, sys.stdout, sys.stderr, handshakes)
+    events = socket.socket(fileno=int(sys.argv[2]))
+    events.setblocking(False)
+    filter_log(sys.stdin, sys.stdout, sys.stderr, handshakes, partial(_send, events))

@@ -156,6 +156,41 @@ class ClockEpochs:
         return True
 
 
+class ReplayOrder:
+    """Orders the Ω of a replay, by their numbers in the edge's queue alone.
+
+    A replay may go faster than time, and begins anew as often as somebody lets it; there is no present that its stamps
+    could be wrong against. `epochs` counts how often they went back.
+    """
+
+    def __init__(self) -> None:
+        self._newest: SyncKey | None = None
+        self._newest_n = 0
+        self.epochs = 0
+
+    @property
+    def newest(self) -> SyncKey | None:
+        """κ of the newest Ω."""
+        return self._newest
+
+    def begin_queue(self) -> None:
+        """Take note that the edge numbers its Ω anew."""
+        self._newest_n = 0
+
+    def judge(self, key: SyncKey, n: int) -> Order:
+        """Say where an Ω belongs, number n of the edge's queue."""
+        if n <= self._newest_n or key == self._newest:
+            return Order.OLD
+        order = Order.NEWER if self._newest is None or follows(key, self._newest) else Order.NEW_EPOCH
+        self.epochs += order is Order.NEW_EPOCH
+        self._newest, self._newest_n = key, n
+        return order
+
+    def follows_newest(self, key: SyncKey, n: int) -> bool:
+        """Accept an Ω of a reply into the live stream if its number is above all before."""
+        return self.judge(key, n) is not Order.OLD
+
+
 def _in_step(candidate: _Candidate, key: SyncKey, now_ns: int) -> bool:
     advanced_ns = key.stamp_ns - candidate.first.stamp_ns
     return abs(advanced_ns - (now_ns - candidate.arrived_ns)) <= IN_STEP_NS

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from privcam_core.types.omega import InvalidOmega, Omega
+from privcam_core.types.omega import InvalidOmega, Omega, SyncKey
 from privcam_link import cdr
 from privcam_link.delta_compression import ReferencePayloads, decompress
-from privcam_link.receiving.clock_epochs import ClockEpochs, Order, make_anchored_clock
+from privcam_link.receiving.clock_epochs import ClockEpochs, Order, ReplayOrder, make_anchored_clock
 from privcam_link.receiving.quotas import Limits, require_small
 from privcam_link.validation import Reason, Rejected, reason_of, require_publishable
 from privcam_link.wire import Header
@@ -50,7 +50,8 @@ class ReorderBuffer:
     """Puts the Ω of one camera in order.
 
     `lost` counts by LossReason; `edge_lost` is the number of Ω that the edge had to drop, by its own count; `skipped`
-    the number of Ω that were put and did not arrive as they were. `epochs` judges time. now_ns: this host's clock, ns
+    the number of Ω that were put and did not arrive as they were. `epochs` judges the time of live Ω, `replays` the
+    order of replays, which so change nothing of what is live; `replayed` counts these. now_ns: this host's clock, ns
     since the epoch, which does not jump; None: one that is made here. Not for several threads at once.
     """
 
@@ -64,6 +65,9 @@ class ReorderBuffer:
         self._camera_id = camera_id
         self._max_pixels = max_pixels
         self.epochs = ClockEpochs(now_ns or make_anchored_clock())
+        self.replays = ReplayOrder()
+        self.replayed = 0
+        self._newest: SyncKey | None = None  # of the live stream, live or replayed
         self._payloads = ReferencePayloads()
         self._queue = ""
         self._highest = 0  # number of the newest Ω that is known to exist
@@ -80,8 +84,7 @@ class ReorderBuffer:
     @property
     def newest_ns(self) -> int:
         """Stamp of the newest Ω of the live stream, 0 before the first."""
-        newest = self.epochs.newest
-        return newest.stamp_ns if newest else 0
+        return self._newest.stamp_ns if self._newest else 0
 
     @property
     def recorded_until_ns(self) -> int | None:
@@ -112,8 +115,7 @@ class ReorderBuffer:
         self._put = max(self._put, header.n)
         if omega is None:
             return Received()
-        order = self.epochs.judge(omega.key, header.n)
-        live = () if order is Order.OLD else (omega,)
+        live = self._judge(omega, header.n)
         held = False
         recording: Sequence[Omega] = ()
         if self._number and header.n == self._number + 1:
@@ -125,6 +127,15 @@ class ReorderBuffer:
         picture = omega if omega.environment.png else None
         self.lost[LossReason.DUPLICATE] += not (live or recording or held or picture)
         return Received(live, recording, picture)
+
+    def _judge(self, omega: Omega, n: int) -> Sequence[Omega]:
+        """Return what an Ω adds to the live stream. Raises Rejected for a live one from the future."""
+        self.replayed += omega.privacy.replay
+        order = self.replays if omega.privacy.replay else self.epochs
+        if order.judge(omega.key, n) is Order.OLD:
+            return ()
+        self._newest = omega.key
+        return (omega,)
 
     def begin_reply(self, after_ns: int) -> "BacklogReply":
         """Return the object that takes the reply to a query for all Ω after this stamp."""
@@ -144,7 +155,10 @@ class ReorderBuffer:
         if until_ns is not None and (before_ns == until_ns or before_ns <= until_ns < stamp_ns):
             recording = self._continue_recording(header.n, omega)
         is_recent = self._highest - header.n <= RECENT
-        live = (omega,) if is_recent and self.epochs.follows_newest(omega.key, header.n) else ()
+        live: Sequence[Omega] = ()
+        order = self.replays if omega.privacy.replay else self.epochs
+        if is_recent and order.follows_newest(omega.key, header.n):
+            live, self._newest = (omega,), omega.key
         return stamp_ns, Received(live, recording)
 
     def _is_missing(self, n: int, stamp_ns: int) -> bool:
@@ -199,6 +213,7 @@ class ReorderBuffer:
         self._past_queues.append(self._queue)
         self._queue, self._highest, self._read, self._number, self._put = queue, 0, 0, 0, 0
         self.epochs.begin_queue()
+        self.replays.begin_queue()
         self._payloads.clear()
         self._held.clear()
 

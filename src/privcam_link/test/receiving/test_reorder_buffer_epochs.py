@@ -31,14 +31,17 @@ class World:
         self.buffer = ReorderBuffer("room1", now_ns=lambda: self.now_ns)
         self.buffer.record_from(0)
 
-    def send(self, count: int, *, arrives: bool = True) -> None:
-        for _ in range(count):
+    def send(self, count: int, *, arrives: bool = True, replayed_ns: int = 0, rate: int = 1) -> None:
+        """Send live Ω, or those of a replay whose stamps begin at `replayed_ns` and go `rate` times as fast as time."""
+        for number in range(count):
             self.now_ns += FRAME_NS
             n = len(self.rows) + 1
-            key = SyncKey("room1", n, self.now_ns + self.offset_ns)
+            stamp_ns = replayed_ns + rate * number * FRAME_NS if replayed_ns else self.now_ns + self.offset_ns
+            key = SyncKey("room1", n, stamp_ns)
             environment = Environment(key, b"", bytes(32), 8, 8, 1.0, 1)
+            report = replace(PASS, replay=bool(replayed_ns))
             self.rows.append(
-                (Header(n, 0, f"{self.queue:016x}", n, 0), cdr.encode(Omega(key, environment, [], Z, PASS)))
+                (Header(n, 0, f"{self.queue:016x}", n, 0), cdr.encode(Omega(key, environment, [], Z, report)))
             )
             self.stamps.append(key.stamp_ns)
             if arrives:
@@ -130,3 +133,32 @@ def test_skipped_numbers_are_counted() -> None:
     world.send(7, arrives=False)
     world.send(5)
     assert world.buffer.skipped == 7
+
+
+@pytest.mark.parametrize("rate", [1, 2, 50])
+@pytest.mark.parametrize("begins_ns", [NOW_NS - 365 * 24 * HOUR_NS, NOW_NS + 365 * 24 * HOUR_NS])
+def test_replay_at_any_speed_and_of_any_time_arrives_whole_in_each_round(rate: int, begins_ns: int) -> None:
+    world = World()
+    for _ in range(6):
+        world.send(20, replayed_ns=begins_ns, rate=rate)
+    assert world.live == list(range(1, 121))
+    assert (world.buffer.replays.epochs, world.buffer.replayed) == (5, 120)
+    assert (world.refused, world.buffer.epochs.epochs) == ([], 0)
+
+
+def test_replay_between_live_omega_changes_nothing_of_what_the_camera_may_send_next() -> None:
+    world = World()
+    world.send(20)
+    world.send(20, replayed_ns=NOW_NS + 365 * 24 * HOUR_NS)  # far ahead: as a live stamp it would be refused
+    world.send(20)
+    assert world.live == list(range(1, 61))
+    assert (world.refused, world.buffer.epochs.epochs) == ([], 0)
+
+
+def test_repeated_sample_of_a_replay_is_no_new_round() -> None:
+    world = World()
+    world.send(10, replayed_ns=NOW_NS)
+    for row in world.rows[:9]:
+        world.put(*row)
+    assert world.live == list(range(1, 11))
+    assert world.buffer.replays.epochs == 0

@@ -152,15 +152,16 @@ class CleanPlate:
         change = estimate_illumination_change(small, self.small, open_ground)
         kept = self._kept_cells(small, change.apply(self.small), intersect(safe, self.known), step)
         self._release_changed(exclusion.changed, exclusion.persons, blocked, kept, dt)
-        growing = subtract(intersect(kept, safe), union(self.confirmed, blocked))
+        growing = subtract(intersect(kept, safe), self.confirmed)
+        if self._approved is None:
+            growing = subtract(growing, blocked)
         fresh = subtract(safe, union(self.confirmed, blocked, growing))
         still = growing if self._stillness is None else self._stillness.update(small, safe, step)
         quiet = not cv2.countNonZero(exclusion.persons) and fraction(exclusion.differing) <= _QUIET_FRACTION
         self._follow_illumination(change, small, open_ground, quiet, step)
         if self._approved is None:
-            seen = intersect(kept, open_ground)
-            refine = quiet and not self._illumination.changing
-            settling = self._refinement.select(small, self.small, seen, step) if refine else np.zeros_like(seen)
+            seen = intersect(kept, open_ground) if quiet and may_confirm else np.zeros_like(kept)
+            settling = self._refinement.select(small, self.small, seen, step)
             self._learn(frame, growing, settling, fresh, step)
         else:
             fresh = np.zeros_like(fresh)
@@ -173,8 +174,11 @@ class CleanPlate:
         self._clear(subtract(complement(self.confirmed), union(growing, fresh, paused)))
         self._evidence.clear(union(fresh, subtract(growing, still)))
         self.known = union(self.known, fresh)
-        if may_confirm:
+        # Until the stored background is compared, whatever contradicts it may be a person.
+        if may_confirm and self._restoration is None:
             done = self._evidence.add(intersect(growing, still), exclusion.low_confidence, step)
+            # Agreement with an approved picture counts while a presence is there too: it ends by the same agreement.
+            done = subtract(done, blocked)
             self.confirmed = union(self.confirmed, done)
             self._refinement.restart(done)
         return kept
@@ -192,12 +196,6 @@ class CleanPlate:
             self._value[from_grid(subtract(unconfirmed, self.known), self._shape) > 0] = FILL
             self._evidence.changed = union(self._evidence.changed, unconfirmed)
 
-    def accept_ordinary_evidence(self, where: Mask) -> None:
-        """Ask for no more than ordinary evidence in `where`, because an operator inspected it."""
-        self._evidence.changed = subtract(self._evidence.changed, where)
-        if self._approved is not None:
-            self._approved.trust(where)
-
     def distrust(self, where: Mask) -> None:
         """Forget all cells in `where`, approved or not: a person was found there in the picture."""
         if self._approved is not None:
@@ -214,7 +212,10 @@ class CleanPlate:
             self._update_picture()
 
     def _forget_changed_scene(self, exclusion: ExclusionMasks, dt: float) -> None:
-        """Forget everything when most of the confirmed background in sight differs for too long."""
+        """Forget everything when another state agrees better, or most of the background in sight differs for long."""
+        if exclusion.other_state:
+            self.forget()
+            return
         in_sight = subtract(self.vouched, exclusion.persons)
         wrong = intersect(in_sight, exclusion.differing)
         judged = fraction(in_sight) > _MIN_SCENE_FRACTION

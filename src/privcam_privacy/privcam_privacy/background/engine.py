@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from privcam_core.images.png import require_bgr8, require_mask
-from privcam_core.types.arrays import BoolArray, Box, Float64Array, Image, Mask
+from privcam_core.types.arrays import BoolArray, Box, Float32Array, Float64Array, Image, Mask
 from privcam_core.types.perception import Detections, PresenceRegion, Track
 from privcam_core.types.sight import Sight
 from privcam_core.types.time import seconds_from_ns
@@ -20,6 +20,7 @@ from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.background.exclusion_masks import ExclusionMasks
 from privcam_privacy.background.grid import (
     any_to_grid,
+    complement,
     component_boxes,
     fill_boxes,
     fraction,
@@ -33,6 +34,7 @@ from privcam_privacy.background.motion import MotionDetector
 from privcam_privacy.background.person_regions import PersonRegions
 from privcam_privacy.background.snapshot import Snapshot
 from privcam_privacy.evidence.approved_background import ApprovedBackground, ApprovedState
+from privcam_privacy.evidence.explained_boxes import FrameBoxes, take_out_furniture
 from privcam_privacy.evidence.stillness import StillnessMonitor
 from privcam_privacy.evidence.zones import zone_cells
 from privcam_privacy.plates.view_check import ViewCheck
@@ -100,14 +102,10 @@ class PrivacyEngine:
         self._scene: _Scene | None = None
         self._other_scenes: list[_Scene] = []
         self._state: BackgroundState | None = None
+        self._suspects_everywhere = False
 
     def update(
-        self,
-        image: Image,
-        detections: Detections,
-        tracks: Sequence[Track],
-        person_mask: BoolArray,
-        stamp_ns: int,
+        self, image: Image, detections: Detections, tracks: Sequence[Track], person_mask: BoolArray, stamp_ns: int
     ) -> EngineResult:
         """Process one frame and return what may be published of it.
 
@@ -125,12 +123,15 @@ class PrivacyEngine:
         self, image: Image, detections: Detections, tracks: Sequence[Track], person_mask: BoolArray, stamp_ns: int
     ) -> ExclusionMasks:
         """Return where a person may be, and how well the camera sees. Arguments as for `update`."""
-        scene = self._scene_for(image.shape)
+        scene, settings = self._scene_for(image.shape), self._settings
         dt = _elapsed_s(scene.seen_ns, stamp_ns)
         # Time that goes back adds no evidence, and neither does the same time a second time.
         scene.seen_ns = max(stamp_ns, scene.seen_ns or stamp_ns)
-        persons, tracked = scene.persons.update(detections, tracks, person_mask, dt)
-        low_confidence_boxes = self._low_confidence_boxes(detections, scene.shape[0])
+        boxes = FrameBoxes(detections, tracks, person_mask, np.zeros((0, 4), np.float32), frozenset())
+        if scene.approved is not None:
+            boxes = take_out_furniture(image, boxes, scene.approved, settings.margins, settings.blocking_threshold)
+        persons, tracked = scene.persons.update(boxes.detections, boxes.tracks, boxes.person_mask, dt)
+        low_confidence_boxes = self._low_confidence_boxes(detections, boxes.furniture, scene.shape[0])
         plate = scene.plate
         suspects = [*low_confidence_boxes.tolist(), *component_boxes(plate.changed)]
         # What moves on a screen in a mask zone is no presence, and no change of the scene.
@@ -141,17 +142,24 @@ class PrivacyEngine:
         mask = union(unread, motion.moving)
         sight = scene.sight.update(image, stamp_ns)
         camera_moved = self._has_camera_moved(scene, image, persons)
+        other_state = scene.approved is not None and scene.approved.is_outdone(
+            image, complement(unread), motion.differing, dt
+        )
         return ExclusionMasks(
-            mask, persons, tracked, motion.differing, motion.changed, low_confidence, motion.moved, sight, camera_moved
+            mask,
+            persons,
+            tracked,
+            motion.differing,
+            motion.changed,
+            low_confidence,
+            motion.moved,
+            sight,
+            camera_moved,
+            other_state,
+            boxes.subjects,
         )
 
-    def absorb(
-        self,
-        image: Image,
-        exclusion: ExclusionMasks,
-        tracks: Sequence[Track],
-        stamp_ns: int,
-    ) -> EngineResult:
+    def absorb(self, image: Image, exclusion: ExclusionMasks, tracks: Sequence[Track], stamp_ns: int) -> EngineResult:
         """Learn from one frame outside of `exclusion.mask` and return the environment Ī of Eq. 3.
 
         Where the camera cannot see well enough, no cell becomes confirmed, and no presence ends.
@@ -162,7 +170,7 @@ class PrivacyEngine:
         dt = _elapsed_s(scene.absorbed_ns, stamp_ns)
         scene.absorbed_ns = max(stamp_ns, scene.absorbed_ns or stamp_ns)
         plate, presences = scene.plate, scene.presences
-        presences.update(exclusion, tracks, dt)
+        presences.update(exclusion, [track for track in tracks if track.subject_id not in exclusion.furniture], dt)
         may_confirm = exclusion.sight in self._settings.sights
         kept = plate.absorb(
             image, exclusion, presences.blocked, dt, withheld=presences.withheld, may_confirm=may_confirm
@@ -192,6 +200,10 @@ class PrivacyEngine:
         once, also when the view is another one: nobody knows whether those people left.
         """
         self._state = state
+
+    def suspect_everywhere(self) -> None:
+        """Assume people everywhere, before the first frame: there were some, and where they were is lost."""
+        self._suspects_everywhere = True
 
     def quarantine_boxes(self, boxes: Sequence[Box]) -> None:
         """Forget and quarantine the regions in `boxes` (px): the inspection found a person there in a picture."""
@@ -225,14 +237,6 @@ class PrivacyEngine:
         """Where the presences are, in px of the newest picture."""
         return presence_regions(self._scene.presences.presences) if self._scene else []
 
-    def approve(self, where: BoolArray) -> None:
-        """Open the quarantined pixels in `where` (H, W): an operator found them free of people."""
-        if self._scene is None or where.shape != self._scene.shape:
-            raise ValueError(f"approve: a mask of shape {where.shape} does not fit the pictures seen so far")
-        mask = any_to_grid(where)
-        self._scene.presences.approve(mask)
-        self._scene.plate.accept_ordinary_evidence(mask)
-
     def _scene_for(self, shape: tuple[int, ...]) -> _Scene:
         """Return the state for pictures of `shape`. Each of the last few sizes keeps its own."""
         if self._scene is None or self._scene.shape != shape[:2]:
@@ -262,6 +266,8 @@ class PrivacyEngine:
                 if self._settings.evidence == "transit":
                     scene.plate.restore(Restoration(self._state))
                 self._state = None
+        if self._suspects_everywhere:
+            scene.presences.add(np.full_like(scene.presences.blocked, 255))
         return scene
 
     def _has_camera_moved(self, scene: _Scene, image: Image, persons: Mask) -> bool:
@@ -281,10 +287,10 @@ class PrivacyEngine:
             # Nobody knows where in the picture the people are now.
             scene.presences.add(np.full_like(scene.presences.blocked, 255))
 
-    def _low_confidence_boxes(self, detections: Detections, height: int) -> Float64Array:
+    def _low_confidence_boxes(self, detections: Detections, furniture: Float32Array, height: int) -> Float64Array:
         low, high = self._settings.low_confidence_threshold, self._settings.blocking_threshold
         chosen = (detections.scores >= low) & (detections.scores < high)
-        return self._settings.margins.widen_all(detections.boxes[chosen], height)
+        return self._settings.margins.widen_all(np.concatenate([detections.boxes[chosen], furniture]), height)
 
 
 def _elapsed_s(before_ns: int | None, now_ns: int) -> float:

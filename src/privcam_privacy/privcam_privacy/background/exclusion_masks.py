@@ -11,7 +11,7 @@ from privcam_core.types.sight import Sight
 
 @dataclass(frozen=True, eq=False)
 class ExclusionMasks:
-    """Everything that is known of one frame before any of its pixels is absorbed. All but the last two are grid
+    """Everything that is known of one frame before any of its pixels is absorbed. All but the last four are grid
     masks.
 
     mask: no pixel in here is ever read. It contains `persons`, `differing`, everything that moved lately, and the mask
@@ -24,6 +24,8 @@ class ExclusionMasks:
     moved: the part of `differing` that differs from the last frame.
     sight: whether the camera sees well enough for anything to be confirmed.
     camera_moved: the scene became another one, and the view is not the same any more.
+    other_state: another approved state of the room agrees clearly better than the one in use.
+    furniture: subjects whose tracks show nothing but approved furniture: nobody is followed there.
     """
 
     mask: Mask
@@ -35,6 +37,8 @@ class ExclusionMasks:
     moved: Mask
     sight: Sight = Sight.UNKNOWN
     camera_moved: bool = False
+    other_state: bool = False
+    furniture: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

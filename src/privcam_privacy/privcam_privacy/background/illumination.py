@@ -16,6 +16,8 @@ from privcam_core.types.arrays import Float32Array, Float64Array, Image, Mask
 MAX_GAIN = 1.25
 # The same for the offset, in levels.
 MAX_OFFSET = 20.0
+# The exposure of a picture may differ by this factor from that of a stored one.
+_MAX_EXPOSURE = 2.0
 # The picture is compared in this many columns of tiles ...
 _COLUMNS = 16
 # ... and this many rows.
@@ -75,6 +77,25 @@ def estimate_illumination_change(now: Image, before: Image, where: Mask) -> Illu
     offset = fit[:, -1]
     gain = np.clip(gain, 1 / MAX_GAIN, MAX_GAIN).reshape(_ROWS, _COLUMNS, 3)
     return IlluminationChange(gain.astype(np.float32), np.clip(offset, -MAX_OFFSET, MAX_OFFSET).astype(np.float32))
+
+
+def relight(picture: Image, before: Image, now: Image, where: Mask) -> Image:
+    """Return `picture` (H, W, 3) after the change of exposure and illumination from `before` to `now`, (h, w, 3).
+
+    The change is read in `where` (h, w) alone. before: the same picture as `picture`, of the size of `now`.
+    """
+    if not cv2.countNonZero(where):
+        return picture.copy()
+    ratio = np.asarray(cv2.mean(now, mask=where)[:3]) / np.maximum(cv2.mean(before, mask=where)[:3], 1.0)
+    exposure = np.clip(ratio, 1 / _MAX_EXPOSURE, _MAX_EXPOSURE)
+    small = _expose(before, exposure)
+    exposed = small if picture is before else _expose(picture, exposure)
+    return estimate_illumination_change(now, small, where).apply(exposed)
+
+
+def _expose(picture: Image, exposure: Float64Array) -> Image:
+    exposed: Image = cv2.multiply(picture, (*exposure.tolist(), 1.0), dtype=cv2.CV_8U)
+    return exposed
 
 
 def difference(a: Image, b: Image) -> Image:

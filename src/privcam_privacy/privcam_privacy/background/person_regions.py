@@ -24,7 +24,7 @@ from privcam_privacy.background.grid import (
 _SAME_PERSON_IOU = 0.2
 # A low-confidence box with this IoU to the box of a person belongs to that person: up to three people in one box. A box
 # of which the person fills less is furniture around a person; where it is, background needs longer evidence.
-_PART_IOU = 0.33
+PART_IOU = 0.33
 
 
 class PersonRegions:
@@ -58,12 +58,12 @@ class PersonRegions:
         people = np.array(person_boxes, np.float32).reshape(-1, 4)
         # A low-confidence box over a person is part of the person: an arm, a bag, or two people in one box.
         low_confidence = detections.boxes[~confident]
-        belongs = _overlaps(low_confidence, people, _PART_IOU)
+        belongs = overlapping(low_confidence, people, PART_IOU)
         chosen = belongs.any(axis=1)
         parts = self._widen_parts(low_confidence[chosen], people, belongs[chosen])
         boxes = np.concatenate([people, low_confidence[chosen]])
         regions = np.concatenate([self._margins.widen_all(people, self._height), parts])
-        on_tracks = _overlaps(boxes, np.array(track_boxes, np.float32).reshape(-1, 4)).any(axis=1)
+        on_tracks = overlapping(boxes, np.array(track_boxes, np.float32).reshape(-1, 4)).any(axis=1)
         fill_boxes(tracked, regions[on_tracks])
         untracked = np.zeros_like(tracked)
         fill_boxes(untracked, regions[~on_tracks])
@@ -99,7 +99,7 @@ class PersonRegions:
         return [track.box for track in tracks if self._lost_s.get(track.subject_id, 0.0) <= self._hold_s]
 
 
-def _overlaps(boxes: Float32Array, others: Float32Array, min_iou: float = _SAME_PERSON_IOU) -> BoolArray:
+def overlapping(boxes: Float32Array, others: Float32Array, min_iou: float = _SAME_PERSON_IOU) -> BoolArray:
     """Return (N, M): which of `boxes` (N, 4) belong to which of `others` (M, 4), by IoU or half of their own area."""
     a, b = boxes[:, None], others[None]
     common = np.prod(np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None), axis=2)

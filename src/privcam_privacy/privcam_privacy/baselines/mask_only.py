@@ -27,12 +27,7 @@ class MaskOnlyEngine:
         self._sight = SightMonitor()
 
     def update(
-        self,
-        image: Image,
-        _detections: Detections,
-        _tracks: Sequence[Track],
-        person_mask: BoolArray,
-        stamp_ns: int,
+        self, image: Image, _detections: Detections, _tracks: Sequence[Track], person_mask: BoolArray, stamp_ns: int
     ) -> EngineResult:
         """Return one frame without its masks. Arguments as for `PrivacyEngine.update`."""
         self._epoch += 1

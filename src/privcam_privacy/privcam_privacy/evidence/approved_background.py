@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from privcam_core.types.arrays import BoolArray, Float64Array, Image, Mask
+from privcam_core.types.arrays import BoolArray, Image, Mask
+from privcam_core.types.perception import Detections
 from privcam_privacy.background.grid import (
     any_to_grid,
     complement,
@@ -22,7 +23,7 @@ from privcam_privacy.background.grid import (
     to_grid,
     union,
 )
-from privcam_privacy.background.illumination import difference, estimate_illumination_change
+from privcam_privacy.background.illumination import difference, relight
 from privcam_privacy.plates.view_check import ViewCheck
 
 # A cell agrees with an approved picture when it is within this many levels of it, after the change of illumination.
@@ -31,32 +32,46 @@ _AGREEING_LEVELS = 20
 _MIN_AGREEING_FRACTION = 0.5
 # With less of a state in sight than this fraction of the picture, nothing is decided.
 _MIN_SIGHT_FRACTION = 0.2
-# The exposure of the whole picture may differ from the approved one by this factor.
-_MAX_EXPOSURE = 2.0
+# Another state takes over when it agrees in this fraction of the cells more than the one in use, for so long, s.
+_OUTDONE_FRACTION = 0.05
+_OUTDONE_S = 1.0
+# With less of the picture differing than this, the states are not compared.
+_UNEASY_FRACTION = 0.02
 # The states are compared this often until one agrees, s.
 _PERIOD_S = 0.25
+
+_NOBODY = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True, eq=False)
 class ApprovedState:
     """A state of the room that an operator approved, e.g. by day or with the lamp on.
 
-    picture: (H, W, 3) uint8, with meaning where `confirmed` (H, W) is set.
+    picture: (H, W, 3) uint8, with meaning where `confirmed` (H, W) is set. likenesses: boxes in it that the detector
+    gives although nobody is there; without them every box is taken for a person.
     """
 
     name: str
     picture: Image
     confirmed: BoolArray
+    likenesses: Detections = _NOBODY
 
 
-class _State:
+class RoomState:
+    """An approved state on the grid. approved: its cells."""
+
     def __init__(self, state: ApprovedState) -> None:
         self.name = state.name
         self.picture = state.picture
+        self.likenesses = state.likenesses
         self.small = to_grid(state.picture)
         # A cell is approved where all of its pixels are.
         self.approved: Mask = complement(any_to_grid(~state.confirmed))
         self.view = ViewCheck(state.picture, state.confirmed)
+
+    def light(self, small: Image, where: Mask) -> Image:
+        """Return the state on the grid, (h, w, 3), in the illumination of `small` (h, w, 3), estimated in `where`."""
+        return relight(self.small, self.small, small, where)
 
 
 class ApprovedBackground:
@@ -67,17 +82,27 @@ class ApprovedBackground:
     """
 
     def __init__(self, shape: tuple[int, int], states: Sequence[ApprovedState]) -> None:
-        self._states = [_State(state) for state in states if state.confirmed.shape == shape]
+        self._states = [RoomState(state) for state in states if state.confirmed.shape == shape]
         self._shape = shape
-        self._used: _State | None = None
+        self._used: RoomState | None = None
         self._distrusted: Mask = np.zeros(grid_shape(shape), np.uint8)
         self._waited_s = _PERIOD_S
+        self._outdone_s = 0.0
         self.known: Mask = np.zeros(grid_shape(shape), np.uint8)
 
     @property
     def name(self) -> str:
         """The state that is used now; "" without one."""
         return self._used.name if self._used else ""
+
+    @property
+    def in_view(self) -> Sequence[RoomState]:
+        """The state that is used now; without one all that may come to be used."""
+        return [self._used] if self._used else self._states
+
+    def trusted(self, state: RoomState) -> Mask:
+        """Return the cells of a state that are approved, except those that the inspection has found a person in."""
+        return subtract(state.approved, self._distrusted)
 
     def select(self, frame: Image, safe: Mask, step: float) -> Image | None:
         """Choose the state that agrees best with `frame`, and return its picture in the light of now.
@@ -92,27 +117,41 @@ class ApprovedBackground:
         small, hidden = to_grid(frame), from_grid(complement(safe), self._shape) > 0
         best = _MIN_AGREEING_FRACTION
         for state in self._states:
-            in_sight = intersect(safe, state.approved)
-            if fraction(in_sight) < _MIN_SIGHT_FRACTION or state.view.check(frame, hidden) is False:
-                continue
-            gap = difference(small, _light(state.small, state.small, small, in_sight))
-            agreeing = fraction(intersect(in_sight, cv2.compare(gap, _AGREEING_LEVELS, cv2.CMP_LE)))
-            if agreeing >= best * fraction(in_sight):
-                best, self._used = agreeing / fraction(in_sight), state
+            agreeing = _agreement(state, small, safe)
+            if agreeing is not None and agreeing >= best and state.view.check(frame, hidden) is not False:
+                best, self._used = agreeing, state
         if self._used is None:
             return None
-        self.known = subtract(self._used.approved, self._distrusted)
+        self.known = self.trusted(self._used)
         return self.light(small, intersect(safe, self.known))
+
+    def is_outdone(self, image: Image, where: Mask, differing: Mask, dt: float) -> bool:
+        """Return whether another state has agreed clearly better with the frames for a while than the one in use.
+
+        A lamp that brightens a part of the room is not enough for the scene to count as another one. image: (H, W, 3).
+        where: the cells outside of people. differing: those that differ from the state in use. dt: s since the last
+        frame.
+        """
+        others = [state for state in self._states if state is not self._used]
+        before_s, self._outdone_s = self._outdone_s, 0.0
+        if self._used is None or not others or fraction(differing) < _UNEASY_FRACTION:
+            return False
+        small = to_grid(image)
+        now = _agreement(self._used, small, where)
+        best = max(_agreement(state, small, where) or 0.0 for state in others)
+        if now is not None and best >= now + _OUTDONE_FRACTION:
+            self._outdone_s = before_s + dt
+        return self._outdone_s >= _OUTDONE_S
 
     def light(self, small: Image, where: Mask) -> Image:
         """Return the approved picture, (H, W, 3), in the illumination of `small` (h, w, 3), estimated in `where`."""
         assert self._used is not None
-        return _light(self._used.picture, self._used.small, small, where)
+        return relight(self._used.picture, self._used.small, small, where)
 
     def release(self) -> None:
         """Use no state, until one agrees."""
         self._used = None
-        self._waited_s = _PERIOD_S
+        self._waited_s, self._outdone_s = _PERIOD_S, 0.0
         self.known = np.zeros_like(self.known)
 
     def distrust(self, where: Mask) -> None:
@@ -120,22 +159,11 @@ class ApprovedBackground:
         self._distrusted = union(self._distrusted, where)
         self.known = subtract(self.known, where)
 
-    def trust(self, where: Mask) -> None:
-        """Use the cells in `where` again: an operator inspected them. The state is selected anew."""
-        self._distrusted = subtract(self._distrusted, where)
-        self.release()
 
-
-def _light(picture: Image, before: Image, now: Image, where: Mask) -> Image:
-    """Return `picture` after the change of exposure and illumination from `before` to `now`, read in `where`."""
-    if not cv2.countNonZero(where):
-        return picture.copy()
-    ratio = np.asarray(cv2.mean(now, mask=where)[:3]) / np.maximum(cv2.mean(before, mask=where)[:3], 1.0)
-    exposure = np.clip(ratio, 1 / _MAX_EXPOSURE, _MAX_EXPOSURE)
-    exposed, small = _expose(picture, exposure), _expose(before, exposure)
-    return estimate_illumination_change(now, small, where).apply(exposed)
-
-
-def _expose(picture: Image, exposure: Float64Array) -> Image:
-    exposed: Image = cv2.convertScaleAbs(picture * exposure.astype(np.float32))
-    return exposed
+def _agreement(state: RoomState, small: Image, where: Mask) -> float | None:
+    """Return the fraction of the cells in `where` that agrees with the state; None with too little of it in sight."""
+    in_sight = intersect(where, state.approved)
+    if fraction(in_sight) < _MIN_SIGHT_FRACTION:
+        return None
+    gap = difference(small, state.light(small, in_sight))
+    return fraction(intersect(in_sight, cv2.compare(gap, _AGREEING_LEVELS, cv2.CMP_LE))) / fraction(in_sight)

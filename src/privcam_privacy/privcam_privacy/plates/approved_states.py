@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from privcam_core.detection.person_detector import PersonDetector
 from privcam_core.storage_key import StorageKey
 from privcam_core.types.identifiers import camera_id_error, is_camera_id
 from privcam_privacy.evidence.approved_background import ApprovedState
+from privcam_privacy.evidence.explained_boxes import find_likenesses
 from privcam_privacy.plates.approved import RECORD, ApprovedPlate
 from privcam_privacy.plates.plate_inspection import FindSensitive, inspect_plate
 
@@ -37,4 +39,5 @@ def load_states(folder: Path, camera_id: str, key: StorageKey, find: FindSensiti
             plate = ApprovedPlate.load(root, camera_id, key)
             inspect_plate(plate, find)
             states.append(ApprovedState(name, plate.picture, plate.confirmed))
-    return states
+    detector = PersonDetector() if states else None
+    return [find_likenesses(state, detector.detect) for state in states] if detector else []

@@ -97,12 +97,7 @@ class Commissioning:
         return enough or self.elapsed_s >= limits.max_s
 
     def add(
-        self,
-        image: Image,
-        detections: Detections,
-        tracks: Sequence[Track],
-        person_mask: BoolArray,
-        stamp_ns: int,
+        self, image: Image, detections: Detections, tracks: Sequence[Track], person_mask: BoolArray, stamp_ns: int
     ) -> None:
         """Process one frame. Arguments as for `PrivacyEngine.update`. Raises ValueError for another size."""
         if self._result is None:

@@ -45,12 +45,7 @@ class LockedEngine:
         self.matches: bool | None = None
 
     def update(
-        self,
-        image: Image,
-        detections: Detections,
-        tracks: Sequence[Track],
-        person_mask: BoolArray,
-        stamp_ns: int,
+        self, image: Image, detections: Detections, tracks: Sequence[Track], person_mask: BoolArray, stamp_ns: int
     ) -> EngineResult:
         """Return the plate for one frame. Arguments as for `PrivacyEngine.update`.
 
@@ -99,12 +94,7 @@ class LockedEngine:
         return ""
 
     def _check_view(
-        self,
-        image: Image,
-        detections: Detections,
-        tracks: Sequence[Track],
-        person_mask: BoolArray,
-        stamp_ns: int,
+        self, image: Image, detections: Detections, tracks: Sequence[Track], person_mask: BoolArray, stamp_ns: int
     ) -> None:
         """Update `matches`, at most once per _CHECK_PERIOD_S."""
         if self._checked_ns is not None and 0 <= stamp_ns - self._checked_ns < ns_from_seconds(_CHECK_PERIOD_S):

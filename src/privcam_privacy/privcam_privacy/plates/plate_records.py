@@ -9,6 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from privcam_core.storage import read_private
 from privcam_core.storage_key import StorageKey
 
 SCHEMA = 2
@@ -166,16 +167,16 @@ def read_regions(path: Path, values: object, advice: str) -> tuple[Region, ...]:
 
 
 def read_bytes(path: Path, max_bytes: int, advice: str) -> bytes:
-    """Return the content of a file of at most `max_bytes` bytes that nobody but its owner may write.
+    """Return the content of a file of this user of at most `max_bytes` bytes that nobody else may write.
 
-    Raises PlateRejected.
+    Links are not followed, and a pipe does not make it wait. Raises PlateRejected.
     """
     try:
-        status = path.stat()
-        if status.st_mode & _OTHERS_MAY_WRITE:
-            raise PlateRejected(f"{path}: other users may write it (mode {status.st_mode & 0o777:o}). {advice}")
-        if status.st_size > max_bytes:
-            raise PlateRejected(f"{path}: has {status.st_size} bytes, the limit is {max_bytes}. {advice}")
-        return path.read_bytes()
+        data = read_private(path, max_bytes + 1, forbidden=_OTHERS_MAY_WRITE)
+    except ValueError as error:
+        raise PlateRejected(f"{error}. {advice}") from error
     except OSError as error:
         raise PlateRejected(f"{path}: cannot be read ({error.strerror}). {advice}") from error
+    if len(data) > max_bytes:
+        raise PlateRejected(f"{path}: has more than {max_bytes} bytes. {advice}")
+    return data

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import cv2
+
 from privcam_core.types.arrays import Box, Mask
-from privcam_privacy.background.grid import count_cells
+from privcam_privacy.background.grid import box_cells
 
 # The box of a body touches the border within this fraction of the picture's side.
 _BORDER_FRACTION = 0.03
@@ -55,5 +57,6 @@ def has_departed(extent: BodyExtent, shape: tuple[int, int]) -> bool:
 
 def is_in_door(box: Box, doors: Mask) -> bool:
     """Return whether an upright body fills the box, px, and almost all of it is in the door zones, a grid mask."""
-    (inside,), (size,) = count_cells(doors, [box])
-    return bool(inside >= _DOOR_FRACTION * size and box[3] - box[1] >= _DOOR_UPRIGHT * (box[2] - box[0]) > 0)
+    zone = doors[box_cells(box, doors.shape)]
+    inside = cv2.countNonZero(zone) if zone.size else 0
+    return inside >= _DOOR_FRACTION * zone.size and box[3] - box[1] >= _DOOR_UPRIGHT * (box[2] - box[0]) > 0

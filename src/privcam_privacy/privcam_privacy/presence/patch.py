@@ -91,10 +91,12 @@ class Patch:
 
     def minus(self, other: "Patch") -> "Patch":
         """Return the cells that are not in `other`."""
-        left = self.with_mask(self.mask.copy())
+        if not self._common(other)[0].size:
+            return self
+        left = Patch(self.y, self.x, self.mask.copy())
         mine, others = left._common(other)
         mine &= ~others
-        return left
+        return left.with_mask(left.mask)
 
     def with_mask(self, mask: Mask) -> "Patch":
         """Return the same rectangle with other cells set, without the empty rows and columns around them."""
@@ -119,11 +121,14 @@ class Patch:
 
     def _common(self, other: "Patch") -> tuple[Mask, Mask]:
         """Return views of both masks on the rectangle that they share."""
+        height, width = self.mask.shape
+        rows, columns = other.mask.shape
         top, left = max(self.y, other.y), max(self.x, other.x)
-        below = min(self.cells[0].stop, other.cells[0].stop)
-        right = min(self.cells[1].stop, other.cells[1].stop)
+        below, right = min(self.y + height, other.y + rows), min(self.x + width, other.x + columns)
         if below <= top or right <= left:
-            nothing = np.zeros((0, 0), np.uint8)
-            return nothing, nothing
+            return _NOTHING, _NOTHING
         mine = self.mask[top - self.y : below - self.y, left - self.x : right - self.x]
         return mine, other.mask[top - other.y : below - other.y, left - other.x : right - other.x]
+
+
+_NOTHING: Mask = np.zeros((0, 0), np.uint8)

@@ -15,10 +15,12 @@ class Presence:
 
     number: identifies the presence, from 1. cells: where it may be. animate: it moved by itself, or a network took it
     for a person; then time alone frees nothing. owners: the subjects whose tracks followed it.
-    now: the part that is seen in this frame, None without one. followed: by a track in this frame. moving: by itself in
-    this frame. still_s: time since it was followed or moving. was_unattended:
-    that time was long once. unseen_s: time since it was seen. episodes: how often it
-    began to move. departed: it went out over the border. body: its last box. max_area: its largest area, cells.
+    now: the part that is seen in this frame, None without one. followed: by a track in this frame. found: by a track
+    whose box is good enough to start one. moving: by itself in this frame. still_s: time since it was followed or
+    moving. unfound_s: time since it was found or moving. place: what all weak boxes since then have in common.
+    was_unattended: that time was long once; was_unattended_when_seen: already when it was seen last, and not found.
+    unseen_s: time since it was seen. episodes: how often it began to move. departed: it went out over the border.
+    body: its last box. max_area: its largest area, cells.
     """
 
     number: int
@@ -27,9 +29,13 @@ class Presence:
     owners: set[int] = field(default_factory=set)
     now: Patch | None = None
     followed: bool = False
+    found: bool = False
     moving: bool = False
     still_s: float = 0.0
+    unfound_s: float = 0.0
+    place: Patch = field(default_factory=Patch.nothing)
     was_unattended: bool = False
+    was_unattended_when_seen: bool = False
     unseen_s: float = 0.0
     episodes: int = 0
     departed: bool = False
@@ -53,6 +59,14 @@ class Presence:
         self._sightings.append((seconds, region))
         self._recent = None
 
+    def find(self, region: Patch, *, good: bool) -> None:
+        """Take in a box of its track, with its margin."""
+        self.found |= good
+        if good:
+            self.place = Patch.nothing()
+        else:
+            self.place = self.place.minus(self.place.minus(region)) if self.place.area else region
+
     def forget_before(self, seconds: float) -> None:
         """Forget where it was seen before this time, except the last sighting."""
         while len(self._sightings) > 1 and self._sightings[0][0] < seconds:
@@ -70,11 +84,16 @@ class Presence:
         row, column = int((box[1] + box[3]) / 2 / GRID), int((box[0] + box[2]) / 2 / GRID)
         return self.cells.contains(row, column)
 
+    def is_mostly_in(self, region: Patch) -> bool:
+        """Return whether most of its cells are in `region`."""
+        return 2 * self.cells.minus(region).area < self.cells.area
+
     def merge(self, other: "Presence") -> None:
         """Become one with another presence."""
         self.cells = Patch.join((self.cells, other.cells))
         self.animate |= other.animate
         self.owners |= other.owners
+        self.was_unattended |= other.was_unattended
         self.episodes = max(self.episodes, other.episodes)
         self.max_area += other.max_area
         self._sightings.extend(other._sightings)

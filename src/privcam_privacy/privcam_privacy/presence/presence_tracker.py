@@ -1,8 +1,8 @@
 """Tracks everything that moved into the picture, from where it came in to where it is seen to leave.
 
 A person who lies still and is no longer detected looks exactly like background. So time alone ends no presence. It ends
-where the background that was confirmed before is seen again, where it is seen to walk out over the border, or where an
-operator approves. While it is seen, it frees the cells behind it.
+where the background that was confirmed before is seen again, or where it is seen to walk out over the border. While it
+is seen, it frees the cells behind it.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from privcam_core.detection.thresholds import TRACK_ACTIVATION
 from privcam_core.types.arrays import Box, Float32Array, Mask
 from privcam_core.types.perception import Track, TrackState
 from privcam_privacy.background.clean_plate import CleanPlate
@@ -41,6 +42,9 @@ _RECENT_S = 0.7
 # A body without a track has moved on as a whole when this fraction of its largest area moves elsewhere. Of two bodies
 # that were taken for one, the half would move.
 _WHOLE_FRACTION = 0.6
+# Somebody whom only weak boxes found is found again when a good box covers this fraction of where they stayed. If it
+# does not, they are still there, and the box is of somebody else or of furniture.
+_COVERED_FRACTION = 0.8
 # A moving region smaller than this fraction of the picture is noise of the camera, not a body.
 _MIN_MOTION_FRACTION = 5e-4
 # Parts of one body lie closer together than this fraction of the picture's height.
@@ -75,6 +79,10 @@ class PresenceTracker:
         # Of every subject that was ever confirmed: its age when it last was.
         self._ages: dict[int, int] = {}
         self._seen_again_s: Float32Array = np.zeros(self._grid, np.float32)
+        # For how long somebody who was not found was in a cell, since somebody is in it.
+        self._stayed_s: Float32Array = np.zeros(self._grid, np.float32)
+        # Confirmed cells stay as they are, whoever is freed there.
+        self._confirmed: Mask = np.zeros(self._grid, np.uint8)
         self._now_s = 0.0
         self._uneasy_s = 0.0
         self._scene_changing = False
@@ -96,44 +104,48 @@ class PresenceTracker:
         self._now_s += dt
         self._disown_restarted(confirmed)
         for presence in self._presences:
-            presence.now, presence.followed, presence.moving = None, False, False
+            presence.now, presence.followed, presence.found, presence.moving = None, False, False, False
         for subject, track in confirmed.items():
-            self._follow_track(subject, track.box)
+            self._follow_track(subject, track)
         self._ages.update({subject: track.age for subject, track in confirmed.items()})
         if not self._is_scene_change(exclusion.differing, dt):
             self._follow_motion(fill_bodies(exclusion.differing), exclusion.moved)
+        stayed = np.zeros(self._grid, np.uint8)
         for presence in self._presences:
             self._age(presence, dt)
+            if presence.unfound_s:
+                (presence.now or presence.recent).paint(stayed)
+        cv2.add(self._stayed_s, dt, dst=self._stayed_s, mask=stayed)
         self._update_masks()
+        np.putmask(self._stayed_s, union(self.blocked, self.withheld) == 0, 0.0)
 
     def release(self, kept: Mask, exclusion: ExclusionMasks, plate: CleanPlate, dt: float) -> None:
         """Free what may be freed, after a frame was absorbed. kept: cells that kept their background value."""
         surrounded = cv2.erode(kept, np.ones((2 * _SEEN_AGAIN_RADIUS + 1,) * 2, np.uint8))
         _count_time(self._seen_again_s, intersect(surrounded, plate.vouched), dt)
         background = cv2.compare(self._seen_again_s, _SEEN_AGAIN_S, cv2.CMP_GE)
-        staying = union(exclusion.differing, plate.confirmed)
+        self._confirmed, staying = plate.confirmed, union(exclusion.differing, plate.confirmed)
         for presence in self._presences:
             now = presence.now
             seen_again = presence.cells.within(background)
             presence.cells = presence.cells.minus(seen_again if now is None else seen_again.minus(now))
             if now is not None:
                 presence.max_area = max(presence.max_area, now.area)
-            if presence.followed or presence.departed or self._has_moved_on(presence):
+            # What moved near somebody who was not found for long may have been somebody else, also when it goes out.
+            gone = presence.departed or self._has_moved_on(presence)
+            if presence.found or (gone and not presence.was_unattended_when_seen):
                 self._free_trail(presence, staying, plate)
         self._update_masks()
 
     def add(self, where: Mask) -> None:
-        """Add regions that no track knows: from the inspection, or from before a restart."""
+        """Add regions that no track knows: from the inspection, or from before a restart.
+
+        All of the picture says that somebody may be anywhere. Whoever is found then is not all who may be there.
+        """
         self._seen_again_s[where > 0] = 0.0
         for component in components(where):
-            region = Patch(component.y, component.x, component.mask)
-            self._create(region, animate=True).still_s = _GRACE_S
-        self._update_masks()
-
-    def approve(self, where: Mask) -> None:
-        """Free cells that an operator inspected and found free of people. where: grid mask."""
-        for presence in self._presences:
-            presence.cells = presence.cells.without(where)
+            presence = self._create(Patch(component.y, component.x, component.mask), animate=True)
+            presence.still_s, presence.was_unattended = _GRACE_S, bool(where.all())
         self._update_masks()
 
     def _is_scene_change(self, differing: Mask, dt: float) -> bool:
@@ -153,27 +165,46 @@ class PresenceTracker:
             for presence in self._presences:
                 presence.owners.clear()
 
-    def _follow_track(self, subject: int, box: Box) -> None:
+    def _follow_track(self, subject: int, track: Track) -> None:
+        box = track.box
         region = Patch.rectangle(box_cells(self._margins.widen(box, self._shape[0]), self._grid))
         presence = next((one for one in self._presences if subject in one.owners), None)
-        if presence is not None and presence.unseen_s > 0 and not presence.cells.overlaps(region):
-            # A tracker confuses people. A subject that is found elsewhere is no proof that the old place is empty.
+        is_good = track.score >= TRACK_ACTIVATION
+        jumps = presence is not None and not presence.recent.overlaps(region)
+        if presence is not None and (jumps or (is_good and self._leaves_somebody(presence, region))):
+            # A tracker confuses people, and furniture with people, from one frame to the next. A subject that is found
+            # elsewhere is no proof that the old place is empty.
             presence.owners.discard(subject)
             presence = None
-        presence = presence or self._unseen_at(subject, box) or self._create(Patch.nothing(), animate=True)
+        presence = presence or self._unseen_at(subject, box, region) or self._create(Patch.nothing(), animate=True)
         presence.owners.add(subject)
         presence.animate = presence.followed = True
+        # The track of somebody who fell goes on with weak boxes of furniture beside them. These show where a person may
+        # be, and not that nobody is anywhere else.
+        presence.find(region, good=is_good)
         presence.body.update(box)
         presence.see(self._now_s, region)
 
-    def _unseen_at(self, subject: int, box: Box) -> Presence | None:
+    def _leaves_somebody(self, presence: Presence, region: Patch) -> bool:
+        """Return whether a good box, with its margin, does not cover where somebody stayed whom weak boxes found."""
+        place = presence.place
+        if presence.unfound_s >= _GRACE_S:
+            place = presence.cells.within(cv2.compare(self._stayed_s, _GRACE_S, cv2.CMP_GE))
+        place = place.without(self._confirmed)
+        return place.minus(region).area > (1 - _COVERED_FRACTION) * place.area
+
+    def _unseen_at(self, subject: int, box: Box, region: Patch) -> Presence | None:
         """Return the presence that a new subject is: one that is not seen otherwise, at the place of the subject.
 
-        A known subject that walks up to the place is somebody else.
+        A known subject that walks up to the place is somebody else, and so may be a new one where nobody was found for
+        long: they would free the place of the other when they go.
         """
         if subject in self._ages:
             return None
-        here = (one for one in self._presences if one.now is None and one.contains_middle(box))
+        free = [one for one in self._presences if one.now is None and not one.was_unattended]
+        free = [one for one in free if not self._leaves_somebody(one, region)]
+        # Somebody who comes in moves before a network finds them, and mostly at their edge towards the border.
+        here = [one for one in free if one.contains_middle(box) or (not one.owners and one.is_mostly_in(region))]
         return min(here, key=lambda one: (one.unseen_s, one.cells.area), default=None)
 
     def _follow_motion(self, foreground: Mask, moved: Mask) -> None:
@@ -208,7 +239,11 @@ class PresenceTracker:
     def _age(self, presence: Presence, dt: float) -> None:
         presence.forget_before(self._now_s - _RECENT_S)
         presence.still_s = 0.0 if presence.followed or presence.moving else presence.still_s + dt
-        presence.was_unattended |= presence.still_s >= _GRACE_S
+        if presence.now is not None:
+            # A good box found all of the body again, so it takes the body along.
+            presence.was_unattended_when_seen = presence.was_unattended and not presence.found
+        presence.unfound_s = 0.0 if presence.found or presence.moving else presence.unfound_s + dt
+        presence.was_unattended |= presence.unfound_s >= _GRACE_S
         if presence.now is None:
             presence.unseen_s += dt
             # A detector that blinks while somebody stands in a door is no proof that they went through it.
@@ -233,7 +268,7 @@ class PresenceTracker:
         if not presence.departed:
             behind = behind.minus(presence.recent.dilate(self._reach, self._grid))
         presence.cells = presence.cells.minus(behind)
-        if presence.followed and not presence.was_unattended:
+        if presence.found and not presence.was_unattended:
             return
         for other in self._presences:
             behind = behind.minus(other.cells)

@@ -10,9 +10,9 @@ from collections import deque
 import cv2
 import numpy as np
 
+from privcam_core.images.picture_measures import mean_of_smallest, percentile
 from privcam_core.types.arrays import Image
 from privcam_core.types.time import ns_from_seconds, seconds_from_ns
-from privcam_privacy.sight.picture_measures import mean_of_smallest, percentile
 
 # The pictures are compared this often: oftener than a usual encoder sends a whole picture.
 _PERIOD_S = 0.5

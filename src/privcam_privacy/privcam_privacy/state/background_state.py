@@ -1,13 +1,15 @@
 """Persists the last published background and the presences of one camera over a restart of the edge.
 
 The file holds no more than what was sent before (a picture that passed the inspection), and where a person may be. It
-is sealed with the key of this machine, and nothing of a file without the right seal is read. It is replaced as a whole:
-after a kill at any moment it is the file of before or the new one. Presences are stored with a
-margin. A body that moves within the margin needs no new file; a presence that grows beyond it is written at once.
+is sealed with the key of this machine, and nothing of a file without the right seal is read. Files are numbered, and
+the number of the newest one lies beside the key: an older one that is put back is refused. It is replaced as a whole:
+after a kill at any moment it is the file of before or the new one. Presences are stored with a margin. A body that
+moves within the margin needs no new file; a presence that grows beyond it is written at once.
 """
 
 import io
 import json
+import os
 import time
 import zipfile
 from concurrent.futures import Executor, Future
@@ -17,11 +19,11 @@ import cv2
 import numpy as np
 
 from privcam_core.images.environment import decode_environment
-from privcam_core.storage import private_folder, write_private
+from privcam_core.storage import private_folder, read_private, write_private
 from privcam_core.storage_key import SEAL_BYTES, StorageKey
 from privcam_core.types.arrays import BoolArray
 from privcam_core.types.omega import MAX_PNG_BYTES
-from privcam_core.types.time import NS_PER_S, ns_from_seconds
+from privcam_core.types.time import ns_from_seconds
 from privcam_privacy.state.restoration import BackgroundState
 
 # A new picture, and presences that shrink, are written at most this often.
@@ -34,7 +36,7 @@ FILE = "state.zip"
 _HEADER = "header.json"
 _PICTURE = "environment.png"
 _PRESENCES = "presences.png"
-_VERSION = 2
+_VERSION = 3
 _PURPOSE = "background state"
 # Two pictures and a header: a longer file is not one of ours.
 _MAX_BYTES = 2 * MAX_PNG_BYTES + 65536
@@ -61,33 +63,43 @@ class BackgroundStateStore:
         self._writing: Future[None] | None = None
 
     def load(self) -> BackgroundState | None:
-        """Return the stored state, None if there is none.
+        """Return the stored state, None if there was never one.
 
-        Raises StateRejected if the file was changed, is of another camera or machine, cannot be read, or is too old.
+        Of one that is too old, or from the future, nothing counts but the presences. Raises StateRejected if the file
+        was changed, is not the newest one or gone, is of another camera or machine, or cannot be read.
         """
-        if not self._path.exists():
-            return None
         try:
+            if not os.path.lexists(self._path):
+                if self._key.newest(_PURPOSE, self._camera_id) == 0:
+                    return None
+                raise ValueError("is gone, although it was written")
             with zipfile.ZipFile(io.BytesIO(self._read())) as archive:
                 header, png, plane = (archive.read(name) for name in (_HEADER, _PICTURE, _PRESENCES))
             values = json.loads(header)
             if values["version"] != _VERSION:
                 raise ValueError(f"has version {values['version']}, this software reads {_VERSION}")
-            age_s = (time.time_ns() - int(values["written_ns"])) / NS_PER_S
-            if not 0 <= age_s <= MAX_AGE_S:
-                raise ValueError(f"is {age_s:.0f} s old, and 0 to {MAX_AGE_S:.0f} s are allowed")
+            number = int(values["number"])
+            if not self._key.is_newest(_PURPOSE, self._camera_id, number):
+                raise ValueError(f"has number {number} and is not the newest: an old file was put back")
+            self._key.note_newest(_PURPOSE, self._camera_id, number)
+            is_recent = 0 <= time.time_ns() - int(values["written_ns"]) <= ns_from_seconds(MAX_AGE_S)
             picture, confirmed = decode_environment(png)
             presences = cv2.imdecode(np.frombuffer(plane, np.uint8), cv2.IMREAD_GRAYSCALE)
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, cv2.error) as error:
-            raise StateRejected(f"{self._path}: {error}; the background is learnt anew") from error
+            raise StateRejected(f"{self._path}: {error}; {self._remedy}") from error
         if presences is None or presences.shape != confirmed.shape:
-            raise StateRejected(f"{self._path}: its two pictures differ in size; the background is learnt anew")
-        return BackgroundState(picture, confirmed, presences > 0)
+            raise StateRejected(f"{self._path}: its two pictures differ in size; {self._remedy}")
+        return BackgroundState(picture, confirmed & is_recent, presences > 0)
+
+    @property
+    def _remedy(self) -> str:
+        number = self._key.number_file(_PURPOSE, self._camera_id)
+        files = f"{self._path}" if number is None else f"{self._path} and {number}"
+        return f"a person may be anywhere; make sure that nobody is in the picture, delete {files}, and start again"
 
     def _read(self) -> bytes:
         """Return the archive. Raises ValueError if the seal is not the one of these bytes, camera and machine."""
-        with self._path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
+        data = read_private(self._path, _MAX_BYTES + 1)
         seal, archive = data[:SEAL_BYTES], data[SEAL_BYTES:]
         if len(data) > _MAX_BYTES or not self._key.check(seal, _PURPOSE, self._camera_id, archive):
             raise ValueError("is not sealed by this machine for this camera, or was changed after it was written")
@@ -118,7 +130,8 @@ class BackgroundStateStore:
 
     def _write(self, png: bytes, plane: bytes) -> None:
         private_folder(self._path.parent)
-        header = {"version": _VERSION, "written_ns": time.time_ns()}
+        number = self._key.newest(_PURPOSE, self._camera_id) + 1
+        header = {"version": _VERSION, "number": number, "written_ns": time.time_ns()}
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w") as archive:
             archive.writestr(_HEADER, json.dumps(header))
@@ -126,3 +139,5 @@ class BackgroundStateStore:
             archive.writestr(_PRESENCES, plane)
         sealed = self._key.seal(_PURPOSE, self._camera_id, data.getvalue())
         write_private(self._path, sealed + data.getvalue())
+        # After the file: a crash in between costs no state, which is then one ahead of its number.
+        self._key.note_newest(_PURPOSE, self._camera_id, number)

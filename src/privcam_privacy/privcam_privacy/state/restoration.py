@@ -19,19 +19,17 @@ from privcam_privacy.background.grid import (
     fraction,
     from_grid,
     intersect,
-    subtract,
     to_grid,
-    union,
 )
-from privcam_privacy.background.illumination import difference, estimate_illumination_change
+from privcam_privacy.background.illumination import difference, relight
 from privcam_privacy.plates.view_check import ViewCheck
 
-# The state is used when the view has matched for this long ...
-_MATCH_S = 1.0
-# ... and dropped when the view has not matched for this long.
-_GIVE_UP_S = 10.0
 # With less of the stored background in sight than this fraction of the picture, nothing is decided.
 _MIN_SIGHT_FRACTION = 0.2
+# The state is used when the view has matched for this long ...
+_MATCH_S = 1.0
+# ... and dropped when the view has not matched, or cannot be judged, for this long.
+_GIVE_UP_S = 10.0
 # A cell shows the same as before when it is within this many levels of it, after the change of illumination.
 _SAME_LEVELS = 20.0
 
@@ -50,8 +48,8 @@ class BackgroundState:
 
 
 class RestoredBackground(NamedTuple):
-    """The stored picture, (H, W, 3), in the illumination of now, the grid mask of the cells where it holds, and of the
-    bodies of those that show something else.
+    """The stored picture, (H, W, 3), in the illumination of now, the grid mask of the cells where it is known, and of
+    the bodies of those that show something else now: the background behind them is the stored one.
     """
 
     picture: Image
@@ -73,29 +71,30 @@ class Restoration:
         self._view = ViewCheck(state.picture, state.confirmed)
         self._matched_s = 0.0
         self._missed_s = 0.0
-        self.decided = not self._known.any()
+        self.decided = fraction(self._known) < _MIN_SIGHT_FRACTION
 
     def update(self, frame: Image, safe: Mask, dt: float) -> RestoredBackground | None:
         """Return the restored background once the view has matched for long enough, else None.
 
         frame: (H, W, 3), overwritten wherever a person may be. safe: the cells that are not overwritten. dt: s since
         the last frame. Where people stand now, the stored background holds too: it was confirmed before they came.
+        Nothing is known of the background of another view, and nobody knows where in it the people of before are.
         """
         in_sight = intersect(safe, self._known)
         if fraction(in_sight) < _MIN_SIGHT_FRACTION:
             return None
         same = self._view.check(frame, from_grid(complement(safe), frame.shape[:2]) > 0)
-        if same is None:
-            return None
         self._matched_s = self._matched_s + dt if same else 0.0
         self._missed_s = 0.0 if same else self._missed_s + dt
-        self.decided = self._matched_s >= _MATCH_S or self._missed_s >= _GIVE_UP_S
+        if self._missed_s >= _GIVE_UP_S:
+            self.decided = True
+            nothing = np.zeros_like(safe)
+            return RestoredBackground(frame, nothing, complement(nothing) if self._state.presences.any() else nothing)
         if self._matched_s < _MATCH_S:
             return None
+        self.decided = True
         small = to_grid(frame)
-        change = estimate_illumination_change(small, self._small, in_sight)
-        wrong = above(difference(small, change.apply(self._small)), _SAME_LEVELS)
-        wrong = intersect(wrong, in_sight)
-        contradicting = fill_bodies(cv2.morphologyEx(wrong, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)))
-        cells = subtract(self._known, union(wrong, contradicting))
-        return RestoredBackground(change.apply(self._state.picture), cells, contradicting)
+        wrong = above(difference(small, relight(self._small, self._small, small, in_sight)), _SAME_LEVELS)
+        wrong = cv2.morphologyEx(intersect(wrong, in_sight), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+        lit = relight(self._state.picture, self._small, small, in_sight)
+        return RestoredBackground(lit, self._known, fill_bodies(wrong))

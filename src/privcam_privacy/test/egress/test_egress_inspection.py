@@ -1,5 +1,6 @@
 from concurrent.futures import Executor, Future
 from dataclasses import replace
+from hashlib import sha256
 from math import ceil
 
 import numpy as np
@@ -7,11 +8,11 @@ import pytest
 
 from privcam_core.detection.inspection import SensitiveDetection
 from privcam_core.images.environment import FILL, decode_environment
+from privcam_core.inline_executor import InlineExecutor
 from privcam_core.types.time import NS_PER_S
 from privcam_privacy.background.engine import EngineResult
 from privcam_privacy.background.exclusion_masks import Margins
-from privcam_privacy.egress.inline_executor import InlineExecutor
-from privcam_privacy.egress.inspection import STALE_TIMEOUT_S, Egress
+from privcam_privacy.egress.inspection import WITHDRAW_S, Egress
 
 SHAPE = (48, 64)
 ROOM = np.random.default_rng(2).integers(0, 256, (*SHAPE, 3)).astype(np.uint8)
@@ -81,8 +82,9 @@ def test_a_detection_with_low_score_or_around_a_hole_is_blanked_and_quarantines_
     picture, certain = egress.update(result(1), 0)
     assert not certain
     assert not picture.confirmed[8:40, 8:24].any()
-    picture, _ = egress.update(result(2), 1)
-    assert picture.confirmed.all()
+    # The region is looked at again, later: nothing of it is new.
+    assert not egress.update(result(2), 1)[0].confirmed.all()
+    assert egress.update(result(2), 11 * NS_PER_S)[0].confirmed.all()
 
 
 @pytest.mark.parametrize("box", [(8.4, 8.4, 24.4, 40.4), (8.6, 8.6, 23.6, 39.6)])
@@ -124,25 +126,76 @@ def test_a_picture_is_inspected_once_however_often_it_is_offered():
     assert len(epochs) == 1
 
 
-def test_background_that_is_no_longer_confirmed_is_not_repeated_and_soon_not_referenced():
-    executor = Later()
-    egress = Egress(Inspector(), executor)
-    egress.update(result(1), 0)
-    executor.work()
+def left_half():
     less = np.zeros(SHAPE, np.bool_)
     less[:, :32] = True
-    before, _ = egress.update(result(1), 0)
+    return less
+
+
+def test_background_that_is_no_longer_confirmed_is_taken_out_without_an_inspection():
+    inspector, executor = Inspector(), Later()
+    egress = Egress(inspector, executor)
+    egress.update(result(1), 0)
+    executor.work()
+    whole, _ = egress.update(result(1), 0)
+    less, _ = egress.update(result(2, left_half()), NS_PER_S)
+    np.testing.assert_array_equal(less.confirmed, left_half())
+    plate, shown = decode_environment(less.png)
+    np.testing.assert_array_equal(shown, left_half())
+    np.testing.assert_array_equal(plate[shown], ROOM[shown])
+    assert (plate[~shown] == FILL).all()
+    assert less.inspected == sha256(less.png).digest()
+    assert less.epoch > whole.epoch
+    assert len(inspector.seen) == 1
+
+
+def test_background_is_taken_out_at_most_once_a_second_and_not_repeated_until_then():
+    egress = Egress(Inspector(), InlineExecutor())
+    egress.update(result(1), 0)
+    half, quarter = left_half(), left_half()
+    quarter[24:] = False
+    before, _ = egress.update(result(2, half), NS_PER_S)
     assert not egress.stale
-    held, _ = egress.update(result(2, less), NS_PER_S)
+    held, _ = egress.update(result(3, quarter), NS_PER_S + 1)
     assert held is before
     assert egress.stale
-    late, _ = egress.update(result(2, less), NS_PER_S + int(STALE_TIMEOUT_S * NS_PER_S))
-    assert not late.confirmed.any()
-    assert late.epoch > before.epoch
-    executor.work()
-    after, _ = egress.update(result(2, less), 20 * NS_PER_S)
-    np.testing.assert_array_equal(after.confirmed, less)
+    after, _ = egress.update(result(3, quarter), NS_PER_S + int(WITHDRAW_S * NS_PER_S))
+    np.testing.assert_array_equal(after.confirmed, quarter)
     assert not egress.stale
+
+
+def test_what_is_no_longer_confirmed_when_the_inspection_ends_does_not_leave_at_all():
+    executor = Later()
+    egress = Egress(Inspector(), executor)
+    egress.update(result(1, left_half()), 0)
+    executor.work()
+    egress.update(result(2), 3 * NS_PER_S)
+    egress.update(result(3, np.eye(*SHAPE, dtype=np.bool_)), 4 * NS_PER_S - 1)
+    executor.work()
+    picture, _ = egress.update(result(3, left_half()), 4 * NS_PER_S)
+    np.testing.assert_array_equal(picture.confirmed, left_half())
+
+
+def test_much_new_background_is_inspected_at_once_and_a_little_every_ten_seconds():
+    inspector = Inspector()
+    egress = Egress(inspector, InlineExecutor())
+    nearly = np.ones(SHAPE, np.bool_)
+    nearly[:4, :8] = False
+    egress.update(result(1, left_half()), 0)
+    assert egress.update(result(2, nearly), NS_PER_S)[0].confirmed.sum() == nearly.sum()
+    for second in range(2, 11):
+        assert not egress.update(result(3), second * NS_PER_S)[0].confirmed.all()
+    assert len(inspector.seen) == 2
+    assert egress.update(result(3), 11 * NS_PER_S)[0].confirmed.all()
+
+
+def test_background_that_comes_back_is_inspected_again():
+    inspector = Inspector()
+    egress = Egress(inspector, InlineExecutor())
+    egress.update(result(1), 0)
+    egress.update(result(2, left_half()), NS_PER_S)
+    assert egress.update(result(3), 2 * NS_PER_S)[0].confirmed.all()
+    assert len(inspector.seen) == 2
 
 
 def test_an_inspection_that_fails_withholds_everything_and_is_tried_again():
@@ -156,9 +209,9 @@ def test_an_inspection_that_fails_withholds_everything_and_is_tried_again():
     egress = Egress(FailingInspector(), InlineExecutor())
     assert egress.update(result(1), 0)[0].confirmed.all()
     with pytest.raises(RuntimeError, match="memory"):
-        egress.update(result(2, np.eye(*SHAPE, dtype=np.bool_)), 1)
+        egress.update(result(2), 11 * NS_PER_S)
     assert not egress.current.confirmed.any()
-    assert egress.update(result(3), 2)[0].confirmed.all()
+    assert egress.update(result(3), 12 * NS_PER_S)[0].confirmed.all()
 
 
 def test_a_picture_of_another_size_starts_with_nothing_and_a_new_epoch():

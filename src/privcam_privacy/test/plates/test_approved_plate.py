@@ -1,6 +1,7 @@
 """An approved plate is used exactly as it was approved, or refused."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -164,7 +165,19 @@ def test_broken_record_is_refused(tmp_path: Path) -> None:
 def test_plate_that_others_may_write_is_refused(tmp_path: Path) -> None:
     own = plate().save(tmp_path, KEY)
     (own / "plate.png").chmod(0o666)
-    with pytest.raises(PlateRejected, match="other users may write"):
+    with pytest.raises(PlateRejected, match="nobody else may write"):
+        ApprovedPlate.load(tmp_path, "ward_3", KEY)
+
+
+@pytest.mark.parametrize("name", ["plate.png", "plate.json"])
+@pytest.mark.parametrize("put", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir], ids=str)
+def test_what_lies_in_the_place_of_a_plate_is_refused_and_never_waited_for(
+    tmp_path: Path, name: str, put: Callable[[Path], object]
+) -> None:
+    own = plate().save(tmp_path, KEY)
+    (own / name).unlink()
+    put(own / name)
+    with pytest.raises(PlateRejected, match=name):
         ApprovedPlate.load(tmp_path, "ward_3", KEY)
 
 

@@ -1,3 +1,4 @@
+import os
 import stat
 import time
 import zipfile
@@ -8,9 +9,9 @@ import numpy as np
 import pytest
 
 from privcam_core.images.environment import encode_environment
+from privcam_core.inline_executor import InlineExecutor
 from privcam_core.storage_key import SEAL_BYTES, StorageKey
 from privcam_core.types.time import NS_PER_S
-from privcam_privacy.egress.inline_executor import InlineExecutor
 from privcam_privacy.state import background_state
 from privcam_privacy.state.background_state import FILE, WRITE_PERIOD_S, BackgroundStateStore, StateRejected
 
@@ -101,12 +102,83 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("days", [-1, 8])
-def test_a_state_that_is_too_old_or_from_the_future_is_refused(tmp_path, monkeypatch, days):
+def test_of_a_state_that_is_too_old_or_from_the_future_the_people_count_and_the_picture_does_not(
+    tmp_path, monkeypatch, days
+):
     save(tmp_path)
+    before = store(tmp_path).load()
+    assert before.confirmed.any()
     now_ns = time.time_ns()
     monkeypatch.setattr(background_state.time, "time_ns", lambda: now_ns + days * 86_400 * NS_PER_S)
-    with pytest.raises(StateRejected, match="s old"):
-        store(tmp_path).load()
+    state = store(tmp_path).load()
+    assert not state.confirmed.any()
+    np.testing.assert_array_equal(state.presences, before.presences)
+
+
+@pytest.fixture
+def placed_key(tmp_path):
+    """A key that lies somewhere, outside of the folder of the state."""
+    (tmp_path / "keys").mkdir(mode=0o700)
+    return StorageKey(KEY.secret, tmp_path / "keys")
+
+
+def save_states(folder, key, count):
+    """Write states one after the other, each in a start of its own; return the bytes of each."""
+    files = []
+    for number in range(count):
+        state = store(folder, key=key)
+        state.save(encode_environment(*picture(number)), np.zeros(SHAPE, np.bool_), NS_PER_S)
+        files.append((folder / FILE).read_bytes())
+    return files
+
+
+@pytest.mark.parametrize("back", [1, 2, 4])
+def test_an_old_state_that_is_put_back_is_refused(tmp_path, placed_key, back):
+    files = save_states(tmp_path / "cam", placed_key, 5)
+    assert store(tmp_path / "cam", key=placed_key).load() is not None
+    (tmp_path / "cam" / FILE).write_bytes(files[-1 - back])
+    with pytest.raises(StateRejected, match="an old file was put back"):
+        store(tmp_path / "cam", key=placed_key).load()
+    # What is written next is the newest one, and all before stay refused.
+    (newest,) = save_states(tmp_path / "cam", placed_key, 1)
+    assert store(tmp_path / "cam", key=placed_key).load() is not None
+    for old in files:
+        (tmp_path / "cam" / FILE).write_bytes(old)
+        with pytest.raises(StateRejected, match="an old file was put back"):
+            store(tmp_path / "cam", key=placed_key).load()
+    (tmp_path / "cam" / FILE).write_bytes(newest)
+    assert store(tmp_path / "cam", key=placed_key).load() is not None
+
+
+def test_a_state_that_was_deleted_is_missed(tmp_path, placed_key):
+    assert store(tmp_path / "cam", key=placed_key).load() is None
+    save_states(tmp_path / "cam", placed_key, 1)
+    (tmp_path / "cam" / FILE).unlink()
+    with pytest.raises(StateRejected, match="is gone") as refused:
+        store(tmp_path / "cam", key=placed_key).load()
+    number = next((tmp_path / "keys").glob("*.newest"))
+    assert f"delete {tmp_path / 'cam' / FILE} and {number}" in str(refused.value)
+    number.unlink()
+    assert store(tmp_path / "cam", key=placed_key).load() is None
+
+
+def test_a_kill_between_a_state_and_its_number_costs_no_state(tmp_path, placed_key):
+    old, _ = save_states(tmp_path / "cam", placed_key, 2)
+    number = next((tmp_path / "keys").glob("*.newest"))
+    number.write_bytes(b"1")
+    assert store(tmp_path / "cam", key=placed_key).load() is not None
+    (tmp_path / "cam" / FILE).write_bytes(old)
+    with pytest.raises(StateRejected, match="an old file was put back"):
+        store(tmp_path / "cam", key=placed_key).load()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"none"])
+def test_a_state_whose_number_is_lost_is_refused(tmp_path, placed_key, content):
+    save_states(tmp_path / "cam", placed_key, 3)
+    number = next((tmp_path / "keys").glob("*.newest"))
+    number.unlink() if content is None else number.write_bytes(content)
+    with pytest.raises(StateRejected):
+        store(tmp_path / "cam", key=placed_key).load()
 
 
 def stored(folder):
@@ -159,3 +231,33 @@ def test_a_disk_that_cannot_be_written_is_reported(tmp_path):
     state.save(b"png", nobody, NS_PER_S)
     with pytest.raises(OSError, match="cam"):
         state.save(b"png", nobody, 2 * NS_PER_S)
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda path, _: os.mkfifo(path, 0o600),
+        lambda path, whole: path.symlink_to(whole),
+        lambda path, _: path.symlink_to("/dev/zero"),
+        lambda path, _: path.symlink_to(path),
+        lambda path, _: path.mkdir(),
+        lambda path, whole: (path.write_bytes(whole.read_bytes()), path.chmod(0o644)),
+    ],
+    ids=["pipe", "link to a genuine one", "link to a device", "link to itself", "folder", "readable by others"],
+)
+def test_what_lies_in_the_place_of_a_state_is_refused_and_never_waited_for(tmp_path, put):
+    save(tmp_path / "cam")
+    whole = tmp_path / "genuine.zip"
+    (tmp_path / "cam" / FILE).rename(whole)
+    put(tmp_path / "cam" / FILE, whole)
+    with pytest.raises(StateRejected, match=r"state\.zip"):
+        store(tmp_path / "cam").load()
+
+
+def test_a_state_of_another_user_is_refused(tmp_path):
+    if os.geteuid():
+        pytest.skip("only root can give a file to another user")
+    save(tmp_path)
+    os.chown(tmp_path / FILE, 65534, 65534)
+    with pytest.raises(StateRejected, match="owner 65534"):
+        store(tmp_path).load()

@@ -1,21 +1,19 @@
 """Runs the model in a process of its own, which can be killed when it hangs, and may crash or run out of memory."""
 
 import multiprocessing
-import os
 import signal
 import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from privcam_core.niceness import BESIDE_NICENESS, be_nice
 from privcam_vlm.backends.backend import open_backend
 from privcam_vlm.protocol.prompt import Prompt
 from privcam_vlm.protocol.text import clean
 from privcam_vlm.vlm_errors import NoReply, Reason, Unusable
 from privcam_vlm.vlm_settings import Settings
 
-# Alarms depend on other processes, which go first on every core.
-NICENESS = 19
 # A model may be in a step that cannot be interrupted. One that is silent for another whole budget and this, in s,
 # hangs.
 HANG_TIMEOUT_S = 5.0
@@ -97,7 +95,8 @@ def _serve(settings: Settings, pipe: Connection) -> None:
     """Open the backend and reply until the other end is gone: the main function of the process."""
     # Ctrl-C reaches the whole group; this process ends with the node, not before.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    # Alarms depend on other processes.
+    be_nice(BESIDE_NICENESS)
     with suppress(EOFError, OSError):  # the node is gone, perhaps killed
         _reply_all(settings, pipe)
 

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from privcam_cloud.recognition.features import body_height, height_hint
-from privcam_cloud.recognition.temporal.windows import STEP_S, STEPS, Track, window
 from privcam_core.types.skeleton import KEYPOINT_COUNT, Joint
+from privcam_recognition.features import body_height, height_hint
+from privcam_recognition.temporal.windows import STEP_S, STEPS, Track, window
 from privcam_training.temporal.examples import Examples
 from privcam_training.temporal.temporal_fitting import fit
 from privcam_training.temporal.trained_network import predict

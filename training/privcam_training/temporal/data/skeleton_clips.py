@@ -16,8 +16,9 @@ from privcam_core.types.arrays import Box, Float32Array
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN, Joint
 from privcam_core.types.time import NS_PER_S
-from privcam_edge.perception.head_orientation import head_orientation
-from privcam_evaluation.recognition.labelled_clips import CAMERA_ID, START_NS, Clip
+from privcam_evaluation.recognition.labelled_clips import START_NS, Clip
+from privcam_evaluation.recognition.omega_bags import CAMERA_ID
+from privcam_perception.head_orientation import head_orientation
 from privcam_privacy.poses.anonymizer import PoseAnonymizer
 from privcam_privacy.poses.random_source import seeded
 
@@ -42,7 +43,7 @@ class SkeletonClip:
 
 def clip_of(name: str, label: str, group: str, rate: float, fall: tuple[int, int] | None = None) -> Clip:
     """Return what is known of a sequence without a file. group: who must be in training or in the test, never both."""
-    return Clip(Path(name), label, fall, group, "", rate, depth_beside=False)
+    return Clip(Path(name), name, label, fall, group, "", rate, depth_beside=False)
 
 
 def poses_of(places: dict[Joint, int], points: npt.NDArray[np.float64], shape: tuple[int, int]) -> Float32Array:

@@ -85,19 +85,12 @@ def nudged(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     yield from hold(scene.with_shift(*_NUDGE), clip.period_s, random)
 
 
-def size_changed_once(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
-    """Yield the clip, and its last scene held, with one frame of half the size in between."""
+def size_changed(clip: ClipFrames, random: np.random.Generator, *, once: bool) -> Iterator[Step]:
+    """Yield the clip, and its last scene held, in half the size from then on; once: for one frame in between."""
     yield from come_in(clip, random)
     scene = later_scene(clip, clip.last)
     yield from hold(scene, clip.period_s, random, seconds=_SETTLE_S)
     small = scene.with_size((clip.shape[0] // 2, clip.shape[1] // 2))
-    yield Step(small, add_noise(small.picture, random), clip.period_s)
-    yield from hold(scene, clip.period_s, random)
-
-
-def size_changed(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
-    """Yield the clip, and its last scene held, in half the size from then on."""
-    yield from come_in(clip, random)
-    scene = later_scene(clip, clip.last)
-    yield from hold(scene, clip.period_s, random, seconds=_SETTLE_S)
-    yield from hold(scene.with_size((clip.shape[0] // 2, clip.shape[1] // 2)), clip.period_s, random)
+    if once:
+        yield Step(small, add_noise(small.picture, random), clip.period_s)
+    yield from hold(scene if once else small, clip.period_s, random)

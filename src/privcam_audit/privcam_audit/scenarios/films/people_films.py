@@ -104,16 +104,6 @@ def _fade_people(scene: Scene) -> Scene:
     )
 
 
-def poster(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
-    """Yield the clip with a poster of a person on the wall, and its last scene held."""
-    yield from _with_pictures_on_the_wall(clip, random, moving=False)
-
-
-def television(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
-    """Yield the clip with a screen that shows moving people, and its last scene held."""
-    yield from _with_pictures_on_the_wall(clip, random, moving=True)
-
-
 def room_with_poster(clip: ClipFrames) -> Image:
     """Return the room with the poster, as an operator would approve it."""
     room, shown = clip.room.copy(), _portrait(clip, clip.last)
@@ -130,7 +120,8 @@ def poster_zone(clip: ClipFrames) -> tuple[Polygon, ...]:
     return (((left, top), (right, top), (right, bottom), (left, bottom)),)
 
 
-def _with_pictures_on_the_wall(clip: ClipFrames, random: np.random.Generator, *, moving: bool) -> Iterator[Step]:
+def picture_on_the_wall(clip: ClipFrames, random: np.random.Generator, *, moving: bool) -> Iterator[Step]:
+    """Yield the clip with a poster of a person on the wall, or with a screen that shows people; the last scene held."""
     first = _portrait(clip, clip.last)
     region = _wall(clip, first.shape)
     labelled = [number for number in range(clip.last + 1) if not clip.labels.empty(number)]

@@ -4,7 +4,6 @@
 otherwise the contour is shown, with a `Reason`.
 """
 
-import os
 import threading
 import time
 from collections import Counter
@@ -20,11 +19,10 @@ import numpy.typing as npt
 
 from privcam_cloud.reconstruction.generative.pose_conditioning import PoseCondition, cover_heads
 from privcam_cloud.reconstruction.reconstruction_input import ReconstructionInput
+from privcam_core.niceness import BESIDE_NICENESS, be_nice
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.time import NS_PER_S
 
-# The painter gets the processor time that the contour and the other nodes leave. Linux counts niceness by thread.
-_NICENESS = 15
 # A step of a large model takes seconds; the end of the program waits for at most this, in s.
 _END_S = 5.0
 
@@ -180,7 +178,7 @@ class GenerativeBackend:
 
     def _run(self) -> None:
         with suppress(OSError):  # some other limit on niceness: then it runs as all others do
-            os.nice(_NICENESS)
+            be_nice(BESIDE_NICENESS)
         try:
             generator = self._make()
         except NotShown as error:

@@ -1,0 +1,1 @@
+"""What a frame costs of the processor: by stage, and for seals."""

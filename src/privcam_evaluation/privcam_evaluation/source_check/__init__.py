@@ -1,0 +1,1 @@
+"""Says of a camera, a stream or a file whether it can be used: `./privcam check`."""

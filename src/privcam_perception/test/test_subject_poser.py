@@ -1,0 +1,57 @@
+"""Lost subjects who lie have a pose while the pose network sees them; others have none."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from privcam_core.models.reference import synthetic_picture
+from privcam_core.types.perception import DetectionSource, Track, TrackState
+from privcam_perception.subject_poser import SubjectPoser
+
+BOX = (250.0, 100.0, 550.0, 400.0)
+SEEN = Track(1, BOX, (0.0, 0.0, 0.0, 0.0), 0.8, TrackState.CONFIRMED, 9, 9, 0)
+LYING = replace(SEEN, score=0.0, state=TrackState.LOST, source=DetectionSource.TURNED_LEFT)
+STANDING = replace(LYING, source=DetectionSource.WHOLE, box=(300.0, 100.0, 500.0, 400.0))
+NS = 1_000_000_000
+
+
+def room(*, somebody: bool) -> np.ndarray:
+    image = np.full((480, 640, 3), 130, np.uint8)
+    if somebody:
+        image[100:400, 250:550] = cv2.rotate(synthetic_picture(300, 300), cv2.ROTATE_90_CLOCKWISE)
+    return image
+
+
+def subjects(*tracks: Track, somebody: bool) -> list[int]:
+    poser, image = SubjectPoser(), room(somebody=somebody)
+    poses = [poser.estimate(image, tracks, NS * (1 + frame)) for frame in range(4)]
+    return [pose.subject_id for pose in poses[-1]]
+
+
+def test_lost_subject_who_is_seen_to_lie_has_a_pose() -> None:
+    assert subjects(LYING, somebody=True) == [1]
+
+
+def test_lost_subject_whom_the_network_does_not_see_has_no_pose() -> None:
+    assert subjects(LYING, somebody=False) == []
+
+
+def test_lost_subject_who_stood_has_no_pose() -> None:
+    assert subjects(STANDING, somebody=True) == []
+
+
+def test_confirmed_subject_has_a_pose_however_little_the_network_sees() -> None:
+    assert subjects(SEEN, somebody=False) == [1]
+
+
+def test_lost_subject_takes_no_time_from_more_than_two_others() -> None:
+    others = [replace(SEEN, subject_id=number) for number in (2, 3, 4)]
+    assert sorted(subjects(LYING, *others[:2], somebody=True)) == [1, 2, 3]
+    assert sorted(subjects(LYING, *others, somebody=True)) == [2, 3, 4]
+
+
+def test_layers_are_numbered_without_gaps() -> None:
+    poser = SubjectPoser()
+    tracks = [replace(SEEN, subject_id=1), replace(STANDING, subject_id=2), replace(SEEN, subject_id=3)]
+    assert [pose.layer for pose in poser.estimate(room(somebody=True), tracks, NS)] == [0, 1]

@@ -1,0 +1,90 @@
+"""Keeps what every recognition model needs between frames: camera time, the subjects, and their numbered events."""
+
+from collections.abc import Sequence
+
+from privcam_core.events.event_tracker import ActiveEvent, EventTracker
+from privcam_core.events.scene_report import CANNOT_SEE, Event, RecognizedObject, SceneReport
+from privcam_core.types.omega import Omega, SubjectPose, SyncKey
+from privcam_core.types.sight import Sight, is_blind
+from privcam_recognition.evidence_text import scene_caption, sight_evidence
+from privcam_recognition.rules.rule_settings import Settings
+from privcam_recognition.subject_history import SubjectHistory
+
+
+class SceneTracker:
+    """Follows the subjects of one camera and collects the events of each frame.
+
+    For every frame call `begin_frame`, then `update_events` and `close_events`, then `report`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.subjects = SubjectHistory(settings)
+        self._first: SyncKey | None = None
+        self._last: SyncKey | None = None
+        self._tracker = EventTracker(0)
+        self._events: list[Event] = []
+        self._blind_since: float | None = None
+
+    def begin_frame(self, omega: Omega) -> float:
+        """Take in the poses of the next frame and return its camera time in s since the first frame.
+
+        Raises ValueError for a frame of another camera, or one that is not newer than the last.
+        """
+        seconds = self._advance(omega.key)
+        changes = self.subjects.update(seconds, omega.poses)
+        self._events = []
+        for subject in changes.forgotten:
+            self.close_events(subject, subject.last)
+        for older, newer in changes.joined:
+            self._events += self._tracker.join(older, newer, seconds)
+        self._update_sight(omega.privacy.sight, seconds)
+        return seconds
+
+    def update_events(self, owner: object, active: Sequence[ActiveEvent], seconds: float) -> None:
+        """Record which events hold for a subject or place now; its other events end."""
+        self._events += self._tracker.update(owner, active, seconds)
+
+    def close_events(self, owner: object, seconds: float) -> None:
+        """Record the end of all events of a subject or place that was last seen at `seconds`."""
+        self._events += self._tracker.close(owner, seconds)
+
+    def report(self, omega: Omega, states: Sequence[tuple[str, float]], model_id: str) -> SceneReport:
+        """Return the report of this frame. states: label and seconds so far, of each subject in view."""
+        return SceneReport(
+            key=omega.key,
+            objects=[_object_from_pose(pose) for pose in omega.poses],
+            events=self._events,
+            caption=scene_caption(states, omega.privacy.sight),
+            model_id=model_id,
+        )
+
+    def _update_sight(self, sight: Sight, seconds: float) -> None:
+        """Record that the camera cannot see: nobody who relies on this report is told of people there."""
+        active: list[ActiveEvent] = []
+        if is_blind(sight):
+            self._blind_since = seconds if self._blind_since is None else self._blind_since
+            evidence = sight_evidence(sight, seconds - self._blind_since)
+            active.append(ActiveEvent(CANNOT_SEE, (), 1.0, self._blind_since, evidence))
+        else:
+            self._blind_since = None
+        self.update_events(self, active, seconds)
+
+    def _advance(self, key: SyncKey) -> float:
+        if self._first is None or self._last is None:
+            self._first = key
+            self._tracker = EventTracker(key.stamp_ns)
+        elif key.camera_id != self._first.camera_id:
+            raise ValueError(
+                f"key.camera_id: {key.camera_id} given to the model of {self._first.camera_id}; use one each"
+            )
+        elif key.stamp_ns <= self._last.stamp_ns:
+            raise ValueError(
+                f"key.stamp: {key.stamp_ns} ns is not after {self._last.stamp_ns} ns; give frames in order"
+            )
+        self._last = key
+        return (key.stamp_ns - self._first.stamp_ns) / 1e9
+
+
+def _object_from_pose(pose: SubjectPose) -> RecognizedObject:
+    """Return the person of a pose; its confidence is the mean ρ of the keypoints, the only score that Ω carries."""
+    return RecognizedObject("person", float(pose.keypoints[:, 2].mean()), pose.subject_id, pose.box)

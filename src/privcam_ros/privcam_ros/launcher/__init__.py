@@ -1,0 +1,1 @@
+"""What a node has to do with the program that started it."""

@@ -1,0 +1,1 @@
+"""What the middleware opens on this host, and who can reach it."""
