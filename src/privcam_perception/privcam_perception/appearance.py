@@ -68,36 +68,44 @@ class AppearanceDescriptor:
         if not np.isfinite(boxes).all():
             raise ValueError("boxes: a value is not finite")
         turns = [DetectionSource.WHOLE] * len(boxes) if turns is None else turns
-        described = [self._describe_crop(_crop(image, box, turn)) for box, turn in zip(boxes, turns, strict=True)]
-        return np.stack(described) if described else np.zeros((0, self.size), np.float32)
+        crops = [_crop(image, box, turn) for box, turn in zip(boxes, turns, strict=True)]
+        return self._describe_crops(np.stack(crops)) if crops else np.zeros((0, self.size), np.float32)
 
-    def _describe_crop(self, crop: Image) -> Float32Array:
-        lab = cv2.cvtColor(crop, cv2.COLOR_BGR2LAB).astype(np.float32)
+    def _describe_crops(self, crops: Image) -> Float32Array:
+        """Return (N, D) unit vectors of (N, _HEIGHT, _WIDTH, 3) crops, all computed together."""
+        lab = cv2.cvtColor(crops.reshape(-1, _WIDTH, 3), cv2.COLOR_BGR2LAB).reshape(crops.shape).astype(np.float32)
         lightness, a, b = (lab[..., channel] for channel in range(3))
-        across, down = cv2.Sobel(lightness, cv2.CV_32F, 1, 0), cv2.Sobel(lightness, cv2.CV_32F, 0, 1)
+        edges = [(cv2.Sobel(one, cv2.CV_32F, 1, 0), cv2.Sobel(one, cv2.CV_32F, 0, 1)) for one in lightness]
+        across, down = np.stack([one for one, _ in edges]), np.stack([one for _, one in edges])
         angle = np.arctan2(down, across) / np.pi % 1.0
         colour = [np.clip((plane - _GREY) / _COLOUR_REACH, -1, 1) / 2 + 0.5 for plane in (a, b)]
+        weight = np.tile(self._weight, (len(crops), 1))
         parts = (
-            self._histogram(lightness / 255, _LIGHTNESS_BINS, self._weight),
-            self._histogram(colour[0], _COLOUR_BINS, self._weight),
-            self._histogram(colour[1], _COLOUR_BINS, self._weight),
-            self._histogram(angle, _EDGE_BINS, self._weight * np.hypot(across, down).ravel(), circular=True),
+            self._histograms(lightness / 255, _LIGHTNESS_BINS, weight),
+            self._histograms(colour[0], _COLOUR_BINS, weight),
+            self._histograms(colour[1], _COLOUR_BINS, weight),
+            self._histograms(angle, _EDGE_BINS, weight * np.hypot(across, down).reshape(weight.shape), circular=True),
         )
         # The square root makes the dot product the Bhattacharyya coefficient of the histograms.
         fractions = _LIGHTNESS_FRACTION, _COLOUR_FRACTION, _COLOUR_FRACTION, _EDGE_FRACTION
-        vector = np.concatenate([np.sqrt(f * part) for f, part in zip(fractions, parts, strict=True)], axis=None)
-        return np.asarray(vector / np.linalg.norm(vector), np.float32)
+        vectors = np.concatenate([np.sqrt(f * part) for f, part in zip(fractions, parts, strict=True)], axis=1)
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
-    def _histogram(self, values: FloatArray, bins: int, weight: FloatArray, circular: bool = False) -> Float32Array:
-        """Return (stripes, bins) soft histograms of values in [0, 1], each stripe with sum 1 (or 0 without weight)."""
-        place = values.ravel() * (bins if circular else bins - 1)
+    def _histograms(self, values: FloatArray, bins: int, weight: FloatArray, circular: bool = False) -> Float32Array:
+        """Return (N, stripes * bins) soft histograms of values in [0, 1]; a stripe's sum is 1, or 0 without weight.
+
+        values: (N, _HEIGHT, _WIDTH). weight: (N, pixels).
+        """
+        place = values.reshape(weight.shape) * (bins if circular else bins - 1)
         low = np.minimum(place.astype(np.intp), bins - 1)
         remainder = (place - low).astype(np.float32)
         high = (low + 1) % bins if circular else np.minimum(low + 1, bins - 1)
-        index = np.concatenate((self._stripe * bins + low, self._stripe * bins + high))
-        count = np.bincount(index, np.concatenate((weight * (1 - remainder), weight * remainder)), _STRIPES * bins)
-        count = count.reshape(_STRIPES, bins)
-        return np.asarray(count / (count.sum(axis=1, keepdims=True) + _EPSILON), np.float32)
+        first = (np.arange(len(values))[:, None] * _STRIPES + self._stripe) * bins
+        index = np.concatenate((first + low, first + high), axis=None)
+        shares = np.concatenate((weight * (1 - remainder), weight * remainder), axis=None)
+        count = np.bincount(index, shares, len(values) * _STRIPES * bins).reshape(len(values), _STRIPES, bins)
+        fractions = count / (count.sum(axis=2, keepdims=True) + _EPSILON)
+        return np.asarray(fractions.reshape(len(values), -1), np.float32)
 
 
 def _crop(image: Image, box: Float64Array, turn: DetectionSource) -> Image:

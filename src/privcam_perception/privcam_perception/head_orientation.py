@@ -1,5 +1,6 @@
 """Estimates the orientation of a head from its keypoints, with a rigid head of average proportions far away."""
 
+from functools import cache
 from math import asin, atan2
 
 import numpy as np
@@ -30,20 +31,21 @@ def head_orientation(keypoints: FloatArray) -> HeadOrientation | None:
 
     keypoints: (17, 3) u, v in px and ρ. Yaw is within ±90°: beyond that the nose is not visible.
     """
-    used = [joint for joint in HEAD if seen(keypoints)[joint]]
+    visible = seen(keypoints)
+    used = tuple(joint for joint in HEAD if visible[joint])
     if Joint.NOSE not in used or len(used) < _MIN_POINTS:
         return None
-    model = np.array([_POINTS[joint] for joint in used])
+    solver, heights = _head_of(used)
     # Here y is up and z is towards the camera, so that an upright head that faces the camera has no rotation.
-    picture = keypoints[used, :2].astype(np.float64) * (1.0, -1.0)
+    picture = keypoints[list(used), :2].astype(np.float64) * (1.0, -1.0)
     height_offset = np.zeros_like(picture)
     # The heights on the head are small: they are ignored at first and then corrected.
     for _ in range(_ITERATIONS):
-        left, forward = _fit(model[:, [0, 2]], picture - height_offset)
+        left, forward = solver @ (picture - height_offset)
         scale, axes = _lift(left, forward)
         if scale < _MIN_HALF_WIDTH_PX:
             return None
-        height_offset = scale * np.outer(model[:, 1], axes[:2, 1])
+        height_offset = np.outer(scale * heights, axes[:2, 1]).astype(np.float64)
     return HeadOrientation(
         yaw=atan2(axes[0, 2], axes[2, 2]),
         pitch=asin(float(np.clip(axes[1, 2], -1, 1))),
@@ -51,11 +53,16 @@ def head_orientation(keypoints: FloatArray) -> HeadOrientation | None:
     )
 
 
-def _fit(coordinates: Float64Array, picture: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Return the pictures (2,) of one unit to the left and one unit forward of the head, by least squares."""
-    system = np.column_stack([coordinates, np.ones(len(coordinates))])
-    solution = np.linalg.lstsq(system, picture, rcond=None)[0]
-    return solution[0], solution[1]
+@cache
+def _head_of(used: tuple[Joint, ...]) -> tuple[Float64Array, Float64Array]:
+    """Return, for points of the head, the (2, N) solver of the least squares, and the (N,) heights of the points.
+
+    The solver makes of their pictures (N, 2) those of one unit to the left and of one unit forward of the head. There
+    are a few sets of points only.
+    """
+    model = np.array([_POINTS[joint] for joint in used])
+    system = np.column_stack([model[:, [0, 2]], np.ones(len(model))])
+    return np.linalg.pinv(system)[:2], model[:, 1]
 
 
 def _lift(left: Float64Array, forward: Float64Array) -> tuple[float, Float64Array]:

@@ -38,6 +38,7 @@ def color(subject_id: int) -> Bgr:
     return _oklch_to_bgr(_LIGHTNESS[ring], _CHROMA[ring], hue)
 
 
+@lru_cache(maxsize=4096)
 def mix(a: Bgr, b: Bgr, fraction: float) -> Bgr:
     """Return the colour that lies `fraction` (0 to 1) of the way from a to b."""
     blue, green, red = (round(x + (y - x) * fraction) for x, y in zip(a, b, strict=True))

@@ -10,7 +10,7 @@ import cv2
 
 from privcam_core.drawing.body import build_body
 from privcam_core.drawing.body_model import Kind, Part
-from privcam_core.drawing.geometry import SUBPIXEL_BITS, Points, fixed_point
+from privcam_core.drawing.geometry import SUBPIXEL_BITS, Points, fixed_points, outlines
 from privcam_core.drawing.palette import Bgr, color, mix
 from privcam_core.images.png import require_bgr8
 from privcam_core.types.arrays import Image
@@ -51,16 +51,17 @@ def render_subject(pose: SubjectPose) -> list[Shape]:
     """
     body = build_body(pose)
     rim, seam = max(_RIM * body.stature, _MIN_RIM_PX), max(_SEAM * body.stature, _MIN_SEAM_PX)
-    base = color(pose.subject_id)
+    base, solids = color(pose.subject_id), [part.shape for part in body.parts]
     # All rims lie under all fills, so that the rim runs around the whole subject and not around each solid.
-    shapes = [Shape(part.shape.outline(rim), _INK) for part in body.parts]
-    for part in body.parts:
+    shapes = [Shape(outline, _INK) for outline in outlines(solids, rim)]
+    seams, edges, cores = (outlines(solids, grow) for grow in (seam, 0.0, -_CORE_INSET * body.stature))
+    for part, seam_outline, edge, core in zip(body.parts, seams, edges, cores, strict=True):
         fill = _fill(part, base)
         if part.kind in (Kind.ARM, Kind.LEG):
-            shapes.append(Shape(part.shape.outline(seam), mix(fill, _INK, 0.5)))
-        shapes.append(Shape(part.shape.outline(), fill))
+            shapes.append(Shape(seam_outline, mix(fill, _INK, 0.5)))
+        shapes.append(Shape(edge, fill))
         if part.kind in (Kind.ARM, Kind.LEG, Kind.TRUNK):
-            shapes.append(Shape(part.shape.outline(-_CORE_INSET * body.stature), mix(fill, _LIGHT, _CORE_LIGHT)))
+            shapes.append(Shape(core, mix(fill, _LIGHT, _CORE_LIGHT)))
     return shapes
 
 
@@ -79,8 +80,8 @@ def overlay(background: Image, poses: Sequence[SubjectPose]) -> Image:
 
 def draw(picture: Image, shapes: Sequence[Shape]) -> None:
     """Draw shapes into a picture (H, W, 3) uint8 BGR, the first one is drawn first."""
-    for shape in shapes:
-        cv2.fillConvexPoly(picture, fixed_point(shape.outline), shape.fill, cv2.LINE_AA, SUBPIXEL_BITS)
+    for shape, polygon in zip(shapes, fixed_points([shape.outline for shape in shapes]), strict=True):
+        cv2.fillConvexPoly(picture, polygon, shape.fill, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
 def _fill(part: Part, base: Bgr) -> Bgr:

@@ -96,7 +96,8 @@ class Association:
 
         measurements = kalman.to_measurements(boxes)
         overlap_cost = 1 - np.asarray(iou(kalman.to_boxes(stack_states(tracks)[0]), boxes), np.float64)
-        cascade_cost = self._cascade_cost(tracks, measurements, overlap_cost, descriptors, stamp_ns)
+        appearance = None if descriptors is None else _appearance_distances(tracks, descriptors)
+        cascade_cost = self._cascade_cost(tracks, measurements, overlap_cost, appearance, stamp_ns)
         first = matching.cascade(cascade_cost, ages, established, high)
         just_seen = [row for row in first.tracks if ages[row] == 0]
         cost = np.where(overlap_cost <= 1 - self.min_iou, overlap_cost, matching.FORBIDDEN)
@@ -113,8 +114,8 @@ class Association:
         left = sorted(set(established) - {row for row, _ in pairs})
         starting = [column for column in second.detections if column not in {matched for _, matched in third.pairs}]
         taken = [column for _, column in pairs] + starting
-        if left and descriptors is not None:  # only appearance tells whether a low-confidence box is the person
-            cost = self._low_confidence_cost(tracks, measurements, descriptors, stamp_ns)
+        if left and appearance is not None:  # only appearance tells whether a low-confidence box is the person
+            cost = self._low_confidence_cost(tracks, measurements, appearance, stamp_ns)
             pairs += matching.cascade(
                 cost, ages, left, self._low_confidence(boxes, scores, taken, clutter, stamp_ns)
             ).pairs
@@ -138,32 +139,33 @@ class Association:
         tracks: Sequence[ActiveTrack],
         measurements: Float64Array,
         overlap_cost: Float64Array,
-        descriptors: Descriptor | None,
+        appearance: Float64Array | None,
         stamp_ns: int,
     ) -> Float64Array:
-        """Return (tracks, detections) costs in [0, 1] of the cascade, FORBIDDEN outside the gates."""
+        """Return (tracks, detections) costs in [0, 1] of the cascade, FORBIDDEN outside the gates.
+
+        appearance: (tracks, detections) cosine distances; None: appearance is not compared.
+        """
         means, covariances = stack_states(tracks)
         motion = kalman.gating_distances(means, covariances, measurements) / kalman.GATE
         allowed = (motion <= 1) & _reachable(tracks, measurements, stamp_ns)
         expected = overlap_cost <= 1 - _EXPECTED_IOU
-        if descriptors is None:
+        if appearance is None:
             cost = overlap_cost
             allowed &= expected
         else:
-            appearance = _appearance_distances(tracks, descriptors)
             allowed &= appearance <= np.where(expected, self.max_cosine_distance, self.strict_cosine_distance)
             weight = self.motion_weight
             cost = weight * overlap_cost + (1 - weight) * appearance / self.max_cosine_distance
         return np.where(allowed, cost, matching.FORBIDDEN)
 
     def _low_confidence_cost(
-        self, tracks: Sequence[ActiveTrack], measurements: Float64Array, descriptors: Descriptor, stamp_ns: int
+        self, tracks: Sequence[ActiveTrack], measurements: Float64Array, appearance: Float64Array, stamp_ns: int
     ) -> Float64Array:
-        """Return the costs for low-confidence boxes: appearance and reach.
+        """Return the costs for low-confidence boxes: appearance (tracks, detections) and reach.
 
         The prediction does not count, because a person who falls is not where walking on would lead.
         """
-        appearance = _appearance_distances(tracks, descriptors)
         reachable = _reachable(tracks, measurements, stamp_ns, _FALL_HEIGHTS)
         allowed = reachable & (appearance <= self.max_cosine_distance)
         return np.where(allowed, appearance / self.max_cosine_distance, matching.FORBIDDEN)

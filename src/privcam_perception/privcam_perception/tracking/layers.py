@@ -116,24 +116,27 @@ class LayerOrder:
         Pairs may contradict each other in a circle. Then the overlapping pairs count first, because only their order is
         visible, then the other pairs, then the order of the last frame.
         """
+        # Of each id: how many of those that are left are behind it, of them the overlapping ones first.
+        behind = {subject_id: [0, 0] for subject_id in ids}
+        in_front: dict[int, list[tuple[int, bool]]] = {subject_id: [] for subject_id in ids}
+        for (first, second), pair in self._pairs.items():
+            nearer, farther = (first, second) if pair.first_in_front else (second, first)
+            in_front[farther].append((nearer, pair.overlapping))
+            _count(behind[nearer], pair.overlapping, 1)
         order: list[int] = []
-        left = list(ids)
+        left = set(ids)
         while left:
-            farthest = min(left, key=lambda subject_id: self._nearness(subject_id, left))
+            farthest = min(left, key=lambda one: (*behind[one], self._layers.get(one, len(self._layers)), one))
             left.remove(farthest)
             order.append(farthest)
+            for nearer, overlapping in in_front[farthest]:
+                _count(behind[nearer], overlapping, -1)
         return order
 
-    def _nearness(self, subject_id: int, others: Sequence[int]) -> tuple[int, int, int, int]:
-        behind = [self._pair_of(subject_id, other) for other in others if self._in_front(subject_id, other)]
-        overlapping = sum(pair.overlapping for pair in behind)
-        return overlapping, len(behind), self._layers.get(subject_id, len(self._layers)), subject_id
 
-    def _pair_of(self, a: int, b: int) -> _Pair:
-        return self._pairs[min(a, b), max(a, b)]
-
-    def _in_front(self, subject_id: int, other: int) -> bool:
-        return subject_id != other and self._pair_of(subject_id, other).first_in_front == (subject_id < other)
+def _count(counts: list[int], overlapping: bool, step: int) -> None:
+    counts[0] += step if overlapping else 0
+    counts[1] += step
 
 
 def _area(box: Box) -> float:

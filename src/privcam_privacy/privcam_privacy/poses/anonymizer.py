@@ -200,10 +200,13 @@ def _median_pose(poses: Sequence[SubjectPose]) -> SubjectPose:
     """Return the median of poses of one subject. A keypoint is seen if it is seen in most of them."""
     keypoints = np.array([pose.keypoints for pose in poses])
     visible = keypoints[:, :, 2] >= SEEN
-    keypoints[~visible] = np.nan
-    keypoints[:, ~visible.any(axis=0)] = 0
-    median = np.nanmedian(keypoints, axis=0)
-    median[visible.mean(axis=0) < 0.5, 2] = 0
+    # A median for each keypoint: what is not seen is sorted behind the rest.
+    keypoints[~visible] = np.inf
+    keypoints.sort(axis=0)
+    count, every = visible.sum(axis=0), np.arange(KEYPOINT_COUNT)
+    median = (keypoints[np.maximum(count - 1, 0) // 2, every] + keypoints[count // 2, every]) / 2
+    median[count == 0] = 0
+    median[2 * count < len(poses), 2] = 0
     heads = [pose.head for pose in poses if pose.head is not None]
     x0, y0, x1, y1 = np.median([pose.box for pose in poses], axis=0).tolist()
     return replace(
