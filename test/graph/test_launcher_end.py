@@ -30,6 +30,8 @@ OURS = [sys.executable, "-c", "import sys; from pathlib import Path; from privca
         "sys.exit(run(Path(sys.argv[1]), {}))"]  # fmt: skip
 COMMAND = [sys.executable, "-m", "privcam_cli", "launch"]
 END_S = 5.0
+# Whatever this test was started below.
+AS_A_SHELL_STARTS_IN_THE_BACKGROUND = ["env", "--default-signal=HUP", "--ignore-signal=INT"]
 
 
 @pytest.fixture
@@ -57,7 +59,13 @@ def launch_file(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 @contextmanager
 def started(command: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     with log.open("wb") as out:
-        launcher = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+        launcher = subprocess.Popen(
+            [*AS_A_SHELL_STARTS_IN_THE_BACKGROUND, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
     try:
         yield launcher
     finally:

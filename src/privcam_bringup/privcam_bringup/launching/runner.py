@@ -127,8 +127,8 @@ class Runner:
     @contextmanager
     def _signals(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         here = threading.current_thread() is threading.main_thread()
-        # One that is ignored (SIGHUP below nohup) stays so.
-        numbers = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        # SIGHUP stays ignored below nohup. Not so SIGINT, which a shell ignores for what it starts in the background.
+        numbers = [n for n in STOP_SIGNALS if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN]
         for number in numbers if here else ():
             loop.add_signal_handler(number, self._stopping.set)
         yield
