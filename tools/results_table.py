@@ -100,6 +100,20 @@ def _frame_cost(values: Values) -> list[Cells]:
     return rows
 
 
+def _device(values: Values) -> list[Cells]:
+    device = values["device"]
+    rows = [
+        ("machine, runtime, providers", f"{device['machine']}, {device['runtime']}, {', '.join(device['providers'])}")
+    ]
+    for network, providers in device["networks"].items():
+        cells = "; ".join(
+            f"{provider} {row['median_ms']} ms" + ("" if provider == "cpu" else f" ({row['times_cpu']} times as fast)")
+            for provider, row in providers.items()
+        )
+        rows.append((f"{network}: median ms a call", cells))
+    return rows
+
+
 def _bits(values: Values) -> list[Cells]:
     bits = values["bits"]
     omega = bits["omega_bits_per_s"] + bits["environment_bits_per_s"]
@@ -173,6 +187,7 @@ _FUZZING_COUNTS = ("malformed", "passed", "crashes")
 BENCH_PARTS: dict[str, Callable[[Values], list[Cells]]] = {
     "speed": _speed,
     "frame_cost": _frame_cost,
+    "device": _device,
     "bits": _bits,
     "cameras": _cameras,
     "hostile_camera": _hostile_camera,

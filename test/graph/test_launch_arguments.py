@@ -21,7 +21,14 @@ LAUNCHERS = [
         marks=pytest.mark.skipif(shutil.which("ros2") is None, reason="the stock command line is not installed"),
     ),
 ]
-FILES = {"edge": [], "cloud": [], "demo": ["source:=clip.avi"], "site": ["cameras:=a"], "replay": ["bag:=b"]}
+FILES = {
+    "edge": [],
+    "cloud": [],
+    "demo": ["source:=clip.avi"],
+    "site": ["cameras:=a"],
+    "gateway": ["cameras:=a"],
+    "replay": ["bag:=b"],
+}
 
 
 def launch(command: list[str], name: str, *arguments: str) -> tuple[int, str]:
@@ -36,7 +43,7 @@ def launch(command: list[str], name: str, *arguments: str) -> tuple[int, str]:
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("command", LAUNCHERS)
 def test_misspelt_argument_is_refused_with_the_right_one(command: list[str], name: str) -> None:
-    right = "cameras" if name == "site" else "camera_id"
+    right = "cameras" if name in ("site", "gateway") else "camera_id"
     code, output = launch(command, name, *FILES[name], f"{right[:-1]}s_:=x", "respwan:=false")
     told = [line for line in output.splitlines() if "not declared" in line]
     assert code == 1 and len(told) == 1, output

@@ -343,7 +343,12 @@ def test_replay_says_that_it_is_one_and_only_there_and_in_a_demo_its_events_are_
 @pytest.mark.parametrize("wanted", [True, False])
 def test_simulated_time_is_for_every_process(wanted: bool) -> None:
     value = {"use_sim_time": str(wanted).lower()}
-    for name, arguments in {"edge": {}, "cloud": {"record": "x"}, "site": {"cameras": "a b"}}.items():
+    for name, arguments in {
+        "edge": {},
+        "cloud": {"record": "x"},
+        "site": {"cameras": "a b"},
+        "gateway": {"cameras": "a"},
+    }.items():
         for process in shipped(name, **arguments, **value):
             assert Parameter("use_sim_time", wanted) in process.parameters
 
@@ -372,7 +377,15 @@ def test_every_cloud_process_can_tell_what_is_live() -> None:
 
 
 def test_every_shipped_process_keeps_ros_on_this_host() -> None:
-    for name, arguments in {"edge": {}, "cloud": {}, "demo": {"source": "0"}, "replay": {"bag": "b"}}.items():
+    several = {"cameras": "a b"}
+    for name, arguments in {
+        "edge": {},
+        "cloud": {},
+        "demo": {"source": "0"},
+        "replay": {"bag": "b"},
+        "site": several,
+        "gateway": several,
+    }.items():
         for process in shipped(name, **arguments):
             assert process.environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
             assert Path(process.environment["FASTRTPS_DEFAULT_PROFILES_FILE"]).is_file()

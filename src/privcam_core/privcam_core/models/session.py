@@ -2,9 +2,12 @@
 
 import logging
 import os
+import threading
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -13,39 +16,33 @@ from privcam_core.models.cache import read_model
 from privcam_core.models.errors import ModelError
 from privcam_core.models.manifest import ModelEntry, cache_folder, load_manifest
 from privcam_core.models.network_time import counted
+from privcam_core.models.providers import PROVIDERS, runtime_names, wanted_providers
 from privcam_core.models.runtime import onnxruntime
 
 Array = npt.NDArray[Any]
 
 _LOG = logging.getLogger(__name__)
 
-_PROVIDERS = {
-    "tensorrt": "TensorrtExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "cpu": "CPUExecutionProvider",
-}
-# TensorRT builds an engine for minutes when a model is first loaded, so it is used only where it is asked for.
-_BY_DEFAULT = ("cuda", "cpu")
 _ONLY_ERRORS = 3
 # Every network runs so often for one result. More than once shows how a graph behaves on a slower machine.
 _REPEATS = max(1, int(os.environ.get("PRIVCAM_NETWORK_REPEATS", "1")))
 
 
 class Session:
-    """A loaded model. Safe to run from several threads."""
+    """A loaded model. Safe to run from several threads. provider: what it runs on, a name of `PROVIDERS`."""
 
     def __init__(self, entry: ModelEntry, content: bytes, threads: int = 1, providers: Sequence[str] | None = None):
         """Load verified ONNX bytes; `load` does this by name.
 
-        threads: processor cores for one run. providers: "tensorrt", "cuda", "cpu" in the order of preference; the
-        best one present if None. What is not there is left out with a warning; the CPU always is.
+        threads: processor cores for one run. providers: names of `PROVIDERS` in the order of preference; those of
+        PRIVCAM_PROVIDER if None. What is not there is left out with a warning; the CPU is always there.
 
         Raises: ModelError for bytes that the runtime does not take. ValueError for an unknown provider or threads < 1.
         """
         if threads < 1:
             raise ValueError(f"threads: {threads} is less than 1")
         self.entry = entry
-        wanted = _present(entry.name, providers or _BY_DEFAULT, warn=providers is not None)
+        wanted = runtime_names(entry.name, wanted_providers() if providers is None else providers)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -60,6 +57,10 @@ class Session:
             _LOG.warning("model %s: %s cannot be used here, running on the CPU", entry.name, wanted[0])
         self._inputs = [node.name for node in self._session.get_inputs()]
         self._outputs = list(entry.outputs) or [node.name for node in self._session.get_outputs()]
+        self.provider = next(name for name, known in PROVIDERS.items() if known == self._session.get_providers()[0])
+        if self.provider != "cpu":
+            # An accelerator compiles at its first run, which would take the time of many frames.
+            self.run_picture(np.zeros((*entry.input.size, 3), np.uint8))
 
     def run(self, *inputs: Array) -> list[Array]:
         """Return the outputs of the manifest entry, in its order, for inputs in the order of the model.
@@ -82,26 +83,24 @@ class Session:
         return self.run(self.entry.input.tensor(image))
 
 
+# The sessions that somebody has, by what they were loaded with: the cameras of one process share them.
+_SHARED: WeakValueDictionary[tuple[str, int, tuple[str, ...]], Session] = WeakValueDictionary()
+_LOADING = threading.Lock()
+
+
 def load(name: str, threads: int = 1, providers: Sequence[str] | None = None, *, cache: Path | None = None) -> Session:
     """Return a session of the model `name` of the manifest, its file verified against the recorded SHA-256.
 
-    Arguments as in Session. cache: folder of the imported models, see `cache_folder`.
+    Whoever loads the same model with the same arguments while it is in use gets the same session: a second camera in
+    a process needs no memory for it. Arguments as in Session. cache: folder of the imported models, see `cache_folder`.
 
     Raises: ModelError that says what to run where the model is missing, damaged or from another version.
     """
     entry = load_manifest(cache).entry(name)
-    return Session(entry, read_model(entry, cache_folder(cache)), threads, providers)
-
-
-def _present(model: str, wanted: Sequence[str], *, warn: bool) -> list[str]:
-    unknown = [name for name in wanted if name not in _PROVIDERS]
-    if unknown:
-        raise ValueError(f"providers: {', '.join(unknown)} unknown; there are {', '.join(_PROVIDERS)}")
-    available = onnxruntime.get_available_providers()
-    chosen = []
-    for name in wanted:
-        if _PROVIDERS[name] in available:
-            chosen.append(_PROVIDERS[name])
-        elif warn:
-            _LOG.warning("model %s: this ONNX Runtime has no %s, going on without it", model, name)
-    return list(dict.fromkeys([*chosen, _PROVIDERS["cpu"]]))
+    content = read_model(entry, cache_folder(cache))
+    key = sha256(content).hexdigest(), threads, tuple(providers or ())
+    with _LOADING:
+        session = _SHARED.get(key)
+        if session is None or session.entry != entry:
+            session = _SHARED[key] = Session(entry, content, threads, providers)
+    return session

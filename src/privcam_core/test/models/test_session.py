@@ -2,6 +2,7 @@ import logging
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from privcam_core.models import ModelError, Session, load
 from privcam_core.models.manifest import cache_folder, load_manifest
+from privcam_core.models.providers import wanted_providers
 
 
 def test_outputs_do_not_depend_on_the_number_of_threads() -> None:
@@ -35,7 +37,7 @@ def test_input_of_a_wrong_shape_or_type_is_refused_with_what_was_given() -> None
 
 
 def test_unknown_provider_and_no_threads_are_refused() -> None:
-    with pytest.raises(ValueError, match="abacus unknown; there are tensorrt, cuda, cpu"):
+    with pytest.raises(ValueError, match="abacus unknown; there are tensorrt, cuda, openvino, cpu"):
         load("selfie", providers=["abacus"])
     with pytest.raises(ValueError, match="threads: 0"):
         load("selfie", threads=0)
@@ -61,3 +63,29 @@ def test_running_a_model_leaves_no_trace_in_the_home_folder(tmp_path: Path) -> N
     code = code.format("zeros((256, 256, 3), 'u1')")
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_whoever_loads_a_model_in_use_gets_the_same_session_and_the_memory_is_given_back() -> None:
+    first = load("selfie")
+    assert load("selfie") is first
+    assert load("selfie", threads=2) is not first
+    gone = weakref.ref(first)
+    del first
+    assert gone() is None
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"), [("auto", []), ("", []), ("cpu", ["cpu"]), ("cuda, cpu", ["cuda", "cpu"])]
+)
+def test_environment_names_what_the_networks_run_on(
+    monkeypatch: pytest.MonkeyPatch, named: str, expected: list[str]
+) -> None:
+    monkeypatch.setenv("PRIVCAM_PROVIDER", named)
+    assert wanted_providers() == expected
+    assert load("selfie").provider == "cpu"  # the only one that the pinned runtime has
+
+
+def test_unknown_provider_in_the_environment_is_refused_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRIVCAM_PROVIDER", "gpu")
+    with pytest.raises(ValueError, match="PRIVCAM_PROVIDER: gpu unknown; there are tensorrt"):
+        load("selfie")

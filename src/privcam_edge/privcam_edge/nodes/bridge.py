@@ -4,6 +4,7 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import zenoh
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -53,7 +54,11 @@ class Parameters:
         DEFAULT_ENDPOINT,
         "where the cloud listens: tcp on the loopback, or tls; several separated by spaces",
     )
-    credentials: str = param("", "folder of this camera's certificate, made by `privcam keys`; empty: loopback only")
+    credentials: str = param(
+        "",
+        "folder of this camera's certificate, made by `privcam keys`; of several cameras: of their folders; empty: "
+        "loopback only",
+    )
     refresh_s: float = param(
         0.0,
         "send the whole environment again after this many seconds, without a query; 0: never",
@@ -76,21 +81,26 @@ class Parameters:
 class BridgeNode(SealedNode[Parameters]):
     """Sends Ω that pass the gate, and nothing else."""
 
-    def __init__(self) -> None:
-        super().__init__("bridge", Parameters)
+    def __init__(self, namespace: str | None = None) -> None:
+        super().__init__("bridge", Parameters, namespace)
         given = self.parameters
-        settings, self._credentials = camera_end(given.camera_id, given.endpoint, given.credentials)
+        # In a process with several cameras, a namespace is that of one.
+        camera_id = namespace or given.camera_id
+        folder = given.credentials
+        if namespace and folder:
+            folder = str(Path(folder) / camera_id)
+        settings, self._credentials = camera_end(camera_id, given.endpoint, folder)
         log = DenialLog(zenoh.init_log_from_env_or) if self._credentials is not None else None
         self._connections = EdgeConnections(given.endpoint.split(), log)
         self._queue = OmegaQueue(
-            queue_folder(state_folder(), given.camera_id),
+            queue_folder(state_folder(), camera_id),
             max_bytes=given.queue_mib * MIB,
             max_age_s=given.queue_hours * 3600.0,
         )
         keys = SealKeys.derived(self.start_key.derive)
         self._seals = SealJoin(SealVerifier(keys))
         self._gate = Gate(
-            given.camera_id,
+            camera_id,
             keys,
             blank_embedding(given.sigma),
             max_rate_hz=given.max_rate_hz,
@@ -105,7 +115,7 @@ class BridgeNode(SealedNode[Parameters]):
         # Raw bytes: the gate checks them before any other code relies on their structure.
         self.create_subscription(Omega, "omega", self._take_omega, FINISHED, raw=True)
         # Opened last: a session that is not closed prevents the process from ending.
-        self._link = EdgeLink(given.camera_id, settings, self._queue, PictureSchedule(refresh_s=given.refresh_s))
+        self._link = EdgeLink(camera_id, settings, self._queue, PictureSchedule(refresh_s=given.refresh_s))
 
     def _take_seal(self, _key: SyncKey, message: Seal) -> None:
         self._check_and_send(self._seals.add_seal(seal_from_msg(message)))

@@ -99,10 +99,12 @@ class Parameters:
 class CameraNode(SealedNode[Parameters], FrameListener):
     """Owns the frame memory. Publishes the place of a frame in it, never pixels."""
 
-    def __init__(self) -> None:
+    def __init__(self, namespace: str | None = None) -> None:
         protect_process()
-        super().__init__("camera", Parameters)
+        super().__init__("camera", Parameters, namespace)
         given = self.parameters
+        # In a process with several cameras, a namespace is that of one.
+        camera_id = namespace or given.camera_id
         self._simulated = bool(self.get_parameter("use_sim_time").value)
         self._stamp_clock = SimulatedStampClock(self._simulated_ns) if self._simulated else StampClock()
         self._driver_stamps = DriverStamps()
@@ -113,7 +115,7 @@ class CameraNode(SealedNode[Parameters], FrameListener):
         self._credit = Credit(
             min(given.in_flight, given.slots - 1), timeout_s=given.retention_s, lossless=given.lossless
         )
-        self._store = FrameStore(given.camera_id, slots=given.slots, retention_s=given.retention_s)
+        self._store = FrameStore(camera_id, slots=given.slots, retention_s=given.retention_s)
         leftovers = self._store.leftovers
         if leftovers.wiped:
             self.get_logger().warning(f"overwrote {leftovers.wiped} frame memories of a crashed camera node")
@@ -124,11 +126,11 @@ class CameraNode(SealedNode[Parameters], FrameListener):
         self.on_sealed("done", SyncKeyMsg, self._release_credit, timed=False)
         self._topic: ImageTopic | None = None
         if given.source == "topic":
-            self._listen()
+            self._listen(camera_id)
             return
         try:
             spec = parse(given.source, read_credentials(given.source_credentials) if given.source_credentials else None)
-            self.hardware_id = f"{given.camera_id}: {spec.name}"
+            self.hardware_id = f"{camera_id}: {spec.name}"
             self._feed = Feed(
                 spec,
                 self._store,
@@ -148,7 +150,7 @@ class CameraNode(SealedNode[Parameters], FrameListener):
         else:
             self._start_feed(self._feed)
 
-    def _listen(self) -> None:
+    def _listen(self, camera_id: str) -> None:
         """Take the pictures of a camera driver. Raises StartError for parameters that do not go with them."""
         given = self.parameters
         useless = {
@@ -165,7 +167,7 @@ class CameraNode(SealedNode[Parameters], FrameListener):
         except Exception:
             self._store.close()
             raise
-        self.hardware_id = f"{given.camera_id}: topic {self._topic.topic}"
+        self.hardware_id = f"{camera_id}: topic {self._topic.topic}"
         self._frame_info = FrameInfoPublisher(self, self._topic.topic)
 
     def _start_when_timed(self) -> None:

@@ -41,8 +41,8 @@ class ComposerNode(SealedNode[Parameters]):
     It draws only what the eraser sealed, and its frames have a code: so z is computed from nothing else.
     """
 
-    def __init__(self) -> None:
-        super().__init__("composer", Parameters)
+    def __init__(self, namespace: str | None = None) -> None:
+        super().__init__("composer", Parameters, namespace)
         self._bridge = CvBridge()
         self._composer = Composer()
         keys = SealKeys.derived(self.start_key.derive)

@@ -45,8 +45,8 @@ class Parameters:
 class DetectorNode(FrameNode[Parameters]):
     """Detects persons in the frames of the camera, again where presences and lost tracks have no box."""
 
-    def __init__(self) -> None:
-        super().__init__("detector", Parameters)
+    def __init__(self, namespace: str | None = None) -> None:
+        super().__init__("detector", Parameters, namespace)
         given = self.parameters
         self._finder = PersonFinder(
             score=given.report_threshold,

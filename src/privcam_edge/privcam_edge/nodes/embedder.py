@@ -28,8 +28,8 @@ class Parameters:
 class EmbedderNode(SealedNode[Parameters]):
     """Encodes the anonymous frame. No raw pixel reaches it."""
 
-    def __init__(self) -> None:
-        super().__init__("embedder", Parameters)
+    def __init__(self, namespace: str | None = None) -> None:
+        super().__init__("embedder", Parameters, namespace)
         self._bridge = CvBridge()
         self._encoder = StillEncoder(BottleneckEncoder(self.parameters.sigma))
         keys = SealKeys.derived(self.start_key.derive)

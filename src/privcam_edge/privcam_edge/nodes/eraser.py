@@ -103,8 +103,8 @@ class Parameters:
 class EraserNode(FrameNode[Parameters]):
     """The last node that gets raw pixels and raw poses. Nothing of them is in the messages that it publishes."""
 
-    def __init__(self) -> None:
-        super().__init__("eraser", Parameters)
+    def __init__(self, namespace: str | None = None) -> None:
+        super().__init__("eraser", Parameters, namespace)
         given, camera_id = self.parameters, self.get_namespace().strip("/")
         if given.mode == "mask_only" and not given.i_accept_leaks:
             raise ValueError("mode: mask_only leaks persons; set i_accept_leaks to true to use it all the same")

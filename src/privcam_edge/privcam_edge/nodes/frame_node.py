@@ -39,9 +39,9 @@ class FrameNode(SealedNode[P]):
     says so.
     """
 
-    def __init__(self, name: str, kind: type[P]) -> None:
+    def __init__(self, name: str, kind: type[P], namespace: str | None = None) -> None:
         protect_process()
-        super().__init__(name, kind)
+        super().__init__(name, kind, namespace)
         self._reader = FrameReader()
         # Whether the frame of the running callback is of a recording, as the camera node says.
         self.is_replay = False

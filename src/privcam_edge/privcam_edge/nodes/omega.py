@@ -56,8 +56,8 @@ SealedPart: TypeAlias = tuple[str, SyncKey, Part]
 class OmegaNode(SealedNode[Parameters]):
     """Joins the sealed parts of one frame by exact κ. A frame that lacks a part is dropped as a whole."""
 
-    def __init__(self) -> None:
-        super().__init__("omega", Parameters)
+    def __init__(self, namespace: str | None = None) -> None:
+        super().__init__("omega", Parameters, namespace)
         self._out = self.create_publisher(OmegaMsg, "omega", FINISHED)
         self._done = self.create_sealed_publisher(SyncKeyMsg, "done")
         self._pictures = PictureKeeper()

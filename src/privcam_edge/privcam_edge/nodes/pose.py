@@ -30,8 +30,8 @@ class Parameters:
 class PoseNode(FrameNode[Parameters]):
     """Estimates the poses of the subjects that are visible now, and their drawing order."""
 
-    def __init__(self) -> None:
-        super().__init__("pose", Parameters)
+    def __init__(self, namespace: str | None = None) -> None:
+        super().__init__("pose", Parameters, namespace)
         given = self.parameters
         self._poser = SubjectPoser(
             fast=given.fast or None, threads=given.threads, every_frame=given.every_frame, adaptive=True

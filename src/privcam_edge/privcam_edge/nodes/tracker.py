@@ -36,8 +36,8 @@ class Parameters:
 class TrackerNode(FrameNode[Parameters]):
     """Tracks persons. Their appearance descriptors stay in this process."""
 
-    def __init__(self) -> None:
-        super().__init__("tracker", Parameters)
+    def __init__(self, namespace: str | None = None) -> None:
+        super().__init__("tracker", Parameters, namespace)
         given = self.parameters
         self._tracker = PersonTracker(
             given.track_activation_threshold, given.match_threshold, given.low_confidence_threshold

@@ -26,6 +26,7 @@ from privcam_evaluation.bench.bench_figures import (
 from privcam_evaluation.bench.bitrate import measure_bits
 from privcam_evaluation.bench.cloud_load import measure_cameras
 from privcam_evaluation.bench.costs.frame_cost import RATE_HZ, measure_frame_cost
+from privcam_evaluation.bench.device import device_figure, measure_device
 from privcam_evaluation.bench.harness import use_test_harness
 from privcam_evaluation.bench.hostile_load import HONEST_PEOPLE, measure_hostile
 from privcam_evaluation.bench.omega_replay import record
@@ -54,7 +55,8 @@ def main(argv: Sequence[str]) -> int:
     """Measure the parts that were asked for. Return 0, or 1 if a part could not be measured or a figure not drawn."""
     parser = _parser()
     options = parser.parse_args(argv)
-    chosen = options.only.split(",") if options.only else (["cameras"] if options.cameras else list(DEFAULT))
+    alone = [name for name, is_set in (("cameras", options.cameras), ("device", options.device)) if is_set]
+    chosen = options.only.split(",") if options.only else alone or list(DEFAULT)
     unknown = sorted(set(chosen) - set(PARTS))
     if unknown:
         parser.error(f"--only {','.join(unknown)}: there are {', '.join(PARTS)}")
@@ -125,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--cameras", type=int, metavar="N", help="cameras alone: how many one core of the cloud serves")
     parser.add_argument(
+        "--device", action="store_true", help="device alone: the networks on each provider of this host"
+    )
+    parser.add_argument(
         "--outage-s", type=float, default=60.0, help="link_outage: how long the line is down (default 60)"
     )
     parser.add_argument("--out", type=output_folder, default=Path("out/bench"), help="folder for the results")
@@ -143,6 +148,12 @@ def _measure_frame_cost(source: Path, options: argparse.Namespace, out: Path) ->
     say(f"frame_cost: {options.seconds:.0f} s at {RATE_HZ:.0f} frames/s, by need and with everything in every frame")
     cost = measure_frame_cost([source, *options.clips], options.seconds, say)
     return Measurement({"frame_cost": cost}, partial(frame_cost_figure, cost, out / "frame_cost.png"))
+
+
+def _measure_device(_source: Path, _options: argparse.Namespace, out: Path) -> Measurement:
+    say("device: every network of the edge on each provider of the installed runtime")
+    device = measure_device(say)
+    return Measurement({"device": device}, partial(device_figure, device, out / "device.png"))
 
 
 def _measure_bits(source: Path, options: argparse.Namespace, out: Path) -> Measurement:
@@ -204,6 +215,7 @@ def _measure_link_outage(_source: Path, options: argparse.Namespace, _out: Path)
 PARTS: dict[str, BenchPart] = {
     "speed": _measure_speed,
     "frame_cost": _measure_frame_cost,
+    "device": _measure_device,
     "bits": _measure_bits,
     "cameras": _measure_cameras,
     "hostile_camera": _measure_hostile_camera,
