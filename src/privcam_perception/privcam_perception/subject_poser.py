@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from privcam_core.types.arrays import Float32Array, Image
-from privcam_core.types.omega import MAX_SUBJECTS, SubjectPose
+from privcam_core.types.omega import MAX_SUBJECTS, HeadOrientation, SubjectPose
 from privcam_core.types.perception import Track, TrackState
 from privcam_perception.body_turns import BodyTurns, View, crop_box, is_seen, may_lie
 from privcam_perception.head_orientation import head_orientation
@@ -51,29 +51,33 @@ class SubjectPoser:
         lost = [track for track in tracks if may_lie(track)][: max(0, MAX_CLOSELY - len(confirmed))]
         self._turns.keep(track.subject_id for track in tracks)
         found = [
-            (track, keypoints)
-            for track, keypoints in self._keypoints_of(image, [*confirmed, *lost], stamp_ns)
+            (track, keypoints, head)
+            for track, keypoints, head in self._poses_of(image, [*confirmed, *lost], stamp_ns)
             if track.state == TrackState.CONFIRMED or is_seen(keypoints)
         ]
         # The layers of the subjects with a pose are numbered without gaps: a lost subject in between has none.
         found.sort(key=lambda one: layers[one[0].subject_id])
         return [
-            SubjectPose(track.subject_id, track.box, keypoints, head_orientation(keypoints), layer)
-            for layer, (track, keypoints) in enumerate(found)
+            SubjectPose(track.subject_id, track.box, keypoints, head, layer)
+            for layer, (track, keypoints, head) in enumerate(found)
         ]
 
-    def _keypoints_of(self, image: Image, tracks: Sequence[Track], stamp_ns: int) -> list[tuple[Track, Float32Array]]:
-        """Return the tracks with their keypoints (17, 3). One that never had its turn yet is left out."""
+    def _poses_of(
+        self, image: Image, tracks: Sequence[Track], stamp_ns: int
+    ) -> list[tuple[Track, Float32Array, HeadOrientation | None]]:
+        """Return the tracks with their keypoints (17, 3) and heads. One that never had its turn yet is left out."""
         closely = len(tracks) <= MAX_CLOSELY
         if self._schedule is None:
-            return [(track, self._estimate_one(image, track, closely=closely)) for track in tracks]
+            estimated = [(track, self._estimate_one(image, track, closely=closely)) for track in tracks]
+            return [(track, keypoints, head_orientation(keypoints)) for track, keypoints in estimated]
         self._schedule.keep(track.subject_id for track in tracks)
         for at in self._schedule.choose(image, tracks, stamp_ns, self._call.seconds):
             before = self.calls
             keypoints = self._estimate_one(image, tracks[at], closely=closely)
-            self._schedule.note(tracks[at], keypoints, self.calls - before, self._call.seconds)
+            head, calls = head_orientation(keypoints), self.calls - before
+            self._schedule.note(tracks[at], keypoints, head, calls, self._call.seconds)
         carried = [(track, self._schedule.carried(track)) for track in tracks]
-        return [(track, keypoints) for track, keypoints in carried if keypoints is not None]
+        return [(track, *pose) for track, pose in carried if pose is not None]
 
     def _estimate_one(self, image: Image, track: Track, *, closely: bool) -> Float32Array:
         """Return (17, 3) keypoints. closely: with the accurate model, and where the first view is bad, in a second."""

@@ -54,15 +54,23 @@ def render_subject(pose: SubjectPose) -> list[Shape]:
     base, solids = color(pose.subject_id), [part.shape for part in body.parts]
     # All rims lie under all fills, so that the rim runs around the whole subject and not around each solid.
     shapes = [Shape(outline, _INK) for outline in outlines(solids, rim)]
-    seams, edges, cores = (outlines(solids, grow) for grow in (seam, 0.0, -_CORE_INSET * body.stature))
-    for part, seam_outline, edge, core in zip(body.parts, seams, edges, cores, strict=True):
+    seams = _outlines_of(body.parts, (Kind.ARM, Kind.LEG), seam)
+    cores = _outlines_of(body.parts, (Kind.ARM, Kind.LEG, Kind.TRUNK), -_CORE_INSET * body.stature)
+    for number, (part, edge) in enumerate(zip(body.parts, outlines(solids), strict=True)):
         fill = _fill(part, base)
-        if part.kind in (Kind.ARM, Kind.LEG):
-            shapes.append(Shape(seam_outline, mix(fill, _INK, 0.5)))
+        if number in seams:
+            shapes.append(Shape(seams[number], mix(fill, _INK, 0.5)))
         shapes.append(Shape(edge, fill))
-        if part.kind in (Kind.ARM, Kind.LEG, Kind.TRUNK):
-            shapes.append(Shape(core, mix(fill, _LIGHT, _CORE_LIGHT)))
+        if number in cores:
+            shapes.append(Shape(cores[number], mix(fill, _LIGHT, _CORE_LIGHT)))
     return shapes
+
+
+def _outlines_of(parts: Sequence[Part], kinds: Sequence[Kind], grow: float) -> dict[int, Points]:
+    """Return the outlines of the solids of some kinds, grown by `grow` px, by their numbers."""
+    numbers = [number for number, part in enumerate(parts) if part.kind in kinds]
+    found = outlines([parts[number].shape for number in numbers], grow) if numbers else []
+    return dict(zip(numbers, found, strict=True))
 
 
 def overlay(background: Image, poses: Sequence[SubjectPose]) -> Image:

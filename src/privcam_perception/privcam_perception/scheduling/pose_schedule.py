@@ -10,6 +10,7 @@ import numpy as np
 
 from privcam_core.images.scene_changes import Cells, SceneChanges, cells_of
 from privcam_core.types.arrays import Box, Float32Array, Image
+from privcam_core.types.omega import HeadOrientation
 from privcam_core.types.perception import Track
 from privcam_core.types.time import NS_PER_S
 from privcam_perception.scheduling.track_motion import is_low, is_quick, is_touching
@@ -29,9 +30,10 @@ _KEPT_S = 0.3
 
 @dataclass(frozen=True)
 class _Estimate:
-    """The newest pose of a subject: keypoints (17, 3), and box in px, cells and stamp of that picture."""
+    """The newest pose of a subject: keypoints (17, 3), head, and box in px, cells and stamp of that picture."""
 
     keypoints: Float32Array
+    head: HeadOrientation | None
     box: Box
     cells: Cells
     stamp_ns: int
@@ -62,14 +64,19 @@ class PoseSchedule:
         affordable = max(1, int(self._left_s / call_s))
         return due[:affordable]
 
-    def note(self, track: Track, keypoints: Float32Array, calls: int, call_s: float) -> None:
+    def note(
+        self, track: Track, keypoints: Float32Array, head: HeadOrientation | None, calls: int, call_s: float
+    ) -> None:
         """Take the pose, (17, 3) px and ρ, that was estimated in this frame with so many network calls."""
         assert self._cells is not None and self._stamp_ns is not None
         self._left_s = max(0.0, self._left_s - calls * call_s)
-        self._estimates[track.subject_id] = _Estimate(keypoints, track.box, self._cells, self._stamp_ns)
+        self._estimates[track.subject_id] = _Estimate(keypoints, head, track.box, self._cells, self._stamp_ns)
 
-    def carried(self, track: Track) -> Float32Array | None:
-        """Return the newest pose of a subject, moved and scaled as its box was since, None without one."""
+    def carried(self, track: Track) -> tuple[Float32Array, HeadOrientation | None] | None:
+        """Return the newest pose of a subject, moved and scaled as its box was since, and its head; None without one.
+
+        Neither turns a head.
+        """
         estimate = self._estimates.get(track.subject_id)
         if estimate is None:
             return None
@@ -78,7 +85,7 @@ class PoseSchedule:
         scale = (now[3] - now[1]) / max(before[3] - before[1], 1.0)
         moved = estimate.keypoints.copy()
         moved[:, :2] = (moved[:, :2] - (before[:2] + before[2:]) / 2) * scale + (now[:2] + now[2:]) / 2
-        return moved
+        return moved, estimate.head
 
     def keep(self, subjects: Iterable[int]) -> None:
         """Forget all subjects but these."""

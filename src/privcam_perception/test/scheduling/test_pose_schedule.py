@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from privcam_core.types.omega import HeadOrientation
 from privcam_core.types.perception import DetectionSource, Track, TrackState
 from privcam_perception.scheduling.pose_schedule import PoseSchedule
 
@@ -15,6 +16,7 @@ CALL_S = 0.012
 BOX = (100.0, 100.0, 180.0, 300.0)
 STANDING = Track(1, BOX, (0.0, 0.0, 0.0, 0.0), 0.8, TrackState.CONFIRMED, 9, 9, 0)
 POSE = np.column_stack([np.linspace(110, 170, 17), np.linspace(110, 290, 17), np.ones(17)]).astype(np.float32)
+ASIDE = HeadOrientation(yaw=0.9, pitch=0.0, roll=0.1)
 ROOM = np.random.default_rng(4).integers(60, 190, (480, 640, 3)).astype(np.uint8)
 
 
@@ -32,7 +34,7 @@ def estimates(
     schedule, found = PoseSchedule(), Counter[int]()
     for frame in range(round(seconds * rate)):
         for at in schedule.choose(picture(frame), tracks, round((1 + frame / rate) * NS), call_s):
-            schedule.note(tracks[at], POSE, 1, call_s)
+            schedule.note(tracks[at], POSE, None, 1, call_s)
             found[tracks[at].subject_id] += 1
     return found
 
@@ -76,9 +78,11 @@ def test_slow_network_estimates_one_pose_a_frame() -> None:
 def test_pose_moves_and_grows_with_its_box() -> None:
     schedule = PoseSchedule()
     assert schedule.choose(ROOM, [STANDING], NS, CALL_S) == [0]
-    schedule.note(STANDING, POSE, 1, CALL_S)
-    moved = schedule.carried(replace(STANDING, box=(200.0, 100.0, 360.0, 500.0)))
-    assert moved is not None
+    schedule.note(STANDING, POSE, ASIDE, 1, CALL_S)
+    carried = schedule.carried(replace(STANDING, box=(200.0, 100.0, 360.0, 500.0)))
+    assert carried is not None
+    moved, head = carried
+    assert head == ASIDE
     np.testing.assert_allclose(moved[0], [200 + 20, 100 + 20, 1], atol=1e-3)
     np.testing.assert_allclose(moved[-1], [200 + 140, 100 + 380, 1], atol=1e-3)
 
@@ -87,6 +91,6 @@ def test_subject_without_a_pose_has_none_to_carry_and_one_that_left_is_forgotten
     schedule = PoseSchedule()
     assert schedule.carried(STANDING) is None
     schedule.choose(ROOM, [STANDING], NS, CALL_S)
-    schedule.note(STANDING, POSE, 1, CALL_S)
+    schedule.note(STANDING, POSE, None, 1, CALL_S)
     schedule.keep([2])
     assert schedule.carried(STANDING) is None

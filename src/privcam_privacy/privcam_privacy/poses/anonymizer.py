@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import asin, atan2, isfinite
+from statistics import median as median_of
 from typing import Literal
 
 import numpy as np
@@ -160,7 +161,7 @@ class PoseAnonymizer:
         """Make the next keyframe. The only method that reads a pose."""
         pose = _median_pose(subject.waiting)
         subject.waiting.clear()
-        stature = float(np.percentile([s for _, s in subject.statures], _STATURE_PERCENTILE))
+        stature = _percentile([s for _, s in subject.statures], _STATURE_PERCENTILE)
         visible = pose.keypoints[:, 2] >= SEEN
         full = subject.build.update(pose.keypoints[:, :2].astype(np.float64), visible, stature)
         features, known = extract_features(pose, visible, stature, full, shape)
@@ -196,6 +197,14 @@ class PoseAnonymizer:
         return SubjectPose(pose.subject_id, _box(posture, points, visible, subject.size), keypoints, head, pose.layer)
 
 
+def _percentile(values: Sequence[float], percent: float) -> float:
+    """Return a percentile between neighbours, as NumPy does, which takes ten times as long for a few values."""
+    ordered, place = sorted(values), (len(values) - 1) * percent / 100
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+
+
 def _median_pose(poses: Sequence[SubjectPose]) -> SubjectPose:
     """Return the median of poses of one subject. A keypoint is seen if it is seen in most of them."""
     keypoints = np.array([pose.keypoints for pose in poses])
@@ -208,7 +217,7 @@ def _median_pose(poses: Sequence[SubjectPose]) -> SubjectPose:
     median[count == 0] = 0
     median[2 * count < len(poses), 2] = 0
     heads = [pose.head for pose in poses if pose.head is not None]
-    x0, y0, x1, y1 = np.median([pose.box for pose in poses], axis=0).tolist()
+    x0, y0, x1, y1 = (median_of(side) for side in zip(*(pose.box for pose in poses), strict=True))
     return replace(
         poses[-1], box=(x0, y0, x1, y1), keypoints=median, head=heads[-1] if 2 * len(heads) >= len(poses) else None
     )
