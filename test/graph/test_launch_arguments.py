@@ -77,6 +77,9 @@ def test_misspelt_argument_that_has_no_default_is_named(command: list[str]) -> N
         ("cloud", ["camera_id:=Room1"], "camera_id: 'Room1' is not"),
         ("site", ["cameras:=a B"], "cameras: 'B' is not"),
         ("site", ["cameras:= "], "cameras: names no camera"),
+        ("site", ["cameras:=a b a"], "cameras: a b a names a camera twice"),
+        ("gateway", ["cameras:=a b a"], "cameras: a b a names a camera twice"),
+        ("gateway", ["cameras:=a b", "params_file:={tmp}/sections.yaml"], "has a section /c/eraser, and c is none of"),
         ("replay", ["bag:={tmp}"], "the bag {tmp} cannot be replayed: the folder is empty"),
         ("replay", ["bag:={tmp}/none"], "the bag {tmp}/none cannot be replayed: there is no such file or folder"),
         ("demo", ["source:={tmp}/none.mp4"], "source {tmp}/none.mp4: no such file"),
@@ -86,6 +89,7 @@ def test_misspelt_argument_that_has_no_default_is_named(command: list[str]) -> N
 def test_value_with_which_a_node_would_fail_for_ever_is_refused_in_one_line(
     command: list[str], name: str, arguments: list[str], told: str, tmp_path: Path
 ) -> None:
+    (tmp_path / "sections.yaml").write_text("/**/camera: {}\n/a/camera: {}\n/c/eraser: {}\n")
     code, output = launch(command, name, *(word.format(tmp=tmp_path) for word in arguments))
     assert code == 1
     assert sum(told.format(tmp=tmp_path) in line for line in output.splitlines()) == 1, output

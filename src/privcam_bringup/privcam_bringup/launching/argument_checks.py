@@ -1,8 +1,10 @@
 """Refuses values of launch arguments with which a node would fail, and be started again, for ever."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+import yaml
 
 from privcam_bringup.bag_routes import plan
 from privcam_bringup.bags.bag_reader import BagReader
@@ -40,9 +42,13 @@ def require_usable(arguments: Mapping[str, str]) -> None:
             raise UnusableArgument("cameras: names no camera; separate their names by blanks")
         for name in names:
             _require_camera_id("cameras", name)
+        if len(set(names)) < len(names):
+            raise UnusableArgument(f"cameras: {arguments['cameras']} names a camera twice; give each its own name")
     for name in PARAMETER_FILES:
         if arguments.get(name) and not Path(arguments[name]).is_file():
             raise UnusableArgument(f"{name}: {arguments[name]} is not a file; give a file of parameters")
+    if arguments.get("params_file") and "cameras" in arguments:
+        _require_sections_of(arguments["params_file"], arguments["cameras"].split())
     if arguments.get("credentials") and not Path(arguments["credentials"]).is_dir():
         raise UnusableArgument(f"credentials: {arguments['credentials']} is not a folder; ./privcam keys makes one")
     if "source" in arguments:
@@ -54,6 +60,21 @@ def require_usable(arguments: Mapping[str, str]) -> None:
 def _require_camera_id(name: str, value: str) -> None:
     if not is_camera_namespace(value):
         raise UnusableArgument(f"{name}: {namespace_error(value)}")
+
+
+def _require_sections_of(file: str, cameras: Sequence[str]) -> None:
+    """Refuse a section of a camera that is not there: a misspelt one would leave a zone of somebody else's unset."""
+    try:
+        sections = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UnusableArgument(f"params_file: {file} cannot be read: {error}") from error
+    for section in sections if isinstance(sections, dict) else ():
+        first, *rest = str(section).strip("/").split("/")
+        if rest and "*" not in first and first not in cameras:
+            raise UnusableArgument(
+                f"params_file: {file} has a section {section}, and {first} is none of cameras:={' '.join(cameras)}; "
+                "correct its name, or take the section out"
+            )
 
 
 def _require_source(source: str, credentials: str) -> None:

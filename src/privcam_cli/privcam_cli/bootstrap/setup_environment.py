@@ -23,6 +23,8 @@ def base_environment(root: Path, *, sourced: bool) -> dict[str, str]:
     environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     # ONNX Runtime would write a device id into the home folder and send usage events.
     environment["ORT_DISABLE_TELEMETRY"] = "1"
+    # As in the nodes (launch/environment.launch.xml): matrices are small, and threads that wait take processor time.
+    environment.setdefault("OPENBLAS_NUM_THREADS", "1")
     if sourced:
         return environment
     environment["ROS_DISTRO"] = "jazzy"

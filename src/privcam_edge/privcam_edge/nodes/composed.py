@@ -40,13 +40,11 @@ class Parameters:
 def nodes() -> Iterator[PrivcamNode[Any]]:
     """Make the nodes. Several cameras share the loaded models.
 
-    Raises StartError where one of several cameras has no source of its own, or two have the same name.
+    Raises StartError where one of several cameras has no source of its own.
     """
     switches: PrivcamNode[Parameters] = PrivcamNode("edge_composed", Parameters)
     yield switches
     cameras = switches.parameters.camera_id.split()
-    if len(set(cameras)) < len(cameras):
-        raise StartError(f"camera_id: {' '.join(cameras)} names a camera twice; give each its own name")
     # A launch file gives the nodes of a single camera their namespace.
     namespaces = [None] if len(cameras) == 1 and switches.get_namespace() != "/" else cameras
     for namespace in namespaces:

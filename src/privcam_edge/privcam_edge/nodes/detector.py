@@ -12,7 +12,7 @@ from privcam_core.types.perception import PresenceRegion, Track
 from privcam_edge.nodes.frame_node import FrameNode
 from privcam_perception.person_finder import PersonFinder
 from privcam_ros.conversions import detections_to_msg, tracks_from_msg
-from privcam_ros.node import run
+from privcam_ros.node import DIAGNOSTICS_PERIOD_S, run
 from privcam_ros.parameters import param
 from privcam_ros.presence_conversions import presences_from_msg
 
@@ -58,6 +58,7 @@ class DetectorNode(FrameNode[Parameters]):
         # Of the newest frame that came through the graph, which is an earlier one than that of the next picture.
         self._presences: list[PresenceRegion] = []
         self._tracks: list[Track] = []
+        self._reported_runs = 0
         self._out = self.create_sealed_publisher(DetectionArray, "detections")
         self.on_sealed("presences", PresenceRegionArray, self._take_presences, timed=False)
         self.on_sealed("tracks", TrackArray, self._take_tracks, timed=False)
@@ -76,6 +77,12 @@ class DetectorNode(FrameNode[Parameters]):
         self.counts["look_again_calls"], self.counts["look_again_found"] = look_again.calls, look_again.found
         self.diagnostics["persons"] = len(detections.with_min_score(thresholds.TRACK_ACTIVATION))
         self._out.publish(detections_to_msg(detections, key))
+
+    def collect_diagnostics(self) -> None:
+        """Say how many frames a second the detector saw."""
+        super().collect_diagnostics()
+        runs, self._reported_runs = self._finder.runs - self._reported_runs, self._finder.runs
+        self.diagnostics["detector_hz"] = f"{runs / DIAGNOSTICS_PERIOD_S:.1f}"
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
 from privcam_perception.subject_poser import SubjectPoser
 from privcam_ros.conversions import poses_to_msg, tracks_from_msg
-from privcam_ros.node import run
+from privcam_ros.node import DIAGNOSTICS_PERIOD_S, run
 from privcam_ros.parameters import param
 
 
@@ -36,6 +36,8 @@ class PoseNode(FrameNode[Parameters]):
         self._poser = SubjectPoser(
             fast=given.fast or None, threads=given.threads, every_frame=given.every_frame, adaptive=True
         )
+        # Calls of the network until the last report; frames, and subjects in all of them, since then.
+        self._reported_calls = self._frames = self._subjects = 0
         self._out = self.create_sealed_publisher(SubjectPoseArray, "raw_poses")
         self.on_frame(self._estimate, ("tracks", TrackArray))
 
@@ -43,7 +45,16 @@ class PoseNode(FrameNode[Parameters]):
         poses = self._poser.estimate(image, tracks_from_msg(tracks), key.stamp_ns)
         self.diagnostics["subjects"] = len(poses)
         self.counts["pose_calls"] = self._poser.calls
+        self._subjects, self._frames = self._subjects + len(poses), self._frames + 1
         self._out.publish(poses_to_msg(poses, key))
+
+    def collect_diagnostics(self) -> None:
+        """Say how often a second the pose of a subject is estimated; in between it moves along with its box."""
+        super().collect_diagnostics()
+        calls, self._reported_calls = self._poser.calls - self._reported_calls, self._poser.calls
+        mean_subjects = self._subjects / max(1, self._frames)
+        self.diagnostics["pose_hz"] = f"{calls / mean_subjects / DIAGNOSTICS_PERIOD_S:.1f}" if mean_subjects else "0.0"
+        self._subjects = self._frames = 0
 
 
 def main() -> None:

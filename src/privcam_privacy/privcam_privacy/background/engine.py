@@ -267,6 +267,8 @@ class PrivacyEngine:
                     scene.plate.restore(Restoration(self._state))
                 self._state = None
         if self._suspects_everywhere:
+            # Once: a later size of the picture takes over the presences of the one before.
+            self._suspects_everywhere = False
             scene.presences.add(np.full_like(scene.presences.blocked, 255))
         return scene
 
