@@ -39,7 +39,8 @@ _WARM_UP_FRACTION = 1 / 3
 
 def compare(frames: Sequence[Timed], python: Path) -> dict[str, Any]:
     """Return the processor ms a frame of the edge and of MediaPipe Pose, model `full`, and their ratio."""
-    edge, other = [], {True: [], False: []}
+    edge: list[float] = []
+    other: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(_TURNS):
         cost = cost_of(frames, every_frame=False)
         edge.append(cost["ms_per_frame"])
@@ -62,7 +63,7 @@ def _mediapipe_ms(frames: Sequence[Timed], python: Path, *, segmentation: bool) 
     command = [str(python), "-c", _OTHER, str(height), str(width), str(int(segmentation))]
     pixels = b"".join(image.tobytes() for _, image in frames)
     done = subprocess.run(command, input=pixels, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    spent = json.loads(done.stdout.splitlines()[-1])
+    spent: list[float] = json.loads(done.stdout.splitlines()[-1])
     counted = spent[round(_WARM_UP_FRACTION * len(spent)) :]
     return 1e3 * sum(counted) / len(counted)
 
