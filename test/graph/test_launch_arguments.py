@@ -79,7 +79,6 @@ def test_misspelt_argument_that_has_no_default_is_named(command: list[str]) -> N
         ("site", ["cameras:= "], "cameras: names no camera"),
         ("site", ["cameras:=a b a"], "cameras: a b a names a camera twice"),
         ("gateway", ["cameras:=a b a"], "cameras: a b a names a camera twice"),
-        ("gateway", ["cameras:=a b", "params_file:={tmp}/sections.yaml"], "has a section /c/eraser, and c is none of"),
         ("replay", ["bag:={tmp}"], "the bag {tmp} cannot be replayed: the folder is empty"),
         ("replay", ["bag:={tmp}/none"], "the bag {tmp}/none cannot be replayed: there is no such file or folder"),
         ("demo", ["source:={tmp}/none.mp4"], "source {tmp}/none.mp4: no such file"),
@@ -89,11 +88,20 @@ def test_misspelt_argument_that_has_no_default_is_named(command: list[str]) -> N
 def test_value_with_which_a_node_would_fail_for_ever_is_refused_in_one_line(
     command: list[str], name: str, arguments: list[str], told: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "sections.yaml").write_text("/**/camera: {}\n/a/camera: {}\n/c/eraser: {}\n")
     code, output = launch(command, name, *(word.format(tmp=tmp_path) for word in arguments))
     assert code == 1
     assert sum(told.format(tmp=tmp_path) in line for line in output.splitlines()) == 1, output
     assert "Traceback" not in output and "process started" not in output and "[camera]" not in output
+
+
+@pytest.mark.parametrize("command", LAUNCHERS)
+def test_parameters_of_a_camera_that_is_not_there_are_refused(command: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "sections.yaml"
+    file.write_text("/**/camera: {}\n/a/camera: {}\n/c/eraser: {}\n")
+    code, output = launch(command, "gateway", "cameras:=a b", f"params_file:={file}")
+    assert code == 1
+    assert f"params_file: {file} has a section /c/eraser, and c is none of cameras:=a b" in output
+    assert "Traceback" not in output and "process started" not in output
 
 
 def test_argument_of_the_users_own_file_may_have_any_value(tmp_path: Path) -> None:
