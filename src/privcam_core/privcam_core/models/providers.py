@@ -21,11 +21,14 @@ PROVIDERS = {
 _BY_DEFAULT = ("cuda", "cpu")
 
 
-def wanted_providers() -> list[str]:
-    """Return what PRIVCAM_PROVIDER names, in the order of preference: "auto", or names separated by commas.
+def wanted_providers(given: Sequence[str] | None = None) -> list[str]:
+    """Return what is asked for, in the order of preference: `given`, or what PRIVCAM_PROVIDER names if that is None.
 
-    Raises ValueError for an unknown name.
+    The variable is "auto", for which nothing is returned, or names separated by commas. Raises ValueError for an
+    unknown name in it.
     """
+    if given is not None:
+        return list(given)
     names = [name.strip() for name in os.environ.get(VARIABLE, AUTO).split(",") if name.strip()]
     if not names or names == [AUTO]:
         return []

@@ -42,7 +42,7 @@ class Session:
         if threads < 1:
             raise ValueError(f"threads: {threads} is less than 1")
         self.entry = entry
-        wanted = runtime_names(entry.name, wanted_providers() if providers is None else providers)
+        wanted = runtime_names(entry.name, wanted_providers(providers))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -97,10 +97,10 @@ def load(name: str, threads: int = 1, providers: Sequence[str] | None = None, *,
     Raises: ModelError that says what to run where the model is missing, damaged or from another version.
     """
     entry = load_manifest(cache).entry(name)
-    content = read_model(entry, cache_folder(cache))
-    key = sha256(content).hexdigest(), threads, tuple(providers or ())
+    content, wanted = read_model(entry, cache_folder(cache)), wanted_providers(providers)
+    key = sha256(content).hexdigest(), threads, tuple(wanted)
     with _LOADING:
         session = _SHARED.get(key)
         if session is None or session.entry != entry:
-            session = _SHARED[key] = Session(entry, content, threads, providers)
+            session = _SHARED[key] = Session(entry, content, threads, wanted)
     return session

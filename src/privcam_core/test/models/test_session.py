@@ -86,6 +86,9 @@ def test_environment_names_what_the_networks_run_on(
 
 
 def test_unknown_provider_in_the_environment_is_refused_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = load("selfie")
+    monkeypatch.setenv("PRIVCAM_PROVIDER", "cpu")
+    assert load("selfie") is not held  # it was loaded for another choice
     monkeypatch.setenv("PRIVCAM_PROVIDER", "gpu")
     with pytest.raises(ValueError, match="PRIVCAM_PROVIDER: gpu unknown; there are tensorrt"):
         load("selfie")
