@@ -128,12 +128,14 @@ class CleanPlate:
         dt: float,
         *,
         withheld: Mask,
+        reach: Mask,
         may_confirm: bool = True,
     ) -> Mask:
         """Learn from the part of `image` outside `exclusion.mask` and return the cells that kept their value.
 
         image: (H, W, 3) uint8. blocked: cells of presences, which learn nothing. dt: s since the last frame.
         withheld: cells of presences that nobody follows, which restore nothing from before a restart.
+        reach: cells where parts of people who rest may be; to wait is no evidence there.
         may_confirm: False where the frame is no evidence of anything: it confirms no cell.
         Privacy: the bytes of `image` inside `exclusion.mask` are overwritten before anything else. So neither this
         method, nor anything that is computed from the state, depends on them.
@@ -157,6 +159,7 @@ class CleanPlate:
             growing = subtract(growing, blocked)
         fresh = subtract(safe, union(self.confirmed, blocked, growing))
         still = growing if self._stillness is None else self._stillness.update(small, safe, step)
+        still = subtract(still, reach)
         quiet = not cv2.countNonZero(exclusion.persons) and fraction(exclusion.differing) <= _QUIET_FRACTION
         self._follow_illumination(change, small, open_ground, quiet, step)
         if self._approved is None:

@@ -172,8 +172,9 @@ class PrivacyEngine:
         plate, presences = scene.plate, scene.presences
         presences.update(exclusion, [track for track in tracks if track.subject_id not in exclusion.furniture], dt)
         may_confirm = exclusion.sight in self._settings.sights
+        reach = presences.reach if self._waits(scene) else np.zeros_like(presences.reach)
         kept = plate.absorb(
-            image, exclusion, presences.blocked, dt, withheld=presences.withheld, may_confirm=may_confirm
+            image, exclusion, presences.blocked, dt, withheld=presences.withheld, reach=reach, may_confirm=may_confirm
         )
         if may_confirm:
             presences.release(kept, exclusion, plate, dt)
@@ -211,8 +212,11 @@ class PrivacyEngine:
             raise ValueError("quarantine_boxes: there was no frame yet")
         where = np.zeros_like(self._scene.plate.confirmed)
         fill_boxes(where, self._settings.margins.widen_all(boxes, self._scene.shape[0]))
-        self._scene.plate.distrust(where)
-        self._scene.presences.add(where)
+        plate, presences = self._scene.plate, self._scene.presences
+        plate.distrust(where)
+        reach = presences.add(where, boxes)
+        if self._waits(self._scene):
+            plate.unlearn(reach)
 
     @property
     def evidence_note(self) -> str:
@@ -288,6 +292,10 @@ class PrivacyEngine:
         if exclusion.camera_moved and scene.presences.unattended:
             # Nobody knows where in the picture the people are now.
             scene.presences.add(np.full_like(scene.presences.blocked, 255))
+
+    def _waits(self, scene: _Scene) -> bool:
+        """Return whether to wait is evidence: neither is the room approved, nor does an operator look at it after."""
+        return scene.approved is None and not self._settings.reviewed
 
     def _low_confidence_boxes(self, detections: Detections, furniture: Float32Array, height: int) -> Float64Array:
         low, high = self._settings.low_confidence_threshold, self._settings.blocking_threshold

@@ -167,7 +167,7 @@ class Egress:
             picture = _picture(plate, confirmed, 0)
             detections = self._search(picture)
             if not detections:
-                if self._tile_reuse is not None:
+                if self._tile_reuse is not None and not certain:
                     self._tile_reuse.store(plate, confirmed)
                 return picture, certain
             self.found += len(detections)
@@ -203,6 +203,10 @@ class Egress:
             self._withhold_all((height, width))
             raise
         self.inspected += 1
+        if certain:
+            # Parts of them that the box cut off are beside it. The next picture comes without these, and at once.
+            self._submitted_epoch, self._submitted_ns = 0, None
+            return certain
         if picture.confirmed.shape == (height, width) and picture.png != self._current.png:
             self._current = replace(picture, epoch=self._current.epoch + 1)
             # What was confirmed when the inspection began may not be any more, and this has not left before.

@@ -7,6 +7,7 @@ from privcam_core.types.arrays import Box
 from privcam_privacy.background.grid import GRID
 from privcam_privacy.presence.departure import BodyExtent
 from privcam_privacy.presence.patch import Patch
+from privcam_privacy.presence.rest import Rest
 
 
 @dataclass(eq=False)
@@ -20,7 +21,7 @@ class Presence:
     moving. unfound_s: time since it was found or moving. place: what all weak boxes since then have in common.
     was_unattended: that time was long once; was_unattended_when_seen: already when it was seen last, and not found.
     unseen_s: time since it was seen. episodes: how often it began to move. departed: it went out over the border.
-    body: its last box. max_area: its largest area, cells.
+    body: its last box. rest: whether it rests, and how far it reaches then. max_area: its largest area, cells.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Presence:
     episodes: int = 0
     departed: bool = False
     body: BodyExtent = field(default_factory=BodyExtent)
+    rest: Rest = field(default_factory=Rest)
     max_area: int = 0
     _start: tuple[float, float] | None = None
     _sightings: deque[tuple[float, Patch]] = field(default_factory=deque)

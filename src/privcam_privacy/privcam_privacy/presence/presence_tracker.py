@@ -20,6 +20,7 @@ from privcam_privacy.background.grid import (
     box_cells,
     components,
     fill_bodies,
+    fill_boxes,
     fraction,
     grid_shape,
     intersect,
@@ -65,6 +66,7 @@ class PresenceTracker:
     """The presences of one camera. shape: (H, W) of the picture. door_zones: people go out there. Masks are grid masks.
 
     blocked: nothing is learnt here. withheld: here the background that was confirmed before is not published either.
+    reach: parts of somebody who rests may be here.
     """
 
     def __init__(self, shape: tuple[int, int], margins: Margins, door_zones: Sequence[Polygon] = ()) -> None:
@@ -137,16 +139,23 @@ class PresenceTracker:
                 self._free_trail(presence, staying, plate)
         self._update_masks()
 
-    def add(self, where: Mask) -> None:
-        """Add regions that no track knows: from the inspection, or from before a restart.
+    def add(self, where: Mask, bodies: Sequence[Box] = ()) -> Mask:
+        """Add regions that no track knows, from the inspection or from before a restart; return how far they reach.
 
-        All of the picture says that somebody may be anywhere. Whoever is found then is not all who may be there.
+        bodies: boxes in them, px, without margins; if there are none, the regions are the bodies. All of the picture
+        says that somebody may be anywhere. Whoever is found then is not all who may be there.
         """
         self._seen_again_s[where > 0] = 0.0
+        reach = np.zeros_like(where)
         for component in components(where):
             presence = self._create(Patch(component.y, component.x, component.mask), animate=True)
             presence.still_s, presence.was_unattended = _GRACE_S, bool(where.all())
+            patches = [Patch.rectangle(box_cells(box, self._grid)) for box in bodies]
+            here = [patch for patch in patches if patch.overlaps(presence.cells)] or [presence.cells]
+            presence.rest.update(self._now_s, Patch.join(here).box)
+            _fill_reach(reach, [presence])
         self._update_masks()
+        return reach
 
     def _is_scene_change(self, differing: Mask, dt: float) -> bool:
         """Return whether most of the picture differs at once: a lamp or the camera, not a body."""
@@ -183,6 +192,7 @@ class PresenceTracker:
         # be, and not that nobody is anywhere else.
         presence.find(region, good=is_good)
         presence.body.update(box)
+        presence.rest.update(self._now_s, box)
         presence.see(self._now_s, region)
 
     def _leaves_somebody(self, presence: Presence, region: Patch) -> bool:
@@ -217,6 +227,7 @@ class PresenceTracker:
             if not presence.followed:
                 box = (float(GRID * x), float(GRID * y), float(GRID * (x + w)), float(GRID * (y + h)))
                 presence.body.update(box)
+                presence.rest.update(self._now_s, box)
                 presence.animate |= presence.moved_over(box) or presence.episodes >= _ANIMATE_EPISODES
             presence.moving |= region.meets(moved)
             presence.see(self._now_s, region)
@@ -292,9 +303,17 @@ class PresenceTracker:
             # An object that appears in the middle of the picture may have been taken for background before.
             if one.still_s >= _GRACE_S or not one.animate:
                 one.cells.paint(self.withheld)
+        self.reach: Mask = np.zeros(self._grid, np.uint8)
+        _fill_reach(self.reach, [one for one in self._presences if one.animate])
 
 
 def _count_time(seconds: Float32Array, where: Mask, dt: float) -> None:
     """Add dt to the cells in `where`, and reset the others."""
     np.multiply(seconds, where > 0, out=seconds)
     cv2.add(seconds, dt, dst=seconds, mask=where)
+
+
+def _fill_reach(mask: Mask, presences: Sequence[Presence]) -> None:
+    """Set the cells in a grid mask that parts of those who rest may be in, in place."""
+    reaches = [presence.rest.reach for presence in presences]
+    fill_boxes(mask, [reach for reach in reaches if reach is not None])

@@ -39,7 +39,14 @@ def exclude(persons=None, differing=None, low_confidence=None, tracked=None):
 
 def feed(plate, image, seconds, exclusion=None, blocked=None):
     for _ in range(round(seconds / STEP)):
-        plate.absorb(image, exclusion or exclude(), empty() if blocked is None else blocked, STEP, withheld=empty())
+        plate.absorb(
+            image,
+            exclusion or exclude(),
+            empty() if blocked is None else blocked,
+            STEP,
+            withheld=empty(),
+            reach=empty(),
+        )
 
 
 def learnt(image=None):
@@ -80,14 +87,14 @@ def test_a_place_where_somebody_was_lost_starts_again():
 def test_a_gap_in_time_is_no_evidence():
     plate = CleanPlate(SHAPE, TIMES)
     for _ in range(3):
-        plate.absorb(room(), exclude(), empty(), 100.0, withheld=empty())
+        plate.absorb(room(), exclude(), empty(), 100.0, withheld=empty(), reach=empty())
     assert not plate.confirmed.any()
 
 
 def test_frames_without_time_are_no_evidence():
     plate = CleanPlate(SHAPE, TIMES)
     for _ in range(1000):
-        plate.absorb(room(), exclude(), empty(), 0.0, withheld=empty())
+        plate.absorb(room(), exclude(), empty(), 0.0, withheld=empty(), reach=empty())
     assert not plate.confirmed.any()
 
 
@@ -219,7 +226,7 @@ def test_no_byte_of_the_state_depends_on_excluded_pixels(persons, moving, blocke
         inside = from_grid(exclusion.mask, SHAPE) > 0
         counterpart[inside] = rng.integers(0, 256, (np.count_nonzero(inside), 3))
         kept = [
-            plate.absorb(i, exclusion, region(blocked), 0.2, withheld=empty())
+            plate.absorb(i, exclusion, region(blocked), 0.2, withheld=empty(), reach=empty())
             for plate, i in zip(plates, (image, counterpart), strict=True)
         ]
         np.testing.assert_array_equal(*kept)

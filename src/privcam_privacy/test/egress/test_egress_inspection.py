@@ -17,6 +17,7 @@ from privcam_privacy.egress.inspection import WITHDRAW_S, Egress
 SHAPE = (48, 64)
 ROOM = np.random.default_rng(2).integers(0, 256, (*SHAPE, 3)).astype(np.uint8)
 PERSON = SensitiveDetection("person", (8.0, 8.0, 24.0, 40.0), 0.9, 1.0)
+DOUBTFUL = replace(PERSON, score=0.3)
 OUTLINE = SensitiveDetection("person", (8.0, 8.0, 24.0, 40.0), 0.9, 0.0)
 
 
@@ -64,15 +65,29 @@ def test_a_picture_leaves_only_with_the_bytes_that_were_inspected():
 
 
 def test_a_detection_is_blank_in_the_picture_that_leaves_and_the_rest_was_searched_again():
-    inspector = Inspector([PERSON], [])
+    inspector = Inspector([DOUBTFUL], [])
     egress = Egress(inspector, InlineExecutor())
     picture, certain = egress.update(result(1), 0)
-    assert certain == [PERSON]
+    assert certain == []
     assert not picture.confirmed[8:40, 8:24].any()
     assert picture.confirmed.any()
     assert picture.png == inspector.seen[-1]
     assert (decode_environment(picture.png)[0][~picture.confirmed] == FILL).all()
     assert (egress.inspected, egress.found) == (1, 1)
+
+
+def test_nothing_of_a_picture_leaves_in_which_somebody_was_found_and_the_next_one_is_inspected_at_once():
+    inspector = Inspector([PERSON], [])
+    egress = Egress(inspector, InlineExecutor())
+    picture, certain = egress.update(result(1), 0)
+    assert certain == [PERSON]
+    assert not picture.confirmed.any()
+    without = np.ones(SHAPE, np.bool_)
+    without[:, :40] = False
+    picture, certain = egress.update(result(2, without), 1)
+    assert certain == []
+    np.testing.assert_array_equal(picture.confirmed, without)
+    assert picture.png == inspector.seen[-1]
 
 
 @pytest.mark.parametrize(("score", "confirmed_fraction"), [(0.3, 1.0), (0.9, 0.5)])
@@ -89,7 +104,7 @@ def test_a_detection_with_low_score_or_around_a_hole_is_blanked_and_quarantines_
 
 @pytest.mark.parametrize("box", [(8.4, 8.4, 24.4, 40.4), (8.6, 8.6, 23.6, 39.6)])
 def test_blanked_box_is_rounded_outwards_and_never_smaller_than_asked(box):
-    detection = replace(PERSON, box=box)
+    detection = replace(DOUBTFUL, box=box)
     egress = Egress(Inspector([detection], []), InlineExecutor(), Margins(box=0.0, pad=0.0))
     picture, _ = egress.update(result(1), 0)
     rows, columns = np.nonzero(~picture.confirmed)

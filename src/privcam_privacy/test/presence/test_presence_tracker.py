@@ -53,7 +53,7 @@ class Scene:
             masks = ExclusionMasks(persons | differing, persons, none, differing, differing, none, region(moved))
             self.tracker.update(masks, tracks, STEP)
             blocked, withheld = self.tracker.blocked, self.tracker.withheld
-            kept = self.plate.absorb(ROOM, masks, blocked, STEP, withheld=withheld)
+            kept = self.plate.absorb(ROOM, masks, blocked, STEP, withheld=withheld, reach=self.tracker.reach)
             self.tracker.release(kept, masks, self.plate, STEP)
 
     def blocked(self, box=BOX):
