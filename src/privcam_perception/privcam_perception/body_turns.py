@@ -11,7 +11,7 @@ from privcam_core.types.perception import TURNED, DetectionSource, Track, TrackS
 # A box that is wider than this factor of its height shows a body that is not upright.
 _LYING_ASPECT = 1.0
 # Below this mean confidence of the keypoints, another view is tried beside the best one of before.
-_MIN_CONFIDENCE = 0.4
+MIN_CONFIDENCE = 0.4
 # A lost subject is seen by the pose network if the keypoints have this mean confidence.
 _SEEN_CONFIDENCE = 0.35
 # After all other views were tried, one of them is tried again in one of so many frames with a bad pose.
@@ -28,7 +28,7 @@ class View(NamedTuple):
 # The box of a body that is not upright often shows a part of it. Its crop is larger; measured on people on the floor,
 # the network then finds twice as many keypoints. A box with a low score may show a small part only.
 _NEAR, _FAR = 0.25, 0.75
-_UPRIGHT = View(DetectionSource.WHOLE, 0.0)
+UPRIGHT = View(DetectionSource.WHOLE, 0.0)
 # The views that are tried, the likeliest first.
 _TRIED = (
     View(DetectionSource.TURNED_LEFT, _NEAR),
@@ -67,7 +67,7 @@ class BodyTurns:
         weak = track.score < thresholds.TRACK_ACTIVATION
         if not (turned or wide or weak):
             self._searches.pop(track.subject_id, None)
-            return _UPRIGHT
+            return UPRIGHT
         turn = track.source if turned else DetectionSource.WHOLE
         first = View(turn, _NEAR if turned or wide else 0.0)
         return self._searches.setdefault(track.subject_id, _Search(first)).best
@@ -82,7 +82,7 @@ class BodyTurns:
         if search is None:
             return None
         search.confidence = confidence(keypoints)
-        if search.confidence >= _MIN_CONFIDENCE:
+        if search.confidence >= MIN_CONFIDENCE:
             return None
         others = [view for view in _TRIED if view != search.best]
         search.bad += 1

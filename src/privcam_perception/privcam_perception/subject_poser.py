@@ -7,11 +7,21 @@ import numpy as np
 from privcam_core.types.arrays import Float32Array, Image
 from privcam_core.types.omega import MAX_SUBJECTS, HeadOrientation, SubjectPose
 from privcam_core.types.perception import Track, TrackState
-from privcam_perception.body_turns import BodyTurns, View, crop_box, is_seen, may_lie
+from privcam_perception.body_turns import (
+    MIN_CONFIDENCE,
+    UPRIGHT,
+    BodyTurns,
+    View,
+    confidence,
+    crop_box,
+    is_seen,
+    may_lie,
+)
 from privcam_perception.head_orientation import head_orientation
 from privcam_perception.pose_estimator import PoseEstimator
 from privcam_perception.scheduling.mean_time import MeanTime
 from privcam_perception.scheduling.pose_schedule import PoseSchedule
+from privcam_perception.scheduling.track_motion import is_quick, is_touching
 from privcam_perception.tracking.layers import LayerOrder
 
 # Of more subjects than this, the lost ones have no pose, and nobody is looked at in a second view.
@@ -68,31 +78,37 @@ class SubjectPoser:
         """Return the tracks with their keypoints (17, 3) and heads. One that never had its turn yet is left out."""
         closely = len(tracks) <= MAX_CLOSELY
         if self._schedule is None:
-            estimated = [(track, self._estimate_one(image, track, closely=closely)) for track in tracks]
+            estimated = [(track, self._estimate_one(image, track, tracks, closely=closely)) for track in tracks]
             return [(track, keypoints, head_orientation(keypoints)) for track, keypoints in estimated]
         self._schedule.keep(track.subject_id for track in tracks)
         for at in self._schedule.choose(image, tracks, stamp_ns, self._call.seconds):
             before = self.calls
-            keypoints = self._estimate_one(image, tracks[at], closely=closely)
+            keypoints = self._estimate_one(image, tracks[at], tracks, closely=closely)
             head, calls = head_orientation(keypoints), self.calls - before
             self._schedule.note(tracks[at], keypoints, head, calls, self._call.seconds)
         carried = [(track, self._schedule.carried(track)) for track in tracks]
         return [(track, *pose) for track, pose in carried if pose is not None]
 
-    def _estimate_one(self, image: Image, track: Track, *, closely: bool) -> Float32Array:
-        """Return (17, 3) keypoints. closely: with the accurate model, and where the first view is bad, in a second."""
+    def _estimate_one(self, image: Image, track: Track, tracks: Sequence[Track], *, closely: bool) -> Float32Array:
+        """Return (17, 3) keypoints. closely: with the accurate model where it matters, and bad views a second time.
+
+        The lighter model is as good for somebody who is upright and walks or stands alone, if it is confident.
+        """
         view = self._turns.choose(track)
-        keypoints = self._run(image, track, view, closely=closely)
+        accurate = closely and (view != UPRIGHT or is_quick(track) or is_touching(track, tracks))
+        keypoints = self._run(image, track, view, accurate=accurate)
+        if closely and not accurate and confidence(keypoints) < MIN_CONFIDENCE:
+            keypoints = self._run(image, track, view, accurate=True)
         other = self._turns.choose_other(track, keypoints) if closely else None
         if other is not None:
-            second = self._run(image, track, other, closely=closely)
+            second = self._run(image, track, other, accurate=True)
             if self._turns.is_better(track, other, second):
                 return second
         return keypoints
 
-    def _run(self, image: Image, track: Track, view: View, *, closely: bool) -> Float32Array:
+    def _run(self, image: Image, track: Track, view: View, *, accurate: bool) -> Float32Array:
         box = np.array(crop_box(track.box, view), np.float32)
         with self._call.take():
-            keypoints = self._estimator.estimate(image, box[None], [view.turn], accurate=closely)[0]
+            keypoints = self._estimator.estimate(image, box[None], [view.turn], accurate=accurate)[0]
         self.calls += 1
         return np.asarray(keypoints)

@@ -1,12 +1,14 @@
-"""Lost subjects who lie have a pose while the pose network sees them; others have none."""
+"""Who has a pose, and from which of the two networks."""
 
 from dataclasses import replace
 
 import cv2
 import numpy as np
+import pytest
 
 from privcam_core.models.reference import synthetic_picture
 from privcam_core.types.perception import DetectionSource, Track, TrackState
+from privcam_perception.pose_estimator import PoseEstimator
 from privcam_perception.subject_poser import SubjectPoser
 
 BOX = (250.0, 100.0, 550.0, 400.0)
@@ -55,3 +57,31 @@ def test_layers_are_numbered_without_gaps() -> None:
     poser = SubjectPoser()
     tracks = [replace(SEEN, subject_id=1), replace(STANDING, subject_id=2), replace(SEEN, subject_id=3)]
     assert [pose.layer for pose in poser.estimate(room(somebody=True), tracks, NS)] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("others", "change", "accurate"),
+    [
+        ([], {}, False),
+        ([(40.0, 100.0, 140.0, 400.0)], {}, False),
+        ([(40.0, 100.0, 260.0, 400.0)], {}, True),  # touches
+        ([], {"velocity": (0.0, 200.0, 0.0, 0.0)}, True),  # goes down
+    ],
+)
+def test_accurate_network_is_for_those_who_touch_or_may_fall(
+    others: list[tuple[float, float, float, float]], change: dict[str, object], accurate: bool
+) -> None:
+    image = room(somebody=False)
+    image[100:400, 250:550] = synthetic_picture(300, 300)
+    tracks = [replace(SEEN, **change), *(replace(SEEN, subject_id=2 + at, box=box) for at, box in enumerate(others))]
+    poses = {pose.subject_id: pose.keypoints for pose in SubjectPoser().estimate(image, tracks, NS)}
+    (expected,) = PoseEstimator().estimate(image, np.array([BOX], np.float32), accurate=accurate)
+    np.testing.assert_array_equal(poses[1], expected)
+
+
+def test_accurate_network_is_asked_where_the_lighter_one_is_not_confident() -> None:
+    poser, image = SubjectPoser(), room(somebody=False)
+    (pose,) = poser.estimate(image, [SEEN], NS)
+    (expected,) = PoseEstimator().estimate(image, np.array([BOX], np.float32), accurate=True)
+    np.testing.assert_array_equal(pose.keypoints, expected)
+    assert poser.calls == 2
