@@ -132,7 +132,8 @@ class Eraser:
             sight=result.sight,
             replay=replay,
         )
-        environment = self._writer.write(key, picture.png, picture.epoch, stale=self._egress.stale)
+        planes, stale = (picture.plate, picture.confirmed), self._egress.stale
+        environment = self._writer.write(key, picture.png, picture.epoch, planes=planes, stale=stale)
         return Published(environment, report, anonymous, picture.inspected)
 
     def _update_engine(

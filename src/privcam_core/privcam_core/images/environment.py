@@ -36,11 +36,9 @@ def encode_environment(plate: Image, confirmed: BoolArray) -> bytes:
 
 def _bgra(plate: Image, confirmed: BoolArray) -> Image:
     """Return (H, W, 4) BGRA with alpha 255 where confirmed, otherwise FILL with alpha 0."""
-    bgra = np.full((*confirmed.shape, 4), FILL, np.uint8)
-    bgra[..., 3] = 0
-    bgra[confirmed, :3] = plate[confirmed]
-    bgra[confirmed, 3] = 255
-    return bgra
+    alpha = np.where(confirmed, np.uint8(255), np.uint8(0))
+    shown = cv2.copyTo(plate, alpha, np.full_like(plate, FILL))
+    return np.asarray(cv2.merge([*cv2.split(shown), alpha]), np.uint8)
 
 
 def picture_digest(plate: Image, confirmed: BoolArray) -> bytes:
@@ -53,9 +51,12 @@ def picture_digest(plate: Image, confirmed: BoolArray) -> bytes:
     return sha256(struct.pack("<II", *confirmed.shape) + rgba.tobytes()).digest()
 
 
-def environment_of(key: SyncKey, png: bytes, epoch: int) -> Environment:
-    """Return the environment of a whole picture. Raises ValueError for a PNG that `decode_environment` refuses."""
-    plate, confirmed = decode_environment(png)
+def environment_of(key: SyncKey, png: bytes, epoch: int, planes: tuple[Image, BoolArray] | None = None) -> Environment:
+    """Return the environment of a whole picture. planes: (plate, confirmed) that it was encoded from, if known.
+
+    Raises ValueError for a PNG without planes that `decode_environment` refuses.
+    """
+    plate, confirmed = planes or decode_environment(png)
     height, width = confirmed.shape
     confirmed_fraction = float(np.float32(confirmed.mean()))  # the message field has single precision
     return Environment(key, png, picture_digest(plate, confirmed), height, width, confirmed_fraction, epoch)

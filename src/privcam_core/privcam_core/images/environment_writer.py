@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from privcam_core.images.environment import environment_of
+from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import Environment, SyncKey
 
 # The PNG is repeated within the edge this often, so that a node that was restarted has Ī again soon.
@@ -17,11 +18,22 @@ class EnvironmentWriter:
         self._current: Environment | None = None
         self._written_s = 0.0
 
-    def write(self, key: SyncKey, png: bytes, epoch: int, *, stale: bool = False) -> Environment:
-        """Return the environment to publish for the frame κ = `key`. stale: do not repeat the bytes."""
+    def write(
+        self,
+        key: SyncKey,
+        png: bytes,
+        epoch: int,
+        *,
+        planes: tuple[Image, BoolArray] | None = None,
+        stale: bool = False,
+    ) -> Environment:
+        """Return the environment to publish for the frame κ = `key`.
+
+        planes: (plate, confirmed) that the PNG was encoded from, if known. stale: do not repeat the bytes.
+        """
         current = self._current
         if current is None or current.epoch != epoch:
-            current = environment_of(key, png, epoch)
+            current = environment_of(key, png, epoch, planes)
             repeat = True
         else:
             repeat = not stale and abs(key.seconds - self._written_s) >= self._repeat_s
