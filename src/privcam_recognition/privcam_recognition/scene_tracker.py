@@ -1,14 +1,16 @@
 """Keeps what every recognition model needs between frames: camera time, the subjects, and their numbered events."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from privcam_core.events.event_tracker import ActiveEvent, EventTracker
 from privcam_core.events.scene_report import CANNOT_SEE, Event, RecognizedObject, SceneReport
 from privcam_core.types.omega import Omega, SubjectPose, SyncKey
 from privcam_core.types.sight import Sight, is_blind
 from privcam_recognition.evidence_text import scene_caption, sight_evidence
+from privcam_recognition.rules.long_lie import LongLieDetector, Sighting
 from privcam_recognition.rules.rule_settings import Settings
-from privcam_recognition.subject_history import SubjectHistory
+from privcam_recognition.subject_history import Subject, SubjectHistory
+from privcam_recognition.temporal.visibility import is_at_edge
 
 
 class SceneTracker:
@@ -24,6 +26,7 @@ class SceneTracker:
         self._tracker = EventTracker(0)
         self._events: list[Event] = []
         self._blind_since: float | None = None
+        self._long_lies = LongLieDetector()
 
     def begin_frame(self, omega: Omega) -> float:
         """Take in the poses of the next frame and return its camera time in s since the first frame.
@@ -47,6 +50,18 @@ class SceneTracker:
     def close_events(self, owner: object, seconds: float) -> None:
         """Record the end of all events of a subject or place that was last seen at `seconds`."""
         self._events += self._tracker.close(owner, seconds)
+
+    def update_long_lies(self, omega: Omega, down: Mapping[Subject, bool], seconds: float) -> None:
+        """Record who is down and does not get up. down: whether each subject in view lies or has fallen."""
+        sightings = [
+            Sighting(subject, is_down, is_at_edge(subject, omega.environment, lost=True))
+            for subject, is_down in down.items()
+        ]
+        for lie in self._long_lies.update(seconds, sightings):
+            self.close_events(lie, seconds)
+        for lie in self._long_lies.active:
+            event = lie.event(seconds)
+            self.update_events(lie, [] if event is None else [event], seconds)
 
     def report(self, omega: Omega, states: Sequence[tuple[str, float]], model_id: str) -> SceneReport:
         """Return the report of this frame. states: label and seconds so far, of each subject in view."""

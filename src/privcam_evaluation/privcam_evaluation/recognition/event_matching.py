@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from privcam_core.events.scene_report import Phase, Recognizer
 from privcam_core.types.omega import Omega
 from privcam_evaluation.recognition.labelled_clips import Clip, fall_seconds, faller, seconds_of
+from privcam_recognition.rules.long_lie import LABEL as LONG_LIE
 from privcam_recognition.temporal.temporal_model import TemporalModel
 
 # The kinds of clips, by label and by reported events, the most serious kind first.
@@ -48,6 +49,11 @@ class ClipResult:
     def falls(self) -> list[ReportedEvent]:
         """The falls that were reported."""
         return [one for one in self.events if one.label == "fall"]
+
+    @property
+    def long_lies(self) -> list[ReportedEvent]:
+        """The reports of somebody who is down and was not seen to get up."""
+        return [one for one in self.events if one.label == LONG_LIE]
 
     @property
     def fights(self) -> bool:

@@ -3,23 +3,29 @@
 import multiprocessing
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from rosbags.rosbag2 import Reader
 
 from privcam_cloud.recording.bag_recorder import BagRecorder
 from privcam_core.types.omega import Omega, SyncKey
+from privcam_core.types.time import ns_from_seconds
 from privcam_evaluation.clip_reader import sha256_of
 from privcam_evaluation.recognition.labelled_clips import START_NS, Clip, read_clip
 from privcam_link import cdr
+from privcam_sources.stream_info import TimedFrame
 
 CAMERA_ID = "clip"
 # So many hexadecimal digits of a clip's SHA-256 are in the name of its bag: another clip of the same path, of another
 # folder or replaced later, gets a bag of its own.
 _DIGEST_DIGITS = 16
+# The last picture of a clip is held at this rate, frames/s, with noise of this standard deviation, in levels.
+_HELD_HZ = 5
+_HELD_NOISE = 2.0
 
 
 class Bags(NamedTuple):
@@ -33,22 +39,24 @@ class Bags(NamedTuple):
         return [clip for clip in clips if clip.name in self.paths]
 
 
-def bags_of(clips: Sequence[Clip], folder: Path, *, processes: int) -> Bags:
+def bags_of(clips: Sequence[Clip], folder: Path, *, processes: int, held_s: float = 0.0) -> Bags:
     """Return the bags of clips, made where they are not in `folder` yet. Shows progress.
 
-    A clip that fails costs that clip: why is said on stderr and returned.
+    held_s: the last picture of a clip with a fall is held for so long, with fresh noise. A clip that fails costs that
+    clip: why is said on stderr and returned.
     """
     folder.mkdir(parents=True, exist_ok=True)
     bags, missing = Bags({}, {}), []
     for clip in clips:
         try:
-            bag = bags.paths[clip.name] = bag_of(clip, folder)
+            held = held_s if clip.label == "fall" else 0.0
+            bag = bags.paths[clip.name] = bag_of(clip, folder, held)
         except OSError as error:
             bags.failures[clip.name] = str(error)
             print(f"[bags] {clip.name}: {error}", file=sys.stderr, flush=True)
             continue
         if not (bag / "metadata.yaml").exists():
-            missing.append((clip, bag))
+            missing.append((clip, bag, held))
     if missing:
         with multiprocessing.get_context("spawn").Pool(min(processes, len(missing))) as pool:
             for done, (name, count, failure) in enumerate(pool.imap_unordered(_make, missing), start=1):
@@ -65,12 +73,13 @@ def read_bag(bag: Path) -> list[Omega]:
         return [cdr.decode(bytes(data)) for _, _, data in reader.messages()]
 
 
-def bag_of(clip: Clip, folder: Path) -> Path:
+def bag_of(clip: Clip, folder: Path, held_s: float = 0.0) -> Path:
     """Return where the bag of a clip is, or will be, in a folder of bags. Raises OSError without the clip's file."""
-    return folder / f"{clip.name}-{sha256_of(clip.path)[:_DIGEST_DIGITS]}"
+    held = f"-held{held_s:g}" if held_s else ""
+    return folder / f"{clip.name}-{sha256_of(clip.path)[:_DIGEST_DIGITS]}{held}"
 
 
-def make_bag(clip: Clip, bag: Path) -> int:
+def make_bag(clip: Clip, bag: Path, held_s: float = 0.0) -> int:
     """Write what the edge makes of a clip as an Ω bag, every frame at its own time; return their number."""
     from privcam_edge.edge_pipeline import EdgePipeline  # loads the models' runtime, which reading a bag does not need
     from privcam_privacy.background.engine_settings import EngineSettings
@@ -78,7 +87,7 @@ def make_bag(clip: Clip, bag: Path) -> int:
     pipeline, digest, count = EdgePipeline(settings=EngineSettings(evidence="transit")), b"", 0
     recorder = BagRecorder(bag)
     try:
-        for index, frame in enumerate(read_clip(clip)):
+        for index, frame in enumerate(_hold_last(read_clip(clip), held_s)):
             key = SyncKey(CAMERA_ID, index + 1, START_NS + (frame.time_ns or 0))
             omega = pipeline.process(key, frame.image)
             same = omega.environment.digest == digest
@@ -91,15 +100,32 @@ def make_bag(clip: Clip, bag: Path) -> int:
     return count
 
 
-def _make(work: tuple[Clip, Path]) -> tuple[str, int, str]:
+def _hold_last(frames: Iterable[TimedFrame], seconds: float) -> Iterator[TimedFrame]:
+    """Yield the frames, and the last picture for so many seconds more: somebody lies there, and the camera goes on."""
+    last: TimedFrame | None = None
+    for last in frames:
+        yield last
+    if last is None:
+        return
+    random = np.random.default_rng(0)
+    for step in range(1, round(seconds * _HELD_HZ) + 1):
+        noisy = last.image + random.normal(0.0, _HELD_NOISE, last.image.shape)
+        yield replace(
+            last,
+            image=np.clip(np.rint(noisy), 0, 255).astype(np.uint8),
+            time_ns=(last.time_ns or 0) + ns_from_seconds(step / _HELD_HZ),
+        )
+
+
+def _make(work: tuple[Clip, Path, float]) -> tuple[str, int, str]:
     """Make a bag; return the name of its clip, how many Ω are in it, and why there is none, empty for a bag."""
-    clip, bag = work
+    clip, bag, held_s = work
     try:
         # Of a run that was ended before.
         partial = bag.with_name(f"{bag.name}.part")
         shutil.rmtree(partial, ignore_errors=True)
         partial.parent.mkdir(parents=True, exist_ok=True)
-        count = make_bag(clip, partial)
+        count = make_bag(clip, partial, held_s)
         partial.rename(bag)
     except Exception as error:
         # Whatever it was, the other clips take no harm; a file can break a decoder in many ways.

@@ -34,6 +34,13 @@ def scores(results: Sequence[ClipResult]) -> dict[str, Any]:
             "delay_s": round(median(delays), 2) if delays else None,
             "delay_s_worst": round(max(delays), 2) if delays else None,
         },
+        "long_lies": {
+            "clips": len(falls),
+            "recall": _fraction(sum(bool(one.long_lies) for one in falls), len(falls)),
+            "missed": sorted(one.clip.name for one in falls if not one.long_lies),
+            "false_alarms": sum(len(one.long_lies) for one in others),
+            "false_alarm_clips": sorted(one.clip.name for one in others if one.long_lies),
+        },
         "fights": fights(results),
         "ece": round(calibration_error(probabilities), 4) if probabilities else None,
         "ms_per_subject": round(1e3 * sum(one.seconds for one in results) / max(1, subject_frames), 3),

@@ -79,3 +79,18 @@ def test_entry_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     label(tmp_path, "a.mp4", "./a.mp4")
     with pytest.raises(BadAnnotations, match=r"entry 1: a\.mp4 is there twice"):
         read_annotations(tmp_path)
+
+
+def test_last_picture_of_a_fall_is_held_with_noise_and_other_clips_end(tmp_path: Path) -> None:
+    write_clip(tmp_path / "a.mp4", 3)
+    write_clip(tmp_path / "b.mp4", 3)
+    entries = [{"file": "a.mp4", "label": "fall", "fps": 10}, {"file": "b.mp4", "label": "adl", "fps": 10}]
+    (tmp_path / "annotations.json").write_text(json.dumps(entries), encoding="utf-8")
+    clips = read_annotations(tmp_path)
+    held = bags_of(clips, tmp_path / "bags", processes=1, held_s=2.0).paths
+    stamps = [omega.key.stamp_ns for omega in read_bag(held["a.mp4"])]
+    assert len(stamps) == 3 + 10
+    assert (stamps[-1] - stamps[2]) / 1e9 == pytest.approx(2.0)
+    assert len(read_bag(held["b.mp4"])) == 3
+    # A bag that is not held is another one.
+    assert len(read_bag(bags_of(clips, tmp_path / "bags", processes=1).paths["a.mp4"])) == 3

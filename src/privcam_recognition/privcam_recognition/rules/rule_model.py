@@ -16,11 +16,13 @@ from privcam_recognition.evidence_text import (
 )
 from privcam_recognition.rules.hysteresis import Hysteresis
 from privcam_recognition.rules.posture_rules import (
+    UNDECIDED,
     Fall,
     find_fall,
     find_rise,
     label_scores,
     landed_at,
+    smoothed,
     travel_speed,
 )
 from privcam_recognition.rules.rule_settings import DEFAULT, Settings
@@ -51,6 +53,12 @@ class SubjectRules:
     def state(self, seconds: float) -> tuple[str, float]:
         """Return the most serious label of the subject, and for how many seconds it has held."""
         return most_serious(self._fall, self._visible, seconds)
+
+    def is_down(self, subject: Subject) -> bool:
+        """Return whether a subject in view lies, or has fallen and not got up."""
+        if self._fall is not None or not subject.moments:
+            return self._fall is not None or subject.is_down
+        return smoothed(subject.moments, self._settings).lying >= UNDECIDED
 
     def _find_posture(self, subject: Subject) -> Sequence[ActiveEvent]:
         now = subject.moments[-1]
@@ -104,7 +112,7 @@ def most_serious(fall: Fall | None, active: Sequence[ActiveEvent], seconds: floa
 
 
 class RuleModel:
-    """Recognises standing, walking, sitting, bending, lying, fall and getting_up from the poses P alone.
+    """Recognises standing, walking, sitting, bending, lying, fall, long_lie and getting_up from the poses P.
 
     Time is camera time, so a recording gives the same result at any speed. Use one instance for each camera.
     """
@@ -126,5 +134,7 @@ class RuleModel:
         for subject in subjects:
             rules = self._rules.setdefault(subject, SubjectRules(self._settings))
             self._scene.update_events(subject, rules.active_events(subject, seconds), seconds)
+        down = {one: self._rules[one].is_down(one) for one in subjects if one.last == seconds}
+        self._scene.update_long_lies(omega, down, seconds)
         states = [self._rules[subjects[pose.subject_id]].state(seconds) for pose in omega.poses]
         return self._scene.report(omega, states, self.model_id)

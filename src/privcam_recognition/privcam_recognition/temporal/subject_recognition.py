@@ -7,7 +7,7 @@ from privcam_recognition.evidence_text import posture_evidence
 from privcam_recognition.interactions.hand_to_mouth import MIN_COUNT, PERIOD_S, HandToMouth
 from privcam_recognition.rules.hysteresis import Hysteresis
 from privcam_recognition.rules.loitering import LoiteringDetector
-from privcam_recognition.rules.posture_rules import travel_speed
+from privcam_recognition.rules.posture_rules import UNDECIDED, travel_speed
 from privcam_recognition.rules.rule_model import fall_event, most_serious
 from privcam_recognition.rules.rule_settings import Settings
 from privcam_recognition.subject_history import Subject
@@ -36,6 +36,12 @@ class SubjectRecognition:
         if subject.last == seconds:
             self._visible = self._find_visible(subject)
         return [*fall_event(self.falls.fall, subject, seconds), *self._visible]
+
+    def is_down(self, subject: Subject) -> bool:
+        """Return whether a subject in view lies, or has fallen and not got up."""
+        if self.falls.fall is not None or self.probabilities is None:
+            return self.falls.fall is not None or subject.is_down
+        return self.probabilities["lying"] + self.probabilities["fall"] >= UNDECIDED
 
     def state(self, seconds: float) -> tuple[str, float]:
         """Return the most serious label of the subject, and for how many seconds it has held."""

@@ -29,7 +29,8 @@ LOST_S = 2.0
 
 
 class TemporalModel:
-    """Recognises LABELS from windows of poses and boxes, loitering from where a subject stays, and pushing_fighting.
+    """Recognises LABELS from windows of poses and boxes, loitering from where a subject stays,
+    pushing_fighting, and long_lie.
 
     weights: see TemporalNetwork. Use one instance for each camera.
     """
@@ -68,6 +69,8 @@ class TemporalModel:
             active = self._recognition(subject).active_events(subject, seconds)
             self._scene.update_events(subject, active, seconds)
         self._update_fights(seconds)
+        down = {one: self._recognition(one).is_down(one) for one in subjects if one.last == seconds}
+        self._scene.update_long_lies(omega, down, seconds)
         states = [self._recognition(subjects[pose.subject_id]).state(seconds) for pose in omega.poses]
         return self._scene.report(omega, states, self.model_id)
 
