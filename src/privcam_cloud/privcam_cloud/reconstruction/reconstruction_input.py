@@ -8,7 +8,7 @@ from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import SubjectPose, SyncKey
 
 # Labels of events that a person has to look at.
-ALARMS = ("fall", "pushing_fighting")
+ALARMS = ("fall", "long_lie", "pushing_fighting")
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,7 @@ PHRASES = {
     "lying": "lying down",
     "bending": "bending over",
     "fall": "fallen to the floor",
+    "long_lie": "lying on the floor",
     "getting_up": "getting up from the floor",
     "pushing_fighting": "pushing each other",
     "smoking_like": "one hand at the mouth",
