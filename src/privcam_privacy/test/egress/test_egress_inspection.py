@@ -17,7 +17,7 @@ from privcam_privacy.egress.inspection import WITHDRAW_S, Egress
 SHAPE = (48, 64)
 ROOM = np.random.default_rng(2).integers(0, 256, (*SHAPE, 3)).astype(np.uint8)
 PERSON = SensitiveDetection("person", (8.0, 8.0, 24.0, 40.0), 0.9, 1.0)
-DOUBTFUL = replace(PERSON, score=0.3)
+UNCERTAIN = replace(PERSON, score=0.3)
 OUTLINE = SensitiveDetection("person", (8.0, 8.0, 24.0, 40.0), 0.9, 0.0)
 
 
@@ -65,7 +65,7 @@ def test_a_picture_leaves_only_with_the_bytes_that_were_inspected():
 
 
 def test_a_detection_is_blank_in_the_picture_that_leaves_and_the_rest_was_searched_again():
-    inspector = Inspector([DOUBTFUL], [])
+    inspector = Inspector([UNCERTAIN], [])
     egress = Egress(inspector, InlineExecutor())
     picture, certain = egress.update(result(1), 0)
     assert certain == []
@@ -104,7 +104,7 @@ def test_a_detection_with_low_score_or_around_a_hole_is_blanked_and_quarantines_
 
 @pytest.mark.parametrize("box", [(8.4, 8.4, 24.4, 40.4), (8.6, 8.6, 23.6, 39.6)])
 def test_blanked_box_is_rounded_outwards_and_never_smaller_than_asked(box):
-    detection = replace(DOUBTFUL, box=box)
+    detection = replace(UNCERTAIN, box=box)
     egress = Egress(Inspector([detection], []), InlineExecutor(), Margins(box=0.0, pad=0.0))
     picture, _ = egress.update(result(1), 0)
     rows, columns = np.nonzero(~picture.confirmed)
