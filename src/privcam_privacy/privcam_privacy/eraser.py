@@ -119,6 +119,7 @@ class Eraser:
         if isinstance(self._engine, PrivacyEngine):
             if certain:
                 self._engine.quarantine_boxes([detection.box for detection in certain])
+                self._result = None  # of before the finding
             self._save_state(picture, self._engine.presences, key.stamp_ns)
         anonymous = self._anonymizer.anonymize(poses, shape, key.stamp_ns)
         epsilon, delta = self._accountant.spend(key.stamp_ns, released=self._anonymizer.released)

@@ -1,10 +1,12 @@
 """The eraser as a whole: its modes, the stored state over a restart, and the error when that fails."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from privcam_core.detection.inspection import SensitiveDetection
 from privcam_core.images.environment import decode_environment, encode_environment
 from privcam_core.inline_executor import InlineExecutor
 from privcam_core.storage_key import StorageKey
@@ -130,3 +132,33 @@ def test_the_report_says_why_the_camera_cannot_see_in_every_mode() -> None:
     for eraser in (Eraser("locked", plate=plate()), Eraser(settings=TRANSIT), Eraser("mask_only")):
         reports = [eraser.erase(key(number), frame(number) // 5, NOBODY, [], []).report for number in range(3)]
         assert [report.sight for report in reports] == [Sight.UNKNOWN, Sight.DARK, Sight.DARK]
+
+
+class FindsOnce:
+    """Finds somebody in the picture with the number `at`, and nobody before and after."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.inspected = at, 0
+
+    def inspect(self, _png: bytes) -> list[SensitiveDetection]:
+        self.inspected += 1
+        return (
+            [SensitiveDetection("person", (100.0, 60.0, 140.0, 160.0), 0.9, 1.0)] if self.inspected == self.at else []
+        )
+
+
+def test_in_a_still_scene_a_finding_is_quarantined_with_the_next_frame_and_stays_out() -> None:
+    inspector = FindsOnce(2)
+    eraser = Eraser("adaptive", TRANSIT, inspector=inspector, executor=InlineExecutor())
+    stale, shown, found_at = replace(NOBODY, fresh=False), np.zeros(SHAPE, np.bool_), None
+    for number in range(300):
+        # As from a detector that looks once a second: the engine may repeat its last result in between.
+        detections = NOBODY if number % 10 == 0 else stale
+        published = eraser.erase(key(number), frame(number), detections, [], [])
+        found_at = number if found_at is None and inspector.inspected >= 2 else found_at
+        if published.environment.png:
+            _, shown = decode_environment(published.environment.png)
+        if found_at is not None:
+            assert not shown[60:160, 100:140].any()
+    assert found_at is not None
+    assert shown.any()

@@ -288,7 +288,8 @@ class PrivacyEngine:
         """Add presences where the frame contradicts what was known before a restart, or before the camera was moved."""
         contradicting, scene.plate.contradicting = scene.plate.contradicting, None
         if contradicting is not None:
-            scene.presences.add(contradicting)
+            # All of a body contradicts, so nothing of it reaches further.
+            scene.presences.add(contradicting, ())
         if exclusion.camera_moved and scene.presences.unattended:
             # Nobody knows where in the picture the people are now.
             scene.presences.add(np.full_like(scene.presences.blocked, 255))

@@ -117,7 +117,13 @@ class Egress:
             self._withhold_all((shape[0], shape[1]))
         certain = self._collect()
         self._considered = self._considered & result.confirmed
-        if self._running is None and result.epoch != self._submitted_epoch and self._is_worth(result, stamp_ns):
+        # What was computed before a finding is quarantined shows the finding again.
+        if (
+            not certain
+            and self._running is None
+            and result.epoch != self._submitted_epoch
+            and self._is_worth(result, stamp_ns)
+        ):
             self._submitted_epoch, self._submitted_ns = result.epoch, stamp_ns
             self._considered = result.confirmed.copy()
             self._running = self._executor.submit(self._examine, result)
@@ -206,6 +212,10 @@ class Egress:
         if certain:
             # Parts of them that the box cut off are beside it. The next picture comes without these, and at once.
             self._submitted_epoch, self._submitted_ns = 0, None
+            plate, confirmed = self._current.plate.copy(), self._current.confirmed.copy()
+            for detection in certain:
+                self._blank(detection, plate, confirmed)
+            self._current = _picture(plate, confirmed, self._current.epoch + 1)
             return certain
         if picture.confirmed.shape == (height, width) and picture.png != self._current.png:
             self._current = replace(picture, epoch=self._current.epoch + 1)

@@ -95,6 +95,7 @@ class Presence:
         self.cells = Patch.join((self.cells, other.cells))
         self.animate |= other.animate
         self.owners |= other.owners
+        self.rest.keep(other.rest.boxes)
         self.was_unattended |= other.was_unattended
         self.episodes = max(self.episodes, other.episodes)
         self.max_area += other.max_area

@@ -6,6 +6,7 @@ is seen, it frees the cells behind it.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -21,7 +22,6 @@ from privcam_privacy.background.grid import (
     components,
     fill_bodies,
     fill_boxes,
-    fraction,
     grid_shape,
     intersect,
     union,
@@ -30,6 +30,7 @@ from privcam_privacy.evidence.zones import Polygon, zone_cells
 from privcam_privacy.presence.departure import has_departed, is_in_door
 from privcam_privacy.presence.patch import Patch
 from privcam_privacy.presence.presence import Presence
+from privcam_privacy.presence.scene_onset import SceneOnset
 
 # A cell is freed when the same background was seen again for this long, s ...
 _SEEN_AGAIN_S = 1.0
@@ -54,12 +55,6 @@ _REACH_FRACTION = 0.02
 _ANIMATE_EPISODES = 2
 # A pause of this length, s, ends an episode of motion.
 _EPISODE_S = 1.0
-# When more than this fraction of the picture differs ...
-_SCENE_FRACTION = 0.5
-# ... and less than this fraction did ...
-_CALM_FRACTION = 0.2
-# ... so many seconds before, the light or the camera has changed. A body takes longer to fill half of the picture.
-_ONSET_S = 0.35
 
 
 class PresenceTracker:
@@ -86,8 +81,7 @@ class PresenceTracker:
         # Confirmed cells stay as they are, whoever is freed there.
         self._confirmed: Mask = np.zeros(self._grid, np.uint8)
         self._now_s = 0.0
-        self._uneasy_s = 0.0
-        self._scene_changing = False
+        self._onset = SceneOnset()
         self._update_masks()
 
     @property
@@ -110,7 +104,7 @@ class PresenceTracker:
         for subject, track in confirmed.items():
             self._follow_track(subject, track)
         self._ages.update({subject: track.age for subject, track in confirmed.items()})
-        if not self._is_scene_change(exclusion.differing, dt):
+        if not self._onset.update(exclusion.differing, dt):
             self._follow_motion(fill_bodies(exclusion.differing), exclusion.moved)
         stayed = np.zeros(self._grid, np.uint8)
         for presence in self._presences:
@@ -139,33 +133,33 @@ class PresenceTracker:
                 self._free_trail(presence, staying, plate)
         self._update_masks()
 
-    def add(self, where: Mask, bodies: Sequence[Box] = ()) -> Mask:
+    def add(self, where: Mask, bodies: Sequence[Box] | None = None) -> Mask:
         """Add regions that no track knows, from the inspection or from before a restart; return how far they reach.
 
-        bodies: boxes in them, px, without margins; if there are none, the regions are the bodies. All of the picture
-        says that somebody may be anywhere. Whoever is found then is not all who may be there.
+        bodies: boxes in them, px, without margins; None: the regions are bodies with their margins; empty: they hold
+        all that there is. All of the picture says that somebody may be anywhere. Whoever is found then is not all who
+        may be there.
         """
         self._seen_again_s[where > 0] = 0.0
         reach = np.zeros_like(where)
         for component in components(where):
-            presence = self._create(Patch(component.y, component.x, component.mask), animate=True)
-            presence.still_s, presence.was_unattended = _GRACE_S, bool(where.all())
-            patches = [Patch.rectangle(box_cells(box, self._grid)) for box in bodies]
-            here = [patch for patch in patches if patch.overlaps(presence.cells)] or [presence.cells]
-            presence.rest.update(self._now_s, Patch.join(here).box)
-            _fill_reach(reach, [presence])
+            region = Patch(component.y, component.x, component.mask)
+            presence = self._unowned_around(region) or self._create(region, animate=True)
+            presence.still_s = _GRACE_S
+            presence.was_unattended |= bool(where.all())
+            if bodies is None:
+                presence.rest.keep([self._margins.shrink(region.box, self._shape[0])])
+            else:
+                patches = [(box, Patch.rectangle(box_cells(box, self._grid))) for box in bodies]
+                presence.rest.keep([box for box, patch in patches if patch.overlaps(region)])
+            fill_boxes(reach, presence.rest.reaches)
         self._update_masks()
         return reach
 
-    def _is_scene_change(self, differing: Mask, dt: float) -> bool:
-        """Return whether most of the picture differs at once: a lamp or the camera, not a body."""
-        part = fraction(differing)
-        self._uneasy_s = 0.0 if part <= _CALM_FRACTION else self._uneasy_s + dt
-        if part <= _CALM_FRACTION:
-            self._scene_changing = False
-        elif part > _SCENE_FRACTION and self._uneasy_s <= _ONSET_S:
-            self._scene_changing = True
-        return self._scene_changing
+    def _unowned_around(self, region: Patch) -> Presence | None:
+        """Return a presence that was added before, nobody followed since, and holds all of a region."""
+        added = (one for one in self._presences if one.animate and not one.owners and one.now is None)
+        return next((one for one in added if not region.minus(one.cells).area), None)
 
     def _disown_restarted(self, confirmed: dict[int, Track]) -> None:
         """Forget the owners when the tracker has restarted and gives the numbers of old subjects to others."""
@@ -192,7 +186,7 @@ class PresenceTracker:
         # be, and not that nobody is anywhere else.
         presence.find(region, good=is_good)
         presence.body.update(box)
-        presence.rest.update(self._now_s, box)
+        presence.rest.update(self._now_s, box, good=is_good)
         presence.see(self._now_s, region)
 
     def _leaves_somebody(self, presence: Presence, region: Patch) -> bool:
@@ -226,11 +220,18 @@ class PresenceTracker:
             presence = presence or self._create(Patch.nothing(), animate=at_border)
             if not presence.followed:
                 box = (float(GRID * x), float(GRID * y), float(GRID * (x + w)), float(GRID * (y + h)))
-                presence.body.update(box)
-                presence.rest.update(self._now_s, box)
+                # Of somebody who rests a hand moves, and by its box they would seem to go out.
+                if not (presence.rest.boxes and self._goes_out(presence, box)):
+                    presence.body.update(box)
                 presence.animate |= presence.moved_over(box) or presence.episodes >= _ANIMATE_EPISODES
             presence.moving |= region.meets(moved)
             presence.see(self._now_s, region)
+
+    def _goes_out(self, presence: Presence, box: Box) -> bool:
+        """Return whether a body whose newest box is this one, px, would be going out."""
+        extent = replace(presence.body)
+        extent.update(box)
+        return has_departed(extent, self._shape) or is_in_door(box, self._doors)
 
     def _presence_at(self, region: Patch) -> Presence | None:
         """Return the presence of a moving region: one that was here just now, else one that stood here.
@@ -304,16 +305,12 @@ class PresenceTracker:
             if one.still_s >= _GRACE_S or not one.animate:
                 one.cells.paint(self.withheld)
         self.reach: Mask = np.zeros(self._grid, np.uint8)
-        _fill_reach(self.reach, [one for one in self._presences if one.animate])
+        for one in self._presences:
+            if one.animate:
+                fill_boxes(self.reach, one.rest.reaches)
 
 
 def _count_time(seconds: Float32Array, where: Mask, dt: float) -> None:
     """Add dt to the cells in `where`, and reset the others."""
     np.multiply(seconds, where > 0, out=seconds)
     cv2.add(seconds, dt, dst=seconds, mask=where)
-
-
-def _fill_reach(mask: Mask, presences: Sequence[Presence]) -> None:
-    """Set the cells in a grid mask that parts of those who rest may be in, in place."""
-    reaches = [presence.rest.reach for presence in presences]
-    fill_boxes(mask, [reach for reach in reaches if reach is not None])

@@ -5,36 +5,83 @@ somebody who rests it may as well be a leg that the box cut off, and no waiting 
 """
 
 from collections import deque
+from collections.abc import Sequence
 
 from privcam_core.types.arrays import Box
 
-# Somebody rests when all boxes of so long, s, have a point in common. A walker leaves the own place in half of it.
-_WINDOW_S = 2.0
+# Somebody walks when none of the good boxes of the last _NOW_S touches one of those from _THEN_S on, s, before the
+# newest one. A box that blinks between the halves of a body, or jumps to a neighbour, comes back sooner.
+_NOW_S = 0.7
+_THEN_S = 2.0
+_WINDOW_S = 3.0
 # Boxes of people who lie end at the knees or at a hand, so that as much again as half of the box is missing. A box of
 # nothing but the upper half would need 1.0, which takes 13 points of the demo clip (0.5: 3 points).
 _REACH = 0.5
+_MAX_BOXES = 128
 
 
 class Rest:
-    """The boxes of one body, of the last _WINDOW_S in which it was seen."""
+    """The boxes of one body. Good ones say whether it walks; weak ones, which may be furniture, only add to its reach.
+
+    Times are of the presences, s. Once the body is lost, what was seen last stays.
+    """
 
     def __init__(self) -> None:
-        self._boxes: deque[tuple[float, Box]] = deque()
+        self._good: deque[tuple[float, Box]] = deque(maxlen=_MAX_BOXES)
+        self._weak: deque[tuple[float, Box]] = deque(maxlen=_MAX_BOXES)
+        self._kept: list[Box] = []
 
-    def update(self, seconds: float, box: Box) -> None:
-        """Take the newest box, px, and its time."""
-        self._boxes.append((seconds, box))
-        while self._boxes[0][0] < seconds - _WINDOW_S:
-            self._boxes.popleft()
+    def update(self, seconds: float, box: Box, *, good: bool) -> None:
+        """Take the newest box of its track, px, and its time."""
+        for boxes in (self._good, self._weak) if good else (self._weak,):
+            while boxes and boxes[0][0] < seconds - _WINDOW_S:
+                boxes.popleft()
+        (self._good if good else self._weak).append((seconds, box))
+        if good and self.walks:
+            self._kept.clear()
+
+    def keep(self, boxes: Sequence[Box]) -> None:
+        """Take boxes, px, of bodies that rest here until they are seen to walk."""
+        self._kept = [*self._kept, *(box for box in boxes if box not in self._kept)][-_MAX_BOXES:]
 
     @property
-    def reach(self) -> Box | None:
-        """Where parts of the body may be, px, all its boxes together and half as far again. None while it walks."""
-        if not self._boxes:
-            return None
-        left, top, right, bottom = zip(*(box for _, box in self._boxes), strict=True)
-        if max(left) >= min(right) or max(top) >= min(bottom):
-            return None
-        x0, y0, x1, y1 = min(left), min(top), max(right), max(bottom)
-        length = _REACH * max(x1 - x0, y1 - y0)
-        return x0 - length, y0 - length, x1 + length, y1 + length
+    def walks(self) -> bool:
+        """Whether the body has left its place, as good boxes show."""
+        then = [box for seconds, box in self._good if seconds <= self._good[-1][0] - _THEN_S]
+        return bool(then) and not any(_touch(one, other) for one in self._newest for other in then)
+
+    @property
+    def boxes(self) -> list[Box]:
+        """All boxes of a body that rests, px; none while it walks."""
+        seen = [] if self.walks else [box for _, box in (*self._good, *self._weak)]
+        return [*self._kept, *seen]
+
+    @property
+    def reaches(self) -> list[Box]:
+        """Where parts of the body may be: its boxes, px, and half as far again as it is long.
+
+        Where good boxes show one half of it and then the other, it is as long as both.
+        """
+        length = _length(self._newest)
+        return [_widen(box, _REACH * max(length, _length([box]))) for box in set(self.boxes)]
+
+    @property
+    def _newest(self) -> list[Box]:
+        return [box for seconds, box in self._good if seconds >= self._good[-1][0] - _NOW_S]
+
+
+def _length(boxes: Sequence[Box]) -> float:
+    """Return the longer side of the smallest box around all of them; 0 without any."""
+    if not boxes:
+        return 0.0
+    left, top, right, bottom = zip(*boxes, strict=True)
+    return float(max(max(right) - min(left), max(bottom) - min(top)))
+
+
+def _touch(one: Box, other: Box) -> bool:
+    beside = one[0] < other[2] and other[0] < one[2]
+    return beside and one[1] < other[3] and other[1] < one[3]
+
+
+def _widen(box: Box, px: float) -> Box:
+    return box[0] - px, box[1] - px, box[2] + px, box[3] + px

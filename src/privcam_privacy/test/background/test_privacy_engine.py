@@ -307,6 +307,50 @@ def test_leg_that_the_box_of_a_detector_cut_off_is_no_background_while_its_owner
     assert not result.confirmed[44:52, 80:96].any()
 
 
+# Of somebody who rests the detector sees these boxes in turn: two halves; all of it and now and then a neighbour.
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [(50, 36, 64, 60), (66, 36, 80, 60)],
+        [(50, 36, 64, 60)] * 10 + [(66, 36, 80, 60)] * 10,
+        [(50, 36, 80, 60)] * 6 + [(26, 36, 49, 60)],
+    ],
+)
+def test_box_that_blinks_between_the_parts_of_somebody_who_rests_does_not_walk(turns):
+    film = Film()
+    lying = with_person(with_person(room(), (50, 36, 80, 60)), (80, 44, 92, 52))
+    for count in range(200):
+        box = turns[count % len(turns)]
+        film.show(lying, detections=found(box), tracks=[track(box)])
+    assert not any(result.confirmed[44:52, 80:92].any() for result in film.results)
+    assert film.results[-1].confirmed.mean() > 0.3
+
+
+@pytest.mark.parametrize("body", [(10, 40, 90, 76), (40, 40, 120, 76)], ids=["at the border", "inside"])
+@pytest.mark.parametrize("lost_s", [0.5, 2.5, 6.0])
+def test_hand_that_moves_frees_neither_a_lost_body_nor_its_leg(body, lost_s):
+    x0, y0, x1, y1 = body
+    leg = (x1, y0 + 10, x1 + 14, y1 - 14)
+    lying, film = with_person(with_person(room(), body), leg), Film()
+    film.show(lying, 3.0, found(body), [track(body)])
+    film.show(lying, lost_s)
+    waving = lying.copy()
+    waving[y0 + 4 : y0 + 14, x0 + 2 : x0 + 10] = 255
+    film.show(waving, 0.2)
+    film.show(lying, 20.0)
+    for region in (body, leg):
+        assert not any(r.confirmed[region[1] : region[3], region[0] : region[2]].any() for r in film.results)
+
+
+def test_what_the_inspection_finds_twice_is_one_presence():
+    film = Film()
+    film.show(room(), 4.0)
+    for _ in range(3):
+        film.engine.quarantine_boxes([(60, 30, 80, 60)])
+        film.show(room(), 0.5)
+    assert len(film.engine.presence_regions) == 1
+
+
 def test_what_stays_beside_somebody_who_walks_past_is_background():
     film = Film()
     for count in range(70):

@@ -90,6 +90,21 @@ def test_nothing_of_a_picture_leaves_in_which_somebody_was_found_and_the_next_on
     assert picture.png == inspector.seen[-1]
 
 
+def test_what_was_computed_before_a_finding_is_not_inspected_with_it_and_the_picture_of_before_is_blanked():
+    later, inspector = Later(), Inspector([], [PERSON], [])
+    egress = Egress(inspector, later)
+    egress.update(result(1), 0)
+    later.work()
+    picture, _ = egress.update(result(1), 1)
+    assert picture.confirmed.all()
+    egress.update(result(2), 10 * NS_PER_S)
+    later.work()
+    picture, certain = egress.update(result(2), 11 * NS_PER_S)
+    assert certain == [PERSON]
+    assert not picture.confirmed[8:40, 8:24].any()
+    assert later.waiting == []
+
+
 @pytest.mark.parametrize(("score", "confirmed_fraction"), [(0.3, 1.0), (0.9, 0.5)])
 def test_a_detection_with_low_score_or_around_a_hole_is_blanked_and_quarantines_nobody(score, confirmed_fraction):
     uncertain = SensitiveDetection("person", PERSON.box, score, confirmed_fraction)
