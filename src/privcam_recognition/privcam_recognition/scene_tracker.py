@@ -52,10 +52,14 @@ class SceneTracker:
         self._events += self._tracker.close(owner, seconds)
 
     def update_long_lies(self, omega: Omega, down: Mapping[Subject, bool], seconds: float) -> None:
-        """Record who is down and does not get up. down: whether each subject in view lies or has fallen."""
+        """Record who is down and does not get up. down: whether each subject lies or has fallen; of those
+        out of sight only who has fallen is in it.
+        """
         sightings = [
-            Sighting(subject, is_down, is_at_edge(subject, omega.environment, lost=True))
+            Sighting(subject, is_down, at_edge)
             for subject, is_down in down.items()
+            # Whoever comes down at an edge and is lost there may have walked out.
+            if not (at_edge := is_at_edge(subject, omega.environment, lost=True)) or subject.last == seconds
         ]
         for lie in self._long_lies.update(seconds, sightings):
             self.close_events(lie, seconds)

@@ -36,6 +36,13 @@ def falling(
     return Track(times, boxes.astype(np.float32), np.full((len(times), KEYPOINT_COUNT, 3), rho, np.float32))
 
 
+def up_again(track: Track) -> Track:
+    """Return the track with the newest box as high as the first one."""
+    boxes = track.boxes.copy()
+    boxes[-1] = boxes[0]
+    return Track(track.times, boxes, track.keypoints)
+
+
 @pytest.mark.parametrize("rate", [5.0, 10.0, 30.0])
 def test_descent_is_measured_on_the_box(rate: float) -> None:
     fall = measure_descent(falling(rate), HEIGHT, 2.4)
@@ -132,7 +139,9 @@ def test_fall_holds_while_the_network_turns_to_lying_and_ends_when_somebody_is_u
     assert first is not None
     assert all(told(watch, 2.5 + k / 10, probabilities(0.1), track) for k in range(30))
     assert watch.fall == first, "what was measured of it stays"
-    up = [told(watch, 6.0 + k / 10, probabilities(0.0, 0.9), track) for k in range(12)]
+    assert all(told(watch, 6.0 + k / 10, probabilities(0.0, 0.9), track) for k in range(12)), "nobody came up"
+    assert told(watch, 7.5, probabilities(0.1), track)
+    up = [told(watch, 8.0 + k / 10, probabilities(0.0, 0.9), up_again(track)) for k in range(12)]
     assert up[0] and not up[-1]
     assert sum(up) == pytest.approx(UPRIGHT_S * 10, abs=2)
 
@@ -142,7 +151,7 @@ def test_fall_that_is_over_is_not_reported_again_while_its_window_lasts() -> Non
     for k in range(6):
         told(watch, 1.8 + k / 10, probabilities(0.9), track)
     for k in range(12):
-        told(watch, 2.4 + k / 10, probabilities(0.0, 0.9), track)
+        told(watch, 2.4 + k / 10, probabilities(0.0, 0.9), up_again(track))
     assert watch.fall is None
     assert not any(told(watch, 3.6 + k / 10, probabilities(0.9), track) for k in range(3))
 

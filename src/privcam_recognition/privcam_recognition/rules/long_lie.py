@@ -16,12 +16,15 @@ from privcam_recognition.subject_history import Subject
 LABEL = "long_lie"
 # Somebody who is down for so long without getting up, s, is reported.
 REPORT_S = 10.0
-# They were seen down for at least this long, s: longer than the detector takes a bent body for a lying one ...
-SEEN_DOWN_S = 1.0
+# They were seen down for at least this long, s: longer than a bend, and than the network errs ...
+SEEN_DOWN_S = 2.0
 # ... and longer where they were lost at an edge of the picture: people who walk out there look flat too.
 EDGE_DOWN_S = 3.0
-# Whoever is seen upright for this long, s, is up.
+# Whoever is seen upright for this long, s, is up ...
 UP_S = 2.0
+# ... if the upper edge of the box is so many body heights higher than it lay: poses of bodies on the floor are often
+# wrong, and sitting up raises it by more.
+RISE_H = 0.3
 # Somebody new stands at the place when they are within this many body heights of the box that lay there.
 REACH_H = 0.5
 # A place where nobody has been seen for this long, s, is given up: they were carried away, or it was no person.
@@ -32,7 +35,10 @@ _MAX_STEP_S = 0.5
 
 @dataclass(frozen=True)
 class Sighting:
-    """A subject in view. is_down: whether it lies or has fallen. at_edge: it may be walking out of the picture."""
+    """A subject in view, or one that fell and was lost. is_down: whether it lies or has fallen.
+
+    at_edge: it may be walking out of the picture.
+    """
 
     subject: Subject
     is_down: bool
@@ -44,7 +50,8 @@ class LongLie:
     """A place where somebody is down. Times are camera time in s.
 
     ids: of the subjects seen there, the newest first. box: the last one, px. height_px: H. since: when they came down.
-    last: when they were seen down last. down_s, up_s: how long they were seen down, and upright since then.
+    last: when they were seen down last. top_px: the upper edge of the box at its lowest. down_s, up_s: how long they
+    were seen down, and upright since then.
     """
 
     ids: tuple[int, ...]
@@ -52,6 +59,7 @@ class LongLie:
     height_px: float
     since: float
     last: float
+    top_px: float = 0.0
     down_s: float = 0.0
     up_s: float = 0.0
     at_edge: bool = False
@@ -87,7 +95,7 @@ class LongLieDetector:
             lie = self._lie_of(subject)
             if sighting.is_down:
                 self._lies(lie, sighting, seconds, step_s)
-            elif lie is not None:
+            elif lie is not None and lie.top_px - subject.box[1] >= RISE_H * lie.height_px:
                 lie.up_s += step_s
         ended = [one for one in self.active if one.up_s >= UP_S or seconds - one.last > GIVE_UP_S]
         self.active = [one for one in self.active if one not in ended]
@@ -99,10 +107,11 @@ class LongLieDetector:
         # Of a body on the floor without a visible limb the box is all there is.
         height_px = subject.height_px or max(x1 - x0, y1 - y0)
         if lie is None:
-            lie = LongLie((), subject.box, height_px, seconds, seconds)
+            lie = LongLie((), subject.box, height_px, seconds, subject.last)
             self.active.append(lie)
         lie.ids = tuple(dict.fromkeys((*subject.ids, *lie.ids)))
-        lie.box, lie.height_px, lie.last = subject.box, height_px, seconds
+        lie.top_px = max(lie.top_px, subject.box[1])
+        lie.box, lie.height_px, lie.last = subject.box, height_px, max(lie.last, subject.last)
         lie.down_s, lie.up_s, lie.at_edge = lie.down_s + step_s, 0.0, sighting.at_edge
 
     def _lie_of(self, subject: Subject) -> LongLie | None:

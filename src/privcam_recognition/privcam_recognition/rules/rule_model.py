@@ -54,6 +54,11 @@ class SubjectRules:
         """Return the most serious label of the subject, and for how many seconds it has held."""
         return most_serious(self._fall, self._visible, seconds)
 
+    @property
+    def fallen(self) -> bool:
+        """Whether a fall holds."""
+        return self._fall is not None
+
     def is_down(self, subject: Subject) -> bool:
         """Return whether a subject in view lies, or has fallen and not got up."""
         if self._fall is not None or not subject.moments:
@@ -134,7 +139,9 @@ class RuleModel:
         for subject in subjects:
             rules = self._rules.setdefault(subject, SubjectRules(self._settings))
             self._scene.update_events(subject, rules.active_events(subject, seconds), seconds)
-        down = {one: self._rules[one].is_down(one) for one in subjects if one.last == seconds}
+        down = {
+            one: self._rules[one].is_down(one) for one in subjects if one.last == seconds or self._rules[one].fallen
+        }
         self._scene.update_long_lies(omega, down, seconds)
         states = [self._rules[subjects[pose.subject_id]].state(seconds) for pose in omega.poses]
         return self._scene.report(omega, states, self.model_id)

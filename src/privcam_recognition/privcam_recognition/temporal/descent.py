@@ -36,6 +36,8 @@ UPRIGHT_PROBABILITY = 0.6
 # … when it lasts this long, in s.
 UPRIGHT_S = 0.8
 UPRIGHT = ("standing", "walking", "sitting", "bending")
+# Whoever is up has also come up again by this fraction of the way down: poses of bodies on the floor are often wrong.
+RISEN_FRACTION = 0.5
 # A descent is looked for within this time, in s.
 DESCENT_S = 2.5
 # A descent starts and ends where this fraction of it is passed and left.
@@ -51,6 +53,8 @@ class FallWatch:
     _upright_since: float | None = None
     _last_upright: float = -np.inf
     _last_end: float = -np.inf
+    # Upper edge of the box at its lowest since the fall, px.
+    _lowest_px: float = 0.0
 
     def update(
         self,
@@ -87,8 +91,16 @@ class FallWatch:
                 is_new = descent.started > self._last_end
                 if is_new and _is_fall(descent, track, height_px) and _was_body(track, descent.started):
                     self.fall = replace(descent, confidence=min(1.0, smoothed))
-        elif self._upright_since is not None and seconds - self._upright_since >= UPRIGHT_S:
+                    self._lowest_px = float(track.boxes[-1, 1])
+        elif self._has_got_up(self.fall, seconds, track, height_px):
             self.fall, self._last_end = None, seconds
+
+    def _has_got_up(self, fall: Fall, seconds: float, track: Track, height_px: float) -> bool:
+        """Return whether the subject has been upright for long enough, and is higher than where it landed."""
+        self._lowest_px = max(self._lowest_px, float(track.boxes[-1, 1]))
+        risen_px = self._lowest_px - float(track.boxes[-1, 1])
+        is_upright = self._upright_since is not None and seconds - self._upright_since >= UPRIGHT_S
+        return is_upright and risen_px >= RISEN_FRACTION * fall.drop * height_px
 
     def _update_upright(self, seconds: float, probabilities: Mapping[str, float]) -> None:
         if sum(probabilities[label] for label in UPRIGHT) < UPRIGHT_PROBABILITY:
