@@ -61,16 +61,23 @@ def main(argv: Sequence[str]) -> int:
     if unknown:
         parser.error(f"--only {','.join(unknown)}: there are {', '.join(PARTS)}")
     try:
-        source = Path(options.source).absolute() if options.source else demo_clip(say)
-    except ClipError as error:
+        source = _source(chosen, options)
+    except (ClipError, BenchError) as error:
         say(str(error))
-        return 1
-    if not source.is_file():
-        say(f"--source {source}: no such file")
         return 1
     out: Path = options.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     return measure(chosen, source, options, out, ["privcam", "bench", *argv])
+
+
+def _source(chosen: Sequence[str], options: argparse.Namespace) -> Path:
+    """Return the clip that the chosen parts are measured on; it is fetched only if one of them needs it."""
+    source = Path(options.source).absolute() if options.source else None
+    if source is not None and not source.is_file():
+        raise BenchError(f"--source {source}: no such file")
+    if source is None and set(chosen) <= WITHOUT_CLIP:
+        return Path()
+    return source or demo_clip(say)
 
 
 def measure(chosen: Sequence[str], source: Path, options: argparse.Namespace, out: Path, command: Sequence[str]) -> int:
@@ -223,6 +230,7 @@ PARTS: dict[str, BenchPart] = {
     "recovery": _measure_recovery,
     "link_outage": _measure_link_outage,
 }
+WITHOUT_CLIP = frozenset({"device", "fuzzing", "link_outage"})
 DEFAULT = ("speed", "frame_cost", "bits", "cameras")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from privcam_bringup.demo_clip import ClipError
 from privcam_evaluation.bench import bench_command
 from privcam_evaluation.bench.bench_command import BenchError, Measurement, main
 from privcam_evaluation.bench.bench_figures import speed_figure
@@ -99,3 +100,16 @@ def test_node_without_a_load_sample_is_drawn_as_missing(tmp_path: Path) -> None:
     nodes = {**SPEED["nodes"], "gate": {"median_ms": 1.0}, "recorder": {}}
     speed_figure({**SPEED, "nodes": nodes}, tmp_path / "bench.png")
     assert (tmp_path / "bench.png").stat().st_size > 1000
+
+
+def test_clip_is_fetched_only_for_a_part_that_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_network(_say: object) -> Path:
+        raise ClipError("no network")
+
+    monkeypatch.setattr(bench_command, "demo_clip", no_network)
+    replace_parts(monkeypatch, fuzzing=Measurement({"fuzzing": {}}), bits=Measurement({"bits": {}}))
+    assert main(["--only", "fuzzing", "--out", str(tmp_path / "out")]) == 0
+    assert main(["--only", "fuzzing,bits", "--out", str(tmp_path / "out")]) == 1
+    assert "no network" in capsys.readouterr().err
