@@ -3,7 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
+from privcam_core.types.arrays import Float32Array
 from privcam_core.types.sight import Sight, describe_sight, is_blind
+from privcam_core.types.skeleton import seen
 from privcam_recognition.features import Measures
 from privcam_recognition.rules.posture_rules import Fall, Rise
 
@@ -15,6 +19,8 @@ PHRASES = {
     "getting_up": "getting up",
     UNCLEAR: "in an unclear posture",
 }
+# A body of which fewer keypoints than this are seen, of 17, is seen only in part.
+PART_KEYPOINTS = 9
 # States that are named one by one with their time; the others are counted.
 TIMED = ("lying", FALLEN)
 
@@ -53,6 +59,19 @@ def rise_evidence(rise: Rise, now: float) -> str:
 def sight_evidence(sight: Sight, held_s: float) -> str:
     """Return why the camera cannot see. held_s: s so far."""
     return f"the camera cannot see: {describe_sight(sight)}, for {held_s:.0f} s"
+
+
+def why_uncertain(sight: Sight, keypoints: Float32Array | None) -> str:
+    """Return why an event may be wrong, as the end of its evidence; empty where nothing speaks against it.
+
+    keypoints: (17, 3), the newest pose of its subject, None for an event of a place.
+    """
+    reasons = []
+    if keypoints is not None and np.count_nonzero(seen(keypoints)) < PART_KEYPOINTS:
+        reasons.append("seen only in part")
+    if is_blind(sight):
+        reasons.append(describe_sight(sight))
+    return f"; may be wrong: {', '.join(reasons)}" if reasons else ""
 
 
 def scene_caption(states: Sequence[tuple[str, float]], sight: Sight) -> str:

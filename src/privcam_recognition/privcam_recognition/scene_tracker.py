@@ -1,12 +1,13 @@
 """Keeps what every recognition model needs between frames: camera time, the subjects, and their numbered events."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from privcam_core.events.event_tracker import ActiveEvent, EventTracker
 from privcam_core.events.scene_report import CANNOT_SEE, Event, RecognizedObject, SceneReport
 from privcam_core.types.omega import Omega, SubjectPose, SyncKey
 from privcam_core.types.sight import Sight, is_blind
-from privcam_recognition.evidence_text import scene_caption, sight_evidence
+from privcam_recognition.evidence_text import scene_caption, sight_evidence, why_uncertain
 from privcam_recognition.rules.long_lie import LongLieDetector, Sighting
 from privcam_recognition.rules.rule_settings import Settings
 from privcam_recognition.subject_history import Subject, SubjectHistory
@@ -25,6 +26,7 @@ class SceneTracker:
         self._last: SyncKey | None = None
         self._tracker = EventTracker(0)
         self._events: list[Event] = []
+        self._sight = Sight.UNKNOWN
         self._blind_since: float | None = None
         self._long_lies = LongLieDetector()
 
@@ -44,7 +46,10 @@ class SceneTracker:
         return seconds
 
     def update_events(self, owner: object, active: Sequence[ActiveEvent], seconds: float) -> None:
-        """Record which events hold for a subject or place now; its other events end."""
+        """Record which events hold for a subject or place now, and why they may be wrong; its other events end."""
+        keypoints = owner.track_buffer.newest if isinstance(owner, Subject) and active else None
+        note = "" if owner is self else why_uncertain(self._sight, keypoints)
+        active = [replace(one, evidence=one.evidence + note) for one in active] if note else active
         self._events += self._tracker.update(owner, active, seconds)
 
     def close_events(self, owner: object, seconds: float) -> None:
@@ -79,6 +84,7 @@ class SceneTracker:
 
     def _update_sight(self, sight: Sight, seconds: float) -> None:
         """Record that the camera cannot see: nobody who relies on this report is told of people there."""
+        self._sight = sight
         active: list[ActiveEvent] = []
         if is_blind(sight):
             self._blind_since = seconds if self._blind_since is None else self._blind_since

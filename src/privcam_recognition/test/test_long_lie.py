@@ -7,6 +7,9 @@ import pytest
 from stick_figure import BENDING, FALL, LYING, SITTING, STANDING, Story, at, draw, events_by_label, moments, omega
 
 from privcam_core.events.scene_report import Event, Phase, Recognizer
+from privcam_core.types.omega import PrivacyReport, Verdict
+from privcam_core.types.sight import Sight
+from privcam_core.types.skeleton import Joint
 from privcam_recognition.rules.long_lie import LABEL, REPORT_S
 from privcam_recognition.rules.rule_model import RuleModel
 from privcam_recognition.temporal.temporal_model import TemporalModel
@@ -114,3 +117,19 @@ def test_place_where_nobody_is_seen_for_half_an_hour_is_given_up() -> None:
     (event,) = play({1: (LIES, 0, 5)}, 1900, model, fps=1)
     assert event[-1].phase is Phase.ENDED
     assert 1790 < (event[-1].end_ns - event[-1].start_ns) / 1e9 < 1820
+
+
+def test_report_says_why_it_may_be_wrong() -> None:
+    model, points, hidden = RuleModel(), draw(LYING), draw(LYING)
+    trunk = [Joint.LEFT_SHOULDER, Joint.LEFT_HIP, Joint.LEFT_KNEE, Joint.LEFT_ANKLE]
+    hidden[[joint for joint in Joint if joint not in trunk], 2] = 0.0
+    dark = PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS, sight=Sight.DARK)
+    found = []
+    for number, t in enumerate(moments(3, 5), 1):
+        frame = omega(number, t, {1: hidden if t > 1.5 else points})
+        found += model.update(replace(frame, privacy=dark) if t > 2.5 else frame).events
+    lying = [event.evidence.partition("; may be wrong: ")[2] for event in found if event.label == "lying"]
+    assert lying[0] == ""
+    assert "seen only in part" in lying
+    assert lying[-1].startswith("seen only in part, ")
+    assert "dark" in lying[-1] or "light" in lying[-1]
