@@ -221,7 +221,7 @@ class PresenceTracker:
             if not presence.followed:
                 box = (float(GRID * x), float(GRID * y), float(GRID * (x + w)), float(GRID * (y + h)))
                 # Of somebody who rests a hand moves, and by its box they would seem to go out.
-                if not (presence.rest.boxes and self._goes_out(presence, box)):
+                if not (presence.rest.reaches and self._goes_out(presence, box)):
                     presence.body.update(box)
                 presence.animate |= presence.moved_over(box) or presence.episodes >= _ANIMATE_EPISODES
             presence.moving |= region.meets(moved)

@@ -30,6 +30,7 @@ class Rest:
         self._good: deque[tuple[float, Box]] = deque(maxlen=_MAX_BOXES)
         self._weak: deque[tuple[float, Box]] = deque(maxlen=_MAX_BOXES)
         self._kept: list[Box] = []
+        self._reaches: list[Box] | None = None
 
     def update(self, seconds: float, box: Box, *, good: bool) -> None:
         """Take the newest box of its track, px, and its time."""
@@ -37,11 +38,13 @@ class Rest:
             while boxes and boxes[0][0] < seconds - _WINDOW_S:
                 boxes.popleft()
         (self._good if good else self._weak).append((seconds, box))
-        if good and self.walks:
+        self._reaches = None
+        if good and self._kept and self.walks:
             self._kept.clear()
 
     def keep(self, boxes: Sequence[Box]) -> None:
         """Take boxes, px, of bodies that rest here until they are seen to walk."""
+        self._reaches = None
         self._kept = [*self._kept, *(box for box in boxes if box not in self._kept)][-_MAX_BOXES:]
 
     @property
@@ -58,24 +61,31 @@ class Rest:
 
     @property
     def reaches(self) -> list[Box]:
-        """Where parts of the body may be: its boxes, px, and half as far again as it is long.
+        """Where parts of the body may be: its boxes together, px, and half as far again as it is long.
 
         Where good boxes show one half of it and then the other, it is as long as both.
         """
-        length = _length(self._newest)
-        return [_widen(box, _REACH * max(length, _length([box]))) for box in set(self.boxes)]
+        if self._reaches is None:
+            self._reaches = [_widen(box, _REACH * _length(box)) for box in self._kept]
+            seen = [] if self.walks else [box for _, box in (*self._good, *self._weak)]
+            if seen:
+                newest = [_around(self._newest)] if self._good else []
+                self._reaches.append(_widen(_around(seen), _REACH * max(map(_length, [*newest, *seen]))))
+        return self._reaches
 
     @property
     def _newest(self) -> list[Box]:
         return [box for seconds, box in self._good if seconds >= self._good[-1][0] - _NOW_S]
 
 
-def _length(boxes: Sequence[Box]) -> float:
-    """Return the longer side of the smallest box around all of them; 0 without any."""
-    if not boxes:
-        return 0.0
+def _around(boxes: Sequence[Box]) -> Box:
+    """Return the smallest box around all of them; there is one."""
     left, top, right, bottom = zip(*boxes, strict=True)
-    return float(max(max(right) - min(left), max(bottom) - min(top)))
+    return min(left), min(top), max(right), max(bottom)
+
+
+def _length(box: Box) -> float:
+    return max(box[2] - box[0], box[3] - box[1])
 
 
 def _touch(one: Box, other: Box) -> bool:
