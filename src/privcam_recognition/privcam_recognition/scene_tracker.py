@@ -1,7 +1,8 @@
 """Keeps what every recognition model needs between frames: camera time, the subjects, and their numbered events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from privcam_core.events.event_tracker import ActiveEvent, EventTracker
 from privcam_core.events.scene_report import CANNOT_SEE, Event, RecognizedObject, SceneReport
@@ -12,6 +13,17 @@ from privcam_recognition.rules.long_lie import LongLieDetector, Sighting
 from privcam_recognition.rules.rule_settings import Settings
 from privcam_recognition.subject_history import Subject, SubjectHistory
 from privcam_recognition.temporal.visibility import is_at_edge
+
+
+class SubjectState(Protocol):
+    """What a model knows of one subject."""
+
+    @property
+    def fallen(self) -> bool:
+        """Whether a fall holds."""
+
+    def lies(self, subject: Subject) -> bool:
+        """Return whether a subject in view lies."""
 
 
 class SceneTracker:
@@ -56,16 +68,15 @@ class SceneTracker:
         """Record the end of all events of a subject or place that was last seen at `seconds`."""
         self._events += self._tracker.close(owner, seconds)
 
-    def update_long_lies(self, omega: Omega, down: Mapping[Subject, bool], seconds: float) -> None:
-        """Record who is down and does not get up. down: whether each subject lies or has fallen; of those
-        out of sight only who has fallen is in it.
-        """
-        sightings = [
-            Sighting(subject, is_down, at_edge)
-            for subject, is_down in down.items()
+    def update_long_lies(self, omega: Omega, state_of: Callable[[Subject], SubjectState], seconds: float) -> None:
+        """Record who is down and does not get up: of those out of sight, only who has fallen is known to be down."""
+        sightings = []
+        for subject in self.subjects:
+            state, in_view = state_of(subject), subject.last == seconds
+            at_edge = is_at_edge(subject, omega.environment, lost=True)
             # Whoever comes down at an edge and is lost there may have walked out.
-            if not (at_edge := is_at_edge(subject, omega.environment, lost=True)) or subject.last == seconds
-        ]
+            if in_view or (state.fallen and not at_edge):
+                sightings.append(Sighting(subject, state.fallen or state.lies(subject), at_edge))
         for lie in self._long_lies.update(seconds, sightings):
             self.close_events(lie, seconds)
         for lie in self._long_lies.active:

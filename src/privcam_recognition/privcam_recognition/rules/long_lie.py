@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from privcam_core.events.event_tracker import ActiveEvent
+from privcam_core.events.event_tracker import MAX_IDS, ActiveEvent
 from privcam_core.types.arrays import Box
 from privcam_recognition.subject_history import Subject
 
@@ -42,7 +42,7 @@ class Sighting:
 
     subject: Subject
     is_down: bool
-    at_edge: bool = False
+    at_edge: bool
 
 
 @dataclass(eq=False)
@@ -109,7 +109,7 @@ class LongLieDetector:
         if lie is None:
             lie = LongLie((), subject.box, height_px, seconds, subject.last)
             self.active.append(lie)
-        lie.ids = tuple(dict.fromkeys((*subject.ids, *lie.ids)))
+        lie.ids = tuple(dict.fromkeys((*subject.ids, *lie.ids)))[:MAX_IDS]
         lie.top_px = max(lie.top_px, subject.box[1])
         lie.box, lie.height_px, lie.last = subject.box, height_px, max(lie.last, subject.last)
         lie.down_s, lie.up_s, lie.at_edge = lie.down_s + step_s, 0.0, sighting.at_edge

@@ -59,10 +59,10 @@ class SubjectRules:
         """Whether a fall holds."""
         return self._fall is not None
 
-    def is_down(self, subject: Subject) -> bool:
-        """Return whether a subject in view lies, or has fallen and not got up."""
-        if self._fall is not None or not subject.moments:
-            return self._fall is not None or subject.is_down
+    def lies(self, subject: Subject) -> bool:
+        """Return whether a subject in view lies."""
+        if not subject.moments:
+            return subject.is_down
         return smoothed(subject.moments, self._settings).lying >= UNDECIDED
 
     def _find_posture(self, subject: Subject) -> Sequence[ActiveEvent]:
@@ -139,9 +139,6 @@ class RuleModel:
         for subject in subjects:
             rules = self._rules.setdefault(subject, SubjectRules(self._settings))
             self._scene.update_events(subject, rules.active_events(subject, seconds), seconds)
-        down = {
-            one: self._rules[one].is_down(one) for one in subjects if one.last == seconds or self._rules[one].fallen
-        }
-        self._scene.update_long_lies(omega, down, seconds)
+        self._scene.update_long_lies(omega, lambda subject: self._rules[subject], seconds)
         states = [self._rules[subjects[pose.subject_id]].state(seconds) for pose in omega.poses]
         return self._scene.report(omega, states, self.model_id)

@@ -92,15 +92,12 @@ class FallWatch:
                 if is_new and _is_fall(descent, track, height_px) and _was_body(track, descent.started):
                     self.fall = replace(descent, confidence=min(1.0, smoothed))
                     self._lowest_px = float(track.boxes[-1, 1])
-        elif self._has_got_up(self.fall, seconds, track, height_px):
-            self.fall, self._last_end = None, seconds
-
-    def _has_got_up(self, fall: Fall, seconds: float, track: Track, height_px: float) -> bool:
-        """Return whether the subject has been upright for long enough, and is higher than where it landed."""
-        self._lowest_px = max(self._lowest_px, float(track.boxes[-1, 1]))
-        risen_px = self._lowest_px - float(track.boxes[-1, 1])
+            return
+        top_px = float(track.boxes[-1, 1])
+        self._lowest_px = max(self._lowest_px, top_px)
         is_upright = self._upright_since is not None and seconds - self._upright_since >= UPRIGHT_S
-        return is_upright and risen_px >= RISEN_FRACTION * fall.drop * height_px
+        if is_upright and self._lowest_px - top_px >= RISEN_FRACTION * self.fall.drop * height_px:
+            self.fall, self._last_end = None, seconds
 
     def _update_upright(self, seconds: float, probabilities: Mapping[str, float]) -> None:
         if sum(probabilities[label] for label in UPRIGHT) < UPRIGHT_PROBABILITY:

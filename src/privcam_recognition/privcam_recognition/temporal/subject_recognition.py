@@ -37,10 +37,15 @@ class SubjectRecognition:
             self._visible = self._find_visible(subject)
         return [*fall_event(self.falls.fall, subject, seconds), *self._visible]
 
-    def is_down(self, subject: Subject) -> bool:
-        """Return whether a subject in view lies, or has fallen and not got up."""
-        if self.falls.fall is not None or self.probabilities is None:
-            return self.falls.fall is not None or subject.is_down
+    @property
+    def fallen(self) -> bool:
+        """Whether a fall holds."""
+        return self.falls.fall is not None
+
+    def lies(self, subject: Subject) -> bool:
+        """Return whether a subject in view lies."""
+        if self.probabilities is None:
+            return subject.is_down
         return self.probabilities["lying"] + self.probabilities["fall"] >= UNDECIDED
 
     def state(self, seconds: float) -> tuple[str, float]:

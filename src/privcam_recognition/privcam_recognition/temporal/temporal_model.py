@@ -69,9 +69,7 @@ class TemporalModel:
             active = self._recognition(subject).active_events(subject, seconds)
             self._scene.update_events(subject, active, seconds)
         self._update_fights(seconds)
-        found = ((one, self._recognition(one)) for one in subjects)
-        down = {one: it.is_down(one) for one, it in found if one.last == seconds or it.falls.fall is not None}
-        self._scene.update_long_lies(omega, down, seconds)
+        self._scene.update_long_lies(omega, self._recognition, seconds)
         states = [self._recognition(subjects[pose.subject_id]).state(seconds) for pose in omega.poses]
         return self._scene.report(omega, states, self.model_id)
 
