@@ -60,10 +60,8 @@ class Margins:
 
     def shrink(self, box: Box, height: int) -> Box:
         """Return the box (px) of which `box` is the one with margins."""
-        dx, dy = (
-            (self.box * (side - 2 * self.pad * height) / (1 + 2 * self.box)) + self.pad * height
-            for side in (box[2] - box[0], box[3] - box[1])
-        )
+        pad, part = self.pad * height, self.box / (1 + 2 * self.box)
+        dx, dy = (part * (side - 2 * pad) + pad for side in (box[2] - box[0], box[3] - box[1]))
         return box[0] + dx, box[1] + dy, box[2] - dx, box[3] - dy
 
     def widen_all(self, boxes: Sequence[Box] | FloatArray, height: int) -> Float64Array:

@@ -61,7 +61,6 @@ class PresenceTracker:
     """The presences of one camera. shape: (H, W) of the picture. door_zones: people go out there. Masks are grid masks.
 
     blocked: nothing is learnt here. withheld: here the background that was confirmed before is not published either.
-    reach: parts of somebody who rests may be here.
     """
 
     def __init__(self, shape: tuple[int, int], margins: Margins, door_zones: Sequence[Polygon] = ()) -> None:
@@ -88,6 +87,15 @@ class PresenceTracker:
     def presences(self) -> Sequence[Presence]:
         """The presences of now."""
         return tuple(self._presences)
+
+    @property
+    def reach(self) -> Mask:
+        """Where parts of people who rest may be, a grid mask."""
+        mask = np.zeros(self._grid, np.uint8)
+        for one in self._presences:
+            if one.animate:
+                fill_boxes(mask, one.rest.reaches)
+        return mask
 
     @property
     def unattended(self) -> bool:
@@ -304,10 +312,6 @@ class PresenceTracker:
             # An object that appears in the middle of the picture may have been taken for background before.
             if one.still_s >= _GRACE_S or not one.animate:
                 one.cells.paint(self.withheld)
-        self.reach: Mask = np.zeros(self._grid, np.uint8)
-        for one in self._presences:
-            if one.animate:
-                fill_boxes(self.reach, one.rest.reaches)
 
 
 def _count_time(seconds: Float32Array, where: Mask, dt: float) -> None:

@@ -7,7 +7,10 @@ somebody who rests it may as well be a leg that the box cut off, and no waiting 
 from collections import deque
 from collections.abc import Sequence
 
+import numpy as np
+
 from privcam_core.types.arrays import Box
+from privcam_core.types.boxes import intersections
 
 # Somebody walks when none of the good boxes of the last _NOW_S touches one of those from _THEN_S on, s, before the
 # newest one. A box that blinks between the halves of a body, or jumps to a neighbour, comes back sooner.
@@ -15,7 +18,7 @@ _NOW_S = 0.7
 _THEN_S = 2.0
 _WINDOW_S = 3.0
 # Boxes of people who lie end at the knees or at a hand, so that as much again as half of the box is missing. A box of
-# nothing but the upper half would need 1.0, which takes 13 points of the demo clip (0.5: 3 points).
+# nothing but the upper half would need 1.0, which takes 13 points of the demo clip (0.5: 3 to 5 points).
 _REACH = 0.5
 _MAX_BOXES = 128
 
@@ -51,13 +54,12 @@ class Rest:
     def walks(self) -> bool:
         """Whether the body has left its place, as good boxes show."""
         then = [box for seconds, box in self._good if seconds <= self._good[-1][0] - _THEN_S]
-        return bool(then) and not any(_touch(one, other) for one in self._newest for other in then)
+        return bool(then) and not (intersections(np.array(self._newest), np.array(then)) > 0).any()
 
     @property
     def boxes(self) -> list[Box]:
         """All boxes of a body that rests, px; none while it walks."""
-        seen = [] if self.walks else [box for _, box in (*self._good, *self._weak)]
-        return [*self._kept, *seen]
+        return [*self._kept, *self._seen]
 
     @property
     def reaches(self) -> list[Box]:
@@ -67,11 +69,14 @@ class Rest:
         """
         if self._reaches is None:
             self._reaches = [_widen(box, _REACH * _length(box)) for box in self._kept]
-            seen = [] if self.walks else [box for _, box in (*self._good, *self._weak)]
-            if seen:
+            if seen := self._seen:
                 newest = [_around(self._newest)] if self._good else []
                 self._reaches.append(_widen(_around(seen), _REACH * max(map(_length, [*newest, *seen]))))
         return self._reaches
+
+    @property
+    def _seen(self) -> list[Box]:
+        return [] if self.walks else [box for _, box in (*self._good, *self._weak)]
 
     @property
     def _newest(self) -> list[Box]:
@@ -86,11 +91,6 @@ def _around(boxes: Sequence[Box]) -> Box:
 
 def _length(box: Box) -> float:
     return max(box[2] - box[0], box[3] - box[1])
-
-
-def _touch(one: Box, other: Box) -> bool:
-    beside = one[0] < other[2] and other[0] < one[2]
-    return beside and one[1] < other[3] and other[1] < one[3]
 
 
 def _widen(box: Box, px: float) -> Box:
