@@ -18,6 +18,7 @@ PACKAGES = (
     "privcam_recognition",
     "privcam_link",
     "privcam_ros",
+    "privcam_anonymization",
     "privcam_privacy",
     "privcam_edge",
     "privcam_vlm",
@@ -40,10 +41,11 @@ BELOW = {
     "privcam_recognition": {"privcam_core"},
     "privcam_link": {"privcam_core"},
     "privcam_ros": {"privcam_core", "privcam_msgs"},
-    "privcam_privacy": {"privcam_core"},
+    "privcam_anonymization": {"privcam_core"},
+    "privcam_privacy": {"privcam_core", "privcam_anonymization"},
     "privcam_edge": {
         *("privcam_core", "privcam_sources", "privcam_perception", "privcam_link", "privcam_ros", "privcam_privacy"),
-        "privcam_msgs",
+        *("privcam_anonymization", "privcam_msgs"),
     },
     "privcam_vlm": {"privcam_core"},
     "privcam_cloud": {
@@ -70,7 +72,7 @@ AFTER_PRIVACY = (
     "privcam_edge.nodes.omega",
     "privcam_edge.nodes.bridge",
 )
-RAW = ("privcam_sources", "privcam_edge.frames", "privcam_perception", "privcam_privacy")
+RAW = ("privcam_sources", "privcam_edge.frames", "privcam_perception", "privcam_privacy", "privcam_anonymization")
 EQUATIONS = range(1, 11)
 
 
@@ -136,7 +138,7 @@ def test_imports_between_packages_go_downwards(package: str) -> None:
     "package",
     [
         *("privcam_core", "privcam_sources", "privcam_perception", "privcam_privacy", "privcam_link", "privcam_vlm"),
-        "privcam_recognition",
+        *("privcam_recognition", "privcam_anonymization"),
     ],
 )
 def test_pure_packages_do_not_know_ros(package: str) -> None:
@@ -145,7 +147,7 @@ def test_pure_packages_do_not_know_ros(package: str) -> None:
             assert not {name.split(".")[0] for name in imported} & (MIDDLEWARE | MESSAGES), module
 
 
-@pytest.mark.parametrize("package", ["privcam_core", "privcam_privacy"])
+@pytest.mark.parametrize("package", ["privcam_core", "privcam_anonymization", "privcam_privacy"])
 def test_core_and_the_privacy_engine_have_no_sockets_and_start_no_process(package: str) -> None:
     for module, imported in MODULES.items():
         if within(module, package):
@@ -153,7 +155,7 @@ def test_core_and_the_privacy_engine_have_no_sockets_and_start_no_process(packag
 
 
 def test_no_program_that_runs_a_camera_can_give_noise_a_seed() -> None:
-    seeded = {name for name, imported in MODULES.items() if "privcam_privacy.poses.random_source.seeded" in imported}
+    seeded = {name for name, imported in MODULES.items() if "privcam_anonymization.random_source.seeded" in imported}
     # The rule can see such an import, and evaluation has it.
     assert seeded
     assert {name.split(".")[0] for name in seeded} <= {"privcam_audit", "privcam_evaluation"}

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from privcam_anonymization.anonymizer import PoseSettings
 from privcam_audit.attacks.pose_sequences import PoseClip, anonymise, msr_action3d
 from privcam_core.types.omega import SubjectPose
-from privcam_privacy.poses.anonymizer import PoseSettings
 from privcam_recognition.features import body_height, height_hint
 from privcam_recognition.interactions.fight_detection import BEGIN, MOMENTS, SPAN_S, limb_speed
 from privcam_recognition.temporal.windows import TrackBuffer

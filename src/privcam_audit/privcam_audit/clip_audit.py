@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from privcam_anonymization.accountant import DELTA, WINDOW_S
+from privcam_anonymization.anonymizer import PoseSettings
 from privcam_audit import edge_runs
 from privcam_audit.attacks.detector_attack import DetectorAttack
 from privcam_audit.attacks.inversion_attack import InversionAttack
@@ -25,8 +27,6 @@ from privcam_edge.composition import Composer
 from privcam_edge.embedding.encoder import BottleneckEncoder
 from privcam_evaluation.clip_reader import Crop, annotation_of
 from privcam_privacy.eraser import Published
-from privcam_privacy.poses.accountant import DELTA, WINDOW_S
-from privcam_privacy.poses.anonymizer import PoseSettings
 
 # Keys of the report, in its order.
 PARTS = ("leak", "detector", "recognition", "inversion", "reid", "environment", "interference", "budget")

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from privcam_anonymization.anonymizer import PoseAnonymizer
+from privcam_anonymization.random_source import seeded
 from privcam_audit.leakage.person_labels import Labels
 from privcam_audit.perception_recording import Recording
 from privcam_core.detection.inspection import EgressInspector
@@ -17,8 +19,6 @@ from privcam_privacy.egress.inspection import withheld_picture
 from privcam_privacy.eraser import Eraser, Mode, Published
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.commissioning import Commissioning, CommissionSettings
-from privcam_privacy.poses.anonymizer import PoseAnonymizer
-from privcam_privacy.poses.random_source import seeded
 
 Erase = Callable[[SyncKey, Image, Detections, Sequence[Track], Sequence[SubjectPose]], Published]
 

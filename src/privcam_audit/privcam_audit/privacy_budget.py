@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from privcam_anonymization.accountant import WINDOW_S, epsilon
 from privcam_audit.acceptance_criteria import epsilon_text
 from privcam_audit.audit_part import AuditPart
 from privcam_core.types.omega import PrivacyReport
-from privcam_privacy.poses.accountant import WINDOW_S, epsilon
 
 _TEXT = """\
 Poses leave with Gaussian noise, one new keyframe every few tenths of a second and the same for everybody in sight.

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from privcam_anonymization.anonymizer import PoseSettings
+from privcam_anonymization.standard_body import REST, Posture, place_body
 from privcam_audit.attacks.pose_sequences import PoseClip, anonymise, clips_of, msr_action3d
 from privcam_audit.attacks.reidentification import reidentification, wilson
 from privcam_audit.attacks.sequence_classifiers import cross_validate, features
@@ -13,8 +15,6 @@ from privcam_audit.perception_recording import FramePerception, Recording
 from privcam_core.types.omega import SubjectPose, SyncKey
 from privcam_core.types.perception import Detections
 from privcam_core.types.skeleton import Joint
-from privcam_privacy.poses.anonymizer import PoseSettings
-from privcam_privacy.poses.standard_body import REST, Posture, place_body
 
 SHAPE, FRAMES = (480, 640), 20
 TIMES = np.arange(FRAMES) / 10

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from privcam_anonymization.anonymizer import PoseSettings
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Omega, SyncKey
 from privcam_core.types.seals import Seals
@@ -15,7 +16,6 @@ from privcam_perception.stage_timer import StageTimer
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.eraser import Eraser, Mode
 from privcam_privacy.plates.approved import ApprovedPlate
-from privcam_privacy.poses.anonymizer import PoseSettings
 
 
 @dataclass

@@ -5,6 +5,9 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
+from privcam_anonymization.accountant import Accountant
+from privcam_anonymization.anonymizer import PoseAnonymizer, PoseSettings
+from privcam_anonymization.random_source import SYSTEM, RandomBytes
 from privcam_core.detection.inspection import EgressInspector
 from privcam_core.detection.person_masks import PersonMasks, outline_poses
 from privcam_core.images.environment_writer import EnvironmentWriter
@@ -22,9 +25,6 @@ from privcam_privacy.egress.tile_reuse import TileReuse
 from privcam_privacy.evidence.approved_background import ApprovedState
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.locked import LockedEngine
-from privcam_privacy.poses.accountant import Accountant
-from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
-from privcam_privacy.poses.random_source import SYSTEM, RandomBytes
 from privcam_privacy.state.background_state import BackgroundStateStore, StateRejected
 
 Mode = Literal["adaptive", "locked", "mask_only"]

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from privcam_anonymization.anonymizer import PoseSettings
+from privcam_anonymization.random_source import seeded
 from privcam_core.detection.inspection import SensitiveDetection
 from privcam_core.images.environment import decode_environment, encode_environment
 from privcam_core.inline_executor import InlineExecutor
@@ -16,8 +18,6 @@ from privcam_core.types.sight import Sight
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.eraser import Eraser
 from privcam_privacy.plates.approved import ApprovedPlate
-from privcam_privacy.poses.anonymizer import PoseSettings
-from privcam_privacy.poses.random_source import seeded
 from privcam_privacy.state.background_state import BackgroundStateStore
 
 KEY = StorageKey(bytes(32))

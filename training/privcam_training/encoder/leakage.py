@@ -8,6 +8,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from privcam_anonymization.anonymizer import PoseSettings
 from privcam_audit.attacks.inversion_attack import InversionAttack
 from privcam_audit.attacks.pose_sequences import PoseClip, anonymise, msr_action3d
 from privcam_audit.attacks.reidentification import CHOSEN_ON, Score, majority, strongest
@@ -17,7 +18,6 @@ from privcam_core.images.environment import FILL
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import Embedding, SubjectPose
 from privcam_edge.embedding.shrinking import INPUT, shrink
-from privcam_privacy.poses.anonymizer import PoseSettings
 from privcam_training.encoder.recordings import Moment
 
 Array = npt.NDArray[np.float32]

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from privcam_anonymization.anonymizer import PoseAnonymizer, PoseSettings
+from privcam_anonymization.random_source import seeded
 from privcam_audit.perception_recording import Recording
 from privcam_core.types.arrays import Box, Float64Array
 from privcam_core.types.omega import SubjectPose
@@ -15,8 +17,6 @@ from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN, Joint
 from privcam_core.types.time import NS_PER_S
 from privcam_evaluation.clip_reader import annotation_of
 from privcam_perception.head_orientation import head_orientation
-from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
-from privcam_privacy.poses.random_source import seeded
 
 # Without annotations a track is cut into so many segments, which stand for clips; each is at least so long.
 _SEGMENTS, _SEGMENT_S = 4, 2.0

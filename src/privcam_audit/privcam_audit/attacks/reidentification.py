@@ -10,12 +10,12 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from privcam_anonymization.anonymizer import PoseSettings
 from privcam_audit.attacks.pose_sequences import PoseClip, anonymise, msr_action3d
 from privcam_audit.attacks.sequence_classifiers import cross_validate, features
 from privcam_audit.audit_part import AuditPart
 from privcam_core.types.arrays import BoolArray
 from privcam_evaluation.plotting import plt
-from privcam_privacy.poses.anonymizer import PoseSettings
 
 TITLE = "Re-identification from poses"
 # The steps of the anonymiser were chosen on these subjects of MSR Action3D; what is reported is of the others.

@@ -11,6 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from privcam_anonymization.anonymizer import PoseAnonymizer
+from privcam_anonymization.random_source import seeded
 from privcam_audit.audit_part import AuditPart
 from privcam_audit.perception_recording import Frame, Recording
 from privcam_core.detection.inspection import EgressInspector
@@ -27,8 +29,6 @@ from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.background.exclusion_masks import ExclusionMasks
 from privcam_privacy.background.grid import from_grid
 from privcam_privacy.egress.inspection import Egress, Inspector
-from privcam_privacy.poses.anonymizer import PoseAnonymizer
-from privcam_privacy.poses.random_source import seeded
 
 _TEXT = """\
 Where people may be (the exclusion mask) was computed once from each clip. Then the clip was replayed three times with

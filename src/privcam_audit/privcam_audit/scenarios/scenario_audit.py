@@ -12,6 +12,7 @@ from typing import get_args
 import cv2
 import numpy as np
 
+from privcam_anonymization.random_source import seeded
 from privcam_audit.edge_runs import SEED
 from privcam_audit.scenarios.clip_frames import ClipFrames, UnusableClip, load_clip
 from privcam_audit.scenarios.films.catalogue import SCENARIOS, Scenario
@@ -27,7 +28,6 @@ from privcam_privacy.eraser import Eraser
 from privcam_privacy.evidence.approved_background import ApprovedState
 from privcam_privacy.evidence.cell_evidence import Evidence
 from privcam_privacy.evidence.explained_boxes import find_likenesses
-from privcam_privacy.poses.random_source import seeded
 from privcam_privacy.state.background_state import BackgroundStateStore
 
 EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)

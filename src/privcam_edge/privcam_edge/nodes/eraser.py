@@ -16,6 +16,8 @@ from privcam_msgs.msg import (
     TrackArray,
 )
 
+from privcam_anonymization.anonymizer import PoseMode, PoseSettings
+from privcam_anonymization.ground_plane import GroundPlane
 from privcam_core.detection.inspection import EgressInspector, SensitiveDetection
 from privcam_core.storage import plates_folder, state_folder
 from privcam_core.storage_key import StorageKey
@@ -32,8 +34,6 @@ from privcam_privacy.evidence.zones import parse_zones
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.approved_states import load_states
 from privcam_privacy.plates.plate_inspection import inspect_plate
-from privcam_privacy.poses.anonymizer import PoseMode, PoseSettings
-from privcam_privacy.poses.ground_plane import GroundPlane
 from privcam_privacy.state.background_state import BackgroundStateStore
 from privcam_ros.conversions import (
     detections_from_msg,

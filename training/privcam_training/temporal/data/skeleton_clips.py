@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from privcam_anonymization.anonymizer import PoseAnonymizer
+from privcam_anonymization.random_source import seeded
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types.arrays import Box, Float32Array
 from privcam_core.types.omega import Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
@@ -19,8 +21,6 @@ from privcam_core.types.time import NS_PER_S
 from privcam_evaluation.recognition.labelled_clips import START_NS, Clip
 from privcam_evaluation.recognition.omega_bags import CAMERA_ID
 from privcam_perception.head_orientation import head_orientation
-from privcam_privacy.poses.anonymizer import PoseAnonymizer
-from privcam_privacy.poses.random_source import seeded
 
 # With fewer joints in a frame there is nobody.
 FEWEST_JOINTS = 4

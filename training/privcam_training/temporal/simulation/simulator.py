@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from privcam_anonymization.anonymizer import PoseAnonymizer, PoseSettings
+from privcam_anonymization.random_source import seeded
 from privcam_core.types.arrays import Float64Array
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.skeleton import KEYPOINT_COUNT, Joint
 from privcam_core.types.time import NS_PER_S
 from privcam_evaluation.recognition.event_matching import FALL_FOR_S
-from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
-from privcam_privacy.poses.random_source import seeded
 from privcam_training.temporal.labels import Allowed, but, only
 from privcam_training.temporal.simulation import stick_body
 from privcam_training.temporal.simulation.stick_body import Camera, Posture

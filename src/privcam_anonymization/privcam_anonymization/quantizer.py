@@ -8,8 +8,7 @@ from math import log, pi
 
 import numpy as np
 
-from privcam_core.types.arrays import BoolArray, Float64Array
-from privcam_privacy.poses.features import (
+from privcam_anonymization.features import (
     GAZE,
     HEIGHT,
     MAX_FEATURES,
@@ -19,8 +18,9 @@ from privcam_privacy.poses.features import (
     TOWARDS,
     TURN,
 )
-from privcam_privacy.poses.ground_plane import GroundPlane
-from privcam_privacy.poses.standard_body import DIRECTIONS, Posture, hidden_below
+from privcam_anonymization.ground_plane import GroundPlane
+from privcam_anonymization.standard_body import DIRECTIONS, Posture, hidden_below
+from privcam_core.types.arrays import BoolArray, Float64Array
 
 # Step of the lengths of the directions. An arm is straight or bent.
 _LENGTH_STEP = np.array([0.3, *[0.5] * 2, *[0.3] * 4])

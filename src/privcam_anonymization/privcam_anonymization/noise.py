@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from privcam_anonymization.discrete_gaussian import SIGMA_STEPS, draw_steps
+from privcam_anonymization.features import MAX_FEATURES, MIN_FEATURES, TOWARDS
+from privcam_anonymization.random_source import RandomBytes
+from privcam_anonymization.standard_body import DIRECTIONS
 from privcam_core.types.arrays import Float64Array
-from privcam_privacy.poses.discrete_gaussian import SIGMA_STEPS, draw_steps
-from privcam_privacy.poses.features import MAX_FEATURES, MIN_FEATURES, TOWARDS
-from privcam_privacy.poses.random_source import RandomBytes
-from privcam_privacy.poses.standard_body import DIRECTIONS
 
 
 @dataclass(frozen=True)

@@ -23,17 +23,17 @@ from typing import Literal
 
 import numpy as np
 
+from privcam_anonymization.features import extract_features, measure_directions
+from privcam_anonymization.ground_plane import GroundPlane
+from privcam_anonymization.noise import Noise
+from privcam_anonymization.quantizer import PostureQuantizer, QuantizerSettings
+from privcam_anonymization.random_source import SYSTEM, RandomBytes
+from privcam_anonymization.standard_body import FULL, TRUNK, Posture, place_body
 from privcam_core.drawing.stature import stature_of
 from privcam_core.types.arrays import BoolArray, Box, Float32Array, Float64Array
 from privcam_core.types.omega import MAX_COORDINATE, HeadOrientation, SubjectPose
 from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN, Joint
 from privcam_core.types.time import NS_PER_S, ns_from_seconds
-from privcam_privacy.poses.features import extract_features, measure_directions
-from privcam_privacy.poses.ground_plane import GroundPlane
-from privcam_privacy.poses.noise import Noise
-from privcam_privacy.poses.quantizer import PostureQuantizer, QuantizerSettings
-from privcam_privacy.poses.random_source import SYSTEM, RandomBytes
-from privcam_privacy.poses.standard_body import FULL, TRUNK, Posture, place_body
 
 PoseMode = Literal["canonical", "raw"]
 

@@ -16,10 +16,10 @@ from collections import deque
 from functools import cache
 from math import sqrt
 
+from privcam_anonymization.anonymizer import PoseSettings
+from privcam_anonymization.gaussian_mechanism import epsilon_of_gaussian
 from privcam_core.types.omega import NO_ACCOUNTING
 from privcam_core.types.time import ns_from_seconds
-from privcam_privacy.poses.anonymizer import PoseSettings
-from privcam_privacy.poses.gaussian_mechanism import epsilon_of_gaussian
 
 # Probability with which ε may be exceeded.
 DELTA = 1e-5

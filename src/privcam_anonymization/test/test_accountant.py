@@ -7,9 +7,9 @@ import pytest
 from dp_accounting import GaussianDpEvent, SelfComposedDpEvent
 from dp_accounting.rdp import RdpAccountant
 
+from privcam_anonymization.accountant import Accountant, epsilon
+from privcam_anonymization.anonymizer import PoseSettings
 from privcam_core.types.omega import NO_ACCOUNTING
-from privcam_privacy.poses.accountant import Accountant, epsilon
-from privcam_privacy.poses.anonymizer import PoseSettings
 
 START, FRAME = 1_700_000_000 * 10**9, 10**8
 

@@ -11,7 +11,7 @@ from math import exp
 import numpy as np
 import numpy.typing as npt
 
-from privcam_privacy.poses.random_source import RandomBytes
+from privcam_anonymization.random_source import RandomBytes
 
 # Standard deviation of the noise in grid steps. A discrete Gaussian this wide has the (ε, δ) of the continuous one up
 # to a factor of 1 ± exp(-2 π² · 1024²) (Canonne, Kamath and Steinke 2020), and rounding a value to the grid adds at

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from privcam_anonymization.anonymizer import PoseAnonymizer, PoseSettings
+from privcam_anonymization.features import MAX_FEATURES, MIN_FEATURES, TOWARDS, clip_features, extract_features
+from privcam_anonymization.ground_plane import GroundPlane
+from privcam_anonymization.noise import Noise
+from privcam_anonymization.quantizer import PostureQuantizer, QuantizerSettings
+from privcam_anonymization.random_source import SYSTEM, seeded
+from privcam_anonymization.standard_body import FULL, REST, Posture, place_body
 from privcam_core.types.omega import HeadOrientation, SubjectPose
 from privcam_core.types.skeleton import LIMBS, SEEN, Joint
-from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
-from privcam_privacy.poses.features import MAX_FEATURES, MIN_FEATURES, TOWARDS, clip_features, extract_features
-from privcam_privacy.poses.ground_plane import GroundPlane
-from privcam_privacy.poses.noise import Noise
-from privcam_privacy.poses.quantizer import PostureQuantizer, QuantizerSettings
-from privcam_privacy.poses.random_source import SYSTEM, seeded
-from privcam_privacy.poses.standard_body import FULL, REST, Posture, place_body
 
 SHAPE = (480, 640)
 START = 1_700_000_000 * 10**9

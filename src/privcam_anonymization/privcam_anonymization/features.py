@@ -10,11 +10,7 @@ from math import log, sin
 
 import numpy as np
 
-from privcam_core.drawing.geometry import length, right_of, unit
-from privcam_core.types.arrays import BoolArray, Float64Array
-from privcam_core.types.omega import SubjectPose
-from privcam_core.types.skeleton import HEAD, Joint
-from privcam_privacy.poses.standard_body import (
+from privcam_anonymization.standard_body import (
     DIRECTIONS,
     FULL,
     LEFT_ARM,
@@ -27,6 +23,10 @@ from privcam_privacy.poses.standard_body import (
     UPPER_ARM,
     ground_contact,
 )
+from privcam_core.drawing.geometry import length, right_of, unit
+from privcam_core.types.arrays import BoolArray, Float64Array
+from privcam_core.types.omega import SubjectPose
+from privcam_core.types.skeleton import HEAD, Joint
 
 # Where each feature is.
 PLACE = slice(0, 2)

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from privcam_anonymization.anonymizer import PoseAnonymizer, PoseSettings
+from privcam_anonymization.ground_plane import GroundPlane
+from privcam_anonymization.random_source import seeded
+from privcam_anonymization.standard_body import REST, Posture, hidden_below, place_body
 from privcam_core.types.omega import SubjectPose
 from privcam_core.types.skeleton import Joint
-from privcam_privacy.poses.anonymizer import PoseAnonymizer, PoseSettings
-from privcam_privacy.poses.ground_plane import GroundPlane
-from privcam_privacy.poses.random_source import seeded
-from privcam_privacy.poses.standard_body import REST, Posture, hidden_below, place_body
 
 SHAPE = (480, 640)
 ALL = np.ones(17, np.bool_)

@@ -6,11 +6,11 @@ from math import exp
 import numpy as np
 import pytest
 
-from privcam_privacy.poses import anonymizer
-from privcam_privacy.poses.discrete_gaussian import SIGMA_STEPS, draw_steps
-from privcam_privacy.poses.features import MAX_FEATURES, MIN_FEATURES, TOWARDS
-from privcam_privacy.poses.noise import Noise
-from privcam_privacy.poses.random_source import SYSTEM, seeded
+from privcam_anonymization import anonymizer
+from privcam_anonymization.discrete_gaussian import SIGMA_STEPS, draw_steps
+from privcam_anonymization.features import MAX_FEATURES, MIN_FEATURES, TOWARDS
+from privcam_anonymization.noise import Noise
+from privcam_anonymization.random_source import SYSTEM, seeded
 
 
 def test_draws_have_the_moments_of_a_gaussian() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis.strategies import floats
 from scipy.stats import norm
 
-from privcam_privacy.poses.gaussian_mechanism import _log_tail, epsilon_of_gaussian
+from privcam_anonymization.gaussian_mechanism import _log_tail, epsilon_of_gaussian
 
 
 @given(sigma=floats(1e-3, 1e3), delta=floats(1e-12, 0.5))
