@@ -21,6 +21,7 @@ from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.baselines.mask_only import MaskOnlyEngine
 from privcam_privacy.egress.approved_content import ApprovedContent
 from privcam_privacy.egress.inspection import Egress, Inspector, NoInspection, Picture
+from privcam_privacy.egress.inspection_rest import InspectionRest
 from privcam_privacy.egress.tile_reuse import TileReuse
 from privcam_privacy.evidence.approved_background import ApprovedState
 from privcam_privacy.plates.approved import ApprovedPlate
@@ -91,7 +92,13 @@ class Eraser:
         # Without an inspection there is nothing to wait for.
         inspection_executor = executor if executor and mode == "adaptive" else InlineExecutor()
         tile_reuse = TileReuse() if mode == "adaptive" else None
-        self._egress = Egress(inspects, inspection_executor, tile_reuse=tile_reuse, approved=ApprovedContent(approved))
+        self._egress = Egress(
+            inspects,
+            inspection_executor,
+            tile_reuse=tile_reuse,
+            approved=ApprovedContent(approved),
+            rest=None if isinstance(inspection_executor, InlineExecutor) else InspectionRest(),
+        )
         self._still = StillScene()
         self._result: EngineResult | None = None
         self._writer = EnvironmentWriter()

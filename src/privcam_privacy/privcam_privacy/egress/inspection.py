@@ -8,6 +8,7 @@ less of a picture in which nobody was found shows nobody.
 
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Protocol
@@ -22,6 +23,7 @@ from privcam_core.types.time import ns_from_seconds
 from privcam_privacy.background.engine import EngineResult
 from privcam_privacy.background.exclusion_masks import Margins
 from privcam_privacy.egress.approved_content import ApprovedContent
+from privcam_privacy.egress.inspection_rest import LARGE_CHANGE_FRACTION, SMALL_CHANGE_FRACTION, InspectionRest
 from privcam_privacy.egress.tile_reuse import TileReuse
 
 # Background that is no longer confirmed is taken out of the picture at most this often: every picture is encoded and
@@ -79,8 +81,9 @@ class Egress:
     inspector: searches the bytes of a picture for people. executor: where the inspection runs, one picture at a time;
     with an `InlineExecutor`, the whole edge is a function of its input. margins: how far around a detection is blanked.
     tile_reuse: reuses published tiles that are nearly equal; None publishes every picture as it is. approved: what may
-    be shown although somebody is found in it; None for nothing. `inspected` counts pictures, `found` counts detections
-    that were blanked.
+    be shown although somebody is found in it; None for nothing. rest: between two inspections; None for none, so that
+    what is inspected is a function of the input. `inspected` counts pictures, `found` counts detections that were
+    blanked.
     """
 
     def __init__(
@@ -90,10 +93,12 @@ class Egress:
         margins: Margins | None = None,
         tile_reuse: TileReuse | None = None,
         approved: ApprovedContent | None = None,
+        rest: InspectionRest | None = None,
     ) -> None:
         self._inspector = inspector
         self._approved = approved or ApprovedContent(())
         self._executor = executor
+        self._rest = rest
         self._tile_reuse = tile_reuse
         self._margins = margins or Margins()
         self._running: Future[tuple[Picture, Sequence[SensitiveDetection]]] | None = None
@@ -126,7 +131,7 @@ class Egress:
         ):
             self._submitted_epoch, self._submitted_ns = result.epoch, stamp_ns
             self._considered = result.confirmed.copy()
-            self._running = self._executor.submit(self._examine, result)
+            self._running = self._executor.submit(self._measured, result)
             certain = [*certain, *self._collect()]
         self._withdraw(result, stamp_ns)
         assert self._current is not None
@@ -143,12 +148,15 @@ class Egress:
         return self._stale
 
     def _is_worth(self, result: EngineResult, stamp_ns: int) -> bool:
-        """Return whether an inspection costs nothing, there is much new background, or the last one was long ago."""
-        if isinstance(self._inspector, NoInspection) or self._submitted_ns is None:
+        """Return whether an inspection costs nothing, or one is due and the last one was long enough ago for it."""
+        if isinstance(self._inspector, NoInspection):
             return True
-        if not 0 <= stamp_ns - self._submitted_ns < ns_from_seconds(_SMALL_CHANGE_S):
-            return True
-        return float((result.confirmed & ~self._considered).mean()) >= _LARGE_FRACTION
+        gained = float((result.confirmed & ~self._considered).mean())
+        if self._submitted_ns is None or gained >= _LARGE_FRACTION:
+            return self._rest is None or self._rest.is_over(LARGE_CHANGE_FRACTION)
+        if 0 <= stamp_ns - self._submitted_ns < ns_from_seconds(_SMALL_CHANGE_S):
+            return False
+        return self._rest is None or self._rest.is_over(SMALL_CHANGE_FRACTION)
 
     def _withdraw(self, result: EngineResult, stamp_ns: int) -> None:
         """Take the background that is no longer confirmed out of the current picture."""
@@ -162,6 +170,10 @@ class Egress:
         self._withdrawn_ns = stamp_ns
         plate = np.where(kept[..., None], self._current.plate, np.uint8(FILL))
         self._current, self._stale = _picture(plate, kept, self._current.epoch + 1), False
+
+    def _measured(self, result: EngineResult) -> tuple[Picture, Sequence[SensitiveDetection]]:
+        with self._rest.measure() if self._rest else nullcontext():
+            return self._examine(result)
 
     def _examine(self, result: EngineResult) -> tuple[Picture, Sequence[SensitiveDetection]]:
         """Return the picture without anything that may be a person, and the detections that have to be quarantined."""

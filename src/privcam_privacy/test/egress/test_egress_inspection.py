@@ -13,6 +13,7 @@ from privcam_core.types.time import NS_PER_S
 from privcam_privacy.background.engine import EngineResult
 from privcam_privacy.background.exclusion_masks import Margins
 from privcam_privacy.egress.inspection import WITHDRAW_S, Egress
+from privcam_privacy.egress.inspection_rest import InspectionRest
 
 SHAPE = (48, 64)
 ROOM = np.random.default_rng(2).integers(0, 256, (*SHAPE, 3)).astype(np.uint8)
@@ -255,3 +256,64 @@ def test_a_picture_of_another_size_starts_with_nothing_and_a_new_epoch():
     assert picture.confirmed.shape == (10, 12)
     assert not picture.confirmed.any()
     assert picture.epoch > before.epoch
+
+
+class Working(Inspector):
+    """Takes two seconds of the processor for a picture."""
+
+    processor_s = 0.0
+
+    def inspect(self, png):
+        self.processor_s += 2.0
+        return super().inspect(png)
+
+
+def resting_egress(inspector):
+    """Return an egress with a rest, and the wall clock of that rest, s."""
+    wall_s = [0.0]
+    rest = InspectionRest(lambda: wall_s[0], lambda: inspector.processor_s)
+    return Egress(inspector, InlineExecutor(), rest=rest), wall_s
+
+
+def test_much_new_background_waits_for_the_short_rest_and_little_for_the_long_one():
+    inspector = Working()
+    egress, wall_s = resting_egress(inspector)
+    half, most = np.zeros(SHAPE, np.bool_), np.ones(SHAPE, np.bool_)
+    half[:, :32] = True
+    most[0, 0] = False
+    egress.update(result(1, half), 0)
+    egress.update(result(2, most), NS_PER_S)
+    assert len(inspector.seen) == 1
+    wall_s[0] = 6.1
+    egress.update(result(2, most), 2 * NS_PER_S)
+    assert len(inspector.seen) == 2
+    wall_s[0] += 6.1
+    egress.update(result(3), 60 * NS_PER_S)
+    assert len(inspector.seen) == 2
+    wall_s[0] += 32.0
+    picture, _ = egress.update(result(3), 61 * NS_PER_S)
+    assert len(inspector.seen) == 3
+    assert picture.confirmed.all()
+
+
+def test_after_a_finding_the_next_inspection_waits_for_the_short_rest():
+    inspector = Working([PERSON], [])
+    egress, wall_s = resting_egress(inspector)
+    egress.update(result(1), 0)
+    seen = len(inspector.seen)
+    egress.update(result(2), NS_PER_S)
+    assert len(inspector.seen) == seen
+    wall_s[0] = 2.0 * seen * 3.1
+    egress.update(result(2), 2 * NS_PER_S)
+    assert len(inspector.seen) > seen
+
+
+def test_background_is_withdrawn_while_the_inspection_rests():
+    inspector = Working()
+    egress, _ = resting_egress(inspector)
+    egress.update(result(1), 0)
+    less = np.ones(SHAPE, np.bool_)
+    less[:8] = False
+    picture, _ = egress.update(result(2, less), ceil(WITHDRAW_S + 1) * NS_PER_S)
+    assert not picture.confirmed[:8].any()
+    assert len(inspector.seen) == 1
