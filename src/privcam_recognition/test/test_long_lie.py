@@ -119,6 +119,11 @@ def test_place_where_nobody_is_seen_for_half_an_hour_is_given_up() -> None:
     assert 1790 < (event[-1].end_ns - event[-1].start_ns) / 1e9 < 1820
 
 
+def test_place_where_somebody_only_bent_down_counts_no_time_for_whoever_lies_there_later() -> None:
+    (event,) = play({1: (LIES, 0, 1.2), 2: (LIES, 120, FOREVER)}, 150)
+    assert first_s(event) == pytest.approx(REPORT_S, abs=1.0)
+
+
 def test_report_says_why_it_may_be_wrong() -> None:
     model, points, hidden = RuleModel(), draw(LYING), draw(LYING)
     trunk = [Joint.LEFT_SHOULDER, Joint.LEFT_HIP, Joint.LEFT_KNEE, Joint.LEFT_ANKLE]

@@ -29,6 +29,8 @@ RISE_H = 0.3
 REACH_H = 0.5
 # A place where nobody has been seen for this long, s, is given up: they were carried away, or it was no person.
 GIVE_UP_S = 1800.0
+# A place where nobody was seen down for long enough is given up after this time, s: whoever lies there later came then.
+BEND_GIVE_UP_S = 30.0
 # Time between two frames counts at most this much, s: what happens in a gap is not known.
 _MAX_STEP_S = 0.5
 
@@ -64,10 +66,19 @@ class LongLie:
     up_s: float = 0.0
     at_edge: bool = False
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether somebody was seen down there for so long that it was no bend."""
+        return self.down_s >= (EDGE_DOWN_S if self.at_edge else SEEN_DOWN_S)
+
+    def is_over(self, seconds: float) -> bool:
+        """Return whether they are up again, or nobody was seen there for too long."""
+        return self.up_s >= UP_S or seconds - self.last > (GIVE_UP_S if self.is_certain else BEND_GIVE_UP_S)
+
     def event(self, seconds: float) -> ActiveEvent | None:
         """Return the event that holds now, if it has lasted for long enough."""
         held_s = seconds - self.since
-        if held_s < REPORT_S or self.down_s < (EDGE_DOWN_S if self.at_edge else SEEN_DOWN_S):
+        if held_s < REPORT_S or not self.is_certain:
             return None
         unseen_s = seconds - self.last
         # What was seen counts whole; of the time out of sight nothing is known but that nobody got up in view.
@@ -97,7 +108,7 @@ class LongLieDetector:
                 self._lies(lie, sighting, seconds, step_s)
             elif lie is not None and lie.top_px - subject.box[1] >= RISE_H * lie.height_px:
                 lie.up_s += step_s
-        ended = [one for one in self.active if one.up_s >= UP_S or seconds - one.last > GIVE_UP_S]
+        ended = [one for one in self.active if one.is_over(seconds)]
         self.active = [one for one in self.active if one not in ended]
         return ended
 
