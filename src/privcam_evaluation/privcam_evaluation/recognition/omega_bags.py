@@ -14,6 +14,7 @@ from rosbags.rosbag2 import Reader
 from privcam_cloud.recording.bag_recorder import BagRecorder
 from privcam_core.types.omega import Omega, SyncKey
 from privcam_core.types.time import ns_from_seconds
+from privcam_evaluation.camera_noise import add_noise
 from privcam_evaluation.clip_reader import sha256_of
 from privcam_evaluation.recognition.labelled_clips import START_NS, Clip, read_clip
 from privcam_link import cdr
@@ -23,9 +24,8 @@ CAMERA_ID = "clip"
 # So many hexadecimal digits of a clip's SHA-256 are in the name of its bag: another clip of the same path, of another
 # folder or replaced later, gets a bag of its own.
 _DIGEST_DIGITS = 16
-# The last picture of a clip is held at this rate, frames/s, with noise of this standard deviation, in levels.
+# The last picture of a clip is held at this rate, frames/s.
 _HELD_HZ = 5
-_HELD_NOISE = 2.0
 
 
 class Bags(NamedTuple):
@@ -109,12 +109,8 @@ def _hold_last(frames: Iterable[TimedFrame], seconds: float) -> Iterator[TimedFr
         return
     random = np.random.default_rng(0)
     for step in range(1, round(seconds * _HELD_HZ) + 1):
-        noisy = last.image + random.normal(0.0, _HELD_NOISE, last.image.shape)
-        yield replace(
-            last,
-            image=np.clip(np.rint(noisy), 0, 255).astype(np.uint8),
-            time_ns=(last.time_ns or 0) + ns_from_seconds(step / _HELD_HZ),
-        )
+        held_ns = ns_from_seconds(step / _HELD_HZ)
+        yield replace(last, image=add_noise(last.image, random), time_ns=(last.time_ns or 0) + held_ns)
 
 
 def _make(work: tuple[Clip, Path, float]) -> tuple[str, int, str]:

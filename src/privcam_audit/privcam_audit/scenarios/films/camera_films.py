@@ -7,9 +7,10 @@ import numpy as np
 
 from privcam_audit.scenarios.clip_frames import ClipFrames
 from privcam_audit.scenarios.films.film import HOLD_S, come_in, come_in_changed, hold, later_scene, play
-from privcam_audit.scenarios.films.picture_changes import add_noise, darken, recompress, switch_lamp
+from privcam_audit.scenarios.films.picture_changes import darken, recompress, switch_lamp
 from privcam_audit.scenarios.scene import Step
 from privcam_core.types.arrays import Image
+from privcam_evaluation.camera_noise import add_noise
 
 # The long hold lasts for several times the time after which each kind of evidence confirms background; for stillness,
 # whose time the audit shortens, that stands for two hours.

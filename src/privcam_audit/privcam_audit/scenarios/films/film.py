@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from privcam_audit.scenarios.clip_frames import ClipFrames
-from privcam_audit.scenarios.films.picture_changes import add_noise
 from privcam_audit.scenarios.scene import ChangePicture, Event, Scene, Step
 from privcam_core.types.arrays import Image
+from privcam_evaluation.camera_noise import add_noise
 
 # A held scene lasts so long: bodies that were shown in earlier versions were shown after 4 to 39 s.
 HOLD_S = 45.0

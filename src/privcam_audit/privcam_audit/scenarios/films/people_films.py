@@ -9,10 +9,10 @@ import numpy as np
 from privcam_audit.scenarios.clip_frames import ClipFrames
 from privcam_audit.scenarios.films.body import body_of
 from privcam_audit.scenarios.films.film import EMPTY_S, come_in, empty_scene, hold, later_scene, show_empty_room
-from privcam_audit.scenarios.films.picture_changes import add_noise
 from privcam_audit.scenarios.scene import Scene, Step
 from privcam_core.types.arrays import BoolArray, Image, Region
 from privcam_core.types.boxes import pixel_region
+from privcam_evaluation.camera_noise import add_noise
 from privcam_privacy.background.grid import GRID
 from privcam_privacy.evidence.zones import Polygon
 

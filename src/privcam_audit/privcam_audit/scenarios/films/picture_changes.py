@@ -1,12 +1,10 @@
-"""Changes of pictures: darkness, noise of the sensor, compression, a lamp that is switched."""
+"""Changes of pictures: darkness, compression, a lamp that is switched."""
 
 import cv2
 import numpy as np
 
 from privcam_core.types.arrays import FloatArray, Image
 
-# Standard deviation of the noise of a sensor in each pixel, in levels; the three channels of a grey picture share it.
-NOISE_LEVELS = 2.0
 # Black of a camera at night, in levels.
 _NIGHT_OFFSET = 8.0
 # What a lamp does to the bright side and to the dark side of a room: factor and levels added.
@@ -18,12 +16,6 @@ def darken(image: Image, gain: float) -> Image:
     """Return the picture of a camera at night: grey, with `gain` of the light."""
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32) * gain + _NIGHT_OFFSET
     return _to_picture(np.repeat(grey[..., None], 3, axis=2))
-
-
-def add_noise(image: Image, random: np.random.Generator) -> Image:
-    """Return the picture with fresh noise of the sensor."""
-    noise = random.normal(0, NOISE_LEVELS, image.shape[:2]).astype(np.float32)
-    return _to_picture(image.astype(np.float32) + noise[..., None])
 
 
 def recompress(image: Image, quality: int) -> Image:

@@ -13,6 +13,7 @@ from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_core.types.time import NS_PER_S, ns_from_seconds
 from privcam_edge.edge_pipeline import EdgePipeline
+from privcam_evaluation.camera_noise import add_noise
 from privcam_evaluation.clip_reader import read_frames
 from privcam_perception.stage_timer import StageTimer
 from privcam_privacy.background.engine_settings import EngineSettings
@@ -23,8 +24,6 @@ RATE_HZ = 10.0
 # A scene counts as still after ten seconds; the measurement begins later, or with the last two thirds of a short clip.
 _WARM_UP_S = 12.0
 _WARM_UP_FRACTION = 1 / 3
-# Noise of an ordinary camera by day, deviation in levels.
-_NOISE_LEVELS = 2.0
 _SECONDS_PER_HOUR = 3600
 # Rows and columns of the pictures of the still room.
 _VGA = (480, 640)
@@ -61,12 +60,9 @@ def still_room(seconds: float) -> Iterator[Timed]:
     wall = np.full((*_VGA, 1), 150.0)
     wall[:, ::40] = 90.0
     wall[300:] = 110.0
-    room, random = np.repeat(wall, 3, axis=2), np.random.default_rng(0)
+    room, random = np.repeat(wall, 3, axis=2).astype(np.uint8), np.random.default_rng(0)
     # A few pictures in turn: to draw the noise takes longer than the edge does.
-    noisy = [
-        np.clip(np.rint(room + random.normal(0, _NOISE_LEVELS, room.shape)), 0, 255).astype(np.uint8)
-        for _ in range(round(RATE_HZ) + 1)
-    ]
+    noisy = [add_noise(room, random) for _ in range(round(RATE_HZ) + 1)]
     for index in range(round(seconds * RATE_HZ)):
         yield ns_from_seconds(index / RATE_HZ), noisy[index % len(noisy)]
 
