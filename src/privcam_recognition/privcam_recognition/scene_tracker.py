@@ -9,8 +9,10 @@ from privcam_core.events.scene_report import CANNOT_SEE, Event, RecognizedObject
 from privcam_core.types.omega import Omega, SubjectPose, SyncKey
 from privcam_core.types.sight import Sight, is_blind
 from privcam_recognition.evidence_text import scene_caption, sight_evidence, why_uncertain
-from privcam_recognition.rules.long_lie import LongLieDetector, Sighting
+from privcam_recognition.rules.long_lie import LongLie, LongLieDetector, Sighting
 from privcam_recognition.rules.rule_settings import Settings
+from privcam_recognition.states.room_states import RoomStates
+from privcam_recognition.states.view import View
 from privcam_recognition.subject_history import Subject, SubjectHistory
 from privcam_recognition.temporal.visibility import is_at_edge
 
@@ -24,6 +26,9 @@ class SubjectState(Protocol):
 
     def lies(self, subject: Subject) -> bool:
         """Return whether a subject in view lies."""
+
+    def state(self, seconds: float) -> tuple[str, float]:
+        """Return the most serious label of the subject, and for how many seconds it has held."""
 
 
 class SceneTracker:
@@ -41,6 +46,7 @@ class SceneTracker:
         self._sight = Sight.UNKNOWN
         self._blind_since: float | None = None
         self._long_lies = LongLieDetector()
+        self._states = RoomStates()
 
     def begin_frame(self, omega: Omega) -> float:
         """Take in the poses of the next frame and return its camera time in s since the first frame.
@@ -68,8 +74,28 @@ class SceneTracker:
         """Record the end of all events of a subject or place that was last seen at `seconds`."""
         self._events += self._tracker.close(owner, seconds)
 
-    def update_long_lies(self, omega: Omega, state_of: Callable[[Subject], SubjectState], seconds: float) -> None:
-        """Record who is down and does not get up: of those out of sight, only who has fallen is known to be down."""
+    def update_lasting(self, omega: Omega, state_of: Callable[[Subject], SubjectState], seconds: float) -> None:
+        """Record who is down and does not get up, and the states of the room that last."""
+        ended = self._update_long_lies(omega, state_of, seconds)
+        in_view = [subject for subject in self.subjects if subject.last == seconds]
+        views = [
+            View(subject, state.state(seconds)[0], state.fallen or state.lies(subject))
+            for subject, state in ((subject, state_of(subject)) for subject in in_view)
+        ]
+        is_somebody_down = any(lie.is_certain for lie in self._long_lies.active)
+        for owner, active in self._states.update(
+            seconds,
+            views,
+            list(self.subjects),
+            risen=[lie for lie in ended if lie.has_risen],
+            must_be_occupied=is_somebody_down or self._blind_since is not None,
+        ):
+            self.update_events(owner, active, seconds)
+
+    def _update_long_lies(
+        self, omega: Omega, state_of: Callable[[Subject], SubjectState], seconds: float
+    ) -> Sequence[LongLie]:
+        """Record the long lies; return those that are over. Out of sight, only who has fallen is known to be down."""
         sightings = []
         for subject in self.subjects:
             state, in_view = state_of(subject), subject.last == seconds
@@ -77,11 +103,13 @@ class SceneTracker:
             # Whoever comes down at an edge and is lost there may have walked out.
             if in_view or (state.fallen and not at_edge):
                 sightings.append(Sighting(subject, state.fallen or state.lies(subject), at_edge))
-        for lie in self._long_lies.update(seconds, sightings):
+        ended = self._long_lies.update(seconds, sightings)
+        for lie in ended:
             self.close_events(lie, seconds)
         for lie in self._long_lies.active:
             event = lie.event(seconds)
             self.update_events(lie, [] if event is None else [event], seconds)
+        return ended
 
     def report(self, omega: Omega, states: Sequence[tuple[str, float]], model_id: str) -> SceneReport:
         """Return the report of this frame. states: label and seconds so far, of each subject in view."""

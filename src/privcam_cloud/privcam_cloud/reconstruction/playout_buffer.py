@@ -8,7 +8,7 @@ from privcam_cloud.reconstruction.caption_layout import Caption, Status
 from privcam_cloud.reconstruction.contour_view import ContourView
 from privcam_cloud.reconstruction.interpolation import Interpolator
 from privcam_cloud.reconstruction.reconstruction_input import ALARMS, ReconstructionInput
-from privcam_core.events.scene_report import Event, Phase, SceneReport
+from privcam_core.events.scene_report import OCCUPIED, Event, Phase, SceneReport
 from privcam_core.images.environment import FILL, decode_environment
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import Omega
@@ -116,10 +116,10 @@ class PlayoutBuffer:
 
 
 def make_captions(events: Sequence[Event]) -> list[Caption]:
-    """Return one caption for each subject and event that has not ended."""
+    """Return one caption for each subject and event that has not ended, but not for what holds of the room."""
     return [
         Caption(subject_id, event.label.replace("_", " "), alarm=event.label in ALARMS)
         for event in events
-        if event.phase is not Phase.ENDED
+        if event.phase is not Phase.ENDED and event.label != OCCUPIED
         for subject_id in event.subject_ids
     ]

@@ -10,6 +10,8 @@ from privcam_core.types.omega import Omega, SyncKey
 
 # The one event of the whole scene, without subjects: the camera cannot see, so whoever is there may go unnoticed.
 CANNOT_SEE = "cannot_see"
+# It holds of the room, and of nobody in it alone.
+OCCUPIED = "occupied"
 
 
 class Phase(IntEnum):

@@ -71,9 +71,18 @@ class LongLie:
         """Whether somebody was seen down there for so long that it was no bend."""
         return self.down_s >= (EDGE_DOWN_S if self.at_edge else SEEN_DOWN_S)
 
+    @property
+    def has_risen(self) -> bool:
+        """Whether they are up again."""
+        return self.up_s >= UP_S
+
     def is_over(self, seconds: float) -> bool:
         """Return whether they are up again, or nobody was seen there for too long."""
-        return self.up_s >= UP_S or seconds - self.last > (GIVE_UP_S if self.is_certain else BEND_GIVE_UP_S)
+        return self.has_risen or seconds - self.last > (GIVE_UP_S if self.is_certain else BEND_GIVE_UP_S)
+
+    def name(self, subject: Subject) -> None:
+        """Take in the numbers of a subject that is seen there."""
+        self.ids = tuple(dict.fromkeys((*subject.ids, *self.ids)))[:MAX_IDS]
 
     def event(self, seconds: float) -> ActiveEvent | None:
         """Return the event that holds now, if it has lasted for long enough."""
@@ -108,6 +117,7 @@ class LongLieDetector:
                 self._lies(lie, sighting, seconds, step_s)
             elif lie is not None and lie.top_px - subject.box[1] >= RISE_H * lie.height_px:
                 lie.up_s += step_s
+                lie.name(subject)
         ended = [one for one in self.active if one.is_over(seconds)]
         self.active = [one for one in self.active if one not in ended]
         return ended
@@ -120,7 +130,7 @@ class LongLieDetector:
         if lie is None:
             lie = LongLie((), subject.box, height_px, seconds, subject.last)
             self.active.append(lie)
-        lie.ids = tuple(dict.fromkeys((*subject.ids, *lie.ids)))[:MAX_IDS]
+        lie.name(subject)
         lie.top_px = max(lie.top_px, subject.box[1])
         lie.box, lie.height_px, lie.last = subject.box, height_px, max(lie.last, subject.last)
         lie.down_s, lie.up_s, lie.at_edge = lie.down_s + step_s, 0.0, sighting.at_edge
@@ -134,11 +144,11 @@ class LongLieDetector:
             if set(subject.ids) & set(lie.ids):
                 return lie
         began_s, began = self._began[subject]
-        near = [one for one in self.active if began_s >= one.last and _distance(began, one) <= REACH_H]
-        return min(near, key=lambda one: _distance(began, one), default=None)
+        near = [one for one in self.active if began_s >= one.last and distance_h(began, one) <= REACH_H]
+        return min(near, key=lambda one: distance_h(began, one), default=None)
 
 
-def _distance(box: Box, lie: LongLie) -> float:
+def distance_h(box: Box, lie: LongLie) -> float:
     """Return how far the foot of a box is from the box of somebody who lies, along and up the picture, in H."""
     foot = (box[0] + box[2]) / 2
     beside = max(0.0, lie.box[0] - foot, foot - lie.box[2])

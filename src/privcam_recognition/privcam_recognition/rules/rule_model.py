@@ -139,6 +139,6 @@ class RuleModel:
         for subject in subjects:
             rules = self._rules.setdefault(subject, SubjectRules(self._settings))
             self._scene.update_events(subject, rules.active_events(subject, seconds), seconds)
-        self._scene.update_long_lies(omega, lambda subject: self._rules[subject], seconds)
+        self._scene.update_lasting(omega, lambda subject: self._rules[subject], seconds)
         states = [self._rules[subjects[pose.subject_id]].state(seconds) for pose in omega.poses]
         return self._scene.report(omega, states, self.model_id)

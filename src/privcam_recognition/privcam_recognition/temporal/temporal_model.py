@@ -69,7 +69,7 @@ class TemporalModel:
             active = self._recognition(subject).active_events(subject, seconds)
             self._scene.update_events(subject, active, seconds)
         self._update_fights(seconds)
-        self._scene.update_long_lies(omega, self._recognition, seconds)
+        self._scene.update_lasting(omega, self._recognition, seconds)
         states = [self._recognition(subjects[pose.subject_id]).state(seconds) for pose in omega.poses]
         return self._scene.report(omega, states, self.model_id)
 

@@ -34,6 +34,10 @@ PHRASES = {
     "pushing_fighting": "pushing each other",
     "smoking_like": "one hand at the mouth",
     "loitering": "waiting",
+    "wandering": "walking to and fro",
+    "sat_up": "sitting up",
+    "out_of_bed": "getting up",
+    "motionless": "keeping still",
 }
 _PROMPT = "smooth plain mannequins without faces in a room, seen by a surveillance camera"
 # What stands for a face must not be one, and letters in a picture look like something that was read.

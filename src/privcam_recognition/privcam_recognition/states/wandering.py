@@ -1,0 +1,47 @@
+"""Detects that somebody walks about for long: back and forth, in and out. By day most rooms do; a site says when."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from privcam_core.events.event_tracker import MAX_IDS, ActiveEvent
+from privcam_recognition.states.view import View
+
+LABEL = "wandering"
+# Somebody walks for so long, s ...
+WALKED_S = 60.0
+# ... within this time, s. To the bathroom and back takes less.
+WITHIN_S = 300.0
+# Time between two frames counts at most this much, s.
+_MAX_STEP_S = 0.5
+
+
+class Wandering:
+    """Follows one room: tracks break where people go in and out, so walkers are counted together. Times in s."""
+
+    def __init__(self) -> None:
+        # Second of camera time, rounded down, and how long somebody walked in it.
+        self._walked: deque[list[float]] = deque()
+        self._seconds: float | None = None
+        self._since: float | None = None
+        self._ids: tuple[int, ...] = ()
+
+    def update(self, seconds: float, views: Sequence[View]) -> Sequence[ActiveEvent]:
+        """Return the event that holds now, if any."""
+        step_s = 0.0 if self._seconds is None else min(_MAX_STEP_S, seconds - self._seconds)
+        self._seconds = seconds
+        walkers = [view.subject_id for view in views if view.label == "walking"]
+        if walkers:
+            self._ids = tuple(dict.fromkeys((*walkers, *self._ids)))[:MAX_IDS]
+            if not self._walked or self._walked[-1][0] != seconds // 1:
+                self._walked.append([seconds // 1, 0.0])
+            self._walked[-1][1] += step_s
+        while self._walked and seconds - self._walked[0][0] > WITHIN_S:
+            self._walked.popleft()
+        walked_s = sum(part for _, part in self._walked)
+        if walked_s < WALKED_S:
+            self._since = None
+            return []
+        self._since = self._walked[0][0] if self._since is None else self._since
+        evidence = f"walked for {walked_s:.0f} s of the last {WITHIN_S:.0f} s"
+        confidence = min(1.0, 0.5 * walked_s / WALKED_S)
+        return [ActiveEvent(LABEL, self._ids, confidence, self._since, evidence)]
