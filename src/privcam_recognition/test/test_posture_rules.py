@@ -2,7 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from privcam_core.types.sight import Sight
+from privcam_recognition.evidence_text import FALLEN, UNCLEAR, scene_caption
 from privcam_recognition.features import Measures
+from privcam_recognition.rules.hysteresis import Hysteresis
 from privcam_recognition.rules.posture_rules import (
     Moment,
     Posture,
@@ -165,3 +168,61 @@ def test_getting_up_begins_where_lying_ends() -> None:
 )
 def test_who_lies_or_has_settled_is_not_getting_up(parts: list[tuple[Measures, float]]) -> None:
     assert find_rise(sequence(*parts), DEFAULT) is None
+
+
+def follow(*parts: tuple[dict[str, float], float], fps: float = 10.0) -> list[tuple[str, float] | None]:
+    """What holds in each frame when each scores dict lasts its seconds."""
+    hysteresis, held = Hysteresis(DEFAULT), []
+    for scores, seconds in parts:
+        for _ in range(round(seconds * fps)):
+            held.append(hysteresis.update(len(held) / fps, scores))
+    return held
+
+
+UP, DOWN, UNSURE = {"standing": 0.9, "lying": 0.1}, {"standing": 0.1, "lying": 0.9}, {"standing": 0.45, "lying": 0.3}
+
+
+def test_a_label_begins_when_it_lasted_and_is_dated_back() -> None:
+    held = follow((UP, 1))
+    assert held[3] is None
+    assert held[4] == ("standing", 0.0)
+
+
+def test_a_short_change_does_not_break_what_holds() -> None:
+    assert set(follow((UP, 1), (DOWN, 0.3), (UP, 1))[5:]) == {("standing", 0.0)}
+
+
+def test_a_lasting_change_is_one_new_label() -> None:
+    held = follow((UP, 1), (DOWN, 2))
+    assert list(dict.fromkeys(held)) == [None, ("standing", 0.0), ("lying", 1.0)]
+
+
+def test_between_the_thresholds_what_holds_stays_but_nothing_begins() -> None:
+    assert follow((UP, 1), (UNSURE, 3))[-1] == ("standing", 0.0)
+    assert follow((UNSURE, 3))[-1] is None
+
+
+def test_what_is_no_longer_there_ends_after_a_while() -> None:
+    held = follow((UP, 1), ({"standing": 0.2, "lying": 0.2}, 1))
+    assert held[12] == ("standing", 0.0)
+    assert held[-1] is None
+
+
+@pytest.mark.parametrize(
+    ("states", "caption"),
+    [
+        ([], "Nobody in view."),
+        ([("walking", 3.0)], "1 person: walking."),
+        ([("lying", 12.2)], "1 person: lying for 12 s."),
+        ([("walking", 3.0), (FALLEN, 12.0)], "2 people: one fell and is on the floor for 12 s, one walking."),
+        ([("walking", 3.0), ("standing", 1.0), ("walking", 1.0)], "3 people: 2 walking, one standing."),
+        ([(UNCLEAR, 0.0)], "1 person: in an unclear posture."),
+    ],
+)
+def test_the_caption_tells_the_scene_in_one_sentence(states: list[tuple[str, float]], caption: str) -> None:
+    assert scene_caption(states, Sight.CLEAR) == caption
+
+
+def test_the_caption_of_a_camera_that_cannot_see_never_says_that_nobody_is_in_view() -> None:
+    assert scene_caption([], Sight.DARK) == "Cannot see: too dark."
+    assert scene_caption([("walking", 3.0)], Sight.COVERED) == "Cannot see: covered. 1 person: walking."
