@@ -390,6 +390,17 @@ def _omegas(recording: Recording) -> Iterator[Omega]:
         yield omega
 
 
+def test_omega_says_how_often_the_networks_saw_the_scene(recording: Recording) -> None:
+    estimated = [
+        (set(message.estimated), {pose.subject_id for pose in message.poses}) for message in recording.raw_poses()
+    ]
+    assert any(some for some, _ in estimated)
+    assert all(some <= everybody for some, everybody in estimated)
+    reports = [omega.privacy for omega in _omegas(recording)]
+    assert max(report.detector_hz for report in reports) > 0
+    assert max(report.pose_hz for report in reports) > 0
+
+
 def test_zenoh_carries_far_less_than_the_camera_saw(recording: Recording) -> None:
     reference: FrameRef = recording.frames()[0]
     seen = [omega.key.frame_id for omega in _omegas(recording)]
