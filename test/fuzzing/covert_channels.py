@@ -15,7 +15,16 @@ import numpy as np
 from fuzzing.omega_layout import ROW_BYTES, Raw, bytes_of, number, value_of, write
 from harness.sealed_gate import SealedGate
 from privcam_core.images.environment import decode_environment, encode_environment, environment_of
-from privcam_core.types.omega import MAX_SUBJECTS, Embedding, Omega, PrivacyReport, SubjectPose, SyncKey, Verdict
+from privcam_core.types.omega import (
+    MAX_SUBJECTS,
+    RATE_STEPS_HZ,
+    Embedding,
+    Omega,
+    PrivacyReport,
+    SubjectPose,
+    SyncKey,
+    Verdict,
+)
 from privcam_core.types.skeleton import KEYPOINT_COUNT, SEEN
 from privcam_core.types.time import NS_PER_S
 from privcam_edge.link.budgets import MIB, SUBJECTS_PER_S, Budgets
@@ -32,14 +41,16 @@ _FILM_START_NS = 1_700_000_000 * 10**9
 _PIXEL_VALUES = 256**3 + 1
 # Of a privacy report: two fractions of four digits (the third is measured by the gate), ε and δ of three digits and up
 # to 24 and 12 powers of ten, the sight, replay.
+# The two rates of a report are in _RATES_BITS_PER_S: one pair of steps a second, with the first Ω of the second.
 _REPORT_BITS = 2 * log2(10001) + log2(900 * 24) + log2(900 * 12) + log2(10) + 1
+_RATES_BITS_PER_S = 2 * log2(len(RATE_STEPS_HZ))
 
 
 def hide_data(random: Random, raw: Raw) -> bytes:
     """Hide data in an Ω as a gate writes it, in several places at once, and return its bytes.
 
     The places: unseen keypoints, digits below the resolution, key, epoch and validity of the picture, layer numbers,
-    the budget of an Ω without accounting, the order of the rows.
+    the budget of an Ω without accounting, the sign of a rate that is zero, the order of the rows.
     """
     raw = dict(raw)
     frame = int(value_of(raw, "key.frame_id"))
@@ -56,6 +67,9 @@ def hide_data(random: Random, raw: Raw) -> bytes:
     if value_of(raw, "privacy.epsilon") < 0:
         raw["privacy.epsilon"] = number("f", -random.uniform(1e-20, 1e20))
         raw["privacy.delta"] = number("d8", random.random())
+    for name in ("detector_hz", "pose_hz"):
+        if not value_of(raw, f"privacy.{name}"):
+            raw[f"privacy.{name}"] = number("f", random.choice((0.0, -0.0)))
     rows = bytes_of(raw, "poses")
     layers = sorted(random.sample(range(64), len(rows) // ROW_BYTES))
     hidden = [_row(random, rows[at : at + ROW_BYTES], layers[at // ROW_BYTES]) for at in range(0, len(rows), ROW_BYTES)]
@@ -137,6 +151,7 @@ def covert_capacity(
         "eraser_pictures": pictures,
         "eraser_poses": pose * min(subjects * rate_hz, budgets.poses_per_second),
         "eraser_report": rate_hz * _REPORT_BITS,
+        "eraser_rates": _RATES_BITS_PER_S,
         "stamps": rate_hz * (log2(NS_PER_S / rate_hz) + log2(MAX_SKIPPED_FRAMES)),
     }
 
@@ -187,3 +202,18 @@ def offer_poses(budgets: Budgets, subjects: int, seconds: float, rate_hz: float,
         changed += sum(left.get(subject) != points for subject, points in now.items())
         left = now
     return PoseFlood(count * subjects, changed, seconds)
+
+
+def offer_rates(seconds: float, rate_hz: float, seed: int = 0) -> list[tuple[float, tuple[float, float]]]:
+    """Offer a gate Ω with other rates every time; return those that left, each with the seconds since boot."""
+    gate, random = SealedGate(_FILM_CAMERA, _FILM_ENCODER, max_rate_hz=240.0), Random(seed)
+    png = encode_environment(np.full((24, 32, 3), 90, np.uint8), np.ones((24, 32), np.bool_))
+    left = []
+    for frame in range(1, int(seconds * rate_hz) + 1):
+        gate.clock.advance(1 / rate_hz)
+        key = SyncKey(_FILM_CAMERA, frame, _FILM_START_NS + int(frame * 1e9 / rate_hz))
+        detector_hz, pose_hz = random.choices(RATE_STEPS_HZ, k=2)
+        report = PrivacyReport(0, 0, 0, Verdict.PASS, detector_hz=detector_hz, pose_hz=pose_hz)
+        passed = gate.check(Omega(key, environment_of(key, png, 1), [], _FILM_ENCODER, report)).privacy
+        left.append((gate.clock.now_ns / NS_PER_S, (passed.detector_hz, passed.pose_hz)))
+    return left

@@ -26,7 +26,7 @@ _NAN, _INF = float("nan"), float("inf")
 _WILD = (_NAN, _INF, -_INF, 1e30, -1e30, -1e-30)
 # What no field of this kind may be, beside _WILD.
 _BAD_NUMBERS: dict[str, tuple[float, ...]] = {
-    "schema": (0, 1, 2, 256, 2**32 - 1),
+    "schema": (0, 1, 2, 4, 6, 256, 2**32 - 1),
     "environment.height": (0, 4321, 2**16, 2**32 - 1),
     "environment.width": (0, 7681, 2**16, 2**32 - 1),
     "environment.confirmed_fraction": (*_WILD, -0.01, 1.01),
@@ -42,6 +42,8 @@ _BAD_NUMBERS: dict[str, tuple[float, ...]] = {
     "privacy.replay": (2, 3, 128, 255),
     "privacy.epsilon": (_NAN, _INF, -_INF),
     "privacy.delta": (_NAN, _INF, -_INF, 1.0, 1e300, -1e-9),
+    "privacy.detector_hz": (*_WILD, -0.5, 0.25, 5.0, 7.999, 60.1, 120.0),
+    "privacy.pose_hz": (*_WILD, -0.5, 0.49, 1.5, 12.0, 61.0, 1e9),
     "environment.png.header.seconds": (1, -1, 2**31 - 1),
     "environment.png.header.nanoseconds": (1, 10**9, 2**32 - 1),
 }

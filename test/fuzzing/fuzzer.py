@@ -19,6 +19,7 @@ from fuzzing.oracle import digest_of, expected_output, judge
 from fuzzing.origin_attacks import ATTACKS, Attacker, Published
 from fuzzing.picture_mutations import PICTURES, insert_mutated_picture
 from privcam_core.types.omega import (
+    RATE_STEPS_HZ,
     Environment,
     HeadOrientation,
     Omega,
@@ -274,6 +275,8 @@ def _original(random: Random, people: int, size: tuple[int, int]) -> _Original:
             delta=1e-5,
             sight=random.choice(tuple(Sight)),
             replay=random.random() < 0.5,
+            detector_hz=random.choice(RATE_STEPS_HZ),
+            pose_hz=random.choice(RATE_STEPS_HZ),
         ),
     )
     return _Original(read(cdr.encode(omega)), rgba)

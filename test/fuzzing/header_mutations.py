@@ -49,7 +49,7 @@ def bad_header(random: Random, n: int) -> bytes | None:
     ]  # fmt: skip
     return random.choice((
         None, b";" * 50, b"=" * 50, good + b";", good + b";x=1", good + b";" + parts[a], b";".join(swapped),
-        b";".join(short), b";".join(wrong), good.replace(b"schema=4", b"schema=3"),
+        b";".join(short), b";".join(wrong), good.replace(b"schema=5", b"schema=4"),
         good.replace(b"hash=RIHS01_", b"hash=RIHS02_"),
         good.replace(TYPE_NAME.encode(), b"sensor_msgs/msg/Image"),
         good.replace(QUEUE.encode(), QUEUE.upper().encode()), good.replace(QUEUE.encode(), b"../../etc/passwd"),

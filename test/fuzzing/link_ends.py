@@ -15,6 +15,7 @@ from fuzzing.oracle import (
     highest_subject,
     judge,
     key_of,
+    rates_that_leave,
     spare_numbers,
 )
 from harness.sealed_gate import SealedGate
@@ -163,6 +164,7 @@ class GateEnd:
         if situation.highest is not None:
             situation.spare_numbers -= max(highest - situation.highest, 0)
         situation.highest = max(highest, situation.highest or 0)
+        situation.rates, situation.rates_s = rates_that_leave(raw, situation), int(situation.now_s)
         situation.epoch += digest != situation.visible
         situation.visible = digest
         situation.pictures.pop(digest, None)

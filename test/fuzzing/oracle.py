@@ -22,6 +22,8 @@ _AHEAD_NS = 60 * 10**9
 _BARE = 32 * 1024
 # Subject numbers may be this far above the highest one, and so much further per second. Bodies reach so many pictures.
 _SUBJECTS, _SUBJECTS_PER_S, _REACH = 64.0, 10.0, 6
+# Rates that a privacy report may state, per second.
+_RATES = (0, 0.5, 1, 2, 3, 4, 6, 8, 10, 15, 30, 60)
 
 Key = tuple[bytes, int, int]
 
@@ -36,8 +38,8 @@ class Situation:
 
     camera: whose Ω are taken. last: frame_id and stamp of the last one. now_ns: its clock. pictures: by digest, RGBA.
     encoder: the pinned one. highest: of the subject numbers so far; spare_numbers: how far it could be exceeded at
-    spare_at_s; now_s: seconds since boot. patches: whether a base may be named. exact: whether the bytes have to be
-    those of our own writer.
+    spare_at_s; now_s: seconds since boot. rates: detector_hz and pose_hz that left first in second rates_s. patches:
+    whether a base may be named. exact: whether the bytes have to be those of our own writer.
     """
 
     camera: bytes
@@ -49,6 +51,8 @@ class Situation:
     spare_numbers: float = _SUBJECTS
     spare_at_s: float = 0.0
     now_s: float = 0.0
+    rates: tuple[float, float] = (0.0, 0.0)
+    rates_s: int = -1
     visible: bytes = b""
     epoch: int = 0
     patches: bool = False
@@ -112,6 +116,13 @@ def spare_numbers(situation: Situation) -> float:
     return min(_SUBJECTS, situation.spare_numbers + passed_s * _SUBJECTS_PER_S)
 
 
+def rates_that_leave(raw: Raw, situation: Situation) -> tuple[float, float]:
+    """Return detector_hz and pose_hz of the first Ω in this second, which is this one if there was none."""
+    if int(situation.now_s) == situation.rates_s:
+        return situation.rates
+    return abs(value_of(raw, "privacy.detector_hz")), abs(value_of(raw, "privacy.pose_hz"))
+
+
 def _near(raw: Raw) -> None:
     rows = np.frombuffer(bytes_of(raw, "poses"), np.uint8).reshape(-1, ROW_BYTES)
     floats = np.ascontiguousarray(rows[:, 4:224]).view("<f4")
@@ -151,7 +162,7 @@ def _turn(key: Key, situation: Situation, *, in_order: bool) -> None:
 
 
 def _plain_fields(raw: Raw) -> None:
-    require(value_of(raw, "schema") == 4, "schema")
+    require(value_of(raw, "schema") == 5, "schema")
     for name in ("seconds", "nanoseconds"):
         require(value_of(raw, f"environment.png.header.{name}") == 0, "header")
     require(text_of(raw, "environment.png.header.frame_id") == b"", "header")
@@ -201,6 +212,7 @@ def _report(raw: Raw) -> None:
     require(value_of(raw, "privacy.replay") <= 1, "replay")
     require(text_of(raw, "privacy.reason") == b"", "reason")
     require(isfinite(value_of(raw, "privacy.epsilon")) and 0 <= value_of(raw, "privacy.delta") < 1, "budget")
+    require(all(value_of(raw, f"privacy.{name}") in _RATES for name in ("detector_hz", "pose_hz")), "rates")
 
 
 def _picture(raw: Raw, situation: Situation) -> Pixels | None:
@@ -268,6 +280,8 @@ def expected_output(raw: Raw, rgba: Pixels, situation: Situation) -> bytes:
     out["privacy.epsilon"] = number("f", min(_three_digits(epsilon), 1e12) if accounted else -1.0)
     require(not accounted or _three_digits(delta) < 1, "nothing is left of delta")
     out["privacy.delta"] = number("d8", _three_digits(delta) if accounted else 0.0)
+    for name, rate in zip(("detector_hz", "pose_hz"), rates_that_leave(raw, situation), strict=True):
+        out[f"privacy.{name}"] = number("f", rate)
     rows = bytes_of(raw, "poses")
     ordered = sorted((rows[at : at + ROW_BYTES] for at in range(0, len(rows), ROW_BYTES)), key=lambda row: row[240])
     out["poses"] = (len(ordered), b"".join(_row(row, layer) for layer, row in enumerate(ordered)))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fuzzing import link_ends, raw_png
-from fuzzing.covert_channels import covert_capacity, offer_film, offer_poses
+from fuzzing.covert_channels import covert_capacity, offer_film, offer_poses, offer_rates
 from fuzzing.field_mutations import FIELDS
 from fuzzing.fuzzer import Fuzzer
 from fuzzing.omega_layout import TABLE, Malformed, padding, read, write
@@ -17,11 +17,11 @@ from fuzzing.origin_attacks import ATTACKS
 from fuzzing.picture_mutations import PICTURES
 from harness.sealed_gate import SealedGate
 from privcam_core.images.environment import encode_environment
-from privcam_core.types.omega import Omega, SyncKey
+from privcam_core.types.omega import RATE_STEPS_HZ, Omega, SyncKey
 from privcam_core.types.seals import Seal, Seals
 from privcam_edge.link import gate as gate_module
 from privcam_edge.link import sealing
-from privcam_edge.link.budgets import POSES_RESERVE_S, Budgets, PictureBudget, PoseBudget, SubjectBudget
+from privcam_edge.link.budgets import POSES_RESERVE_S, Budgets, PictureBudget, PoseBudget, RateHold, SubjectBudget
 from privcam_edge.link.gate import Gate
 from privcam_edge.link.sealing import SealVerifier
 from privcam_edge.link.stamp_order import StampOrder
@@ -104,6 +104,7 @@ NO_SEAL = Seal(SyncKey("room1", 1, 1), 2**63, *[bytes(32)] * 5)
         (StampOrder, "require_turn", lambda _order, _seal: None),
         (SubjectBudget, "fits", lambda _budget, _highest: True),
         (PictureBudget, "spend", lambda _budget, _new, _current: True),
+        (RateHold, "limit", lambda _hold, report: report),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
@@ -161,6 +162,18 @@ def test_film_takes_the_capacity_that_was_computed_and_no_more() -> None:
     computed = covert_capacity(budgets, (64, 64), subjects=0, dimensions=1, rate_hz=1.0)["eraser_pictures"]
     reserve = 8 * 0.2 * 2**20
     assert 0.9 * computed < (film.bits - reserve) / film.seconds <= computed
+
+
+def test_rates_hold_one_pair_of_steps_a_second_however_often_others_are_offered() -> None:
+    seconds = 60
+    by_second: dict[int, set[tuple[float, float]]] = {}
+    for at_s, pair in offer_rates(seconds, rate_hz=30.0):
+        by_second.setdefault(int(at_s), set()).add(pair)
+    assert seconds <= len(by_second) <= seconds + 1
+    assert {len(pairs) for pairs in by_second.values()} == {1}
+    assert len({pair for pairs in by_second.values() for pair in pairs}) > seconds / 3
+    computed = covert_capacity(Budgets(), (480, 640), subjects=0, dimensions=1, rate_hz=30.0)["eraser_rates"]
+    assert 2**computed == pytest.approx(len(RATE_STEPS_HZ) ** 2)
 
 
 def test_cloud_that_opens_no_picture_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

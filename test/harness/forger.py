@@ -21,8 +21,8 @@ from privcam_msgs.msg import (
     DetectionArray,
     FrameRef,
     PresenceRegionArray,
+    RawPoseArray,
     SealedMessage,
-    SubjectPoseArray,
     SyncKey,
     TrackArray,
 )
@@ -37,7 +37,7 @@ TOPICS = {
     "frames": FrameRef,
     "detections": DetectionArray,
     "tracks": TrackArray,
-    "raw_poses": SubjectPoseArray,
+    "raw_poses": RawPoseArray,
     "presences": PresenceRegionArray,
 }
 # Forged frames have numbers that the camera does not reach in a test.
@@ -130,7 +130,7 @@ class Forger:
         self._plain["frames"].publish(frame)
         self._plain["detections"].publish(DetectionArray(key=key, detections=[whole]))
         self._plain["tracks"].publish(TrackArray(key=key))
-        self._plain["raw_poses"].publish(SubjectPoseArray(key=key))
+        self._plain["raw_poses"].publish(RawPoseArray(key=key))
         self._plain["presences"].publish(PresenceRegionArray(key=key))
         self.counts["plain"] += len(TOPICS)
 

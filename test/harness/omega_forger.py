@@ -113,7 +113,7 @@ class OmegaForger:
             key.stamp.sec += AHEAD_S
             self.counts["ahead"] += 1
         return Omega(
-            schema=4,
+            schema=5,
             key=key,
             environment=_environment(key, 48, 64),
             poses=SubjectPoseArray(key=key),

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from privcam_msgs.msg import Environment, Omega, SealedMessage, SubjectPoseArray, SyncKey
+from privcam_msgs.msg import Environment, Omega, RawPoseArray, SealedMessage, SyncKey
 from rclpy.serialization import serialize_message
 
 from harness.edge_parameters import write_edge_parameters
@@ -183,7 +183,7 @@ def test_nobody_without_the_key_reads_a_raw_topic(attacked: Attacked) -> None:
     published = [one.data for one in attacked.probe.all_messages() if one.topic.split("/")[-1] in TOPICS]
     assert len(published) > 0
     assert not [data for data in published if any(ring in data for ring in rings)]
-    poses: list[SubjectPoseArray] = true_messages(attacked, "raw_poses")
+    poses: list[RawPoseArray] = true_messages(attacked, "raw_poses")
     assert sum(len(one.poses) for one in poses) > 0
 
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import zenoh
 from cv_bridge import CvBridge
-from privcam_msgs.msg import DetectionArray, FrameRef, PresenceRegionArray, SubjectPoseArray, SyncKey, TrackArray
+from privcam_msgs.msg import DetectionArray, FrameRef, PresenceRegionArray, RawPoseArray, SyncKey, TrackArray
 from rclpy.serialization import serialize_message
 
 from harness.edge_parameters import write_edge_parameters
@@ -55,7 +55,7 @@ SEALED_KINDS = {
     "frames": FrameRef,
     "detections": DetectionArray,
     "tracks": TrackArray,
-    "raw_poses": SubjectPoseArray,
+    "raw_poses": RawPoseArray,
     "presences": PresenceRegionArray,
     "done": SyncKey,
 }
@@ -129,9 +129,9 @@ class Recording:
         """Return the frame references."""
         return self.probe.opened("/demo/frames", FrameRef, self.key)
 
-    def raw_poses(self) -> list[SubjectPoseArray]:
+    def raw_poses(self) -> list[RawPoseArray]:
         """Return the poses as they were estimated."""
-        return self.probe.opened("/demo/raw_poses", SubjectPoseArray, self.key)
+        return self.probe.opened("/demo/raw_poses", RawPoseArray, self.key)
 
     def opened_data(self) -> Iterator[tuple[str, bytes]]:
         """Yield topic and serialised content of every sealed message."""
@@ -388,6 +388,17 @@ def _omegas(recording: Recording) -> Iterator[Omega]:
         if not omega.environment.png:
             payloads[header.n] = payload
         yield omega
+
+
+def test_omega_says_how_often_the_networks_saw_the_scene(recording: Recording) -> None:
+    estimated = [
+        (set(message.estimated), {pose.subject_id for pose in message.poses}) for message in recording.raw_poses()
+    ]
+    assert any(some for some, _ in estimated)
+    assert all(some <= everybody for some, everybody in estimated)
+    reports = [omega.privacy for omega in _omegas(recording)]
+    assert max(report.detector_hz for report in reports) > 0
+    assert max(report.pose_hz for report in reports) > 0
 
 
 def test_zenoh_carries_far_less_than_the_camera_saw(recording: Recording) -> None:

@@ -68,7 +68,9 @@ class EdgePipeline:
         presences = self._eraser.presence_regions
         detections, tracks, poses = self._perception.perceive(image, key.stamp_ns, presences)
         with self.timer.measure("eraser"):
-            environment, report, anonymous_poses, inspected = self._eraser.erase(key, image, detections, tracks, poses)
+            environment, report, anonymous_poses, inspected = self._eraser.erase(
+                key, image, detections, tracks, poses, estimated=self._perception.estimated
+            )
         with self.timer.measure("composer"):
             anonymous = self._composer.compose(environment, anonymous_poses)
         with self.timer.measure("embedder"):

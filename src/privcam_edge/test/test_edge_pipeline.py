@@ -87,6 +87,15 @@ def test_every_omega_passes_the_gate_with_its_seals(seen: Seen) -> None:
     assert (gate.passed, gate.held, gate.rejected) == (60, 0, {})
 
 
+def test_omega_says_how_often_the_detector_saw_a_frame_and_that_nobody_has_a_pose(seen: Seen) -> None:
+    reports = [omega.privacy for omega in seen[1]]
+    # For 10 s a scene counts as moving, and every frame of 5 per second is seen; then one per second.
+    assert {report.detector_hz for report in reports[:10]} == {0.0}
+    assert {report.detector_hz for report in reports[10:50]} == {4.0}
+    assert reports[-1].detector_hz < 4.0
+    assert {report.pose_hz for report in reports} == {0.0}
+
+
 def test_time_of_every_stage_is_measured_for_every_frame(seen: Seen) -> None:
     seconds = seen[0].seconds
     assert list(seconds) == STAGES

@@ -64,6 +64,9 @@ def _round_report(report: PrivacyReport) -> PrivacyReport:
         quarantined_fraction=round(report.quarantined_fraction, _FRACTION_DIGITS) + 0.0,
         epsilon=min(_round_up(report.epsilon), _MAX_EPSILON) if accounted else NO_ACCOUNTING,
         delta=_round_up(report.delta) if accounted else 0.0,
+        # Steps already, but for the sign of zero.
+        detector_hz=report.detector_hz + 0.0,
+        pose_hz=report.pose_hz + 0.0,
     )
 
 

@@ -3,7 +3,7 @@
 Key expression: `privcam/<camera_id>/omega`, the only one. Payload: Ω as `privcam_link.cdr`, plain or compressed
 (`privcam_link.delta_compression`). Attachment (see `Header`), ASCII, exactly one of these:
 
-    type=privcam_msgs/msg/Omega;hash=RIHS01_<64 hex digits>;schema=4;queue=<16 hex>;n=<n>;newest=<n>;lost=<count>
+    type=privcam_msgs/msg/Omega;hash=RIHS01_<64 hex digits>;schema=5;queue=<16 hex>;n=<n>;newest=<n>;lost=<count>
     n=<n>;ref=<n>
 
 An edge answers queries (see `Query`). Each reply is on the key of the query: an Ω with such an attachment, or, where
@@ -26,7 +26,7 @@ from privcam_link.validation import Reason, Rejected
 
 TYPE_NAME = "privcam_msgs/msg/Omega"
 # Hash of the message definition that `privcam_link.cdr` writes. A test compares it with the built message package.
-TYPE_HASH = "RIHS01_6ecae1f601c70d77693673ea56e29b83b00808d6b47cc411ea97bc5412ee195d"
+TYPE_HASH = "RIHS01_38d9954ffa632c8afab5d3ffbfb4140398122e5e6afd1aaa89584a61b86993c0"
 
 ALL_CAMERAS = "privcam/*/omega"
 BACKLOG = "/backlog"

@@ -81,6 +81,12 @@ def test_zero_has_one_sign() -> None:
     assert cdr.encode(canonicalize(omega(pose((-0.0, -1e-30, 1.0))))) == cdr.encode(omega(pose((0.0, 0.0, 1.0))))
 
 
+def test_rates_stay_as_they_are_and_their_zero_has_one_sign() -> None:
+    signed, plain = omega(detector_hz=4.0, pose_hz=-0.0), omega(detector_hz=4.0, pose_hz=0.0)
+    assert cdr.encode(signed) != cdr.encode(plain)
+    assert cdr.encode(canonicalize(signed)) == cdr.encode(plain)
+
+
 def test_layers_are_numbered_from_0_in_their_order() -> None:
     poses = canonicalize(omega(pose(subject=7, layer=60), pose(subject=8, layer=3), pose(subject=9, layer=17))).poses
     assert [(one.subject_id, one.layer) for one in poses] == [(8, 0), (9, 1), (7, 2)]

@@ -142,7 +142,7 @@ def test_header_comes_back_from_its_attachment(header: Header) -> None:
 
 
 def test_plain_header_announces_the_message_and_a_packed_one_is_a_few_bytes() -> None:
-    text = f"type=privcam_msgs/msg/Omega;hash={TYPE_HASH};schema=4;queue={QUEUE};n=7;newest=9;lost=2"
+    text = f"type=privcam_msgs/msg/Omega;hash={TYPE_HASH};schema=5;queue={QUEUE};n=7;newest=9;lost=2"
     assert text.encode() == ATTACHMENT
     assert PACKED.encode() == b"n=7;ref=5"
 
@@ -159,7 +159,7 @@ def test_plain_header_announces_the_message_and_a_packed_one_is_a_few_bytes() ->
         (ATTACHMENT + b";n=7", Reason.TYPE),
         (ATTACHMENT.replace(b"privcam_msgs/msg/Omega", b"sensor_msgs/msg/Image"), Reason.TYPE),
         (ATTACHMENT.replace(b"RIHS01_", b"RIHS01_0"), Reason.TYPE),
-        (ATTACHMENT.replace(b"schema=4", b"schema=3"), Reason.SCHEMA),
+        (ATTACHMENT.replace(b"schema=5", b"schema=4"), Reason.SCHEMA),
         (ATTACHMENT.replace(QUEUE.encode(), b"0123456789ABCDEF"), Reason.TYPE),
         (ATTACHMENT.replace(QUEUE.encode(), b"0123"), Reason.TYPE),
         (ATTACHMENT.replace(b";n=7", b""), Reason.TYPE),

@@ -48,6 +48,11 @@ class PerceptionPipeline:
         self._timer = timer or StageTimer()
         self._tracks: list[Track] = []
 
+    @property
+    def estimated(self) -> frozenset[int]:
+        """The subjects whose pose was estimated in the newest frame; the others moved along with their box."""
+        return self._poser.estimated
+
     def perceive(self, image: Image, stamp_ns: int, presences: Sequence[PresenceRegion] = ()) -> Perception:
         """Return the detections, tracks and raw poses of one frame.
 

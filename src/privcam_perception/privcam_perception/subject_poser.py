@@ -36,7 +36,7 @@ class SubjectPoser:
     The detector blinks where people lie; the pose network often sees them all the same. Poses are estimated by need;
     between two of them a pose moves along with its box. fast, threads: as `PoseEstimator`. every_frame: estimate every
     pose in every frame. adaptive: estimate fewer where the network is slow; the result then depends on the machine.
-    calls: of the network.
+    calls: of the network. estimated: the subjects of the newest frame whose pose was estimated in it.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class SubjectPoser:
         self._schedule = None if every_frame else PoseSchedule()
         self._call = MeanTime(_USUAL_CALL_S, measured=adaptive)
         self.calls = 0
+        self.estimated: frozenset[int] = frozenset()
 
     def estimate(self, image: Image, tracks: Sequence[Track], stamp_ns: int) -> list[SubjectPose]:
         """Return the poses, farthest subject first.
@@ -60,11 +61,13 @@ class SubjectPoser:
         confirmed = [track for track in farthest_first if track.state == TrackState.CONFIRMED][:MAX_SUBJECTS]
         lost = [track for track in tracks if may_lie(track)][: max(0, MAX_CLOSELY - len(confirmed))]
         self._turns.keep(track.subject_id for track in tracks)
+        self.estimated = frozenset()
         found = [
             (track, keypoints, head)
             for track, keypoints, head in self._poses_of(image, [*confirmed, *lost], stamp_ns)
             if track.state == TrackState.CONFIRMED or is_seen(keypoints)
         ]
+        self.estimated &= {track.subject_id for track, _, _ in found}
         # The layers of the subjects with a pose are numbered without gaps: a lost subject in between has none.
         found.sort(key=lambda one: layers[one[0].subject_id])
         return [
@@ -79,9 +82,12 @@ class SubjectPoser:
         closely = len(tracks) <= MAX_CLOSELY
         if self._schedule is None:
             estimated = [(track, self._estimate_one(image, track, tracks, closely=closely)) for track in tracks]
+            self.estimated = frozenset(track.subject_id for track in tracks)
             return [(track, keypoints, head_orientation(keypoints)) for track, keypoints in estimated]
         self._schedule.keep(track.subject_id for track in tracks)
-        for at in self._schedule.choose(image, tracks, stamp_ns, self._call.seconds):
+        chosen = self._schedule.choose(image, tracks, stamp_ns, self._call.seconds)
+        self.estimated = frozenset(tracks[at].subject_id for at in chosen)
+        for at in chosen:
             before = self.calls
             keypoints = self._estimate_one(image, tracks[at], tracks, closely=closely)
             head, calls = head_orientation(keypoints), self.calls - before

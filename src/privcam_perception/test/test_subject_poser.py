@@ -15,6 +15,7 @@ BOX = (250.0, 100.0, 550.0, 400.0)
 SEEN = Track(1, BOX, (0.0, 0.0, 0.0, 0.0), 0.8, TrackState.CONFIRMED, 9, 9, 0)
 LYING = replace(SEEN, score=0.0, state=TrackState.LOST, source=DetectionSource.TURNED_LEFT)
 STANDING = replace(LYING, source=DetectionSource.WHOLE, box=(300.0, 100.0, 500.0, 400.0))
+SEEN2 = replace(SEEN, subject_id=2)
 NS = 1_000_000_000
 
 
@@ -51,6 +52,29 @@ def test_lost_subject_takes_no_time_from_more_than_two_others() -> None:
     others = [replace(SEEN, subject_id=number) for number in (2, 3, 4)]
     assert sorted(subjects(LYING, *others[:2], somebody=True)) == [1, 2, 3]
     assert sorted(subjects(LYING, *others, somebody=True)) == [2, 3, 4]
+
+
+def test_poser_says_whose_pose_was_estimated_and_whose_moved_along_with_the_box() -> None:
+    poser, image = SubjectPoser(), room(somebody=False)
+    other = replace(SEEN, subject_id=2, box=(40.0, 100.0, 140.0, 400.0))
+    for frame, expected in enumerate([{1, 2}, set(), set(), set(), set(), {1, 2}]):  # both keep still: every 0.5 s
+        poses = poser.estimate(image, [SEEN, other], NS + frame * NS // 10)
+        assert ({pose.subject_id for pose in poses}, poser.estimated) == ({1, 2}, expected)
+
+
+def test_lost_subject_without_a_pose_is_not_named_as_estimated() -> None:
+    poser = SubjectPoser()
+    assert [pose.subject_id for pose in poser.estimate(room(somebody=False), [LYING, SEEN2], NS)] == [2]
+    assert poser.estimated == {2}
+
+
+def test_every_pose_of_every_frame_is_estimated_where_that_was_asked_for() -> None:
+    poser, image = SubjectPoser(every_frame=True), room(somebody=False)
+    for frame in range(3):
+        poser.estimate(image, [SEEN], NS + frame * NS // 10)
+        assert poser.estimated == {1}
+    poser.estimate(image, [], 2 * NS)
+    assert poser.estimated == set()
 
 
 def test_layers_are_numbered_without_gaps() -> None:

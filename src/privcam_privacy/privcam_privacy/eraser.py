@@ -1,6 +1,6 @@
 """The seam: the one call that gets raw frames and raw poses, and returns only values that may leave the edge."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
@@ -15,7 +15,7 @@ from privcam_core.images.still_scene import StillScene
 from privcam_core.inline_executor import InlineExecutor
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import Environment, PrivacyReport, SubjectPose, SyncKey, Verdict
-from privcam_core.types.perception import Detections, PresenceRegion, Track
+from privcam_core.types.perception import Detections, PresenceRegion, Track, TrackState
 from privcam_privacy.background.engine import EngineResult, PrivacyEngine
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.baselines.mask_only import MaskOnlyEngine
@@ -24,6 +24,7 @@ from privcam_privacy.egress.inspection import Egress, Inspector, NoInspection, P
 from privcam_privacy.egress.inspection_rest import InspectionRest
 from privcam_privacy.egress.tile_reuse import TileReuse
 from privcam_privacy.evidence.approved_background import ApprovedState
+from privcam_privacy.perception_rates import PerceptionRates, Rates
 from privcam_privacy.plates.approved import ApprovedPlate
 from privcam_privacy.plates.locked import LockedEngine
 from privcam_privacy.state.background_state import BackgroundStateStore, StateRejected
@@ -100,6 +101,7 @@ class Eraser:
             rest=None if isinstance(inspection_executor, InlineExecutor) else InspectionRest(),
         )
         self._still = StillScene()
+        self._rates = PerceptionRates()
         self._result: EngineResult | None = None
         self._writer = EnvironmentWriter()
         self._anonymizer = PoseAnonymizer(poses, random_bytes)
@@ -113,11 +115,12 @@ class Eraser:
         tracks: Sequence[Track],
         poses: Sequence[SubjectPose],
         *,
+        estimated: Collection[int] | None = None,
         replay: bool = False,
     ) -> Published:
         """Return what may be published of one frame, (H, W, 3) uint8 BGR.
 
-        poses: as estimated. replay: see the report.
+        poses: as estimated, of whom only those of `estimated` were in this frame; None: all. replay: see the report.
         """
         shape = image.shape[0], image.shape[1]
         mask = outline_poses(shape, poses) if self._masks is None else self._masks.segment_poses(image, poses)
@@ -130,6 +133,7 @@ class Eraser:
             self._save_state(picture, self._engine.presences, key.stamp_ns)
         anonymous = self._anonymizer.anonymize(poses, shape, key.stamp_ns)
         epsilon, delta = self._accountant.spend(key.stamp_ns, released=self._anonymizer.released)
+        rates = self._update_rates(key.stamp_ns, detections, tracks, poses, estimated)
         report = PrivacyReport(
             excluded_fraction=result.excluded_fraction,
             withheld_fraction=1.0 - float(picture.confirmed.mean()),
@@ -139,10 +143,30 @@ class Eraser:
             delta=delta,
             sight=result.sight,
             replay=replay,
+            detector_hz=rates.detector_hz,
+            pose_hz=rates.pose_hz,
         )
         planes, stale = (picture.plate, picture.confirmed), self._egress.stale
         environment = self._writer.write(key, picture.png, picture.epoch, planes=planes, stale=stale)
         return Published(environment, report, anonymous, picture.inspected)
+
+    def _update_rates(
+        self,
+        stamp_ns: int,
+        detections: Detections,
+        tracks: Sequence[Track],
+        poses: Sequence[SubjectPose],
+        estimated: Collection[int] | None,
+    ) -> Rates:
+        with_pose = {pose.subject_id for pose in poses}
+        # Somebody whose pose never had its turn is in view all the same.
+        confirmed = {track.subject_id for track in tracks if track.state == TrackState.CONFIRMED}
+        return self._rates.update(
+            stamp_ns,
+            fresh=detections.fresh,
+            subjects=with_pose | confirmed,
+            estimated=with_pose if estimated is None else estimated,
+        )
 
     def _update_engine(
         self, image: Image, detections: Detections, tracks: Sequence[Track], mask: BoolArray, stamp_ns: int

@@ -13,7 +13,7 @@ from privcam_core.images.environment import decode_environment, encode_environme
 from privcam_core.inline_executor import InlineExecutor
 from privcam_core.storage_key import StorageKey
 from privcam_core.types.omega import SubjectPose, SyncKey
-from privcam_core.types.perception import Detections
+from privcam_core.types.perception import Detections, Track, TrackState
 from privcam_core.types.sight import Sight
 from privcam_privacy.background.engine_settings import EngineSettings
 from privcam_privacy.eraser import Eraser
@@ -162,3 +162,25 @@ def test_in_a_still_scene_a_finding_is_quarantined_with_the_next_frame_and_stays
             assert not shown[60:160, 100:140].any()
     assert found_at is not None
     assert shown.any()
+
+
+def test_report_says_how_often_the_networks_saw_the_scene() -> None:
+    eraser = Eraser("locked", plate=plate())
+    reports = []
+    for number in range(31):
+        # Ten frames per second: the detector saw every fifth of them, the pose was estimated in every second one.
+        detections, estimated = replace(NOBODY, fresh=number % 5 == 0), {1} if number % 2 == 0 else set()
+        published = eraser.erase(key(number), room(), detections, [], [SOMEBODY], estimated=estimated)
+        reports.append((published.report.detector_hz, published.report.pose_hz))
+    assert set(reports[:20]) == {(0.0, 0.0)}
+    assert reports[30] == (2.0, 4.0)
+
+
+def test_somebody_who_is_tracked_and_never_has_a_pose_is_in_view() -> None:
+    track = Track(7, SOMEBODY.box, (0.0, 0.0, 0.0, 0.0), 0.9, TrackState.CONFIRMED, 9, 9, 0)
+    eraser = Eraser("locked", plate=plate())
+    reports = [eraser.erase(key(n), room(), NOBODY, [track], [SOMEBODY], estimated={1}).report for n in range(31)]
+    assert reports[30].pose_hz == 0.5
+    lost = replace(track, state=TrackState.LOST)
+    reports = [eraser.erase(key(n), room(), NOBODY, [lost], [SOMEBODY]).report for n in range(31, 62)]
+    assert reports[30].pose_hz == 10.0

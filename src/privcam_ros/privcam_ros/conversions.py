@@ -5,7 +5,7 @@ environment and Ω have no κ: it is a parameter here, and `key_from_msg(message
 is assigned as `bytes`, because rclpy copies every other sequence value by value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -132,6 +132,21 @@ def poses_from_msg(message: msg.SubjectPoseArray) -> list[core.SubjectPose]:
     return [_pose_from_msg(pose) for pose in message.poses]
 
 
+def raw_poses_to_msg(poses: Sequence[core.SubjectPose], estimated: Collection[int], key: SyncKey) -> msg.RawPoseArray:
+    """Return the poses of one frame before anonymisation as a message. estimated: subjects, by number."""
+    ordered = poses_to_msg(poses, key)
+    return msg.RawPoseArray(key=ordered.key, poses=ordered.poses, estimated=sorted(estimated))
+
+
+def raw_poses_from_msg(message: msg.RawPoseArray) -> tuple[list[core.SubjectPose], frozenset[int]]:
+    """Return the poses of a message, and the subjects whose pose was estimated in its frame. Raises InvalidOmega."""
+    poses, estimated = [_pose_from_msg(pose) for pose in message.poses], frozenset(map(int, message.estimated))
+    unknown = estimated - {pose.subject_id for pose in poses}
+    if unknown:
+        raise InvalidOmega("raw_poses.estimated", f"names the subjects {sorted(unknown)}, who have no pose")
+    return poses, estimated
+
+
 def _pose_from_msg(message: msg.SubjectPose) -> core.SubjectPose:
     keypoints = np.array([(p.u, p.v, p.rho) for p in message.keypoints], np.float32).reshape(KEYPOINT_COUNT, 3)
     head = core.head_from_angles(message.head_valid, message.head_yaw, message.head_pitch, message.head_roll)
@@ -212,6 +227,8 @@ def privacy_to_msg(value: core.PrivacyReport, key: SyncKey) -> msg.PrivacyReport
         reason=value.reason,
         epsilon=value.epsilon,
         delta=value.delta,
+        detector_hz=value.detector_hz,
+        pose_hz=value.pose_hz,
     )
 
 
@@ -227,6 +244,8 @@ def privacy_from_msg(message: msg.PrivacyReport) -> core.PrivacyReport:
         reason=message.reason,
         epsilon=float(message.epsilon),
         delta=float(message.delta),
+        detector_hz=float(message.detector_hz),
+        pose_hz=float(message.pose_hz),
     )
 
 

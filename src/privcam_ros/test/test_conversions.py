@@ -16,6 +16,7 @@ from privcam_msgs import msg
 from rclpy.serialization import deserialize_message, serialize_message
 
 from privcam_core.types.omega import (
+    RATE_STEPS_HZ,
     Embedding,
     Environment,
     HeadOrientation,
@@ -33,6 +34,8 @@ from privcam_ros.conversions import (
     omega_from_msg,
     omega_to_msg,
     poses_to_msg,
+    raw_poses_from_msg,
+    raw_poses_to_msg,
     stamp_from_msg,
     stamp_to_msg,
 )
@@ -65,8 +68,9 @@ def omegas(draw: st.DrawFn) -> Omega:
     embedding = Embedding(draw(st.text("abc-", min_size=1, max_size=7)), (len(data),), 0.5, data, 0.25, 1.5)
     areas = draw(fraction), draw(fraction), draw(fraction)
     budget = draw(st.floats(-1, 2e4, width=32)), draw(st.floats(0, 1, exclude_max=True))
-    sight = draw(st.sampled_from(Sight))
-    report = PrivacyReport(*areas, Verdict.WITHHOLD, draw(st.text("aé", max_size=9)), *budget, sight)
+    sight, step = draw(st.sampled_from(Sight)), st.sampled_from(RATE_STEPS_HZ)
+    rates = {"detector_hz": draw(step), "pose_hz": draw(step)}
+    report = PrivacyReport(*areas, Verdict.WITHHOLD, draw(st.text("aé", max_size=9)), *budget, sight, **rates)
     return Omega(key, environment, poses, embedding, report)
 
 
@@ -78,7 +82,9 @@ EXAMPLE = Omega(
         SubjectPose(2, (1.0, 2.0, 3.0, 4.0), np.full((17, 3), 0.25, np.float32), HeadOrientation(pi, -pi / 2, -pi), 1),
     ],
     Embedding("hog-1", (3,), 0.5, b"\x01\xff\x80", 0.25, 1.0),
-    PrivacyReport(0.125, 0.25, 0.5, Verdict.PASS, epsilon=12.5, delta=1e-5, sight=Sight.DARK),
+    PrivacyReport(
+        0.125, 0.25, 0.5, Verdict.PASS, epsilon=12.5, delta=1e-5, sight=Sight.DARK, detector_hz=4.0, pose_hz=0.5
+    ),
 )
 
 
@@ -216,6 +222,8 @@ MESSAGES = [
     ("privacy.epsilon", float("inf"), "privacy.epsilon"),
     ("privacy.delta", 1.0, "privacy.delta"),
     ("privacy.delta", -1e-5, "privacy.delta"),
+    ("privacy.detector_hz", 5.0, "privacy.detector_hz"),
+    ("privacy.pose_hz", float("nan"), "privacy.pose_hz"),
 ]
 
 
@@ -250,6 +258,15 @@ def test_patch_that_is_named_but_not_there_is_refused_in_both() -> None:
 def test_poses_are_ordered_by_layer_in_the_message() -> None:
     message = poses_to_msg(EXAMPLE.poses[::-1], KEY)
     assert [pose.layer for pose in message.poses] == [0, 1]
+
+
+def test_raw_poses_say_who_was_estimated_and_nobody_else_is_named() -> None:
+    message = raw_poses_to_msg(EXAMPLE.poses, {2}, KEY)
+    poses, estimated = raw_poses_from_msg(deserialize_message(serialize_message(message), msg.RawPoseArray))
+    assert ([pose.subject_id for pose in poses], estimated) == ([1, 2], {2})
+    message.estimated = [2, 7]
+    with pytest.raises(InvalidOmega, match=r"raw_poses\.estimated: names the subjects \[7\], who have no pose"):
+        raw_poses_from_msg(message)
 
 
 @settings(deadline=None)

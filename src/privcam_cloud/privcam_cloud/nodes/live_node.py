@@ -58,6 +58,8 @@ class LiveNode(SealedNode[P]):
 
     def _hand_on(self, omega: Omega) -> None:
         self.counts["replayed"] += omega.privacy.replay
+        self.diagnostics["detector_hz"] = f"{omega.privacy.detector_hz:g}"
+        self.diagnostics["pose_hz"] = f"{omega.privacy.pose_hz:g}"
         try:
             self._timed(self._live_callback, omega)
         except Exception as error:

@@ -23,6 +23,8 @@ MAX_GAP_S = 1.0
 JUMP_S = 1.0
 # Stamps that are further ahead than this, in ns, are of another epoch of the camera's clock, or behind a long gap.
 EPOCH_NS = 60 * NS_PER_S
+# Fewer poses per second are said on the screen: a fall takes less than a second.
+FEW_POSES_HZ = 8.0
 # Fraction of the distance to where it should be that is corrected per second.
 CATCH_UP_PER_S = 0.5
 
@@ -82,7 +84,12 @@ class PlayoutBuffer:
         poses = self._interpolator.at(moment_ns)
         captions = make_captions(self._events)
         status = Status(
-            self.newest.key.camera_id, moment_ns, self._validity, alarm=self.sight_alarm, replay=self.is_replay
+            self.newest.key.camera_id,
+            moment_ns,
+            self._validity,
+            self.few_poses_note,
+            alarm=self.sight_alarm,
+            replay=self.is_replay,
         )
         return moment_ns, self._view.render(poses, captions, status)
 
@@ -92,6 +99,13 @@ class PlayoutBuffer:
         if self.newest is None or not is_blind(self.newest.privacy.sight):
             return ""
         return f"CANNOT SEE: {describe_sight(self.newest.privacy.sight)}"
+
+    @property
+    def few_poses_note(self) -> str:
+        """How often the edge estimates poses where that is seldom and somebody is in view, else ""."""
+        if self.newest is None or not self.newest.poses or not 0 < self.newest.privacy.pose_hz < FEW_POSES_HZ:
+            return ""
+        return f"poses {self.newest.privacy.pose_hz:g}/s"
 
     def reconstruction_input(self) -> ReconstructionInput | None:
         """Return the newest moment; None while the picture of its environment has not come."""

@@ -137,7 +137,7 @@ MALFORMED = {
     "no_attachment": (KEY, GOOD, None, Reason.TYPE),
     "an_image": (KEY, GOOD, header(1).replace(b"privcam_msgs/msg/Omega", b"sensor_msgs/msg/Image"), Reason.TYPE),
     "other_definition": (KEY, GOOD, header(1).replace(b"RIHS01_", b"RIHS01_0"), Reason.TYPE),
-    "other_schema": (KEY, GOOD, header(1).replace(b"schema=4", b"schema=3"), Reason.SCHEMA),
+    "other_schema": (KEY, GOOD, header(1).replace(b"schema=5", b"schema=4"), Reason.SCHEMA),
     "no_queue": (KEY, GOOD, header(1).replace(b"queue=0", b"queue=x"), Reason.TYPE),
     "too_large": (KEY, bytes(cdr.MAX_OMEGA_BYTES + 1), header(1), Reason.TOO_LARGE),
     "withheld": (KEY, cdr.encode(WITHHELD), header(1), Reason.PRIVACY),

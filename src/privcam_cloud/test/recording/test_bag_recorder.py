@@ -45,7 +45,7 @@ def omega(frame_id: int) -> bytes:
     """A serialized Ω, filled with values that are easy to tell apart."""
     types = STORE.types
     stamp = types["builtin_interfaces/msg/Time"](sec=frame_id, nanosec=5)
-    return serialize(OMEGA, blank(OMEGA, key=types[KEY](camera_id="room1", frame_id=frame_id, stamp=stamp), schema=4))
+    return serialize(OMEGA, blank(OMEGA, key=types[KEY](camera_id="room1", frame_id=frame_id, stamp=stamp), schema=5))
 
 
 def blank(msgtype: str, **values: Any) -> Any:

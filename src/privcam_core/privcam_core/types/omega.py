@@ -17,7 +17,7 @@ from privcam_core.types.sight import Sight
 from privcam_core.types.skeleton import KEYPOINT_COUNT
 from privcam_core.types.time import NS_PER_S, seconds_from_ns
 
-SCHEMA = 4
+SCHEMA = 5
 
 MAX_WIDTH, MAX_HEIGHT = 7680, 4320
 MAX_SUBJECTS = 64
@@ -26,6 +26,8 @@ MAX_PNG_BYTES = 16 * 1024 * 1024
 # Largest distance of a keypoint or box from the origin, px: it may lie outside of the picture, but not far.
 MAX_COORDINATE = 4.0 * MAX_WIDTH
 NO_ACCOUNTING = -1.0
+# The rates per second that a privacy report may state. A short list, so that nothing can be hidden in their digits.
+RATE_STEPS_HZ = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 15.0, 30.0, 60.0)
 
 
 class InvalidOmega(ValueError):
@@ -44,6 +46,11 @@ def _require(condition: bool, field: str, reason: str) -> None:
 
 def _require_range(value: float, low: float, high: float, field: str) -> None:
     _require(isfinite(value) and low <= value <= high, field, f"{value} is not in [{low:g}, {high:g}]")
+
+
+def _require_rate(value: float, field: str) -> None:
+    steps = ", ".join(f"{step:g}" for step in RATE_STEPS_HZ)
+    _require(value in RATE_STEPS_HZ, field, f"{value} is none of the steps {steps}")
 
 
 def _require_box(box: Box, field: str) -> None:
@@ -229,6 +236,8 @@ class PrivacyReport:
     replay: this is not what a camera sees now, but a recording or a simulation; nobody must be alarmed by it.
     epsilon, delta: the budget spent on poses in the accountant's window; epsilon < 0: no accounting, and delta is
     undefined.
+    detector_hz, pose_hz: how often per second the detector saw a frame, and the pose of the subject with the fewest
+    estimates was estimated, rounded down to a step of `RATE_STEPS_HZ`; see `privcam_privacy.perception_rates`.
     """
 
     excluded_fraction: float
@@ -240,6 +249,8 @@ class PrivacyReport:
     delta: float = 0.0
     sight: Sight = Sight.UNKNOWN
     replay: bool = False
+    detector_hz: float = 0.0
+    pose_hz: float = 0.0
 
     def __post_init__(self) -> None:
         _require_range(self.excluded_fraction, 0.0, 1.0, "privacy.excluded_fraction")
@@ -251,6 +262,8 @@ class PrivacyReport:
         _require(self.sight in tuple(Sight), "privacy.sight", f"{self.sight} is not in [0, {max(Sight)}]")
         _require(isfinite(self.epsilon), "privacy.epsilon", f"{self.epsilon} is not finite")
         _require(isfinite(self.delta) and 0 <= self.delta < 1, "privacy.delta", f"{self.delta} is not in [0, 1)")
+        _require_rate(self.detector_hz, "privacy.detector_hz")
+        _require_rate(self.pose_hz, "privacy.pose_hz")
 
 
 @dataclass(frozen=True, eq=False)

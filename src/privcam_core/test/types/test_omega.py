@@ -11,6 +11,7 @@ from privcam_core.types.omega import (
     MAX_EMBEDDING_VALUES,
     MAX_PNG_BYTES,
     MAX_SUBJECTS,
+    RATE_STEPS_HZ,
     Embedding,
     Environment,
     HeadOrientation,
@@ -107,6 +108,10 @@ REFUSED = [
     (REPORT, "privacy.epsilon", {"epsilon": INFINITE}),
     (REPORT, "privacy.delta", {"delta": 1.0}),
     (REPORT, "privacy.delta", {"delta": NAN}),
+    (REPORT, "privacy.detector_hz", {"detector_hz": 5.0}),
+    (REPORT, "privacy.detector_hz", {"detector_hz": NAN}),
+    (REPORT, "privacy.pose_hz", {"pose_hz": -0.5}),
+    (REPORT, "privacy.pose_hz", {"pose_hz": 3.9999}),
     (OMEGA, "schema", {"schema": 1}),
     (OMEGA, "environment.key.camera_id", {"key": replace(KEY, camera_id="room2")}),
     (OMEGA, "environment.key", {"key": replace(KEY, frame_id=6)}),
@@ -166,6 +171,16 @@ def test_keys_of_one_camera_sort_by_frame() -> None:
 def test_number_that_is_no_sight_is_refused_by_its_field() -> None:
     with pytest.raises(InvalidOmega, match=r"privacy.sight: 10 is not in \[0, 9\]"):
         sight_from_number(10)
+
+
+@pytest.mark.parametrize("step", RATE_STEPS_HZ)
+def test_rate_of_the_list_is_taken_and_is_the_same_in_single_precision(step: float) -> None:
+    assert replace(REPORT, detector_hz=step, pose_hz=float(np.float32(step))).pose_hz == step
+
+
+def test_refused_rate_says_which_ones_there_are() -> None:
+    with pytest.raises(InvalidOmega, match=r"privacy\.pose_hz: 5\.0 is none of the steps 0, 0\.5, 1, 2, 3, 4, 6, 8"):
+        replace(REPORT, pose_hz=5.0)
 
 
 def test_every_sight_has_words_and_only_unknown_and_clear_are_not_blind() -> None:

@@ -3,14 +3,14 @@
 The seals say where a picture comes from, the budgets limit what a wrong picture can do: how many pictures, how much of
 them changed, and how many bytes that takes. What exceeds a budget waits: Ω keeps referencing the picture before, which
 has left already, until the reserve has refilled. Poses have a budget that a crowd does not reach; where more change,
-those wait that moved least, so that a fall does not.
+those wait that moved least, so that a fall does not. The rates of the networks change once per second.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from privcam_core.types.omega import SubjectPose
+from privcam_core.types.omega import PrivacyReport, SubjectPose
 from privcam_core.types.skeleton import seen
 from privcam_edge.link.token_bucket import TokenBucket
 from privcam_link.patches import Picture, changed_pixels, encode_patch
@@ -110,6 +110,25 @@ class SubjectBudget:
         if self._highest is not None and highest > self._highest:
             self._numbers.take(highest - self._highest)
         self._highest = max(highest, self._highest or 0)
+
+
+class RateHold:
+    """Lets the rates of the privacy report change once per second. clock: monotonic seconds.
+
+    They change with the first Ω of a second of the clock and with no other: when they change would tell something too.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._second = -1
+        self._left = (0.0, 0.0)
+
+    def limit(self, report: PrivacyReport) -> PrivacyReport:
+        """Return the report that leaves instead of this one: with the rates that left first in this second."""
+        second = int(self._clock())
+        if second != self._second:
+            self._second, self._left = second, (report.detector_hz, report.pose_hz)
+        return replace(report, detector_hz=self._left[0], pose_hz=self._left[1])
 
 
 class PoseBudget:

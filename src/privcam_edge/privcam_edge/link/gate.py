@@ -17,7 +17,7 @@ from privcam_core.types.omega import Embedding, Environment, InvalidOmega, Omega
 from privcam_core.types.seals import Seals
 from privcam_core.types.skeleton import seen
 from privcam_core.types.time import NS_PER_S
-from privcam_edge.link.budgets import Budgets, PictureBudget, PoseBudget, Shown, SubjectBudget
+from privcam_edge.link.budgets import Budgets, PictureBudget, PoseBudget, RateHold, Shown, SubjectBudget
 from privcam_edge.link.sealing import SealKeys, SealVerifier, boot_ns
 from privcam_edge.link.stamp_order import StampOrder
 from privcam_edge.link.token_bucket import TokenBucket
@@ -74,6 +74,7 @@ class Gate:
         budgets = budgets or Budgets()
         self._budget = PictureBudget(budgets, seconds)
         self._poses = PoseBudget(budgets, seconds)
+        self._rates = RateHold(seconds)
         self._pictures: OrderedDict[bytes, Shown] = OrderedDict()
         # The environment that left last, and its picture.
         self._current: Environment | None = None
@@ -94,9 +95,9 @@ class Gate:
 
         offered: an Ω, or its CDR as privcam_msgs/msg/Omega. seals: of its parts, None if there are none. The bytes of
         the returned PNG differ from the offered ones; its pixels, and so the digest, are the same. A picture that
-        exceeds a budget is replaced by the one before, and so are poses. Epochs count the changes of the picture since
-        this gate was made. Fractions of the picture are measured on its pixels. Raises Rejected, and counts it, for an
-        Ω that may not leave.
+        exceeds a budget is replaced by the one before, and so are poses; rates change once per second. Epochs count the
+        changes of the picture since this gate was made. Fractions of the picture are measured on its pixels. Raises
+        Rejected, and counts it, for an Ω that may not leave.
         """
         try:
             omega = self._decode(offered) if isinstance(offered, bytes) else offered
@@ -116,7 +117,7 @@ class Gate:
             )
             clean = canonicalize(replace(omega, environment=environment, privacy=report))
             # Last, because it spends.
-            clean = replace(clean, poses=self._poses.limit(clean.poses))
+            clean = replace(clean, poses=self._poses.limit(clean.poses), privacy=self._rates.limit(clean.privacy))
         except Rejected as rejection:
             self.rejected[rejection.reason] += 1
             raise

@@ -11,6 +11,7 @@ from privcam_msgs.msg import (
     Environment,
     PresenceRegionArray,
     PrivacyReport,
+    RawPoseArray,
     Seal,
     SubjectPoseArray,
     TrackArray,
@@ -38,9 +39,9 @@ from privcam_privacy.state.background_state import BackgroundStateStore
 from privcam_ros.conversions import (
     detections_from_msg,
     environment_to_msg,
-    poses_from_msg,
     poses_to_msg,
     privacy_to_msg,
+    raw_poses_from_msg,
     tracks_from_msg,
 )
 from privcam_ros.node import STREAM, run
@@ -155,7 +156,7 @@ class EraserNode(FrameNode[Parameters]):
         # For the detector alone: where it has to look again. No bridge takes it.
         self._presences = self.create_sealed_publisher(PresenceRegionArray, "presences")
         self._sight = Sight.UNKNOWN
-        parts = ("detections", DetectionArray), ("tracks", TrackArray), ("raw_poses", SubjectPoseArray)
+        parts = ("detections", DetectionArray), ("tracks", TrackArray), ("raw_poses", RawPoseArray)
         self.on_frame(self._erase, *parts)
 
     def _find_sensitive(self, picture: Image, confirmed: BoolArray) -> list[SensitiveDetection]:
@@ -172,14 +173,16 @@ class EraserNode(FrameNode[Parameters]):
         image: Image,
         detections: DetectionArray,
         tracks: TrackArray,
-        raw_poses: SubjectPoseArray,
+        raw_poses: RawPoseArray,
     ) -> None:
+        estimates, estimated = raw_poses_from_msg(raw_poses)
         environment, report, poses, inspected = self._eraser.erase(
             key,
             image,
             detections_from_msg(detections),
             tracks_from_msg(tracks),
-            poses_from_msg(raw_poses),
+            estimates,
+            estimated=estimated,
             replay=self.is_replay,
         )
         self._presences.publish(presences_to_msg(self._eraser.presence_regions, key))

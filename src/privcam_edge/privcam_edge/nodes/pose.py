@@ -3,13 +3,13 @@
 import sys
 from dataclasses import dataclass
 
-from privcam_msgs.msg import SubjectPoseArray, TrackArray
+from privcam_msgs.msg import RawPoseArray, TrackArray
 
 from privcam_core.types.arrays import Image
 from privcam_core.types.omega import SyncKey
 from privcam_edge.nodes.frame_node import FrameNode
 from privcam_perception.subject_poser import SubjectPoser
-from privcam_ros.conversions import poses_to_msg, tracks_from_msg
+from privcam_ros.conversions import raw_poses_to_msg, tracks_from_msg
 from privcam_ros.node import DIAGNOSTICS_PERIOD_S, run
 from privcam_ros.parameters import param
 
@@ -38,7 +38,7 @@ class PoseNode(FrameNode[Parameters]):
         )
         # Calls of the network until the last report; frames, and subjects in all of them, since then.
         self._reported_calls = self._frames = self._subjects = 0
-        self._out = self.create_sealed_publisher(SubjectPoseArray, "raw_poses")
+        self._out = self.create_sealed_publisher(RawPoseArray, "raw_poses")
         self.on_frame(self._estimate, ("tracks", TrackArray))
 
     def _estimate(self, key: SyncKey, image: Image, tracks: TrackArray) -> None:
@@ -46,7 +46,7 @@ class PoseNode(FrameNode[Parameters]):
         self.diagnostics["subjects"] = len(poses)
         self.counts["pose_calls"] = self._poser.calls
         self._subjects, self._frames = self._subjects + len(poses), self._frames + 1
-        self._out.publish(poses_to_msg(poses, key))
+        self._out.publish(raw_poses_to_msg(poses, self._poser.estimated, key))
 
     def collect_diagnostics(self) -> None:
         """Say how often a second the pose of a subject is estimated; in between it moves along with its box."""

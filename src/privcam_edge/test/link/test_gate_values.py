@@ -103,6 +103,41 @@ def test_bodies_stay_near_the_picture(far: float) -> None:
     assert not gate.check(replace(omega(), poses=[replace(pose, keypoints=keypoints)])).poses[0].keypoints[9].any()
 
 
+def with_rates(frame: int, detector_hz: float, pose_hz: float) -> Omega:
+    report = replace(omega().privacy, detector_hz=detector_hz, pose_hz=pose_hz)
+    return replace(omega(frame), privacy=report)
+
+
+def test_rates_leave_as_those_of_the_first_omega_of_their_second() -> None:
+    gate = new_gate()
+
+    def offer(frame: int, detector_hz: float, pose_hz: float) -> tuple[float, float]:
+        report = gate.check(with_rates(frame, detector_hz, pose_hz)).privacy
+        return report.detector_hz, report.pose_hz
+
+    assert [offer(1, 4.0, 6.0), offer(2, 10.0, 6.0), offer(3, 4.0, 0.5)] == [(4.0, 6.0)] * 3
+    gate.clock.advance(0.9)
+    assert offer(4, 1.0, 0.0) == (4.0, 6.0)
+    gate.clock.advance(0.1)
+    assert [offer(5, 2.0, 1.0), offer(6, 1.0, 0.0)] == [(2.0, 1.0)] * 2
+
+
+def test_omega_that_is_refused_decides_no_rates() -> None:
+    gate = new_gate()
+    seals = gate.seal(with_rates(1, 4.0, 6.0))
+    with pytest.raises(Rejected):
+        gate.gate.check(with_rates(1, 60.0, 60.0), seals)
+    assert gate.check(with_rates(2, 2.0, 1.0)).privacy.detector_hz == 2.0
+
+
+def test_rate_between_the_steps_is_refused_in_bytes() -> None:
+    payload = bytearray(cdr.encode(with_rates(1, 4.0, 6.0)))
+    assert payload[-8:] == np.array([4.0, 6.0], "<f4").tobytes()
+    payload[-4:] = np.array([5.0], "<f4").tobytes()
+    with pytest.raises(Rejected, match=r"privacy\.pose_hz: 5\.0 is none of the steps"):
+        new_gate().gate.check(bytes(payload), None)
+
+
 def test_subject_numbers_are_consecutive_but_for_a_few_and_grow_with_time() -> None:
     gate = new_gate()
 

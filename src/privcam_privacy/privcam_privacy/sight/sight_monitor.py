@@ -8,10 +8,10 @@ of ten that changes at most twice a second.
 from dataclasses import dataclass
 
 from privcam_core.images.picture_measures import PictureMeasures, measure_picture, reduce_picture
-from privcam_core.images.time_measures import TimeMeasures
 from privcam_core.types.arrays import Image
 from privcam_core.types.sight import Sight
 from privcam_core.types.time import ns_from_seconds
+from privcam_privacy.sight.time_measures import TimeMeasures
 
 # The bright parts (95th percentile) of a lit picture are above this level. By daylight: 80 or more; at a quarter of the
 # light: 72 or less, also where white was 255.

@@ -30,7 +30,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from privcam_core.images.environment import encode_environment, environment_of
 from privcam_core.types import omega as types
 from privcam_edge.link.sealing import OmegaSealer, ProxyCoder, SealKeys, SealVerifier
-from privcam_ros.conversions import poses_to_msg
+from privcam_ros.conversions import raw_poses_to_msg
 from privcam_ros.message_sealing import Opener, Sealer
 from privcam_ros.start_key import KEY_BYTES, StartKey
 
@@ -67,7 +67,7 @@ def messages(people: int) -> dict[str, Any]:
         "frames": FrameRef(key=key, ring="r" * 40, height=480, width=640, encoding="bgr8"),
         "detections": DetectionArray(key=key, detections=detections),
         "tracks": TrackArray(key=key, tracks=[Track()] * people),
-        "raw_poses": poses_to_msg(poses, types.SyncKey(_CAMERA, 1, 1)),
+        "raw_poses": raw_poses_to_msg(poses, range(1, people + 1), types.SyncKey(_CAMERA, 1, 1)),
         "presences": PresenceRegionArray(key=key),
         "done": key,
     }

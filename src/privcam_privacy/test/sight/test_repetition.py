@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from privcam_core.images.repetition import Repetition
+from privcam_privacy.sight.repetition import Repetition
 
 SHAPE = (240, 320)
 FPS = 10

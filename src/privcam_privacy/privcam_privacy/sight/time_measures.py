@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from privcam_core.images.picture_measures import mean_of_smallest
-from privcam_core.images.repetition import Repetition
 from privcam_core.types.arrays import Float32Array, Image
 from privcam_core.types.time import ns_from_seconds, seconds_from_ns
+from privcam_privacy.sight.repetition import Repetition
 
 # Every so many px of the camera, in both directions, are compared over time. Noise is of a pixel: nothing is averaged.
 _SAMPLE_STEP = 4
