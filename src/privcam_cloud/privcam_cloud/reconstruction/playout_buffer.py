@@ -23,8 +23,8 @@ MAX_GAP_S = 1.0
 JUMP_S = 1.0
 # Stamps that are further ahead than this, in ns, are of another epoch of the camera's clock, or behind a long gap.
 EPOCH_NS = 60 * NS_PER_S
-# Fewer poses per second are said on the screen: a fall takes less than a second.
-FEW_POSES_HZ = 8.0
+# Fewer poses per second are said on the screen: somebody who keeps still gets two where there is time for them.
+FEW_POSES_HZ = 2.0
 # Fraction of the distance to where it should be that is corrected per second.
 CATCH_UP_PER_S = 0.5
 
