@@ -17,6 +17,7 @@ from harness.sealed_gate import SealedGate
 from privcam_core.images.environment import decode_environment, encode_environment, environment_of
 from privcam_core.types.omega import (
     MAX_SUBJECTS,
+    MAX_UNSEEN_PEOPLE,
     RATE_STEPS_HZ,
     Embedding,
     Omega,
@@ -41,9 +42,9 @@ _FILM_START_NS = 1_700_000_000 * 10**9
 _PIXEL_VALUES = 256**3 + 1
 # Of a privacy report: two fractions of four digits (the third is measured by the gate), ε and δ of three digits and up
 # to 24 and 12 powers of ten, the sight, replay.
-# The two rates of a report are in _RATES_BITS_PER_S: one pair of steps a second, with the first Ω of the second.
+# The rates and unseen people of a report are in _RATES_BITS_PER_S: one triple a second, with the first Ω of the second.
 _REPORT_BITS = 2 * log2(10001) + log2(900 * 24) + log2(900 * 12) + log2(10) + 1
-_RATES_BITS_PER_S = 2 * log2(len(RATE_STEPS_HZ))
+_RATES_BITS_PER_S = 2 * log2(len(RATE_STEPS_HZ)) + log2(MAX_UNSEEN_PEOPLE + 1)
 
 
 def hide_data(random: Random, raw: Raw) -> bytes:
@@ -204,8 +205,8 @@ def offer_poses(budgets: Budgets, subjects: int, seconds: float, rate_hz: float,
     return PoseFlood(count * subjects, changed, seconds)
 
 
-def offer_rates(seconds: float, rate_hz: float, seed: int = 0) -> list[tuple[float, tuple[float, float]]]:
-    """Offer a gate Ω with other rates every time; return those that left, each with the seconds since boot."""
+def offer_rates(seconds: float, rate_hz: float, seed: int = 0) -> list[tuple[float, tuple[float, float, int]]]:
+    """Offer a gate Ω with other rates and unseen people every time; return what left, with the seconds since boot."""
     gate, random = SealedGate(_FILM_CAMERA, _FILM_ENCODER, max_rate_hz=240.0), Random(seed)
     png = encode_environment(np.full((24, 32, 3), 90, np.uint8), np.ones((24, 32), np.bool_))
     left = []
@@ -213,7 +214,8 @@ def offer_rates(seconds: float, rate_hz: float, seed: int = 0) -> list[tuple[flo
         gate.clock.advance(1 / rate_hz)
         key = SyncKey(_FILM_CAMERA, frame, _FILM_START_NS + int(frame * 1e9 / rate_hz))
         detector_hz, pose_hz = random.choices(RATE_STEPS_HZ, k=2)
-        report = PrivacyReport(0, 0, 0, Verdict.PASS, detector_hz=detector_hz, pose_hz=pose_hz)
+        unseen = random.randint(0, MAX_UNSEEN_PEOPLE)
+        report = PrivacyReport(0, 0, 0, Verdict.PASS, detector_hz=detector_hz, pose_hz=pose_hz, unseen_people=unseen)
         passed = gate.check(Omega(key, environment_of(key, png, 1), [], _FILM_ENCODER, report)).privacy
-        left.append((gate.clock.now_ns / NS_PER_S, (passed.detector_hz, passed.pose_hz)))
+        left.append((gate.clock.now_ns / NS_PER_S, (passed.detector_hz, passed.pose_hz, passed.unseen_people)))
     return left

@@ -44,6 +44,7 @@ _BAD_NUMBERS: dict[str, tuple[float, ...]] = {
     "privacy.delta": (_NAN, _INF, -_INF, 1.0, 1e300, -1e-9),
     "privacy.detector_hz": (*_WILD, -0.5, 0.25, 5.0, 7.999, 60.1, 120.0),
     "privacy.pose_hz": (*_WILD, -0.5, 0.49, 1.5, 12.0, 61.0, 1e9),
+    "privacy.unseen_people": (16, 17, 128, 255),
     "environment.png.header.seconds": (1, -1, 2**31 - 1),
     "environment.png.header.nanoseconds": (1, 10**9, 2**32 - 1),
 }

@@ -277,6 +277,7 @@ def _original(random: Random, people: int, size: tuple[int, int]) -> _Original:
             replay=random.random() < 0.5,
             detector_hz=random.choice(RATE_STEPS_HZ),
             pose_hz=random.choice(RATE_STEPS_HZ),
+            unseen_people=random.randint(0, 15),
         ),
     )
     return _Original(read(cdr.encode(omega)), rgba)

@@ -62,6 +62,7 @@ TABLE: dict[str, str] = dict(
         ("privacy.delta", "d8"),
         ("privacy.detector_hz", "f"),
         ("privacy.pose_hz", "f"),
+        ("privacy.unseen_people", "B"),
     )
 )
 _SIZES = {"I": 4, "i": 4, "f": 4, "Q": 8, "B": 1, "d8": 8}
@@ -147,7 +148,7 @@ def read(payload: bytes) -> Raw:
     if payload[:3] != HEADER[:3]:
         raise Malformed("header")
     found = offsets(payload)
-    if len(payload) - found["privacy.pose_hz"][1] > MAX_BEHIND:
+    if len(payload) - found["privacy.unseen_people"][1] > MAX_BEHIND:
         raise Malformed("bytes behind the end")
     raw: Raw = {}
     for name, (start, end) in found.items():

@@ -38,8 +38,8 @@ class Situation:
 
     camera: whose Ω are taken. last: frame_id and stamp of the last one. now_ns: its clock. pictures: by digest, RGBA.
     encoder: the pinned one. highest: of the subject numbers so far; spare_numbers: how far it could be exceeded at
-    spare_at_s; now_s: seconds since boot. rates: detector_hz and pose_hz that left first in second rates_s. patches:
-    whether a base may be named. exact: whether the bytes have to be those of our own writer.
+    spare_at_s; now_s: seconds since boot. rates: detector_hz, pose_hz and unseen_people that left first in second
+    rates_s. patches: whether a base may be named. exact: whether the bytes have to be those of our own writer.
     """
 
     camera: bytes
@@ -51,7 +51,7 @@ class Situation:
     spare_numbers: float = _SUBJECTS
     spare_at_s: float = 0.0
     now_s: float = 0.0
-    rates: tuple[float, float] = (0.0, 0.0)
+    rates: tuple[float, float, float] = (0.0, 0.0, 0.0)
     rates_s: int = -1
     visible: bytes = b""
     epoch: int = 0
@@ -116,11 +116,12 @@ def spare_numbers(situation: Situation) -> float:
     return min(_SUBJECTS, situation.spare_numbers + passed_s * _SUBJECTS_PER_S)
 
 
-def rates_that_leave(raw: Raw, situation: Situation) -> tuple[float, float]:
-    """Return detector_hz and pose_hz of the first Ω in this second, which is this one if there was none."""
+def rates_that_leave(raw: Raw, situation: Situation) -> tuple[float, float, float]:
+    """Return detector_hz, pose_hz and unseen_people of the first Ω in this second, of this one if there was none."""
     if int(situation.now_s) == situation.rates_s:
         return situation.rates
-    return abs(value_of(raw, "privacy.detector_hz")), abs(value_of(raw, "privacy.pose_hz"))
+    rates = abs(value_of(raw, "privacy.detector_hz")), abs(value_of(raw, "privacy.pose_hz"))
+    return *rates, value_of(raw, "privacy.unseen_people")
 
 
 def _near(raw: Raw) -> None:
@@ -213,6 +214,7 @@ def _report(raw: Raw) -> None:
     require(text_of(raw, "privacy.reason") == b"", "reason")
     require(isfinite(value_of(raw, "privacy.epsilon")) and 0 <= value_of(raw, "privacy.delta") < 1, "budget")
     require(all(value_of(raw, f"privacy.{name}") in _RATES for name in ("detector_hz", "pose_hz")), "rates")
+    require(value_of(raw, "privacy.unseen_people") <= 15, "unseen people")
 
 
 def _picture(raw: Raw, situation: Situation) -> Pixels | None:
@@ -280,8 +282,9 @@ def expected_output(raw: Raw, rgba: Pixels, situation: Situation) -> bytes:
     out["privacy.epsilon"] = number("f", min(_three_digits(epsilon), 1e12) if accounted else -1.0)
     require(not accounted or _three_digits(delta) < 1, "nothing is left of delta")
     out["privacy.delta"] = number("d8", _three_digits(delta) if accounted else 0.0)
-    for name, rate in zip(("detector_hz", "pose_hz"), rates_that_leave(raw, situation), strict=True):
-        out[f"privacy.{name}"] = number("f", rate)
+    detector_hz, pose_hz, unseen = rates_that_leave(raw, situation)
+    out["privacy.detector_hz"], out["privacy.pose_hz"] = number("f", detector_hz), number("f", pose_hz)
+    out["privacy.unseen_people"] = number("B", int(unseen))
     rows = bytes_of(raw, "poses")
     ordered = sorted((rows[at : at + ROW_BYTES] for at in range(0, len(rows), ROW_BYTES)), key=lambda row: row[240])
     out["poses"] = (len(ordered), b"".join(_row(row, layer) for layer, row in enumerate(ordered)))

@@ -17,7 +17,7 @@ from fuzzing.origin_attacks import ATTACKS
 from fuzzing.picture_mutations import PICTURES
 from harness.sealed_gate import SealedGate
 from privcam_core.images.environment import encode_environment
-from privcam_core.types.omega import RATE_STEPS_HZ, Omega, SyncKey
+from privcam_core.types.omega import MAX_UNSEEN_PEOPLE, RATE_STEPS_HZ, Omega, SyncKey
 from privcam_core.types.seals import Seal, Seals
 from privcam_edge.link import gate as gate_module
 from privcam_edge.link import sealing
@@ -164,16 +164,16 @@ def test_film_takes_the_capacity_that_was_computed_and_no_more() -> None:
     assert 0.9 * computed < (film.bits - reserve) / film.seconds <= computed
 
 
-def test_rates_hold_one_pair_of_steps_a_second_however_often_others_are_offered() -> None:
+def test_rates_and_unseen_people_hold_one_triple_a_second_however_often_others_are_offered() -> None:
     seconds = 60
-    by_second: dict[int, set[tuple[float, float]]] = {}
-    for at_s, pair in offer_rates(seconds, rate_hz=30.0):
-        by_second.setdefault(int(at_s), set()).add(pair)
+    by_second: dict[int, set[tuple[float, float, int]]] = {}
+    for at_s, triple in offer_rates(seconds, rate_hz=30.0):
+        by_second.setdefault(int(at_s), set()).add(triple)
     assert seconds <= len(by_second) <= seconds + 1
-    assert {len(pairs) for pairs in by_second.values()} == {1}
-    assert len({pair for pairs in by_second.values() for pair in pairs}) > seconds / 3
+    assert {len(triples) for triples in by_second.values()} == {1}
+    assert len({triple for triples in by_second.values() for triple in triples}) > seconds / 3
     computed = covert_capacity(Budgets(), (480, 640), subjects=0, dimensions=1, rate_hz=30.0)["eraser_rates"]
-    assert 2**computed == pytest.approx(len(RATE_STEPS_HZ) ** 2)
+    assert 2**computed == pytest.approx(len(RATE_STEPS_HZ) ** 2 * (MAX_UNSEEN_PEOPLE + 1))
 
 
 def test_cloud_that_opens_no_picture_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -215,7 +215,7 @@ def _write_privacy(out: CdrWriter, report: PrivacyReport) -> None:
     out.numbers("BBB", report.verdict, report.sight, report.replay)
     out.string(report.reason)
     out.numbers("fd", report.epsilon, report.delta)
-    out.numbers("ff", report.detector_hz, report.pose_hz)
+    out.numbers("ffB", report.detector_hz, report.pose_hz, report.unseen_people)
 
 
 def _read_privacy(read: CdrReader) -> PrivacyReport:
@@ -223,7 +223,7 @@ def _read_privacy(read: CdrReader) -> PrivacyReport:
     verdict, sight, replay = read.numbers("BBB", "privacy.verdict")
     reason = read.string("privacy.reason")
     epsilon, delta = read.numbers("fd", "privacy.epsilon")
-    detector_hz, pose_hz = read.numbers("ff", "privacy.detector_hz")
+    detector_hz, pose_hz, unseen_people = read.numbers("ffB", "privacy.detector_hz")
     return PrivacyReport(
         excluded_fraction=areas[0],
         withheld_fraction=areas[1],
@@ -236,4 +236,5 @@ def _read_privacy(read: CdrReader) -> PrivacyReport:
         replay=replay_from_number(replay),
         detector_hz=detector_hz,
         pose_hz=pose_hz,
+        unseen_people=unseen_people,
     )

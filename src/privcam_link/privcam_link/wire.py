@@ -26,7 +26,7 @@ from privcam_link.validation import Reason, Rejected
 
 TYPE_NAME = "privcam_msgs/msg/Omega"
 # Hash of the message definition that `privcam_link.cdr` writes. A test compares it with the built message package.
-TYPE_HASH = "RIHS01_38d9954ffa632c8afab5d3ffbfb4140398122e5e6afd1aaa89584a61b86993c0"
+TYPE_HASH = "RIHS01_c8029846236a50b19edef54b3192d092d21559327b02b67862021c153ce9f1ce"
 
 ALL_CAMERAS = "privcam/*/omega"
 BACKLOG = "/backlog"

@@ -14,7 +14,7 @@ from privcam_core.images.environment_writer import EnvironmentWriter
 from privcam_core.images.still_scene import StillScene
 from privcam_core.inline_executor import InlineExecutor
 from privcam_core.types.arrays import BoolArray, Image
-from privcam_core.types.omega import Environment, PrivacyReport, SubjectPose, SyncKey, Verdict
+from privcam_core.types.omega import MAX_UNSEEN_PEOPLE, Environment, PrivacyReport, SubjectPose, SyncKey, Verdict
 from privcam_core.types.perception import Detections, PresenceRegion, Track, TrackState
 from privcam_privacy.background.engine import EngineResult, PrivacyEngine
 from privcam_privacy.background.engine_settings import EngineSettings
@@ -145,6 +145,7 @@ class Eraser:
             replay=replay,
             detector_hz=rates.detector_hz,
             pose_hz=rates.pose_hz,
+            unseen_people=self._unseen_people,
         )
         planes, stale = (picture.plate, picture.confirmed), self._egress.stale
         environment = self._writer.write(key, picture.png, picture.epoch, planes=planes, stale=stale)
@@ -198,6 +199,11 @@ class Eraser:
             self._state.save(picture.png, presences, stamp_ns)
         except OSError as error:
             self.state_error = f"the background cannot be kept over a restart: {error}; make that folder writable"
+
+    @property
+    def _unseen_people(self) -> int:
+        found = self._engine.unseen_people if isinstance(self._engine, PrivacyEngine) else 0
+        return min(found, MAX_UNSEEN_PEOPLE)
 
     @property
     def presence_regions(self) -> list[PresenceRegion]:

@@ -89,6 +89,7 @@ class SceneTracker:
             list(self.subjects),
             risen=[lie for lie in ended if lie.has_risen],
             must_be_occupied=is_somebody_down or self._blind_since is not None,
+            unseen_people=omega.privacy.unseen_people,
         ):
             self.update_events(owner, active, seconds)
 

@@ -17,11 +17,11 @@ from stick_figure import (
     walking,
 )
 
-from privcam_core.events.scene_report import OCCUPIED, Event, Phase, Recognizer
+from privcam_core.events.scene_report import OCCUPIED, OUT_OF_SIGHT, Event, Phase, Recognizer
 from privcam_core.types.omega import PrivacyReport, Verdict
 from privcam_core.types.sight import Sight
 from privcam_recognition.rules.rule_model import RuleModel
-from privcam_recognition.states import bed_exit, motionless, occupancy, wandering
+from privcam_recognition.states import bed_exit, motionless, occupancy, out_of_sight, wandering
 from privcam_recognition.temporal.temporal_model import TemporalModel
 
 FOREVER = 1e9
@@ -101,6 +101,32 @@ def test_body_of_which_nothing_is_seen_is_not_called_motionless() -> None:
             points[:, 2] = 0.0
         reports.append(model.update(omega(number, t, {1: points})))
     assert motionless.LABEL not in events_by_label(reports)
+
+
+def unseen(people: int) -> PrivacyReport:
+    return PrivacyReport(0.0, 0.0, 0.0, Verdict.PASS, unseen_people=people)
+
+
+def test_whoever_nothing_finds_is_reported_after_ten_seconds_and_keeps_the_room_occupied() -> None:
+    model, reports = RuleModel(), []
+    for number, t in enumerate(moments(60, 5), 1):
+        frame = omega(number, t, {1: draw(STANDING)} if t < 5 else {})
+        reports.append(model.update(replace(frame, privacy=unseen(8 < t < 40))))
+    found = events_by_label(reports)
+    (event,) = found[OUT_OF_SIGHT]
+    assert (event[0].end_ns - event[0].start_ns) / 1e9 == pytest.approx(out_of_sight.REPORT_S, abs=0.5)
+    assert event[0].subject_ids == ()
+    assert event[-1].phase is Phase.ENDED
+    (occupied,) = found[OCCUPIED]
+    assert lasted_s(occupied) > 35
+
+
+def test_whoever_is_found_again_in_time_was_not_out_of_sight() -> None:
+    model, reports = RuleModel(), []
+    for number, t in enumerate(moments(40, 5), 1):
+        frame = omega(number, t, {1: draw(STANDING)} if not 5 < t < 15 else {})
+        reports.append(model.update(replace(frame, privacy=unseen(8 < t < 15))))
+    assert OUT_OF_SIGHT not in events_by_label(reports)
 
 
 BED = replace(LYING, hips=0.3)

@@ -229,6 +229,7 @@ def privacy_to_msg(value: core.PrivacyReport, key: SyncKey) -> msg.PrivacyReport
         delta=value.delta,
         detector_hz=value.detector_hz,
         pose_hz=value.pose_hz,
+        unseen_people=value.unseen_people,
     )
 
 
@@ -246,6 +247,7 @@ def privacy_from_msg(message: msg.PrivacyReport) -> core.PrivacyReport:
         delta=float(message.delta),
         detector_hz=float(message.detector_hz),
         pose_hz=float(message.pose_hz),
+        unseen_people=int(message.unseen_people),
     )
 
 

@@ -69,7 +69,7 @@ def omegas(draw: st.DrawFn) -> Omega:
     areas = draw(fraction), draw(fraction), draw(fraction)
     budget = draw(st.floats(-1, 2e4, width=32)), draw(st.floats(0, 1, exclude_max=True))
     sight, step = draw(st.sampled_from(Sight)), st.sampled_from(RATE_STEPS_HZ)
-    rates = {"detector_hz": draw(step), "pose_hz": draw(step)}
+    rates = {"detector_hz": draw(step), "pose_hz": draw(step), "unseen_people": draw(st.integers(0, 15))}
     report = PrivacyReport(*areas, Verdict.WITHHOLD, draw(st.text("aé", max_size=9)), *budget, sight, **rates)
     return Omega(key, environment, poses, embedding, report)
 
@@ -83,7 +83,16 @@ EXAMPLE = Omega(
     ],
     Embedding("hog-1", (3,), 0.5, b"\x01\xff\x80", 0.25, 1.0),
     PrivacyReport(
-        0.125, 0.25, 0.5, Verdict.PASS, epsilon=12.5, delta=1e-5, sight=Sight.DARK, detector_hz=4.0, pose_hz=0.5
+        0.125,
+        0.25,
+        0.5,
+        Verdict.PASS,
+        epsilon=12.5,
+        delta=1e-5,
+        sight=Sight.DARK,
+        detector_hz=4.0,
+        pose_hz=0.5,
+        unseen_people=3,
     ),
 )
 
@@ -224,6 +233,7 @@ MESSAGES = [
     ("privacy.delta", -1e-5, "privacy.delta"),
     ("privacy.detector_hz", 5.0, "privacy.detector_hz"),
     ("privacy.pose_hz", float("nan"), "privacy.pose_hz"),
+    ("privacy.unseen_people", 16, "privacy.unseen_people"),
 ]
 
 

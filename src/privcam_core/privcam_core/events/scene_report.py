@@ -8,10 +8,12 @@ from typing import Protocol
 from privcam_core.types.arrays import Box
 from privcam_core.types.omega import Omega, SyncKey
 
-# The one event of the whole scene, without subjects: the camera cannot see, so whoever is there may go unnoticed.
+# An event of the whole scene, without subjects: the camera cannot see, so whoever is there may go unnoticed.
 CANNOT_SEE = "cannot_see"
 # It holds of the room, and of nobody in it alone.
 OCCUPIED = "occupied"
+# Somebody is there whom nothing finds; which of those who were seen is not known.
+OUT_OF_SIGHT = "out_of_sight"
 
 
 class Phase(IntEnum):
@@ -36,9 +38,9 @@ class RecognizedObject:
 class Event:
     """One event as it stands in one report.
 
-    confidence: [0, 1]. subject_ids: at least one; more where a broken track was joined; none of CANNOT_SEE.
-    event_id: from 1, the same in all reports of one event. start_ns, end_ns: camera time in ns since the epoch; end_ns
-    is the report's own time while the phase is not ENDED. evidence: measured quantities in one sentence.
+    confidence: [0, 1]. subject_ids: at least one; more where a broken track was joined; none of CANNOT_SEE and of
+    OUT_OF_SIGHT. event_id: from 1, the same in all reports of one event. start_ns, end_ns: camera time in ns since the
+    epoch; end_ns is the report's own time while the phase is not ENDED. evidence: measured quantities in one sentence.
     """
 
     label: str
@@ -51,7 +53,7 @@ class Event:
     evidence: str
 
     def __post_init__(self) -> None:
-        if not self.subject_ids and self.label != CANNOT_SEE:
+        if not self.subject_ids and self.label not in (CANNOT_SEE, OUT_OF_SIGHT):
             raise ValueError(f"event {self.label!r}: subject_ids is empty, name at least one subject")
         if not 0.0 <= self.confidence <= 1.0:
             raise ValueError(f"event {self.label!r}: confidence {self.confidence} is not in [0, 1]")

@@ -26,6 +26,8 @@ MAX_PNG_BYTES = 16 * 1024 * 1024
 # Largest distance of a keypoint or box from the origin, px: it may lie outside of the picture, but not far.
 MAX_COORDINATE = 4.0 * MAX_WIDTH
 NO_ACCOUNTING = -1.0
+# A privacy report counts people whom nothing finds up to this number.
+MAX_UNSEEN_PEOPLE = 15
 # The rates per second that a privacy report may state. A short list, so that nothing can be hidden in their digits.
 RATE_STEPS_HZ = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 15.0, 30.0, 60.0)
 
@@ -238,6 +240,7 @@ class PrivacyReport:
     undefined.
     detector_hz, pose_hz: how often per second the detector saw a frame, and the pose of the subject with the fewest
     estimates was estimated, rounded down to a step of `RATE_STEPS_HZ`; see `privcam_privacy.perception_rates`.
+    unseen_people: how many were followed and not seen to leave, and are not found by any network now; 15 also for more.
     """
 
     excluded_fraction: float
@@ -251,6 +254,7 @@ class PrivacyReport:
     replay: bool = False
     detector_hz: float = 0.0
     pose_hz: float = 0.0
+    unseen_people: int = 0
 
     def __post_init__(self) -> None:
         _require_range(self.excluded_fraction, 0.0, 1.0, "privacy.excluded_fraction")
@@ -264,6 +268,7 @@ class PrivacyReport:
         _require(isfinite(self.delta) and 0 <= self.delta < 1, "privacy.delta", f"{self.delta} is not in [0, 1)")
         _require_rate(self.detector_hz, "privacy.detector_hz")
         _require_rate(self.pose_hz, "privacy.pose_hz")
+        _require_range(self.unseen_people, 0, MAX_UNSEEN_PEOPLE, "privacy.unseen_people")
 
 
 @dataclass(frozen=True, eq=False)

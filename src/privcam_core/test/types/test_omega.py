@@ -112,6 +112,8 @@ REFUSED = [
     (REPORT, "privacy.detector_hz", {"detector_hz": NAN}),
     (REPORT, "privacy.pose_hz", {"pose_hz": -0.5}),
     (REPORT, "privacy.pose_hz", {"pose_hz": 3.9999}),
+    (REPORT, "privacy.unseen_people", {"unseen_people": 16}),
+    (REPORT, "privacy.unseen_people", {"unseen_people": -1}),
     (OMEGA, "schema", {"schema": 1}),
     (OMEGA, "environment.key.camera_id", {"key": replace(KEY, camera_id="room2")}),
     (OMEGA, "environment.key", {"key": replace(KEY, frame_id=6)}),

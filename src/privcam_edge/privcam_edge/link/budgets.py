@@ -3,7 +3,7 @@
 The seals say where a picture comes from, the budgets limit what a wrong picture can do: how many pictures, how much of
 them changed, and how many bytes that takes. What exceeds a budget waits: Ω keeps referencing the picture before, which
 has left already, until the reserve has refilled. Poses have a budget that a crowd does not reach; where more change,
-those wait that moved least, so that a fall does not. The rates of the networks change once per second.
+those wait that moved least, so that a fall does not. Rates and counts of the report change once per second.
 """
 
 from collections.abc import Callable, Sequence
@@ -113,7 +113,7 @@ class SubjectBudget:
 
 
 class RateHold:
-    """Lets the rates of the privacy report change once per second. clock: monotonic seconds.
+    """Lets rates and unseen people of the privacy report change once per second. clock: monotonic seconds.
 
     They change with the first Ω of a second of the clock and with no other: when they change would tell something too.
     """
@@ -121,14 +121,16 @@ class RateHold:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._second = -1
-        self._left = (0.0, 0.0)
+        self._left = (0.0, 0.0, 0)
 
     def limit(self, report: PrivacyReport) -> PrivacyReport:
-        """Return the report that leaves instead of this one: with the rates that left first in this second."""
+        """Return the report that leaves instead of this one: with the values that left first in this second."""
         second = int(self._clock())
         if second != self._second:
-            self._second, self._left = second, (report.detector_hz, report.pose_hz)
-        return replace(report, detector_hz=self._left[0], pose_hz=self._left[1])
+            self._second = second
+            self._left = report.detector_hz, report.pose_hz, report.unseen_people
+        detector_hz, pose_hz, unseen_people = self._left
+        return replace(report, detector_hz=detector_hz, pose_hz=pose_hz, unseen_people=unseen_people)
 
 
 class PoseBudget:

@@ -122,6 +122,18 @@ def test_rates_leave_as_those_of_the_first_omega_of_their_second() -> None:
     assert [offer(5, 2.0, 1.0), offer(6, 1.0, 0.0)] == [(2.0, 1.0)] * 2
 
 
+def test_unseen_people_leave_as_those_of_the_first_omega_of_their_second() -> None:
+    gate = new_gate()
+
+    def offer(frame: int, people: int) -> int:
+        report = replace(omega().privacy, unseen_people=people)
+        return gate.check(replace(omega(frame), privacy=report)).privacy.unseen_people
+
+    assert [offer(1, 2), offer(2, 15), offer(3, 0)] == [2, 2, 2]
+    gate.clock.advance(1.0)
+    assert [offer(4, 0), offer(5, 3)] == [0, 0]
+
+
 def test_omega_that_is_refused_decides_no_rates() -> None:
     gate = new_gate()
     seals = gate.seal(with_rates(1, 4.0, 6.0))
@@ -132,8 +144,8 @@ def test_omega_that_is_refused_decides_no_rates() -> None:
 
 def test_rate_between_the_steps_is_refused_in_bytes() -> None:
     payload = bytearray(cdr.encode(with_rates(1, 4.0, 6.0)))
-    assert payload[-8:] == np.array([4.0, 6.0], "<f4").tobytes()
-    payload[-4:] = np.array([5.0], "<f4").tobytes()
+    assert payload[-9:-1] == np.array([4.0, 6.0], "<f4").tobytes()
+    payload[-5:-1] = np.array([5.0], "<f4").tobytes()
     with pytest.raises(Rejected, match=r"privacy\.pose_hz: 5\.0 is none of the steps"):
         new_gate().gate.check(bytes(payload), None)
 

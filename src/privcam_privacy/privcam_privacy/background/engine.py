@@ -237,6 +237,11 @@ class PrivacyEngine:
         return from_grid(self._scene.presences.blocked, self._scene.shape) > 0
 
     @property
+    def unseen_people(self) -> int:
+        """How many people were followed, were not seen to leave, and are not found now."""
+        return sum(one.is_unseen_person for one in self._scene.presences.presences) if self._scene else 0
+
+    @property
     def presence_regions(self) -> list[PresenceRegion]:
         """Where the presences are, in px of the newest picture."""
         return presence_regions(self._scene.presences.presences) if self._scene else []

@@ -9,6 +9,9 @@ from privcam_privacy.presence.departure import BodyExtent
 from privcam_privacy.presence.patch import Patch
 from privcam_privacy.presence.rest import Rest
 
+# A network that blinks loses people for less than this, s.
+_UNSEEN_S = 3.0
+
 
 @dataclass(eq=False)
 class Presence:
@@ -53,6 +56,15 @@ class Presence:
         if self._recent is None:
             self._recent = Patch.join(region for _, region in self._sightings)
         return self._recent
+
+    @property
+    def is_unseen_person(self) -> bool:
+        """Whether somebody who was followed is seen to be here still, and nothing has found them for long.
+
+        Where the background is not known nothing is seen of who keeps still, and they are not counted.
+        """
+        was_followed = self.animate and bool(self.owners) and not self.followed
+        return was_followed and not self.departed and self.now is not None and self.unfound_s >= _UNSEEN_S
 
     def see(self, seconds: float, region: Patch) -> None:
         """Take `region` as seen in this frame."""

@@ -73,6 +73,45 @@ def test_a_lost_track_stays_a_presence_and_is_withheld_soon():
     assert scene.withheld().all()
 
 
+def unseen_people(scene):
+    return sum(one.is_unseen_person for one in scene.tracker.presences)
+
+
+def test_whoever_was_followed_and_is_lost_in_the_middle_is_unseen_after_three_seconds_and_for_ever():
+    scene = Scene(confirmed=True)
+    scene.see([track()], 1.0)
+    assert unseen_people(scene) == 0
+    scene.see([], 2.5, foreground=BOX)
+    assert unseen_people(scene) == 0
+    scene.see([], 1.0, foreground=BOX)
+    assert unseen_people(scene) == 1
+    scene.see([], 120.0, foreground=BOX)
+    assert unseen_people(scene) == 1
+
+
+def test_whoever_is_found_again_is_not_unseen():
+    scene = Scene(confirmed=True)
+    scene.see([track()], 1.0)
+    scene.see([], 10.0, foreground=BOX)
+    scene.see([track(subject_id=2)], 1.0)
+    assert unseen_people(scene) == 0
+
+
+def test_whoever_goes_out_over_the_border_is_not_unseen():
+    scene = Scene(confirmed=True)
+    for x in range(40, 130, 4):
+        scene.see([track(box=(float(x), 30.0, x + 20.0, 70.0))], 2 * STEP)
+    scene.see([], 20.0)
+    assert unseen_people(scene) == 0
+
+
+def test_object_that_nobody_followed_is_no_unseen_person():
+    scene = Scene(confirmed=True)
+    scene.see([], 1.0, moved=BOX)
+    scene.see([], 20.0, foreground=BOX)
+    assert unseen_people(scene) == 0
+
+
 def test_a_person_who_lies_still_and_is_no_longer_detected_stays_a_presence():
     scene = Scene(confirmed=False)
     scene.see([track()], 1.0)
