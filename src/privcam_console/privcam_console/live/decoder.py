@@ -1,5 +1,6 @@
 """Reads the messages of the live view, as the page does: the reference for `static/js/decoder.js`."""
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import TypeVar
 
@@ -51,7 +52,7 @@ class LiveDecoder:
     def decode(self, data: bytes) -> Message:
         """Return the message. Raises MalformedMessage, also for a POSE that has no key frame or no HELLO before it."""
         reader = Reader(data)
-        read = {
+        read: dict[Kind, Callable[[Reader], Message]] = {
             Kind.HELLO: self._hello,
             Kind.ENV: _env,
             Kind.POSE: self._pose,

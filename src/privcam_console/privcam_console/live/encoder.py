@@ -100,9 +100,10 @@ def start_of(place: int, before: tuple[Position, ...], done: Position) -> tuple[
 
 def _encode_subject(out: Writer, subject: Subject, last: Subject | None) -> None:
     visible = visible_mask(subject.joints)
+    before: tuple[Position, ...] = ()
     if last is None:
         flags = FULL | HAS_BOX * (subject.box is not None)
-        last_layer, last_stature, before = 0, 0, ()
+        last_layer, last_stature = 0, 0
     else:
         flags = HAS_LAYER * (subject.layer != last.layer) | HAS_STATURE * (subject.stature != last.stature)
         flags |= HAS_VISIBLE * (visible != visible_mask(last.joints)) | MOVED * (subject.joints != last.joints)

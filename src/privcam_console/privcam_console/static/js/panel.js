@@ -41,9 +41,10 @@ export class Panel {
     this.#set("withheld", isNow ? `${text.percent(pose.withheld)} ${words.ofPicture}` : "–");
     this.#set("epsilon", isNow ? pose.epsilon?.toFixed(2) ?? words.noAccounting : "–");
     this.#set("people", isNow ? String(this.#room.people) : "–");
-    this.#set("sight", isNow ? text.sight(pose.sight) : shown.word);
+    this.#set("sight", isNow ? text.sight(pose.sight) : "–");
     this.#set("time", pose ? clock(pose.stamp) : "–");
-    this.#set("bits", words.kbits(this.#room.bits(now)));
+    const bits = this.#room.bits(now);
+    this.#set("bits", bits ? words.kbits(bits) : "–");
     this.element.dataset.now = String(Boolean(isNow));
     if (this.#room.reportVersion === this.#reported) return;
     this.#reported = this.#room.reportVersion;

@@ -63,11 +63,12 @@ export class Room {
     return new Set(this.alarms.flatMap((event) => event.subjects));
   }
 
-  // Returns what the live view costs, bit/s of payload.
+  // Returns what the live view costs, bit/s of payload; 0 while there is too little to say.
   bits(now) {
     this.#received = this.#received.filter(([at]) => now - at < BITS_WINDOW_MS);
-    if (this.#received.length < 2) return 0;
-    const span = Math.max(now - this.#received[0][0], 1000);
+    if (!this.#received.length) return 0;
+    const span = now - this.#received[0][0];
+    if (span < BITS_WINDOW_MS / 2) return 0;
     return (8000 * this.#received.reduce((sum, [, bytes]) => sum + bytes, 0)) / span;
   }
 
