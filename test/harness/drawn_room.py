@@ -99,11 +99,19 @@ def _box_around(points: Float32Array, stature: float) -> Box:
 
 
 def omega_of(
-    camera_id: str, number: int, stamp_ns: int, png: bytes, *, subjects: int = 2, sight: Sight = Sight.CLEAR
+    camera_id: str,
+    number: int,
+    stamp_ns: int,
+    png: bytes,
+    *,
+    subjects: int = 2,
+    sight: Sight = Sight.CLEAR,
+    seconds: float | None = None,
 ) -> Omega:
-    """Return an Ω of a room in which so many people walk. png: of `room_png`."""
+    """Return an Ω of a room in which so many people walk. png: of `room_png`. seconds: of the walk; None: by number."""
     key = SyncKey(camera_id, number, stamp_ns)
-    poses = [walker(subject, number / 10.0, layer) for layer, subject in enumerate(range(1, subjects + 1))]
+    walked_s = number / 10.0 if seconds is None else seconds
+    poses = [walker(subject, walked_s, layer) for layer, subject in enumerate(range(1, subjects + 1))]
     withheld = 0.028 * subjects
     privacy = PrivacyReport(withheld, withheld, 0.0, Verdict.PASS, "", 2.5, 1e-6, sight)
     return Omega(key, environment_of(key, png, 1), poses, Z, privacy)

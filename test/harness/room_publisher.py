@@ -34,6 +34,8 @@ class DrawnRoom:
         self.subjects = subjects
         self.sight = Sight.CLEAR
         self.silent = False
+        self.is_sealed = True  # a recording that somebody plays is not
+        self.seconds: float | None = None  # of everybody's walk, who stands still then
         self.events: Sequence[tuple[str, int, str]] = ()  # label, subject or 0, evidence
 
 
@@ -68,11 +70,18 @@ class RoomPublisher(Listener):
                 continue
             self.numbers[name] += 1
             omega = omega_of(
-                name, self.numbers[name], time.time_ns(), room.png, subjects=room.subjects, sight=room.sight
+                name,
+                self.numbers[name],
+                time.time_ns(),
+                room.png,
+                subjects=room.subjects,
+                sight=room.sight,
+                seconds=room.seconds,
             )
             publishers = self._publishers[name]
             digest = np.frombuffer(digest_of(omega), np.uint8)
-            publishers.publish_sealed(LIVE_OMEGA, LiveSeal(key=key_to_msg(omega.key), omega=digest))
+            if room.is_sealed:
+                publishers.publish_sealed(LIVE_OMEGA, LiveSeal(key=key_to_msg(omega.key), omega=digest))
             publishers.omega.publish(omega)
             report = SceneReport(key=omega_to_msg(omega).key, model_id="drawn", events=_events(room))
             publishers.publish_sealed(LIVE_REPORT, report)

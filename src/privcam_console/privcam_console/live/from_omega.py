@@ -36,11 +36,12 @@ def pose_of(omega: Omega) -> Pose:
         withheld=round(privacy.withheld_fraction * PARTS),
         epsilon=round(privacy.epsilon * EPSILON_PARTS) if privacy.epsilon >= 0 else None,
         replay=privacy.replay,
-        subjects=tuple(_subject(pose, step_px) for pose in ordered),
+        subjects=tuple(subject_of(pose, step_px) for pose in ordered),
     )
 
 
-def _subject(pose: SubjectPose, step_px: int) -> Subject:
+def subject_of(pose: SubjectPose, step_px: int) -> Subject:
+    """Return what is drawn of one subject, in steps of so many px."""
     seen = seen_joints(pose)
     stature = stature_from(seen, pose.box)
     joints = plausible(seen, stature)
