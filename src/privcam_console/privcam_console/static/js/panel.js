@@ -38,8 +38,8 @@ export class Panel {
     const isNow = pose && ["live", "blind"].includes(shown.kind);
     // Of a picture that is not of now no number is shown either.
     this.#set("verdict", isNow ? (pose.passed ? words.passed : words.withheldVerdict) : "–");
-    this.#set("withheld", isNow ? `${text.percent(pose.withheld)} ${words.ofPicture}` : "–");
-    this.#set("epsilon", isNow ? pose.epsilon?.toFixed(2) ?? words.noAccounting : "–");
+    this.#set("withheld", isNow ? text.percent(pose.withheld) : "–");
+    this.#set("epsilon", isNow ? (pose.epsilon === null ? words.noAccounting : words.budget(pose.epsilon)) : "–");
     this.#set("people", isNow ? String(this.#room.people) : "–");
     this.#set("sight", isNow ? text.sight(pose.sight) : "–");
     this.#set("time", pose ? clock(pose.stamp) : "–");

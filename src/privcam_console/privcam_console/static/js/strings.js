@@ -21,6 +21,8 @@ const SIGHTS = [
   "covered", "the same picture again and again", "camera moved",
 ];
 
+const compact = new Intl.NumberFormat(LOCALE, { notation: "compact", maximumSignificantDigits: 3 });
+
 export const text = {
   appName: "privcam console",
   allRooms: "All rooms",
@@ -61,10 +63,10 @@ export const text = {
     verdict: "Privacy check",
     passed: "passed",
     withheldVerdict: "WITHHELD: this frame may not leave the edge",
-    withheld: "Withheld",
-    ofPicture: "of the picture",
+    withheld: "Picture withheld",
     epsilon: "Privacy budget ε",
     noAccounting: "not accounted",
+    budget: (epsilon) => (epsilon < 1000 ? epsilon.toFixed(2) : compact.format(epsilon)),
     people: "People",
     sight: "Camera sees",
     time: "Camera time",

@@ -47,8 +47,8 @@ class Card {
 
   update(now) {
     this.#picture.update(now);
-    const isNow = ["live", "blind"].includes(this.#picture.shown.kind);
-    const count = isNow ? text.people(this.#room.people) : this.#picture.shown.word;
+    // Whom a blind camera does not see is not counted.
+    const count = this.#picture.shown.kind === "live" ? text.people(this.#room.people) : this.#picture.shown.word;
     if (this.#count.textContent !== count) this.#count.textContent = count;
   }
 }
