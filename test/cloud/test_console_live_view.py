@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.browser import browser
-from harness.drawn_room import HEIGHT, STATURE, WIDTH, pose_at, walker
 from harness.graph_probe import HANG_LIMIT_S, Program, started, wait_until
-from harness.room_publisher import DrawnRoom, RoomPublisher
+from harness.rooms.drawn_room import HEIGHT, STATURE, WIDTH, pose_at, walker
+from harness.rooms.room_publisher import DrawnRoom, RoomPublisher
 from privcam_console.live.decoder import LiveDecoder
 from privcam_console.live.from_omega import subject_of
 from privcam_console.live.messages import Message, Pose

@@ -21,14 +21,14 @@ async def serve_live(socket: WebSocket, channel: CameraChannel | None) -> None:
         await socket.close(NO_SUCH_CAMERA)
         return
     outbox = channel.subscribe()
-    sending = asyncio.create_task(_send(socket, outbox))
+    sender = asyncio.create_task(_send(socket, outbox))
     try:
         await _read_answers(socket, outbox)
     finally:
         channel.unsubscribe(outbox)
-        sending.cancel()
+        sender.cancel()
         with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
-            await sending
+            await sender
 
 
 async def _send(socket: WebSocket, outbox: Outbox) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from harness.drawn_room import omega_of, room_png
+from harness.rooms.drawn_room import omega_of, room_png
 from privcam_console.live.camera_watch import OFFLINE_S, SILENT_S, STALE_S
 from privcam_console.live.channel import KEY_FRAME_S, REFRESH_S, CameraChannel, LiveFrame
 from privcam_console.live.decoder import LiveDecoder

@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from harness.drawn_room import omega_of, room_png
+from harness.rooms.drawn_room import omega_of, room_png
 from privcam_console.live.channel import LiveFrame
 from privcam_console.live.decoder import LiveDecoder
 from privcam_console.live.from_omega import hello_of, pose_of

@@ -72,8 +72,8 @@ function row(event) {
   item.style.setProperty("--colour", cssColour(event.subjects[0] ?? 1, alarm));
   const who = event.subjects.map(text.subject).join(", ");
   item.append(element("strong", "event-label", text.label(event.label)));
-  const facts = [who, words.since(clock(event.start)), words.confidence(event.confidence)];
-  item.append(element("span", "event-facts", facts.filter(Boolean).join(" · ")));
+  const measured = [who, words.since(clock(event.start)), words.confidence(event.confidence)];
+  item.append(element("span", "event-measured", measured.filter(Boolean).join(" · ")));
   if (event.evidence) item.append(element("span", "event-evidence", event.evidence));
   return item;
 }

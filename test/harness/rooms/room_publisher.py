@@ -1,6 +1,5 @@
 """Publishes Ω and reports of drawn rooms as the cloud's bridge and inference do, sealed, and so live."""
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,8 +9,8 @@ from privcam_msgs.msg import Event, LiveSeal, SceneReport, SealedMessage
 from privcam_msgs.msg import Omega as OmegaMsg
 from rclpy.serialization import serialize_message
 
-from harness.drawn_room import omega_of, room_png
 from harness.graph_probe import DOMAIN, KEY_FILE
+from harness.rooms.drawn_room import omega_of, room_png
 from privcam_bringup.graph_listener import Listener
 from privcam_core.types.sight import Sight
 from privcam_link.receiving.live_filter import digest_of
@@ -60,7 +59,6 @@ class RoomPublisher(Listener):
         super().__init__("room_publisher", domain_id, enable_rosout=False, start_parameter_services=False)
         self.rooms = dict(rooms)
         self.numbers = dict.fromkeys(rooms, 0)
-        self._lock = threading.Lock()
         self._publishers = {name: _Publishers(self.node, name) for name in rooms}
         self.node.create_timer(1.0 / RATE_HZ, self._publish)
 
