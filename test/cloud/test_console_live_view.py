@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from math import cos, pi, sin
 from pathlib import Path
@@ -14,6 +14,7 @@ from harness.browser import browser
 from harness.graph_probe import HANG_LIMIT_S, Program, started, wait_until
 from harness.rooms.drawn_room import HEIGHT, STATURE, WIDTH, pose_at, walker
 from harness.rooms.room_publisher import DrawnRoom, RoomPublisher
+from privcam_bringup.graph import free_port
 from privcam_console.live.decoder import LiveDecoder
 from privcam_console.live.from_omega import subject_of
 from privcam_console.live.messages import Message, Pose
@@ -30,12 +31,14 @@ LIMIT_MS = 1000 * HANG_LIMIT_S
 # Agreement of the drawing in the browser with that of the cloud, intersection over union.
 MIN_IOU = 0.7
 MAX_KBITS_PER_S = 10.0
+# The first port that is tried where one has to be known before.
+CONSOLE_PORT = 8520
 
 
 @contextmanager
-def console(log: Path) -> Iterator[tuple[Program, str]]:
-    """Run the console on a free port; yield its process and address."""
-    with started("privcam_console", "console_node", log, remap={"__ns": "/"}, port=0) as program:
+def console(log: Path, port: int = 0) -> Iterator[tuple[Program, str]]:
+    """Run the console; yield its process and address. port: 0 for a free one."""
+    with started("privcam_console", "console_node", log, remap={"__ns": "/"}, port=port) as program:
         wait_until(lambda: "]: ready" in program.output or not program.running, "start of the console")
         assert program.running, program.output
         yield program, program.output.split("console: ")[1].split()[0]
@@ -125,6 +128,26 @@ def test_two_rooms_are_seen_with_their_people_and_with_every_state_that_is_not_l
         assert program.interrupt() == 0
         state_of(page, "room1", "lost")
         assert "the console does not answer" in overlay(page, "room1")
+
+
+def test_page_comes_back_by_itself_when_the_console_does(tmp_path: Path) -> None:
+    port = free_port(CONSOLE_PORT)
+    with RoomPublisher({"room1": DrawnRoom(0)}), ExitStack() as pages:
+        with console(tmp_path / "first.log", port) as (program, url):
+            page = pages.enter_context(page_of(url))
+            state_of(page, "room1", "live")
+            program.kill()
+            state_of(page, "room1", "lost")
+        with console(tmp_path / "second.log", port):
+            state_of(page, "room1", "live")
+
+
+def test_console_that_others_could_reach_does_not_start_and_says_why(tmp_path: Path) -> None:
+    log = tmp_path / "console.log"
+    with started("privcam_console", "console_node", log, remap={"__ns": "/"}, address="0.0.0.0") as program:
+        assert program.wait() == 1
+    assert "neither TLS nor users yet; use 127.0.0.1" in program.output
+    assert "Traceback" not in program.output
 
 
 def test_one_room_is_large_with_privacy_and_events_beside_it_and_is_used_by_keys(tmp_path: Path) -> None:
