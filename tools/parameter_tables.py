@@ -17,7 +17,7 @@ from privcam_bringup.launching.resources import resource
 from privcam_ros.parameters import Rule, describe
 
 # Packages with nodes, which have a README with a place for the table.
-PACKAGES = ("privcam_edge", "privcam_cloud")
+PACKAGES = ("privcam_edge", "privcam_cloud", "privcam_console")
 BEGIN = "<!-- parameters: written by `python -m parameter_tables`, do not edit -->"
 END = "<!-- end of parameters -->"
 _HEAD = ("| executable | parameter | default | allowed | meaning |", "|---|---|---|---|---|")

@@ -1,6 +1,7 @@
 """`./privcam demo` as a user runs it: its results are complete, and other tools can read them."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,14 @@ def test_demo_ends_well_and_leaves_all_results(demo: Any) -> None:
     for name in RESULTS:
         assert (demo.out / name).exists(), f"{name} is missing"
     assert str(demo.out / "summary.md") in demo.output  # the user is told where to look
+
+
+def test_demo_says_where_it_can_be_seen_live_and_its_console_ends_well(demo: Any) -> None:
+    (address,) = set(re.findall(r"http://127\.0\.0\.1:\d+/", demo.output))
+    assert json.loads((demo.out / "summary.json").read_text())["console"] == address
+    log = (demo.out / "graph.log").read_text()
+    assert f"console: {address}" in log
+    assert "Traceback" not in log
 
 
 def test_video_plays_in_other_players_and_shows_movement(demo: Any) -> None:

@@ -23,6 +23,7 @@ PACKAGES = (
     "privcam_edge",
     "privcam_vlm",
     "privcam_cloud",
+    "privcam_console",
     "privcam_bringup",
     "privcam_evaluation",
     "privcam_audit",
@@ -56,6 +57,7 @@ BELOW = {
         "privcam_vlm",
         "privcam_msgs",
     },
+    "privcam_console": {"privcam_core", "privcam_link", "privcam_ros", "privcam_msgs"},
     "privcam_bringup": {"privcam_core", "privcam_sources", "privcam_ros", "privcam_msgs"},
     "privcam_evaluation": {*PACKAGES, "privcam_msgs"} - {"privcam_evaluation", "privcam_audit", "privcam_cli"},
     "privcam_audit": {*PACKAGES, "privcam_msgs"} - {"privcam_audit", "privcam_cli"},
@@ -182,7 +184,7 @@ def test_only_nodes_and_the_link_of_each_side_know_a_middleware() -> None:
     exceptions = {"rosbags", "ament_index_python"}
     for module, imported in MODULES.items():
         side = module.split(".")[0]
-        if side not in ("privcam_edge", "privcam_cloud") or within(module, f"{side}.nodes"):
+        if side not in ("privcam_edge", "privcam_cloud", "privcam_console") or within(module, f"{side}.nodes"):
             continue
         known = {name.split(".")[0] for name in imported} & (MIDDLEWARE | MESSAGES)
         if within(module, f"{side}.link"):
@@ -192,7 +194,7 @@ def test_only_nodes_and_the_link_of_each_side_know_a_middleware() -> None:
         assert not known, f"{module} imports {known}"
 
 
-@pytest.mark.parametrize("side", ["privcam_edge", "privcam_cloud"])
+@pytest.mark.parametrize("side", ["privcam_edge", "privcam_cloud", "privcam_console"])
 def test_parts_do_not_import_nodes(side: str) -> None:
     for module, imported in MODULES.items():
         if within(module, side) and not within(module, f"{side}.nodes"):

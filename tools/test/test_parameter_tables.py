@@ -106,7 +106,7 @@ def test_every_topic_that_a_node_publishes_is_in_the_readme_of_its_package(packa
                 text = topic.values[-1] if isinstance(topic, ast.JoinedStr) else topic
                 if isinstance(text, ast.Constant):
                     topics.add((text.value, kind.id.removesuffix("Msg")))
-    assert topics
+    assert topics or package == "privcam_console"  # it only listens
     text = parameter_tables.readme(package).read_text(encoding="utf-8")
     missing = [(t, k) for t, k in topics if not re.search(rf"`{t}` \(`(?:\w+/)?{k}`", text)]
     assert missing == []

@@ -21,6 +21,8 @@ START_TIMEOUT_S = 300.0
 
 # ROS domains whose ports lie below those that Linux gives to other programs.
 _DOMAINS = 100
+# How many ports are tried.
+_PORTS = 100
 # Holds the domain of this process: a name of a socket without a file, which the kernel gives to one process and takes
 # back when it ends.
 _claims: list[socket.socket] = []
@@ -52,6 +54,22 @@ def free_domain() -> int:
 def free_endpoint() -> str:
     """Return a loopback endpoint of this process's own."""
     return f"tcp/127.0.0.1:{20000 + os.getpid() % 20000}"
+
+
+def free_port(first: int) -> int:
+    """Return a TCP port of the loopback on which nobody listens now, `first` or one of the next ones.
+
+    Raises RuntimeError where all of them are taken.
+    """
+    for port in range(first, first + _PORTS):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError(f"ports {first} to {first + _PORTS - 1} of 127.0.0.1 are all in use; end what listens there")
 
 
 class Graph(AbstractContextManager["Graph"]):

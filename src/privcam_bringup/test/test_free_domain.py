@@ -1,10 +1,11 @@
-"""Two runs of privcam on one machine never share a ROS domain."""
+"""Two runs of privcam on one machine never share a ROS domain, nor a port."""
 
 import os
+import socket
 import subprocess
 import sys
 
-from privcam_bringup.graph import free_domain
+from privcam_bringup.graph import free_domain, free_port
 
 # A process whose number is a whole hundred away from that of the test.
 PRINT = """
@@ -26,3 +27,10 @@ def test_runs_whose_process_numbers_are_a_hundred_apart_have_different_domains()
         other.communicate("\n")
     assert len(set(domains)) == 3
     assert all(1 <= domain <= 100 for domain in domains)
+
+
+def test_port_that_somebody_listens_on_is_left_out() -> None:
+    first = free_port(20_000)
+    with socket.create_server(("127.0.0.1", first)):
+        assert free_port(first) > first
+    assert free_port(first) == first

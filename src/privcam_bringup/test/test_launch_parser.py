@@ -316,6 +316,21 @@ def test_composed_runs_one_process_per_side(name: str, programs: list[str]) -> N
     assert [p.executable for p in shipped(name, composed="true", **arguments)] == programs
 
 
+@pytest.mark.parametrize(("name", "arguments", "cameras"), [
+    ("cloud", {"camera_id": "room1"}, "room1"), ("site", {"cameras": "room1 room2"}, "room1 room2"),
+    ("demo", {"source": "0", "camera_id": "room1"}, "room1"), ("replay", {"bag": "b", "camera_id": "room1"}, "room1"),
+])  # fmt: skip
+def test_console_starts_where_it_is_asked_for_with_the_key_of_the_cloud(
+    name: str, arguments: dict[str, str], cameras: str
+) -> None:
+    processes = shipped(name, console="true", console_port="8500", **arguments)
+    (console,) = [process for process in processes if process.package == "privcam_console"]
+    assert {Parameter("cameras", cameras), Parameter("port", 8500)} <= set(console.parameters)
+    assert {process.start_key for process in processes if process.package == "privcam_cloud"} == {console.start_key}
+    assert console.start_key is not None
+    assert "privcam_console" not in {process.package for process in shipped(name, **arguments)}
+
+
 def test_replay_launch_adds_the_edge_for_pictures() -> None:
     assert [p.name for p in shipped("replay", bag="b")] == ["inference", "reconstruction", "replay"]
     processes = shipped("replay", bag="my bag", pictures="true", loop="true")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from privcam_cli.bootstrap import setup_steps
+from privcam_cli.bootstrap.browser import install_browser
 from privcam_cli.bootstrap.running_processes import processes_using
 from privcam_cli.bootstrap.setup_environment import venv_python
 from privcam_cli.bootstrap.setup_ledger import Ledger, only_one
@@ -17,6 +18,7 @@ PACKAGES = "Python packages (some minutes)"
 WORKSPACE = "workspace"
 MODELS = "models"
 TEST_TOOLS = "test tools"
+BROWSER = "browser of the tests"
 # In the place of a sourced ROS 2: there is none, its wheels are in `.venv`.
 WHEELS = "wheels"
 
@@ -85,6 +87,7 @@ def prepare(root: Path, *, with_models: bool, with_tools: bool, may_change_ros: 
             tools = [requirements / "dev.txt", requirements / "generative.txt"]
             inputs = f"{packages} {digest(tools)}"
             ledger.run(TEST_TOOLS, inputs, lambda: setup_steps.install_requirements(root, tools), say)
+            ledger.run(BROWSER, origin, lambda: install_browser(root, say), say)
     return sourced
 
 

@@ -14,7 +14,7 @@ from privcam_msgs.msg import Reconstruction
 
 from privcam_bringup import run_summary
 from privcam_bringup.demo_clip import ClipError, demo_clip
-from privcam_bringup.graph import START_TIMEOUT_S, Graph, free_domain, free_endpoint
+from privcam_bringup.graph import START_TIMEOUT_S, Graph, free_domain, free_endpoint, free_port
 from privcam_bringup.graph_observer import Observations, Observer
 from privcam_bringup.launching.argument_checks import UnusableArgument, require_usable
 from privcam_bringup.still_picture import Album, environment_at, raw_frame, side_by_side
@@ -31,6 +31,8 @@ EVIDENCE = "transit"
 CLIP_GROUND = (-0.04, 0.28)
 DISPLAY_RATE_HZ = 12.5
 PROGRESS_EVERY_S = 2.0
+# Port of the page of the console, or one of the next ones.
+CONSOLE_PORT = 8420
 
 
 def main(argv: Sequence[str]) -> int:
@@ -55,6 +57,7 @@ def main(argv: Sequence[str]) -> int:
         "--params-file", type=Path, help="parameters of the edge nodes (default config/edge.param.yaml)"
     )
     parser.add_argument("--show-raw", action="store_true", help="put the raw frame into the still, on the left")
+    parser.add_argument("--no-console", action="store_true", help="do not serve the page that shows the demo live")
     options = parser.parse_args(argv)
     if options.seconds <= 0:
         parser.error(f"--seconds {options.seconds:g}: needs to be above 0")
@@ -69,6 +72,8 @@ def main(argv: Sequence[str]) -> int:
         source = str(Path(source).absolute())
     arguments = {"camera_id": CAMERA_ID, "source": source, "composed": str(options.composed).lower()}
     arguments["evidence"] = EVIDENCE
+    if not options.no_console:
+        arguments |= {"console": "true", "console_port": str(free_port(CONSOLE_PORT))}
     if credentials:
         arguments["source_credentials"] = credentials
     ground = options.ground or (CLIP_GROUND if options.source is None else None)
@@ -89,6 +94,7 @@ def run(arguments: Mapping[str, str], seconds: float, out: Path, *, show_raw: bo
     source = arguments["source"]
     shown = Path(source).name if Path(source).is_file() else redact_source(source)
     arguments = {**arguments, "endpoint": free_endpoint(), "record": str(out / "bag")}
+    page = f"http://127.0.0.1:{arguments['console_port']}/" if "console" in arguments else ""
     bridge, album = CvBridge(), Album()
     domain = free_domain()
     graph = Graph("demo", arguments, log=out / "graph.log", domain_id=domain)
@@ -106,6 +112,8 @@ def run(arguments: Mapping[str, str], seconds: float, out: Path, *, show_raw: bo
 
         with Observer(CAMERA_ID, domain, take) as observer, graph:
             _say(f"starting edge and cloud on {shown}")
+            if page:
+                _say(f"live in the browser, while the demo runs: {page}")
             observer.wait_for(lambda seen: _complete(seen, album) or not graph.running, START_TIMEOUT_S)
             if _complete(observer.seen, album):
                 _watch(observer, graph, seconds)
@@ -120,7 +128,7 @@ def run(arguments: Mapping[str, str], seconds: float, out: Path, *, show_raw: bo
     if show_raw and Path(source).is_file():
         left, title = raw_frame(Path(source), frame.frame_id), "raw frame (only because of --show-raw)"
     cv2.imwrite(str(out / "still.png"), side_by_side(left, title, picture, "what the cloud shows: dynamic contour"))
-    summary = {**run_summary.summarize(seen, CAMERA_ID), "evidence": arguments["evidence"]}
+    summary = {**run_summary.summarize(seen, CAMERA_ID), "evidence": arguments["evidence"], "console": page or "off"}
     notes = (
         f"Source: {shown}. Numbers by `./privcam demo`; `still.png`, `contour.mp4`, `omega.mcap` beside. "
         f"Evidence `{summary['evidence']}`: seconds of undisturbed view confirm background. This is for places where "

@@ -68,9 +68,10 @@ Path(os.environ["PRIVCAM_MODELS"]).mkdir(exist_ok=True)
 
 APT = """
 if "install" in sys.argv:
-    note("system")
-    hold("system")
-    for name in ("cc", "c++"):
+    step = "browser" if "chromium" in sys.argv else "system"
+    note(step)
+    hold(step)
+    for name in ("chromium",) if step == "browser" else ("cc", "c++"):
         tool = FAKE / "bin" / name
         tool.write_text("#!/bin/sh")
         tool.chmod(0o755)

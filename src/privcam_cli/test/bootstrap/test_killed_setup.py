@@ -23,7 +23,9 @@ from privcam_cli.bootstrap import main
 sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
 """
 # By command: `test` needs everything.
-STEPS = ["system", "venv", "packages", "workspace", "models", "tools"]
+STEPS = ["system", "venv", "packages", "workspace", "models", "tools", "browser"]
+# Apt is never killed: it ends its work, and the next start waits for it and finds nothing missing.
+BY_APT = ("system", "browser")
 # Step that was killed -> steps that the next start runs. pip may have left a package that only looks complete, so a
 # killed pip costs the whole environment; nothing else is done twice.
 REPEATED = {
@@ -33,6 +35,7 @@ REPEATED = {
     "workspace": STEPS[3:],
     "models": STEPS[4:],
     "tools": STEPS[5:],
+    "browser": ["browser"],
 }
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root installs system packages")
 
@@ -69,15 +72,14 @@ def test_set_up_that_was_killed_in_a_step_is_completed_by_the_next_start(machine
         killed.send_signal(signal.SIGKILL)
         assert killed.wait(HANG_LIMIT_S) == -signal.SIGKILL
         machine.hold("")
-        if step == "system":  # apt is never killed: it ends its work, and the next start waits for it
+        if step in BY_APT:
             machine.let_go()
     assert machine.take_steps() == STEPS[: STEPS.index(step) + 1]
 
     code, output = run(machine, "test")
     assert code == 0, output
     assert output.splitlines()[-1] == "ran test"
-    # Apt had gone on and installed what it was asked for, so that nothing was missing in the second start.
-    assert machine.take_steps() == REPEATED[step][step == "system" :]
+    assert machine.take_steps() == REPEATED[step][step in BY_APT :]
     assert_complete(machine)
 
     assert run(machine, "test") == (0, "ran test\n")

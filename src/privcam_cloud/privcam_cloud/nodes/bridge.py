@@ -17,7 +17,6 @@ from rclpy.node import Node
 
 from privcam_cloud.link.cameras import Cameras
 from privcam_cloud.link.session import CloudLink
-from privcam_cloud.nodes.live_node import LIVE_OMEGA
 from privcam_cloud.nodes.recording_topics import LATCHED, RECORDING
 from privcam_core.types.omega import Omega
 from privcam_link.connections import ConnectionChanges
@@ -28,6 +27,7 @@ from privcam_link.receiving.quotas import MIB, MPX, Limits
 from privcam_link.session_settings import certificate_warning, cloud_end, days_left
 from privcam_link.validation import Reason
 from privcam_ros.conversions import key_to_msg, stamp_from_msg, stamp_to_msg
+from privcam_ros.live_topics import LIVE_OMEGA
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
 from privcam_ros.picture_repeater import PictureRepeater

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import Omega, SceneReport
 
-from privcam_cloud.nodes.live_node import LIVE_REPORT, LiveNode
+from privcam_cloud.nodes.live_node import LiveNode
 from privcam_cloud.nodes.recording_topics import RECORDING
 from privcam_cloud.nodes.report_messages import report_to_msg
 from privcam_core.events import scene_report as core
@@ -17,6 +17,7 @@ from privcam_core.types import omega as core_omega
 from privcam_core.types.omega import SyncKey
 from privcam_recognition.models import MODELS
 from privcam_ros.conversions import omega_from_msg
+from privcam_ros.live_topics import LIVE_REPORT
 from privcam_ros.node import STREAM, run
 from privcam_ros.parameters import param
 from privcam_vlm.vlm_settings import KINDS, OFF, Settings

@@ -10,14 +10,12 @@ from privcam_msgs.msg import Omega as OmegaMsg
 from privcam_core.types.omega import Omega, SyncKey
 from privcam_link.receiving.live_filter import LiveFilter
 from privcam_ros.conversions import omega_from_msg
+from privcam_ros.live_topics import LIVE_OMEGA
 from privcam_ros.node import STREAM
 from privcam_ros.sealed_node import SealedNode
 
 P = TypeVar("P")
 
-# Topics on which the nodes of one cloud tell each other what is live; their messages are sealed.
-LIVE_OMEGA = "live/omega"
-LIVE_REPORT = "live/report"
 # How often Ω whose seal does not come are looked for, in s.
 EXPIRY_PERIOD_S = 0.1
 

@@ -10,13 +10,14 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from privcam_msgs.msg import Reconstruction, SceneReport
 from sensor_msgs.msg import CompressedImage, Image
 
-from privcam_cloud.nodes.live_node import LIVE_REPORT, LiveNode
+from privcam_cloud.nodes.live_node import LiveNode
 from privcam_cloud.nodes.report_messages import report_from_msg
 from privcam_cloud.reconstruction.generative.generative_backend import GenerativeBackend, Reason
 from privcam_cloud.reconstruction.generative.generative_settings import GenerativeSettings
 from privcam_cloud.reconstruction.screen import Screen, Shown
 from privcam_core.types.omega import Omega, SyncKey
 from privcam_ros.conversions import key_to_msg, stamp_to_msg
+from privcam_ros.live_topics import LIVE_REPORT
 from privcam_ros.node import STREAM, StartError, run
 from privcam_ros.parameters import param
 

@@ -1,0 +1,1 @@
+"""From Ω to the messages of the live view. Knows no ROS and no network."""

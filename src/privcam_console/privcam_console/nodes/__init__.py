@@ -1,0 +1,1 @@
+"""The ROS node of the console."""
