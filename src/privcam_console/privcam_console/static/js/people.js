@@ -10,6 +10,8 @@ const CREASE = 0.006, MIN_CREASE = 0.8, CREASE_KEPT = 0.44;
 // Opacity of the fill: far side, middle, a near arm, the face, a marker.
 const FAR = 0.36, BODY = 0.50, NEAR = 0.66, FACE = 0.82, MARKER = 0.34;
 const DASH = 0.05;
+// How far the dark edge around a subject reaches, px.
+const SHADOW = 4, SHADOW_COLOUR = "rgb(0 0 0 / 0.15)";
 
 // Colours lie on rings of equal lightness; none is near the red of an alarm. The same as privcam_core/drawing/palette.py.
 const RINGS = [[0.80, 0.125], [0.88, 0.085], [0.77, 0.105]];
@@ -41,36 +43,63 @@ export class People {
   // Returns a canvas of width x height px with the subjects on it. scale: px of the canvas in a step.
   // alarmed: the ids of those whom an alarm is about.
   draw(subjects, width, height, scale, alarmed = new Set()) {
-    for (const context of [this.#layer, this.#one]) {
-      if (context.canvas.width !== width || context.canvas.height !== height) {
-        context.canvas.width = width;
-        context.canvas.height = height;
-      }
-      context.clearRect(0, 0, width, height);
+    for (const { canvas } of [this.#layer, this.#one]) {
+      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     }
-    for (const subject of [...subjects].sort((a, b) => a.layer - b.layer)) {
-      this.#place(subject, scale, alarmed.has(subject.id) ? ALARM : colourOf(subject.id));
-    }
+    this.#layer.clearRect(0, 0, width, height);
+    this.#layer.lineJoin = "round";
+    [...subjects].sort((a, b) => a.layer - b.layer).forEach((subject, place) => {
+      this.#place(subject, scale, alarmed.has(subject.id) ? ALARM : colourOf(subject.id), place > 0);
+    });
     return this.#layer.canvas;
   }
 
-  #place(subject, scale, colour) {
-    const body = buildBody(subject);
-    const outline = silhouette(body.parts, scale);
+  // hides: somebody is there already, whom this subject may hide.
+  #place(subject, scale, colour, hides) {
+    const { parts, marker } = buildBody(subject);
     const { width, height } = this.#one.canvas;
     const size = Math.min(subject.stature * scale, Math.hypot(width, height));
-    this.#one.clearRect(0, 0, width, height);
-    drawBody(this.#one, body, outline, scale, size, colour);
-    // A gap around the front subject tells its limbs from those behind.
+    const line = Math.max(LINE * size, MIN_LINE);
+    const area = region(parts, scale, line + SHADOW, width, height);
+    if (!area) return;
+    const outline = silhouette(parts, scale);
+    this.#one.clearRect(...area);
+    drawBody(this.#one, { parts, marker }, outline, scale, size, line, colour);
     const layer = this.#layer;
     layer.globalCompositeOperation = "destination-out";
-    layer.lineWidth = 2 * Math.max(GAP * size, MIN_GAP);
-    layer.lineJoin = "round";
-    layer.fill(outline);
-    layer.stroke(outline);
+    if (hides) {
+      // A gap around the front subject tells its limbs from those behind.
+      layer.lineWidth = 2 * Math.max(GAP * size, MIN_GAP);
+      layer.stroke(outline);
+    }
     layer.globalCompositeOperation = "source-over";
-    layer.drawImage(this.#one.canvas, 0, 0);
+    // A soft dark edge, for bright rooms. The blur of the canvas would cost more than all the rest.
+    layer.strokeStyle = SHADOW_COLOUR;
+    for (const reach of [SHADOW, SHADOW / 2]) {
+      layer.lineWidth = 2 * (line + reach);
+      layer.stroke(outline);
+    }
+    layer.globalCompositeOperation = "destination-out";
+    layer.fill(outline);
+    layer.globalCompositeOperation = "source-over";
+    layer.drawImage(this.#one.canvas, ...area, ...area);
   }
+}
+
+// Returns [left, top, width, height] of the px that parts and `more` px around them touch; null for none of the canvas.
+function region(parts, scale, more, width, height) {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const { solid } of parts) {
+    for (const [u, v, radius] of solid.circles ?? [[...solid.centre, Math.max(...solid.axes)]]) {
+      [left, top] = [Math.min(left, u - radius), Math.min(top, v - radius)];
+      [right, bottom] = [Math.max(right, u + radius), Math.max(bottom, v + radius)];
+    }
+  }
+  left = Math.max(Math.floor(left * scale - more), 0);
+  top = Math.max(Math.floor(top * scale - more), 0);
+  right = Math.min(Math.ceil(right * scale + more), width);
+  bottom = Math.min(Math.ceil(bottom * scale + more), height);
+  return right > left && bottom > top ? [left, top, right - left, bottom - top] : null;
 }
 
 // Returns one path around all parts. scale: px in a step.
@@ -80,10 +109,10 @@ export function silhouette(parts, scale) {
   return path;
 }
 
-function drawBody(context, body, outline, scale, size, colour) {
+function drawBody(context, body, outline, scale, size, line, colour) {
   context.save();
   context.lineJoin = "round";
-  context.lineWidth = 2 * Math.max(LINE * size, MIN_LINE);
+  context.lineWidth = 2 * line;
   context.strokeStyle = css(colour, LINE_LIGHT);
   if (body.marker) context.setLineDash([DASH * size, DASH * size]);
   context.stroke(outline);

@@ -6,10 +6,11 @@ import { LOCALE, text } from "./strings.js";
 
 // The canvas has at most so many px for one of the environment.
 const MAX_SCALE = 2;
-const SHADOW = "rgb(0 0 0 / 0.5)";
 
 export class Picture {
   #room;
+  #periodMs;
+  #drawnAt = 0;
   #canvas = document.createElement("canvas");
   #overlay = element("div", "overlay");
   #word = element("strong", "overlay-word");
@@ -20,8 +21,10 @@ export class Picture {
   #shown = "";
   #frozen = null;
 
-  constructor(room) {
+  // periodMs: the picture is drawn no more often.
+  constructor(room, periodMs = 0) {
     this.#room = room;
+    this.#periodMs = periodMs;
     this.#canvas.setAttribute("role", "img");
     this.#overlay.append(this.#word, this.#detail);
     this.element = element("div", "picture");
@@ -30,6 +33,9 @@ export class Picture {
 
   // The state and text that are on the screen, as { kind, word, detail }.
   shown = { kind: "connecting", word: "", detail: "" };
+
+  // Whether it is on the screen: else only its state is kept up to date.
+  isInView = true;
 
   set paused(paused) {
     this.#frozen = paused ? this.#room.playout.at(performance.now()) : null;
@@ -44,7 +50,10 @@ export class Picture {
     const status = this.#room.status(now);
     const kind = this.paused && status.kind === "live" ? "paused" : status.kind;
     this.#say(kind, status);
-    if (this.#room.hello && kind !== "offline" && kind !== "connecting") this.#draw(now);
+    if (!this.#room.hello || kind === "offline" || kind === "connecting") return;
+    if (!this.isInView || now - this.#drawnAt < this.#periodMs) return;
+    this.#drawnAt = now;
+    this.#draw(now);
   }
 
   #say(kind, status) {
@@ -92,10 +101,7 @@ export class Picture {
     if (environment.picture) context.drawImage(environment.picture, 0, 0, width, height);
     const subjects = moment?.subjects ?? [];
     const layer = this.#people.draw(subjects, width, height, hello.step * ratio, alarmed);
-    context.shadowColor = SHADOW;
-    context.shadowBlur = 6 * devicePixelRatio;
     context.drawImage(layer, 0, 0);
-    context.shadowColor = "transparent";
   }
 }
 

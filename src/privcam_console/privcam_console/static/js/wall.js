@@ -3,9 +3,15 @@
 import { element, Picture } from "./picture.js";
 import { text } from "./strings.js";
 
+// Small pictures of many rooms are drawn less often than one large one: somewhat more often than frames come.
+const PERIOD_MS = 60;
+
 export class Wall {
   #cards = new Map();
   #empty = element("p", "empty", text.noRooms);
+  #watch = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) this.#cards.get(target.dataset.room).isInView = isIntersecting;
+  });
 
   constructor() {
     this.element = element("ul", "wall");
@@ -14,7 +20,12 @@ export class Wall {
 
   // Show these rooms, in this order.
   set(rooms) {
-    for (const room of rooms) if (!this.#cards.has(room.name)) this.#cards.set(room.name, new Card(room));
+    for (const room of rooms) {
+      if (this.#cards.has(room.name)) continue;
+      const card = new Card(room);
+      this.#cards.set(room.name, card);
+      this.#watch.observe(card.element);
+    }
     this.#empty.hidden = rooms.length > 0;
     const cards = rooms.map((room) => this.#cards.get(room.name).element);
     // Only where something changed: to move an element takes the focus away from it.
@@ -34,7 +45,7 @@ class Card {
 
   constructor(room) {
     this.#room = room;
-    this.#picture = new Picture(room);
+    this.#picture = new Picture(room, PERIOD_MS);
     const link = element("a", "card");
     link.href = `#/room/${encodeURIComponent(room.name)}`;
     const caption = element("span", "card-caption");
@@ -43,6 +54,10 @@ class Card {
     this.element = element("li", "card-item");
     this.element.dataset.room = room.name;
     this.element.append(link);
+  }
+
+  set isInView(isInView) {
+    this.#picture.isInView = isInView;
   }
 
   update(now) {
