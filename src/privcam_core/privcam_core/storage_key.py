@@ -130,9 +130,13 @@ class StorageKey:
     def is_newest(self, purpose: str, camera_id: str, number: int) -> bool:
         """Return whether a sealed file with this number is the newest one. Raises OSError as `newest`.
 
-        After a crash between a file and its number the file is one ahead. Where the key lies nowhere, every file is.
+        After a crash between a file and its number the file is one ahead, but for the first one: a number that was
+        removed looks the same. Where the key lies nowhere, every file is.
         """
-        return self.folder is None or 0 <= number - self.newest(purpose, camera_id) <= 1
+        if self.folder is None:
+            return True
+        newest = self.newest(purpose, camera_id)
+        return newest > 0 and 0 <= number - newest <= 1
 
     def number_file(self, purpose: str, camera_id: str) -> Path | None:
         """Return the file with the number of the newest file, None where the key lies nowhere."""

@@ -172,9 +172,10 @@ def test_a_kill_between_a_state_and_its_number_costs_no_state(tmp_path, placed_k
         store(tmp_path / "cam", key=placed_key).load()
 
 
+@pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("content", [None, b"", b"none"])
-def test_a_state_whose_number_is_lost_is_refused(tmp_path, placed_key, content):
-    save_states(tmp_path / "cam", placed_key, 3)
+def test_a_state_whose_number_is_lost_is_refused(tmp_path, placed_key, content, count):
+    save_states(tmp_path / "cam", placed_key, count)
     number = next((tmp_path / "keys").glob("*.newest"))
     number.unlink() if content is None else number.write_bytes(content)
     with pytest.raises(StateRejected):
