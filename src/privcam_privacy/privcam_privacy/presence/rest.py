@@ -17,8 +17,9 @@ from privcam_core.types.boxes import intersections
 _NOW_S = 0.7
 _THEN_S = 2.0
 _WINDOW_S = 3.0
-# Boxes of people who lie end at the knees or at a hand, so that as much again as half of the box is missing. A box of
-# nothing but the upper half would need 1.0, which takes 13 points of the demo clip (0.5: 3 to 5 points).
+# Boxes of people who lie end at the knees or at a hand, so that as much again as half of the box is missing. Of nothing
+# but one half it would be 1.0, which takes 13 points of the demo clip (0.5: 3 to 5 points); so the longest box since
+# the body came to rest counts, of which there is one now and then.
 _REACH = 0.5
 _MAX_BOXES = 128
 
@@ -33,6 +34,7 @@ class Rest:
         self._good: deque[tuple[float, Box]] = deque(maxlen=_MAX_BOXES)
         self._weak: deque[tuple[float, Box]] = deque(maxlen=_MAX_BOXES)
         self._kept: list[Box] = []
+        self._longest_px = 0.0
         self._reaches: list[Box] | None = None
 
     def update(self, seconds: float, box: Box, *, good: bool) -> None:
@@ -42,8 +44,11 @@ class Rest:
                 boxes.popleft()
         (self._good if good else self._weak).append((seconds, box))
         self._reaches = None
-        if good and self._kept and self.walks:
-            self._kept.clear()
+        if good:
+            self._longest_px = max(self._longest_px, _length(box))
+            if self.walks:
+                self._kept.clear()
+                self._longest_px = _length(box)
 
     def keep(self, boxes: Sequence[Box]) -> None:
         """Take boxes, px, of bodies that rest here until they are seen to walk."""
@@ -65,13 +70,14 @@ class Rest:
     def reaches(self) -> list[Box]:
         """Where parts of the body may be: its boxes together, px, and half as far again as it is long.
 
-        Where good boxes show one half of it and then the other, it is as long as both.
+        It is as long as its longest good box since it rests; where good boxes show one half of it and then the other,
+        as long as both.
         """
         if self._reaches is None:
             self._reaches = [_widen(box, _REACH * _length(box)) for box in self._kept]
             if seen := self._seen:
                 newest = [_around(self._newest)] if self._good else []
-                self._reaches.append(_widen(_around(seen), _REACH * max(map(_length, [*newest, *seen]))))
+                self._reaches.append(_widen(_around(seen), _REACH * max(self._longest_px, *map(_length, [*newest, *seen]))))
         return self._reaches
 
     @property
