@@ -103,6 +103,9 @@ def test_two_rooms_are_seen_with_their_people_and_with_every_state_that_is_not_l
         assert distance(colour_at(page, "room1", 320, 20), wall) <= 2
         page.get_by_text("1 person").wait_for()
         page.get_by_text("2 people").wait_for()
+        rooms["room1"].unseen = 1
+        page.get_by_text("1 person, 1 more not found").wait_for()
+        rooms["room1"].unseen = 0
 
         rooms["room1"].sight = Sight.DARK
         state_of(page, "room1", "blind")
@@ -159,7 +162,7 @@ def test_one_room_is_large_with_privacy_and_events_beside_it_and_is_used_by_keys
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         page.wait_for_selector(".room .picture[data-state=live][data-alarm=true]")
-        wanted = {"verdict": "passed", "withheld": "5.6 %", "epsilon": "2.50", "people": "2"}
+        wanted = {"verdict": "passed", "withheld": "5.6 %", "epsilon": "2.50", "people": "2 people"}
         for name, value in wanted.items():
             page.locator(f"[data-value={name}]").get_by_text(value, exact=True).wait_for()
         events = page.locator(".panel .events:not(.earlier) .event")

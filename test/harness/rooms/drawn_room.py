@@ -106,14 +106,18 @@ def omega_of(
     *,
     subjects: int = 2,
     sight: Sight = Sight.CLEAR,
+    unseen: int = 0,
     seconds: float | None = None,
 ) -> Omega:
-    """Return an Ω of a room in which so many people walk. png: of `room_png`. seconds: of the walk; None: by number."""
+    """Return an Ω of a room in which so many people walk, and `unseen` are whom nothing finds.
+
+    png: of `room_png`. seconds: of the walk; None: by number.
+    """
     key = SyncKey(camera_id, number, stamp_ns)
     walked_s = number / 10.0 if seconds is None else seconds
     poses = [walker(subject, walked_s, layer) for layer, subject in enumerate(range(1, subjects + 1))]
     withheld = 0.028 * subjects
-    privacy = PrivacyReport(withheld, withheld, 0.0, Verdict.PASS, "", 2.5, 1e-6, sight)
+    privacy = PrivacyReport(withheld, withheld, 0.0, Verdict.PASS, "", 2.5, 1e-6, sight, unseen_people=unseen)
     return Omega(key, environment_of(key, png, 1), poses, Z, privacy)
 
 

@@ -32,6 +32,7 @@ class DrawnRoom:
         self.since_ns = time.time_ns()  # start of its events
         self.subjects = subjects
         self.sight = Sight.CLEAR
+        self.unseen = 0  # who did not leave, and whom nothing finds
         self.silent = False
         self.is_sealed = True  # a recording that somebody plays is not
         self.seconds: float | None = None  # of everybody's walk, who stands still then
@@ -74,6 +75,7 @@ class RoomPublisher(Listener):
                 room.png,
                 subjects=room.subjects,
                 sight=room.sight,
+                unseen=room.unseen,
                 seconds=room.seconds,
             )
             publishers = self._publishers[name]

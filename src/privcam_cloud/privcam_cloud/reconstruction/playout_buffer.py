@@ -87,7 +87,7 @@ class PlayoutBuffer:
             self.newest.key.camera_id,
             moment_ns,
             self._validity,
-            self.few_poses_note,
+            self.notes,
             alarm=self.sight_alarm,
             replay=self.is_replay,
         )
@@ -99,6 +99,12 @@ class PlayoutBuffer:
         if self.newest is None or not is_blind(self.newest.privacy.sight):
             return ""
         return f"CANNOT SEE: {describe_sight(self.newest.privacy.sight)}"
+
+    @property
+    def notes(self) -> str:
+        """What a person has to know who sees few people move, or nobody: few poses, and people whom nothing finds."""
+        unseen = 0 if self.newest is None else self.newest.privacy.unseen_people
+        return ", ".join(filter(None, (f"{unseen} not found" if unseen else "", self.few_poses_note)))
 
     @property
     def few_poses_note(self) -> str:

@@ -61,7 +61,7 @@ class Screen:
         if self._drawn is None or self._drawn[0] is not picture:
             self._drawn = picture, _render_generated(picture, self._scale)
         age_s = (now.key.stamp_ns - made.key.stamp_ns) / NS_PER_S
-        note = ", ".join(filter(None, (f"generated {age_s:.0f} s ago", self.playout.few_poses_note)))
+        note = ", ".join(filter(None, (f"generated {age_s:.0f} s ago", self.playout.notes)))
         confirmed_mask = float(made.confirmed_mask.mean())
         status = Status(
             made.key.camera_id,

@@ -80,17 +80,19 @@ class LiveDecoder:
         frame_id = reader.signed() + (last.frame_id if last else 0)
         stamp_ms = reader.signed() + (last.stamp_ms if last else 0)
         sight, withheld, epsilon = (last.sight, last.withheld, last.epsilon) if last else (Sight.UNKNOWN, 0, None)
+        unseen = last.unseen if last else 0
         if flags & HAS_PRIVACY:
             sight, withheld = _number(reader, Sight), reader.unsigned()
             budget = reader.unsigned()
             epsilon = budget - 1 if budget else None
+            unseen = reader.unsigned()
         before = {subject.subject_id: subject for subject in last.subjects} if last else {}
         subjects = []
         for _ in range(_count(reader, MAX_SUBJECTS)):
             subject_id = reader.unsigned()
             subjects.append(self._subject(reader, subject_id, before.get(subject_id)))
         passed, replay = bool(flags & PASSED), bool(flags & REPLAY)
-        self._last = Pose(frame_id, stamp_ms, passed, sight, withheld, epsilon, replay, tuple(subjects))
+        self._last = Pose(frame_id, stamp_ms, passed, sight, withheld, epsilon, replay, tuple(subjects), unseen)
         return self._last
 
     def _subject(self, reader: Reader, subject_id: int, last: Subject | None) -> Subject:

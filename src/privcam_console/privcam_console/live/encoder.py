@@ -66,8 +66,8 @@ def encode_report(report: Report) -> bytes:
 
 def encode_pose(pose: Pose, last: Pose | None) -> bytes:
     """Return a POSE. last: the one that the client has decoded before this; None for a key frame, which needs none."""
-    privacy = (pose.sight, pose.withheld, pose.epsilon)
-    has_privacy = last is None or privacy != (last.sight, last.withheld, last.epsilon)
+    privacy = (pose.sight, pose.withheld, pose.epsilon, pose.unseen)
+    has_privacy = last is None or privacy != (last.sight, last.withheld, last.epsilon, last.unseen)
     out = Writer(Kind.POSE)
     out.byte(KEY_FRAME * (last is None) | REPLAY * pose.replay | PASSED * pose.passed | HAS_PRIVACY * has_privacy)
     out.signed(pose.frame_id - (last.frame_id if last else 0))
@@ -76,6 +76,7 @@ def encode_pose(pose: Pose, last: Pose | None) -> bytes:
         out.byte(pose.sight)
         out.unsigned(pose.withheld)
         out.unsigned(0 if pose.epsilon is None else pose.epsilon + 1)
+        out.unsigned(pose.unseen)
     before = {subject.subject_id: subject for subject in last.subjects} if last else {}
     out.unsigned(len(pose.subjects))
     for subject in pose.subjects:

@@ -37,6 +37,7 @@ def pose_of(omega: Omega) -> Pose:
         epsilon=round(privacy.epsilon * EPSILON_PARTS) if privacy.epsilon >= 0 else None,
         replay=privacy.replay,
         subjects=tuple(subject_of(pose, step_px) for pose in ordered),
+        unseen=privacy.unseen_people,
     )
 
 

@@ -79,7 +79,8 @@ class Pose:
     """One Ω, as far as it is drawn. Subjects are in the order of their layers, the farthest first.
 
     stamp_ms: capture time, ms since the epoch. passed: the verdict is PASS. withheld: of the picture, in 1 / PARTS.
-    epsilon: in 1 / EPSILON_PARTS, None without accounting. replay: nothing of it happens now.
+    epsilon: in 1 / EPSILON_PARTS, None without accounting. replay: nothing of it happens now. unseen: people who did
+    not leave, and whom nothing finds.
     """
 
     frame_id: int
@@ -90,6 +91,7 @@ class Pose:
     epsilon: int | None
     replay: bool
     subjects: tuple[Subject, ...]
+    unseen: int = 0
 
 
 @dataclass(frozen=True)

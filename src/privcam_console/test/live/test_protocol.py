@@ -44,6 +44,7 @@ poses = st.builds(
     sight=st.sampled_from(Sight),
     withheld=parts,
     epsilon=st.none() | st.integers(0, 10**6),
+    unseen=st.integers(0, 15),
     replay=st.booleans(),
     subjects=st.lists(subjects, max_size=4, unique_by=lambda subject: subject.subject_id).map(tuple),
 )

@@ -77,7 +77,9 @@ class Rest:
             self._reaches = [_widen(box, _REACH * _length(box)) for box in self._kept]
             if seen := self._seen:
                 newest = [_around(self._newest)] if self._good else []
-                self._reaches.append(_widen(_around(seen), _REACH * max(self._longest_px, *map(_length, [*newest, *seen]))))
+                self._reaches.append(
+                    _widen(_around(seen), _REACH * max(self._longest_px, *map(_length, [*newest, *seen])))
+                )
         return self._reaches
 
     @property

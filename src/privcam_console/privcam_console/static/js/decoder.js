@@ -52,12 +52,14 @@ export class LiveDecoder {
       sight: last?.sight ?? 0,
       withheld: last?.withheld ?? 0,
       epsilon: last?.epsilon ?? null,
+      unseen: last?.unseen ?? 0,
     };
     if (flags & HAS_PRIVACY) {
       pose.sight = reader.byte();
       pose.withheld = reader.unsigned();
       const budget = reader.unsigned();
       pose.epsilon = budget ? (budget - 1) / 100 : null;
+      pose.unseen = reader.unsigned();
     }
     const before = new Map((last?.subjects ?? []).map((subject) => [subject.id, subject]));
     pose.subjects = reader.list(() => {

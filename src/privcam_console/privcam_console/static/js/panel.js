@@ -40,7 +40,7 @@ export class Panel {
     this.#set("verdict", isNow ? (pose.passed ? words.passed : words.withheldVerdict) : "–");
     this.#set("withheld", isNow ? text.percent(pose.withheld) : "–");
     this.#set("epsilon", isNow ? (pose.epsilon === null ? words.noAccounting : words.budget(pose.epsilon)) : "–");
-    this.#set("people", isNow ? String(this.#room.people) : "–");
+    this.#set("people", isNow ? text.counted(this.#room.people, this.#room.unseen) : "–");
     this.#set("sight", isNow ? text.sight(pose.sight) : "–");
     this.#set("time", pose ? clock(pose.stamp) : "–");
     const bits = this.#room.bits(now);

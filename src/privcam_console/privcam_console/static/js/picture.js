@@ -79,7 +79,7 @@ export class Picture {
       label.dataset.badge = badge === text.states.live ? "live" : badge === text.states.replay ? "replay" : "alarm";
       return label;
     }));
-    this.#canvas.setAttribute("aria-label", text.picture(this.#room.name, text.people(this.#room.people)));
+    this.#canvas.setAttribute("aria-label", text.picture(this.#room.name, text.counted(this.#room.people, this.#room.unseen)));
   }
 
   #draw(now) {

@@ -53,6 +53,11 @@ export class Room {
     return this.pose?.subjects.length ?? 0;
   }
 
+  // People who did not leave, and whom nothing finds.
+  get unseen() {
+    return this.pose?.unseen ?? 0;
+  }
+
   // The events that a person should look at now.
   get alarms() {
     return this.events.filter((event) => ALARMS.has(event.label));

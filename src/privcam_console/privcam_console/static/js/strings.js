@@ -13,6 +13,12 @@ const LABELS = {
   getting_up: "getting up",
   pushing_fighting: "Pushing or fighting",
   cannot_see: "Camera cannot see",
+  occupied: "somebody is in the room",
+  out_of_sight: "Somebody is there whom nothing finds",
+  sat_up: "sitting up in bed",
+  out_of_bed: "Out of bed",
+  motionless: "Not moving for long",
+  wandering: "walking about for long",
 };
 
 // Why the camera cannot see, by the numbers of `privcam_core.types.sight`.
@@ -31,6 +37,8 @@ export const text = {
   open: (room) => `Open ${room}`,
   picture: (room, people) => `Drawing of ${room}: ${people}`,
   people: (count) => (count === 1 ? "1 person" : `${count} people`),
+  // Nobody in view is no empty room while somebody is there whom nothing finds.
+  counted: (count, unseen) => text.people(count) + (unseen ? `, ${unseen} more not found` : ""),
   label: (label) => LABELS[label] ?? label.replaceAll("_", " "),
   sight: (number) => SIGHTS[number] ?? `state ${number}`,
   seconds: (seconds) => (seconds < 90 ? `${Math.floor(seconds)} s` : `${Math.floor(seconds / 60)} min`),

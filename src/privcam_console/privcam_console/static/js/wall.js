@@ -63,7 +63,7 @@ class Card {
   update(now) {
     this.#picture.update(now);
     // Whom a blind camera does not see is not counted.
-    const count = this.#picture.shown.kind === "live" ? text.people(this.#room.people) : this.#picture.shown.word;
+    const count = this.#picture.shown.kind === "live" ? text.counted(this.#room.people, this.#room.unseen) : this.#picture.shown.word;
     if (this.#count.textContent !== count) this.#count.textContent = count;
   }
 }
