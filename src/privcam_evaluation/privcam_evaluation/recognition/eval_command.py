@@ -106,9 +106,14 @@ def write(name: str, results: Sequence[ClipResult], out: Path) -> None:
 def summary(result: dict[str, Any]) -> str:
     """Return the main scores in one line."""
     falls, lies, fights = result["falls"], result["long_lies"], result["fights"]
+    sources = ", ".join(
+        f"{name or 'this folder'} {one['fall_seen']} seen, {one['long_lie']} lying of {one['clips']}"
+        for name, one in falls["by_source"].items()
+    )
     return (
         f"falls: recall {falls['recall']} of {falls['clips']}, {falls['false_alarms']} false alarms in "
-        f"{falls['other_clips']} other clips, median delay {falls['delay_s']} s; "
+        f"{falls['other_clips']} other clips ({falls['other_footage_s']} s), median delay {falls['delay_s']} s; "
+        f"by source: {sources}; missed by cause: {falls['missed_by_cause']}; "
         f"long lies: {lies['recall']} of the same clips, {lies['false_alarms']} false alarms; "
         f"fights: balanced accuracy {fights['balanced_accuracy']}; ECE {result['ece']}"
     )

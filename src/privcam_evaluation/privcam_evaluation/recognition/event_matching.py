@@ -18,6 +18,9 @@ _KIND_OF_EVENT = {"fall": "fall", "pushing_fighting": "fight", "smoking_like": "
 EARLY_S = 0.3
 # For the calibration a fall lasts from the middle of its label until this long after; later frames do not count.
 FALL_FOR_S = 1.5
+# A fall that was missed was not in view when in fewer than half of the Ω, from its begin until this long after its end,
+# s, anybody was.
+IN_VIEW_UNTIL_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class ClipResult:
 
     fall_s: begin and end of the fall that the clip shows. probabilities: (probability of a fall, whether it was one) of
     every subject and frame. seconds: computing time of the recogniser. subject_frames: sum over frames of the subjects
-    in them.
+    in them. length_s: of the clip. in_view: of every Ω during the fall and shortly after it, whether anybody was in it.
     """
 
     clip: Clip
@@ -44,6 +47,8 @@ class ClipResult:
     probabilities: list[tuple[float, bool]] = field(default_factory=list)
     seconds: float = 0.0
     subject_frames: int = 0
+    length_s: float = 0.0
+    in_view: list[bool] = field(default_factory=list)
 
     @property
     def falls(self) -> list[ReportedEvent]:
@@ -67,6 +72,13 @@ class ClipResult:
             return None
         begins = 0.0 if self.fall_s is None else self.fall_s[0] - EARLY_S
         return next((one for one in self.falls if one.reported >= begins), None)
+
+    @property
+    def cause_of_miss(self) -> str | None:
+        """Why the fall was missed: `not_in_view` (the edge found nobody) or `recogniser`; None where nothing was."""
+        if self.clip.label != "fall" or self.hit is not None:
+            return None
+        return "recogniser" if 2 * sum(self.in_view) >= len(self.in_view) else "not_in_view"
 
     @property
     def false_alarms(self) -> int:
@@ -101,6 +113,9 @@ def match_events(clip: Clip, omegas: Sequence[Omega], model: Recognizer) -> Clip
         report = model.update(omega)
         results.seconds += time.perf_counter() - started
         results.subject_frames += len(omega.poses)
+        results.length_s = now
+        if results.fall_s is not None and results.fall_s[0] <= now <= results.fall_s[1] + IN_VIEW_UNTIL_S:
+            results.in_view.append(bool(omega.poses))
         for event in report.events:
             if event.phase is Phase.STARTED:
                 results.events.append(ReportedEvent(event.label, now, event.confidence))

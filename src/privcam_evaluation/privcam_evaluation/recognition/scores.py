@@ -1,5 +1,6 @@
 """Computes the scores of eval.json from the results of all clips."""
 
+from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 from typing import Any
@@ -31,6 +32,12 @@ def scores(results: Sequence[ClipResult]) -> dict[str, Any]:
             "false_alarms": sum(one.false_alarms for one in others),
             "false_alarm_clips": sorted(one.clip.name for one in others if one.false_alarms),
             "false_alarms_beside_a_fall": sum(one.false_alarms for one in falls),
+            "other_footage_s": round(sum(one.length_s for one in others), 1),
+            "false_alarms_per_hour": _per_hour(
+                sum(one.false_alarms for one in others), sum(one.length_s for one in others)
+            ),
+            "missed_by_cause": dict(Counter(one.cause_of_miss for one in falls if one.cause_of_miss)),
+            "by_source": {source: of_source(part) for source, part in by_source(falls).items()},
             "delay_s": round(median(delays), 2) if delays else None,
             "delay_s_worst": round(max(delays), 2) if delays else None,
         },
@@ -39,6 +46,9 @@ def scores(results: Sequence[ClipResult]) -> dict[str, Any]:
             "recall": _fraction(sum(bool(one.long_lies) for one in falls), len(falls)),
             "missed": sorted(one.clip.name for one in falls if not one.long_lies),
             "false_alarms": sum(len(one.long_lies) for one in others),
+            "false_alarms_per_hour": _per_hour(
+                sum(len(one.long_lies) for one in others), sum(one.length_s for one in others)
+            ),
             "false_alarm_clips": sorted(one.clip.name for one in others if one.long_lies),
         },
         "fights": fights(results),
@@ -53,6 +63,24 @@ def scores(results: Sequence[ClipResult]) -> dict[str, Any]:
             for row, kind in enumerate(KINDS)
         },
         "confusion": {"rows_true_columns_said": list(KINDS), "counts": matrix.tolist()},
+    }
+
+
+def by_source(results: Sequence[ClipResult]) -> dict[str, list[ClipResult]]:
+    """Return the clips by the folder that they are in: a folder is a data set, and data sets differ most."""
+    sources: dict[str, list[ClipResult]] = {}
+    for one in sorted(results, key=lambda one: one.clip.name):
+        sources.setdefault(one.clip.name.rpartition("/")[0], []).append(one)
+    return sources
+
+
+def of_source(falls: Sequence[ClipResult]) -> dict[str, Any]:
+    """Return how many falls of one source were reported, by either alarm."""
+    return {
+        "clips": len(falls),
+        "fall_seen": sum(one.hit is not None for one in falls),
+        "long_lie": sum(bool(one.long_lies) for one in falls),
+        "either": sum(one.hit is not None or bool(one.long_lies) for one in falls),
     }
 
 
@@ -95,6 +123,10 @@ def calibration_error(probabilities: Sequence[tuple[float, bool]]) -> float:
     bins = reliability(probabilities)
     total = sum(count for _, _, count in bins)
     return sum(abs(predicted - true) * count for predicted, true, count in bins) / total
+
+
+def _per_hour(count: int, seconds: float) -> float | None:
+    return round(count / seconds * 3600, 2) if seconds else None
 
 
 def _fraction(part: int, whole: int) -> float | None:

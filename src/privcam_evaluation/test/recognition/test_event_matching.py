@@ -64,6 +64,26 @@ def test_scores_count_recall_alarms_and_fights() -> None:
     assert result["ece"] is None, "nobody said how sure it was"
 
 
+def test_falls_are_counted_by_source_and_misses_by_cause() -> None:
+    lying = ReportedEvent("long_lie", 12.0, 0.9)
+    hidden, watched = judged(clip("fall", (10, 20), "real/1"), [lying]), judged(clip("fall", (10, 20), "real/2"))
+    hidden.in_view, watched.in_view = [True, False, False], [True, True, False]
+    falls = scores([judged(clip("fall", (10, 20), "staged/1"), [fall(2.5)]), hidden, watched])["falls"]
+    assert falls["by_source"] == {
+        "real": {"clips": 2, "fall_seen": 0, "long_lie": 1, "either": 1},
+        "staged": {"clips": 1, "fall_seen": 1, "long_lie": 0, "either": 1},
+    }
+    assert falls["missed_by_cause"] == {"not_in_view": 1, "recogniser": 1}
+
+
+def test_false_alarms_are_counted_per_hour_of_ordinary_footage() -> None:
+    calm, alarmed = judged(clip("adl", name="calm")), judged(clip("adl", name="alarmed"), [fall(3.0)])
+    calm.length_s, alarmed.length_s = 1500.0, 300.0
+    result = scores([calm, alarmed, judged(clip("fall", (10, 20)), [fall(0.1), fall(2.0)])])
+    assert (result["falls"]["other_footage_s"], result["falls"]["false_alarms_per_hour"]) == (1800.0, 2.0)
+    assert result["long_lies"]["false_alarms_per_hour"] == 0.0
+
+
 def test_what_cannot_be_measured_is_not_a_number() -> None:
     result = scores([judged(clip("adl"))])
     assert result["falls"]["recall"] is None
