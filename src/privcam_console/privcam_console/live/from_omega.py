@@ -3,6 +3,7 @@
 from math import ceil
 
 from privcam_console.live.messages import EPSILON_PARTS, PARTS, Hello, Pose, Position, Subject
+from privcam_core.drawing.body import MIN_KEYPOINTS
 from privcam_core.drawing.joints import HIPS, SHOULDERS, Joints, seen_joints
 from privcam_core.drawing.stature import plausible, stature_from
 from privcam_core.types.omega import Omega, SubjectPose, Verdict
@@ -11,8 +12,7 @@ from privcam_core.types.skeleton import HEAD, KEYPOINT_COUNT, Joint
 # Steps along the longer side of the picture: finer ones are not seen on a screen, and cost bits.
 STEPS = 1024
 NS_PER_MS = 1_000_000
-# With fewer joints than this, or with none of the spine's, a subject is drawn as a marker in its box.
-MIN_JOINTS = 3
+# With none of these joints, or with too few joints, a subject is drawn as a marker in its box.
 _SPINE = (*SHOULDERS, *HIPS, *HEAD)
 _JOINTS = tuple(Joint)
 
@@ -46,7 +46,7 @@ def subject_of(pose: SubjectPose, step_px: int) -> Subject:
     seen = seen_joints(pose)
     stature = stature_from(seen, pose.box)
     joints = plausible(seen, stature)
-    is_marker = len(joints) < MIN_JOINTS or not any(joint in joints for joint in _SPINE)
+    is_marker = len(joints) < MIN_KEYPOINTS or not any(joint in joints for joint in _SPINE)
     x0, y0, x1, y1 = (round(value / step_px) for value in pose.box)
     return Subject(
         subject_id=pose.subject_id,

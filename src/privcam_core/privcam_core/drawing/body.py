@@ -77,7 +77,7 @@ _FACE_WIDTH = 0.034
 _FACE_HEIGHT = 0.028
 
 # With fewer keypoints than this a subject is drawn as a marker.
-_MIN_KEYPOINTS = 3
+MIN_KEYPOINTS = 3
 # Size of a marker as a fraction of the box.
 _MARKER_FRACTION = 0.8
 # Smallest half axis of a marker, px.
@@ -101,7 +101,7 @@ def build_body(pose: SubjectPose) -> Body:
     joints = seen_joints(pose)
     stature = stature_from(joints, pose.box)
     joints = plausible(joints, stature)
-    spine = _spine(joints, pose.box, stature) if len(joints) >= _MIN_KEYPOINTS else None
+    spine = _spine(joints, pose.box, stature) if len(joints) >= MIN_KEYPOINTS else None
     if spine is None:
         return Body((_marker(pose.box),), stature)
     top, bottom, head = spine

@@ -1,6 +1,6 @@
 """Gives each event a number and reports its start, its continuation and its end once each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from privcam_core.events.scene_report import Event, Phase
@@ -8,6 +8,11 @@ from privcam_core.types.time import NS_PER_S
 
 # A track that breaks again and again must not make the list of its ids grow for ever.
 MAX_IDS = 8
+
+
+def merge_ids(newest: Iterable[int], before: Iterable[int]) -> tuple[int, ...]:
+    """Return the subject ids of an event, the newest first and each once, at most MAX_IDS."""
+    return tuple(dict.fromkeys((*newest, *before)))[:MAX_IDS]
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class EventTracker:
                 events.append(self._report(numbered, Phase.STARTED, seconds))
             else:
                 before = numbered.active
-                ids = tuple(dict.fromkeys(one.subject_ids + before.subject_ids))[:MAX_IDS]
+                ids = merge_ids(one.subject_ids, before.subject_ids)
                 # The start was reported already; everything else may still change.
                 numbered.active = replace(one, subject_ids=ids, started=before.started)
                 events.append(self._report(numbered, Phase.ONGOING, seconds))

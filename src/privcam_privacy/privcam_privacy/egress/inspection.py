@@ -152,11 +152,12 @@ class Egress:
         if isinstance(self._inspector, NoInspection):
             return True
         gained = float((result.confirmed & ~self._considered).mean())
-        if self._submitted_ns is None or gained >= _LARGE_FRACTION:
-            return self._rest is None or self._rest.is_over(LARGE_CHANGE_FRACTION)
-        if 0 <= stamp_ns - self._submitted_ns < ns_from_seconds(_SMALL_CHANGE_S):
-            return False
-        return self._rest is None or self._rest.is_over(SMALL_CHANGE_FRACTION)
+        core_fraction = LARGE_CHANGE_FRACTION
+        if self._submitted_ns is not None and gained < _LARGE_FRACTION:
+            if 0 <= stamp_ns - self._submitted_ns < ns_from_seconds(_SMALL_CHANGE_S):
+                return False
+            core_fraction = SMALL_CHANGE_FRACTION
+        return self._rest is None or self._rest.is_over(core_fraction)
 
     def _withdraw(self, result: EngineResult, stamp_ns: int) -> None:
         """Take the background that is no longer confirmed out of the current picture."""

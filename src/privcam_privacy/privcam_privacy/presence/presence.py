@@ -9,8 +9,9 @@ from privcam_privacy.presence.departure import BodyExtent
 from privcam_privacy.presence.patch import Patch
 from privcam_privacy.presence.rest import Rest
 
-# A network that blinks loses people for less than this, s.
-_UNSEEN_S = 3.0
+# A detector that blinks loses people for less than this, s. Until then the background that was confirmed before they
+# came is still published behind them.
+GRACE_S = 3.0
 
 
 @dataclass(eq=False)
@@ -64,7 +65,7 @@ class Presence:
         Where the background is not known nothing is seen of who keeps still, and they are not counted.
         """
         was_followed = self.animate and bool(self.owners) and not self.followed
-        return was_followed and not self.departed and self.now is not None and self.unfound_s >= _UNSEEN_S
+        return was_followed and not self.departed and self.now is not None and self.unfound_s >= GRACE_S
 
     def see(self, seconds: float, region: Patch) -> None:
         """Take `region` as seen in this frame."""

@@ -29,16 +29,13 @@ from privcam_privacy.background.grid import (
 from privcam_privacy.evidence.zones import Polygon, zone_cells
 from privcam_privacy.presence.departure import has_departed, is_in_door
 from privcam_privacy.presence.patch import Patch
-from privcam_privacy.presence.presence import Presence
+from privcam_privacy.presence.presence import GRACE_S, Presence
 from privcam_privacy.presence.scene_onset import SceneOnset
 
 # A cell is freed when the same background was seen again for this long, s ...
 _SEEN_AGAIN_S = 1.0
 # ... in the cell and this far around it, cells. So clothes in the colour of the wall free nothing inside of a body.
 _SEEN_AGAIN_RADIUS = 2
-# A detector that blinks loses people for less than this, s. Until then the background that was confirmed before they
-# came is still published behind them.
-_GRACE_S = 3.0
 # A body is expected where it was seen up to this long ago, s. A body that is seen has left all other cells.
 _RECENT_S = 0.7
 # A body without a track has moved on as a whole when this fraction of its largest area moves elsewhere. Of two bodies
@@ -153,7 +150,7 @@ class PresenceTracker:
         for component in components(where):
             region = Patch(component.y, component.x, component.mask)
             presence = self._unowned_around(region) or self._create(region, animate=True)
-            presence.still_s = _GRACE_S
+            presence.still_s = GRACE_S
             presence.was_unattended |= bool(where.all())
             if bodies is None:
                 presence.rest.keep([self._margins.shrink(region.box, self._shape[0])])
@@ -200,8 +197,8 @@ class PresenceTracker:
     def _leaves_somebody(self, presence: Presence, region: Patch) -> bool:
         """Return whether a good box, with its margin, does not cover where somebody stayed whom weak boxes found."""
         place = presence.place
-        if presence.unfound_s >= _GRACE_S:
-            place = presence.cells.within(cv2.compare(self._stayed_s, _GRACE_S, cv2.CMP_GE))
+        if presence.unfound_s >= GRACE_S:
+            place = presence.cells.within(cv2.compare(self._stayed_s, GRACE_S, cv2.CMP_GE))
         place = place.without(self._confirmed)
         return place.minus(region).area > (1 - _COVERED_FRACTION) * place.area
 
@@ -263,11 +260,11 @@ class PresenceTracker:
             # A good box found all of the body again, so it takes the body along.
             presence.was_unattended_when_seen = presence.was_unattended and not presence.found
         presence.unfound_s = 0.0 if presence.found or presence.moving else presence.unfound_s + dt
-        presence.was_unattended |= presence.unfound_s >= _GRACE_S
+        presence.was_unattended |= presence.unfound_s >= GRACE_S
         if presence.now is None:
             presence.unseen_s += dt
             # A detector that blinks while somebody stands in a door is no proof that they went through it.
-            in_door = presence.unseen_s >= _GRACE_S and is_in_door(presence.body.box, self._doors)
+            in_door = presence.unseen_s >= GRACE_S and is_in_door(presence.body.box, self._doors)
             presence.departed |= in_door or has_departed(presence.body, self._shape)
             return
         presence.episodes += presence.episodes == 0 or presence.unseen_s >= _EPISODE_S
@@ -310,7 +307,7 @@ class PresenceTracker:
             if one.animate:
                 one.cells.paint(self.blocked)
             # An object that appears in the middle of the picture may have been taken for background before.
-            if one.still_s >= _GRACE_S or not one.animate:
+            if one.still_s >= GRACE_S or not one.animate:
                 one.cells.paint(self.withheld)
 
 

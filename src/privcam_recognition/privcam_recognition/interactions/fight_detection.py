@@ -12,7 +12,7 @@ from math import exp, hypot, inf
 
 import numpy as np
 
-from privcam_core.events.event_tracker import MAX_IDS, ActiveEvent
+from privcam_core.events.event_tracker import ActiveEvent, merge_ids
 from privcam_core.types.skeleton import SEEN, Joint
 from privcam_recognition.subject_history import Subject
 from privcam_recognition.temporal.windows import CONFIDENT, TrackBuffer
@@ -129,7 +129,7 @@ class FightDetector:
         if speed < (BEGIN if fight is None else HOLD):
             return
         started = near[0].seconds if fight is None else fight.started
-        ids = tuple(dict.fromkeys(i for s in reversed(near) for i in s.ids))[:MAX_IDS]
+        ids = merge_ids((i for s in reversed(near) for i in s.ids), ())
         confidence = 1 / (1 + exp((BEGIN - speed) / CONFIDENCE_SCALE))
         evidence = _evidence(near, speed, sample.seconds - started)
         event = ActiveEvent("pushing_fighting", ids, confidence, started, evidence)

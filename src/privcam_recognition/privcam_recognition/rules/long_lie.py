@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from privcam_core.events.event_tracker import MAX_IDS, ActiveEvent
+from privcam_core.events.event_tracker import ActiveEvent, merge_ids
 from privcam_core.types.arrays import Box
+from privcam_recognition.frame_time import FrameTime
 from privcam_recognition.subject_history import Subject
 
 LABEL = "long_lie"
@@ -31,8 +32,6 @@ REACH_H = 0.5
 GIVE_UP_S = 1800.0
 # A place where nobody was seen down for long enough is given up after this time, s: whoever lies there later came then.
 BEND_GIVE_UP_S = 30.0
-# Time between two frames counts at most this much, s: what happens in a gap is not known.
-_MAX_STEP_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class LongLie:
 
     def name(self, subject: Subject) -> None:
         """Take in the numbers of a subject that is seen there."""
-        self.ids = tuple(dict.fromkeys((*subject.ids, *self.ids)))[:MAX_IDS]
+        self.ids = merge_ids(subject.ids, self.ids)
 
     def event(self, seconds: float) -> ActiveEvent | None:
         """Return the event that holds now, if it has lasted for long enough."""
@@ -103,12 +102,11 @@ class LongLieDetector:
     def __init__(self) -> None:
         self.active: list[LongLie] = []
         self._began: WeakKeyDictionary[Subject, tuple[float, Box]] = WeakKeyDictionary()
-        self._seconds: float | None = None
+        self._time = FrameTime()
 
     def update(self, seconds: float, sightings: Iterable[Sighting]) -> Sequence[LongLie]:
         """Take in the subjects in view at one moment; return the places where somebody is up, or that are given up."""
-        step_s = 0.0 if self._seconds is None else min(_MAX_STEP_S, seconds - self._seconds)
-        self._seconds = seconds
+        step_s = self._time.advance(seconds)
         for sighting in sightings:
             subject = sighting.subject
             self._began.setdefault(subject, (seconds, subject.box))

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from privcam_core.events.event_tracker import ActiveEvent
+from privcam_recognition.frame_time import FrameTime
+from privcam_recognition.rules.loitering import ON_FOOT
 from privcam_recognition.rules.long_lie import LongLie, distance_h
 from privcam_recognition.states.view import View
 
@@ -17,9 +19,6 @@ AWAY_H = 0.7
 HELD_S = 10.0
 # Whoever is out of sight for so long, s, is followed no more.
 LOST_S = 10.0
-_ON_FOOT = ("standing", "walking", "smoking_like")
-# Time between two frames counts at most this much, s.
-_MAX_STEP_S = 0.5
 
 
 @dataclass(eq=False)
@@ -48,12 +47,11 @@ class BedExitDetector:
 
     def __init__(self) -> None:
         self.active: list[BedExit] = []
-        self._seconds: float | None = None
+        self._time = FrameTime()
 
     def update(self, seconds: float, risen: Iterable[LongLie], views: Sequence[View]) -> Sequence[BedExit]:
         """Take in one moment; return what is over. risen: places where somebody was seen to rise in this frame."""
-        step_s = 0.0 if self._seconds is None else min(_MAX_STEP_S, seconds - self._seconds)
-        self._seconds = seconds
+        step_s = self._time.advance(seconds)
         for place in risen:
             if place.down_s >= IN_BED_S:
                 self.active.append(BedExit(place, place.last - place.since, place.last, seconds))
@@ -71,7 +69,7 @@ class BedExitDetector:
 
     def _follow(self, one: BedExit, view: View, seconds: float, step_s: float) -> None:
         one.last = seconds
-        one.on_foot_s = one.on_foot_s + step_s if view.label in _ON_FOOT else 0.0
+        one.on_foot_s = one.on_foot_s + step_s if view.label in ON_FOOT else 0.0
         is_away = distance_h(view.subject.box, one.place) > AWAY_H and not view.is_down
         if one.left is None and (one.on_foot_s >= ON_FOOT_S or is_away):
             one.left = seconds

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from privcam_core.events.event_tracker import MAX_IDS, ActiveEvent
+from privcam_core.events.event_tracker import ActiveEvent, merge_ids
 from privcam_core.events.scene_report import OCCUPIED
 from privcam_recognition.states.view import View
 
@@ -27,7 +27,7 @@ class Occupancy:
         if views:
             self._came = seconds if self._came is None else self._came
             self._last, self._most = seconds, max(self._most, len(views))
-            self._ids = tuple(dict.fromkeys((*(view.subject_id for view in views), *self._ids)))[:MAX_IDS]
+            self._ids = merge_ids((view.subject_id for view in views), self._ids)
             self._is_occupied |= seconds - self._came >= ENTER_S
         elif not self._is_occupied or (not must_be and seconds - self._last > LEAVE_S):
             self._came, self._is_occupied, self._ids, self._most = None, False, (), 0

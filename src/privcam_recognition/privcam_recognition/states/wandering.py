@@ -3,7 +3,8 @@
 from collections import deque
 from collections.abc import Sequence
 
-from privcam_core.events.event_tracker import MAX_IDS, ActiveEvent
+from privcam_core.events.event_tracker import ActiveEvent, merge_ids
+from privcam_recognition.frame_time import FrameTime
 from privcam_recognition.states.view import View
 
 LABEL = "wandering"
@@ -11,8 +12,6 @@ LABEL = "wandering"
 WALKED_S = 60.0
 # ... within this time, s. To the bathroom and back takes less.
 WITHIN_S = 300.0
-# Time between two frames counts at most this much, s.
-_MAX_STEP_S = 0.5
 
 
 class Wandering:
@@ -21,17 +20,16 @@ class Wandering:
     def __init__(self) -> None:
         # Second of camera time, rounded down, and how long somebody walked in it.
         self._walked: deque[list[float]] = deque()
-        self._seconds: float | None = None
+        self._time = FrameTime()
         self._since: float | None = None
         self._ids: tuple[int, ...] = ()
 
     def update(self, seconds: float, views: Sequence[View]) -> Sequence[ActiveEvent]:
         """Return the event that holds now, if any."""
-        step_s = 0.0 if self._seconds is None else min(_MAX_STEP_S, seconds - self._seconds)
-        self._seconds = seconds
+        step_s = self._time.advance(seconds)
         walkers = [view.subject_id for view in views if view.label == "walking"]
         if walkers:
-            self._ids = tuple(dict.fromkeys((*walkers, *self._ids)))[:MAX_IDS]
+            self._ids = merge_ids(walkers, self._ids)
             if not self._walked or self._walked[-1][0] != seconds // 1:
                 self._walked.append([seconds // 1, 0.0])
             self._walked[-1][1] += step_s
