@@ -1,13 +1,14 @@
 """One presence: a region of the picture in which a person or an object is that moved in."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from privcam_core.types.arrays import Box
 from privcam_privacy.background.grid import GRID
 from privcam_privacy.presence.departure import BodyExtent
 from privcam_privacy.presence.patch import Patch
-from privcam_privacy.presence.rest import Rest
+from privcam_privacy.presence.rest import REACH_OF_A_PART, Rest
 
 # A detector that blinks loses people for less than this, s. Until then the background that was confirmed before they
 # came is still published behind them.
@@ -25,7 +26,8 @@ class Presence:
     moving. unfound_s: time since it was found or moving. place: what all weak boxes since then have in common.
     was_unattended: that time was long once; was_unattended_when_seen: already when it was seen last, and not found.
     unseen_s: time since it was seen. episodes: how often it began to move. departed: it went out over the border.
-    body: its last box. rest: whether it rests, and how far it reaches then. max_area: its largest area, cells.
+    body: its last box. rest: whether it rests, and how far it reaches then. stirs: the same from what moved of it since
+    no good box found it. max_area: its largest area, cells.
     """
 
     number: int
@@ -46,6 +48,7 @@ class Presence:
     departed: bool = False
     body: BodyExtent = field(default_factory=BodyExtent)
     rest: Rest = field(default_factory=Rest)
+    stirs: Rest = field(default_factory=lambda: Rest(REACH_OF_A_PART))
     max_area: int = 0
     _start: tuple[float, float] | None = None
     _sightings: deque[tuple[float, Patch]] = field(default_factory=deque)
@@ -57,6 +60,11 @@ class Presence:
         if self._recent is None:
             self._recent = Patch.join(region for _, region in self._sightings)
         return self._recent
+
+    @property
+    def reaches(self) -> Sequence[Box]:
+        """Where parts of a body that rests may be, px. Motion tells it while nothing finds the body."""
+        return [*self.rest.reaches, *self.stirs.reaches]
 
     @property
     def is_unseen_person(self) -> bool:
@@ -79,6 +87,7 @@ class Presence:
         self.found |= good
         if good:
             self.place = Patch.nothing()
+            self.stirs.forget()
         else:
             self.place = self.place.minus(self.place.minus(region)) if self.place.area else region
 
@@ -109,6 +118,7 @@ class Presence:
         self.animate |= other.animate
         self.owners |= other.owners
         self.rest.keep(other.rest.boxes)
+        self.stirs.keep(other.stirs.boxes)
         self.was_unattended |= other.was_unattended
         self.episodes = max(self.episodes, other.episodes)
         self.max_area += other.max_area

@@ -90,8 +90,9 @@ class PresenceTracker:
         """Where parts of people who rest may be, a grid mask."""
         mask = np.zeros(self._grid, np.uint8)
         for one in self._presences:
-            if one.animate:
-                fill_boxes(mask, one.rest.reaches)
+            # A thing that was moved moves no more.
+            if one.animate or one.unfound_s < GRACE_S:
+                fill_boxes(mask, one.reaches)
         return mask
 
     @property
@@ -228,6 +229,7 @@ class PresenceTracker:
                 # Of somebody who rests a hand moves, and by its box they would seem to go out.
                 if not (presence.rest.reaches and self._goes_out(presence, box)):
                     presence.body.update(box)
+                presence.stirs.update(self._now_s, box, good=True)
                 presence.animate |= presence.moved_over(box) or presence.episodes >= _ANIMATE_EPISODES
             presence.moving |= region.meets(moved)
             presence.see(self._now_s, region)

@@ -20,17 +20,21 @@ _WINDOW_S = 3.0
 # Boxes of people who lie end at the knees or at a hand, so that as much again as half of the box is missing. Of nothing
 # but one half it would be 1.0, which takes 13 points of the demo clip (0.5: 3 to 5 points); so the longest box since
 # the body came to rest counts, of which there is one now and then.
-_REACH = 0.5
+REACH_OF_A_BODY = 0.5
+# What moves of somebody who lies is a part of them, an arm or the torso.
+REACH_OF_A_PART = 1.0
 _MAX_BOXES = 128
 
 
 class Rest:
     """The boxes of one body. Good ones say whether it walks; weak ones, which may be furniture, only add to its reach.
 
-    Times are of the presences, s. Once the body is lost, what was seen last stays.
+    Times are of the presences, s. Once the body is lost, what was seen last stays. reach: how much further than its
+    boxes a body may go on, of its length.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reach: float = REACH_OF_A_BODY) -> None:
+        self._reach = reach
         self._good: deque[tuple[float, Box]] = deque(maxlen=_MAX_BOXES)
         self._weak: deque[tuple[float, Box]] = deque(maxlen=_MAX_BOXES)
         self._kept: list[Box] = []
@@ -50,6 +54,13 @@ class Rest:
                 self._kept.clear()
                 self._longest_px = _length(box)
 
+    def forget(self) -> None:
+        """Forget all boxes."""
+        self._good.clear()
+        self._weak.clear()
+        self._kept.clear()
+        self._longest_px, self._reaches = 0.0, None
+
     def keep(self, boxes: Sequence[Box]) -> None:
         """Take boxes, px, of bodies that rest here until they are seen to walk."""
         self._reaches = None
@@ -68,17 +79,17 @@ class Rest:
 
     @property
     def reaches(self) -> list[Box]:
-        """Where parts of the body may be: its boxes together, px, and half as far again as it is long.
+        """Where parts of the body may be: its boxes together, px, and further by its length times `reach`.
 
         It is as long as its longest good box since it rests; where good boxes show one half of it and then the other,
         as long as both.
         """
         if self._reaches is None:
-            self._reaches = [_widen(box, _REACH * _length(box)) for box in self._kept]
+            self._reaches = [_widen(box, self._reach * _length(box)) for box in self._kept]
             if seen := self._seen:
                 newest = [_around(self._newest)] if self._good else []
                 self._reaches.append(
-                    _widen(_around(seen), _REACH * max(self._longest_px, *map(_length, [*newest, *seen])))
+                    _widen(_around(seen), self._reach * max(self._longest_px, *map(_length, [*newest, *seen])))
                 )
         return self._reaches
 
