@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import accumulate
 
 import numpy as np
 
 from privcam_audit.scenarios.clip_frames import ClipFrames
 from privcam_audit.scenarios.films.film import HOLD_S, come_in, come_in_changed, hold, later_scene, play
-from privcam_audit.scenarios.films.picture_changes import darken, recompress, switch_lamp
 from privcam_audit.scenarios.scene import Step
 from privcam_core.types.arrays import Image
 from privcam_evaluation.camera_noise import add_noise
+from privcam_evaluation.picture_changes import darken, recompress, switch_lamp
 
 # The long hold lasts for several times the time after which each kind of evidence confirms background; for stillness,
 # whose time the audit shortens, that stands for two hours.
@@ -20,6 +21,9 @@ _RECOMPRESS_EVERY = 20
 _QUALITIES = (30, 90)
 # A scene is held for this long before and after the moment of a change.
 _SETTLE_S = 8.0
+# The end of a clip, s, is played to and fro for this long, s, and in each step so many of its frames are left out.
+_STIR_END_S, _STIR_S = 2.0, 20.0
+_STIR_SKIPS = (0, 0, 0, 1)
 # px by which a nudge moves the picture, right and down.
 _NUDGE = (5, 3)
 
@@ -48,6 +52,23 @@ def dark_from_the_start(clip: ClipFrames, random: np.random.Generator, *, gain: 
 def still_from_the_start(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:
     """Yield the last scene held: the edge starts while somebody is still."""
     yield from hold(clip.scene(clip.last), clip.period_s, random)
+
+
+def stirring_from_the_start(clip: ClipFrames, random: np.random.Generator, *, start: int) -> Iterator[Step]:
+    """Yield the end of the clip to and fro: the edge starts while somebody stirs, and sees each time other frames.
+
+    start: number of the start; frames come at other times in each. What detector and motion find differs with them.
+    """
+    numbers = range(max(clip.first, clip.last - round(_STIR_END_S * clip.rate_hz)), clip.last + 1)
+    scenes = [clip.scene(number) for number in (*numbers, *numbers[-2:0:-1])]
+    strides = 1 + np.random.default_rng(start).choice(_STIR_SKIPS, round(_STIR_S * clip.rate_hz))
+    passed_s = 0.0
+    for stride, place in zip(strides, accumulate(strides), strict=True):
+        scene, elapsed_s = scenes[place % len(scenes)], float(stride) * clip.period_s
+        passed_s += elapsed_s
+        if passed_s > _STIR_S:
+            return
+        yield Step(scene, add_noise(scene.picture, random), elapsed_s)
 
 
 def long_hold(clip: ClipFrames, random: np.random.Generator) -> Iterator[Step]:

@@ -9,9 +9,9 @@ import numpy as np
 from privcam_audit.scenarios.clip_frames import ClipFrames
 from privcam_audit.scenarios.films import camera_films, people_films, room_films, state_films
 from privcam_audit.scenarios.films.film import EMPTY_S
-from privcam_audit.scenarios.films.picture_changes import darken, switch_lamp
 from privcam_audit.scenarios.scene import Event, Step
 from privcam_core.types.arrays import Image
+from privcam_evaluation.picture_changes import darken, switch_lamp
 from privcam_privacy.evidence.zones import Polygon
 
 # A commissioned room should be shown so long after the start, s.
@@ -44,6 +44,8 @@ class Scenario:
     mark_s: float = SHOWN_S
 
 
+# A start by chance may be a lucky one.
+_STARTS = 4
 _POSTER = partial(people_films.picture_on_the_wall, moving=False)
 _SCREEN = partial(people_films.picture_on_the_wall, moving=True)
 
@@ -86,6 +88,14 @@ _SCENARIOS = (
         partial(camera_films.dark, gain=0.25),
     ),
     Scenario("still", "the edge starts while somebody is still", camera_films.still_from_the_start),
+    *(
+        Scenario(
+            f"stirring_{start}",
+            f"the edge starts while somebody stirs, start {start}",
+            partial(camera_films.stirring_from_the_start, start=start),
+        )
+        for start in range(_STARTS)
+    ),
     Scenario("hold", "still for 90 s, noise and JPEG", camera_films.long_hold),
     Scenario("restart_enter", "restart 1 s after somebody came in", state_films.restart_after_entering),
     Scenario("restart_half", "restart half way", state_films.restart_halfway),

@@ -14,9 +14,9 @@ from privcam_audit.scenarios.films.film import (
     play,
     show_empty_room,
 )
-from privcam_audit.scenarios.films.picture_changes import darken, switch_lamp
 from privcam_audit.scenarios.scene import Step
 from privcam_evaluation.camera_noise import add_noise
+from privcam_evaluation.picture_changes import darken, switch_lamp
 
 # A clip that is empty for this long shows its own frames instead of its true background, s.
 _OWN_EMPTY_S = 6.0
