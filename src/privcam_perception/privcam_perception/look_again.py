@@ -53,6 +53,10 @@ _MAX_INTERVAL = 8
 _FOUND_IN_ROW = 3
 # Somebody who was found lying stays there: the place is forgotten after so many looks without a box.
 _MISSES_PER_PLACE = 4
+# Looks where nobody was found until now: so many a frame, and at most all four turns of three regions at once. One
+# region never needs more; in a crowd somebody is always lost, and without this it would cost a look in every frame.
+_TRIALS_PER_FRAME = 1 / 3
+_SAVED_TRIALS = 12.0
 # The place where a track ended is forgotten after so many looks without a good box.
 _MISSES_PER_TRACK = 24
 
@@ -117,6 +121,7 @@ class LookAgain:
     _places: dict[int, Box] = field(default_factory=dict)
     _frame: int = 0
     _found_in_row: int = 0
+    _trials: float = _SAVED_TRIALS
 
     def __post_init__(self) -> None:
         if self.per_frame < 0:
@@ -139,13 +144,18 @@ class LookAgain:
         image: (H, W, 3) uint8 BGR. detections: of the whole picture. presences, tracks: of an earlier frame.
         """
         self._frame += 1
+        self._trials = min(_SAVED_TRIALS, self._trials + _TRIALS_PER_FRAME)
         regions = [_Region(("presence", one.number), one.box, one.animate) for one in presences]
         regions = [one for one in regions if _is_inside(one.box, image)] + self._weakly_tracked(tracks, image)
         self._searches = {region.key: self._searches.get(region.key, _Search()) for region in regions}
         due = [region for region in regions if self._lateness(region) >= 1 and not _has_box(region.box, detections)]
-        for _ in range(min(self.per_frame, len(due))):
-            region = max(due, key=self._urgency)
+        for _ in range(self.per_frame):
+            affordable = [region for region in due if self._trials >= 1 or self._was_found(region)]
+            if not affordable:
+                break
+            region = max(affordable, key=self._urgency)
             due.remove(region)
+            self._trials -= not self._was_found(region)
             self._found_in_row = self._found_in_row + 1 if self._was_found(region) else 0
             detections = merge_detections(detections, self._look(image, region))
         return detections

@@ -193,6 +193,24 @@ def test_region_in_which_nobody_is_found_costs_less_after_a_while() -> None:
     assert detector.calls <= 27
 
 
+def test_crowd_in_which_somebody_is_always_lost_costs_a_look_in_every_third_frame() -> None:
+    detector, empty = UprightBodies(), np.zeros((480, 640, 3), np.uint8)
+    look = LookAgain(detector)
+    for frame in range(300):
+        # Every second frame somebody else is lost, for three seconds.
+        lost = [presence(number, ELSEWHERE) for number in range(max(1, frame // 2 - 15), frame // 2 + 1)]
+        look.detect(empty, NONE, lost, [])
+    assert 100 <= detector.calls <= 115
+
+
+def test_somebody_who_was_found_in_a_crowd_is_still_looked_at() -> None:
+    look = LookAgain(UprightBodies(score=0.5))
+    frames(look, 4, presence(), image=room())
+    others = [presence(number, ELSEWHERE) for number in range(2, 30)]
+    found = [len(one) > 0 for one in frames(look, 90, presence(), *others, image=room())]
+    assert sum(found) >= 60
+
+
 def test_negative_budget_is_refused() -> None:
     with pytest.raises(ValueError, match="per_frame: -1 is negative"):
         LookAgain(UprightBodies(), -1)
