@@ -7,8 +7,8 @@ import numpy as np
 from privcam_cloud.reconstruction.caption_layout import Caption, Status
 from privcam_cloud.reconstruction.contour_view import ContourView
 from privcam_cloud.reconstruction.interpolation import Interpolator
-from privcam_cloud.reconstruction.reconstruction_input import ALARMS, ReconstructionInput
-from privcam_core.events.scene_report import OCCUPIED, Event, Phase, SceneReport
+from privcam_cloud.reconstruction.reconstruction_input import ReconstructionInput
+from privcam_core.events.scene_report import ALARMS, OCCUPIED, Event, Phase, SceneReport
 from privcam_core.images.environment import FILL, decode_environment
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import Omega

@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from privcam_core.events.scene_report import Event, Phase
+from privcam_core.events.scene_report import ALARMS, Event, Phase
 from privcam_core.types.arrays import BoolArray, Image
 from privcam_core.types.omega import SubjectPose, SyncKey
-
-# Labels of events that a person has to look at.
-ALARMS = ("fall", "long_lie", "pushing_fighting")
 
 
 @dataclass(frozen=True, eq=False)
 class ReconstructionInput:
-    """The content of the newest Ω and report. environment: (H, W, 3) uint8 BGR. validity: (H, W) bool."""
+    """The content of the newest Ω and report. environment: (H, W, 3) uint8 BGR. confirmed_mask: (H, W) bool."""
 
     key: SyncKey
     environment: Image

@@ -139,9 +139,10 @@ def _report(reader: Reader) -> Report:
 
 
 def _event(reader: Reader) -> ReportedEvent:
-    event_id, label, phase, confidence = reader.unsigned(), reader.text(), _number(reader, Phase), reader.unsigned()
+    event_id, label, phase = reader.unsigned(), reader.text(), _number(reader, Phase)
+    alarm, confidence = bool(reader.byte()), reader.unsigned()
     subject_ids = tuple(reader.unsigned() for _ in range(_count(reader, MAX_SUBJECTS)))
-    return ReportedEvent(event_id, label, phase, confidence, subject_ids, reader.unsigned(), reader.text())
+    return ReportedEvent(event_id, label, phase, alarm, confidence, subject_ids, reader.unsigned(), reader.text())
 
 
 def _count(reader: Reader, limit: int) -> int:

@@ -55,6 +55,7 @@ def encode_report(report: Report) -> bytes:
         out.unsigned(event.event_id)
         out.text(event.label)
         out.byte(event.phase)
+        out.byte(event.alarm)
         out.unsigned(event.confidence)
         out.unsigned(len(event.subject_ids))
         for subject_id in event.subject_ids:

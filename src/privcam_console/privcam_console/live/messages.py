@@ -96,11 +96,15 @@ class Pose:
 
 @dataclass(frozen=True)
 class ReportedEvent:
-    """One event of a REPORT. confidence: in 1 / PARTS. start_ms: camera time, ms since the epoch."""
+    """One event of a REPORT.
+
+    alarm: somebody has to look now. confidence: in 1 / PARTS. start_ms: camera time, ms since the epoch.
+    """
 
     event_id: int
     label: str
     phase: Phase
+    alarm: bool
     confidence: int
     subject_ids: tuple[int, ...]
     start_ms: int

@@ -12,7 +12,7 @@ from privcam_console.live.channel import LiveFrame
 from privcam_console.live.environments import MAX_PICTURES
 from privcam_console.live.from_omega import NS_PER_MS, hello_of, pose_of
 from privcam_console.live.messages import PARTS, Report, ReportedEvent
-from privcam_core.events.scene_report import Phase
+from privcam_core.events.scene_report import ALARMS, Phase
 from privcam_core.types.omega import MAX_SUBJECTS, Omega, SyncKey
 from privcam_link.receiving.live_filter import LiveFilter
 from privcam_link.validation import open_environment
@@ -96,6 +96,7 @@ def report_of(message: SceneReport) -> Report:
             event_id=event.event_id,
             label=event.label[:MAX_TEXT],
             phase=Phase(event.phase),
+            alarm=event.label in ALARMS,
             confidence=round(event.confidence * PARTS),
             subject_ids=tuple(event.subject_ids[:MAX_SUBJECTS].tolist()),
             start_ms=stamp_from_msg(event.start) // NS_PER_MS,

@@ -16,7 +16,7 @@ from privcam_core.types.time import NS_PER_S
 
 START_NS = 1_800_000_000 * NS_PER_S
 PNG = room_png()
-WALKING = ReportedEvent(1, "walking", Phase.ONGOING, 900, (1,), 1, "0.8 m/s")
+WALKING = ReportedEvent(1, "walking", Phase.ONGOING, False, 900, (1,), 1, "0.8 m/s")
 
 
 class Scene:
@@ -149,7 +149,7 @@ def test_report_is_sent_when_its_events_change_and_otherwise_seldom() -> None:
     taken(outbox)
 
     def sent(confidence: int, phase: Phase) -> bool:
-        event = ReportedEvent(1, "walking", phase, confidence, (1,), 1, f"{confidence}")
+        event = ReportedEvent(1, "walking", phase, False, confidence, (1,), 1, f"{confidence}")
         scene.channel.take_report(Report(False, (event,)))
         return outbox.is_filled and taken(outbox)[0][0] == Kind.REPORT
 

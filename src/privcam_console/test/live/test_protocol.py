@@ -53,6 +53,7 @@ events = st.builds(
     event_id=st.integers(1, 2**64 - 1),
     label=st.text(max_size=30),
     phase=st.sampled_from(Phase),
+    alarm=st.booleans(),
     confidence=parts,
     subject_ids=st.lists(st.integers(1, 2**32 - 1), max_size=4).map(tuple),
     start_ms=stamps,

@@ -14,6 +14,8 @@ CANNOT_SEE = "cannot_see"
 OCCUPIED = "occupied"
 # Somebody is there whom nothing finds; which of those who were seen is not known.
 OUT_OF_SIGHT = "out_of_sight"
+# Labels of events that a person has to look at now.
+ALARMS = frozenset({"fall", "long_lie", "pushing_fighting", CANNOT_SEE})
 
 
 class Phase(IntEnum):

@@ -107,6 +107,7 @@ function report(reader) {
     id: reader.unsigned(),
     label: reader.text(),
     phase: reader.byte(),
+    alarm: Boolean(reader.byte()),
     confidence: reader.unsigned(),
     subjects: reader.list(() => reader.unsigned()),
     start: reader.unsigned(),

@@ -2,7 +2,6 @@
 
 import { clock, element } from "./picture.js";
 import { cssColour } from "./people.js";
-import { ALARMS } from "./room.js";
 import { text } from "./strings.js";
 
 const PERIOD_MS = 250;
@@ -62,14 +61,13 @@ export class Panel {
 }
 
 function alarmsFirst(events) {
-  return [...events.filter((event) => ALARMS.has(event.label)), ...events.filter((event) => !ALARMS.has(event.label))];
+  return [...events.filter((event) => event.alarm), ...events.filter((event) => !event.alarm)];
 }
 
 function row(event) {
   const item = element("li", "event");
-  const alarm = ALARMS.has(event.label);
-  item.dataset.alarm = String(alarm);
-  item.style.setProperty("--colour", cssColour(event.subjects[0] ?? 1, alarm));
+  item.dataset.alarm = String(event.alarm);
+  item.style.setProperty("--colour", cssColour(event.subjects[0] ?? 1, event.alarm));
   const who = event.subjects.map(text.subject).join(", ");
   item.append(element("strong", "event-label", text.label(event.label)));
   const measured = [who, words.since(clock(event.start)), words.confidence(event.confidence)];

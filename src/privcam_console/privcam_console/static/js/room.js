@@ -14,9 +14,6 @@ const OFFLINE_MS = 30000;
 const BITS_WINDOW_MS = 10000;
 const KEPT_EVENTS = 20;
 
-// Somebody has to look now.
-export const ALARMS = new Set(["fall", "long_lie", "pushing_fighting", "cannot_see"]);
-
 export class Room {
   #connection;
   #state = null;
@@ -60,7 +57,7 @@ export class Room {
 
   // The events that a person should look at now.
   get alarms() {
-    return this.events.filter((event) => ALARMS.has(event.label));
+    return this.events.filter((event) => event.alarm);
   }
 
   // The numbers of those whom an alarm is about.
