@@ -100,6 +100,23 @@ def _frame_cost(values: Values) -> list[Cells]:
     return rows
 
 
+def _gateway(values: Values) -> list[Cells]:
+    gateway = values["gateway"]
+    load = ", a busy loop on each core beside" if gateway["beside_load"] else ""
+    slowed = f", each network {gateway['network_repeats']} times" if gateway["network_repeats"] > 1 else ""
+    what = f"{len(gateway['rooms'])} rooms in one gateway, at most {gateway['rate_hz']:g} frames/s{load}{slowed}"
+    return [
+        (f"{what}: cores; frames lost for their age", f"{gateway['edge_cores']}; {gateway['overwritten']}"),
+        *(
+            (
+                f"{name}: Ω/s; capture to report p50, p95",
+                f"{room['omega_per_s']}; {room['p50_ms']}, {room['p95_ms']} ms",
+            )
+            for name, room in gateway["rooms"].items()
+        ),
+    ]
+
+
 def _device(values: Values) -> list[Cells]:
     device = values["device"]
     rows = [
@@ -187,6 +204,7 @@ _FUZZING_COUNTS = ("malformed", "passed", "crashes")
 BENCH_PARTS: dict[str, Callable[[Values], list[Cells]]] = {
     "speed": _speed,
     "frame_cost": _frame_cost,
+    "gateway": _gateway,
     "device": _device,
     "bits": _bits,
     "cameras": _cameras,

@@ -19,6 +19,7 @@ from privcam_evaluation.bench.bench_figures import (
     cameras_figure,
     frame_cost_figure,
     fuzzing_figure,
+    gateway_figure,
     hostile_figure,
     recovery_figure,
     speed_figure,
@@ -26,6 +27,7 @@ from privcam_evaluation.bench.bench_figures import (
 from privcam_evaluation.bench.bitrate import measure_bits
 from privcam_evaluation.bench.cloud_load import measure_cameras
 from privcam_evaluation.bench.costs.frame_cost import RATE_HZ, measure_frame_cost
+from privcam_evaluation.bench.costs.gateway_cost import measure_gateway
 from privcam_evaluation.bench.device import device_figure, measure_device
 from privcam_evaluation.bench.harness import use_test_harness
 from privcam_evaluation.bench.hostile_load import HONEST_PEOPLE, measure_hostile
@@ -130,8 +132,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--count", type=int, default=100_000, help="fuzzing: Ω offered to the gate (default 100000)")
     parser.add_argument(
-        "--clips", nargs="+", type=Path, default=[], metavar="FILE", help="frame_cost: further clips, each a situation"
+        "--clips",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="frame_cost: further clips, each a situation; gateway: of its rooms, in turn",
     )
+    parser.add_argument("--rooms", type=int, default=4, help="gateway: rooms in one process (default 4)")
+    parser.add_argument("--beside-load", action="store_true", help="gateway: beside a busy loop on each core")
     parser.add_argument("--cameras", type=int, metavar="N", help="cameras alone: how many one core of the cloud serves")
     parser.add_argument(
         "--device", action="store_true", help="device alone: the networks on each provider of this host"
@@ -149,12 +158,25 @@ def _measure_speed(source: Path, options: argparse.Namespace, out: Path) -> Meas
 
 
 def _measure_frame_cost(source: Path, options: argparse.Namespace, out: Path) -> Measurement:
-    missing = [str(clip) for clip in options.clips if not clip.is_file()]
-    if missing:
-        raise BenchError(f"frame_cost: --clips {', '.join(missing)}: no such file")
+    _require_clips(options)
     say(f"frame_cost: {options.seconds:.0f} s at {RATE_HZ:.0f} frames/s, by need and with everything in every frame")
     cost = measure_frame_cost([source, *options.clips], options.seconds, say)
     return Measurement({"frame_cost": cost}, partial(frame_cost_figure, cost, out / "frame_cost.png"))
+
+
+def _measure_gateway(source: Path, options: argparse.Namespace, out: Path) -> Measurement:
+    _require_clips(options)
+    if options.rooms < 1:
+        raise BenchError(f"gateway: --rooms {options.rooms} is less than 1")
+    clips = options.clips or [source]
+    gateway = measure_gateway(clips, options.rooms, out, say, beside_load=options.beside_load)
+    return Measurement({"gateway": gateway}, partial(gateway_figure, gateway, out / "gateway.png"))
+
+
+def _require_clips(options: argparse.Namespace) -> None:
+    missing = [str(clip) for clip in options.clips if not clip.is_file()]
+    if missing:
+        raise BenchError(f"--clips {', '.join(missing)}: no such file")
 
 
 def _measure_device(_source: Path, _options: argparse.Namespace, out: Path) -> Measurement:
@@ -222,6 +244,7 @@ def _measure_link_outage(_source: Path, options: argparse.Namespace, _out: Path)
 PARTS: dict[str, BenchPart] = {
     "speed": _measure_speed,
     "frame_cost": _measure_frame_cost,
+    "gateway": _measure_gateway,
     "device": _measure_device,
     "bits": _measure_bits,
     "cameras": _measure_cameras,

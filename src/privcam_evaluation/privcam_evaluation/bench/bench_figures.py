@@ -74,6 +74,25 @@ def frame_cost_figure(result: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
+def gateway_figure(result: dict[str, Any], path: Path) -> None:
+    """Draw what each room of a gateway got: Ω a second beside what its camera delivers, and their age."""
+    figure, (rates, ages) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    rooms = result["rooms"]
+    columns = rates.bar(list(rooms), [room["omega_per_s"] for room in rooms.values()], color=BLUE)
+    rates.bar_label(columns, fmt="%.1f")
+    rates.axhline(result["rate_hz"], color=GREY, linestyle="--")
+    load = ", beside a busy loop on each core" if result["beside_load"] else ""
+    rates.set(title=f"{result['edge_cores']} cores{load}", ylabel="Ω per s (dashed: what the camera delivers)")
+    # Of a room without an Ω there is no age: its column is missing.
+    ages.bar(list(rooms), [room["p95_ms"] or 0.0 for room in rooms.values()], color=GREY, label="p95")
+    ages.bar(list(rooms), [room["p50_ms"] or 0.0 for room in rooms.values()], color=BLUE, label="median")
+    ages.set(title=f"{result['overwritten']} frames lost for their age", ylabel="capture to report, ms")
+    ages.legend()
+    figure.suptitle(f"privcam bench: {len(rooms)} rooms in one gateway")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
 def bits_figure(result: dict[str, Any], path: Path) -> None:
     """Draw the bits of Ω, pictures and all, beside those of the video."""
     figure, axes = plt.subplots(figsize=(6, 4.5), layout="constrained")

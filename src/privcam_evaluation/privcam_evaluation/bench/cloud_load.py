@@ -43,17 +43,18 @@ class CameraOutput:
 
 
 class Viewer(Listener):
-    """Subscribes to all cameras, because a contour is only drawn while somebody subscribes to it."""
+    """Subscribes to all cameras. pictures: to their contours too, which are only drawn while somebody subscribes."""
 
-    def __init__(self, cameras: list[str], domain_id: int) -> None:
+    def __init__(self, cameras: list[str], domain_id: int, *, pictures: bool = True) -> None:
         super().__init__("privcam_viewer", domain_id)
         self.received: dict[str, CameraOutput] = defaultdict(CameraOutput)
         for name in cameras:
             received = self.received[name]
             self.node.create_subscription(SceneReport, f"/{name}/cloud/report", self._take_report(received), STREAM)
-            self.node.create_subscription(
-                Image, f"/{name}/cloud/contour_image", self._take_picture(received), STREAM, raw=True
-            )
+            if pictures:
+                self.node.create_subscription(
+                    Image, f"/{name}/cloud/contour_image", self._take_picture(received), STREAM, raw=True
+                )
 
     @staticmethod
     def _take_report(received: CameraOutput) -> Callable[[SceneReport], None]:
