@@ -17,9 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+# Both run inside of the checkout that is measured: its own set-up starts the harness of its own revision.
+_START = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, "src/privcam_cli")
 from privcam_cli.bootstrap.setup_environment import command_line
-
-# Runs inside of the checkout that is measured, with the harness of its own revision.
+argv, environment = command_line(Path.cwd(), sys.argv[1:], sourced=False)
+os.execve(argv[0], argv, environment)
+"""
 _MEASURE = """
 import json, sys
 from pathlib import Path
@@ -40,9 +46,8 @@ class Turn:
 def run(checkout: Path, clip: Path, frames: int) -> Turn:
     """Run the graph of a checkout once, as fast as it goes. Raises RuntimeError with what it printed if it failed."""
     with tempfile.TemporaryDirectory(prefix="privcam_throughput_") as out:
-        arguments = ["-c", _MEASURE, str(clip), str(frames), out]
-        argv, environment = command_line(checkout, arguments, sourced=False)
-        done = subprocess.run(argv, env=environment, cwd=checkout, capture_output=True, text=True, check=False)
+        argv = [sys.executable, "-c", _START, "-c", _MEASURE, str(clip), str(frames), out]
+        done = subprocess.run(argv, cwd=checkout, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"the graph of {checkout} did not run:\n{done.stderr.strip()}")
     values = json.loads(done.stdout.splitlines()[-1])
