@@ -1,14 +1,14 @@
 """One presence: a region of the picture in which a person or an object is that moved in."""
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from privcam_core.types.arrays import Box
 from privcam_privacy.background.grid import GRID
+from privcam_privacy.presence.body_parts import Part
 from privcam_privacy.presence.departure import BodyExtent
 from privcam_privacy.presence.patch import Patch
-from privcam_privacy.presence.rest import REACH_OF_A_PART, Rest
+from privcam_privacy.presence.rest import Rest
 
 # A detector that blinks loses people for less than this, s. Until then the background that was confirmed before they
 # came is still published behind them.
@@ -26,7 +26,7 @@ class Presence:
     moving. unfound_s: time since it was found or moving. place: what all weak boxes since then have in common.
     was_unattended: that time was long once; was_unattended_when_seen: already when it was seen last, and not found.
     unseen_s: time since it was seen. episodes: how often it began to move. departed: it went out over the border.
-    body: its last box. rest: whether it rests, and how far it reaches then. stirs: the same from what moved of it since
+    body: its last box. rest: whether it rests, and how far it reaches then. stirs: the same of what moved of it since
     no good box found it. max_area: its largest area, cells.
     """
 
@@ -48,7 +48,7 @@ class Presence:
     departed: bool = False
     body: BodyExtent = field(default_factory=BodyExtent)
     rest: Rest = field(default_factory=Rest)
-    stirs: Rest = field(default_factory=lambda: Rest(REACH_OF_A_PART))
+    stirs: Rest = field(default_factory=Rest)
     max_area: int = 0
     _start: tuple[float, float] | None = None
     _sightings: deque[tuple[float, Patch]] = field(default_factory=deque)
@@ -62,9 +62,10 @@ class Presence:
         return self._recent
 
     @property
-    def reaches(self) -> Sequence[Box]:
-        """Where parts of a body that rests may be, px. Motion tells it while nothing finds the body."""
-        return [*self.rest.reaches, *self.stirs.reaches]
+    def part(self) -> Part | None:
+        """What moved of it, if nothing finds it and it does not walk. A thing that was moved moves no more."""
+        extent = self.stirs.extent
+        return Part(extent, self.animate or self.unfound_s < GRACE_S) if extent else None
 
     @property
     def is_unseen_person(self) -> bool:

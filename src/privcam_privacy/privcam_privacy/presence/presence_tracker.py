@@ -27,6 +27,7 @@ from privcam_privacy.background.grid import (
     union,
 )
 from privcam_privacy.evidence.zones import Polygon, zone_cells
+from privcam_privacy.presence.body_parts import reaches_of
 from privcam_privacy.presence.departure import has_departed, is_in_door
 from privcam_privacy.presence.patch import Patch
 from privcam_privacy.presence.presence import GRACE_S, Presence
@@ -90,9 +91,9 @@ class PresenceTracker:
         """Where parts of people who rest may be, a grid mask."""
         mask = np.zeros(self._grid, np.uint8)
         for one in self._presences:
-            # A thing that was moved moves no more.
-            if one.animate or one.unfound_s < GRACE_S:
-                fill_boxes(mask, one.reaches)
+            if one.animate:
+                fill_boxes(mask, one.rest.reaches)
+        fill_boxes(mask, reaches_of([part for one in self._presences if (part := one.part)]))
         return mask
 
     @property

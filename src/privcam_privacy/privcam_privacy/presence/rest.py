@@ -20,21 +20,17 @@ _WINDOW_S = 3.0
 # Boxes of people who lie end at the knees or at a hand, so that as much again as half of the box is missing. Of nothing
 # but one half it would be 1.0, which takes 13 points of the demo clip (0.5: 3 to 5 points); so the longest box since
 # the body came to rest counts, of which there is one now and then.
-REACH_OF_A_BODY = 0.5
-# What moves of somebody who lies is a part of them, an arm or the torso.
-REACH_OF_A_PART = 1.0
+_REACH = 0.5
 _MAX_BOXES = 128
 
 
 class Rest:
     """The boxes of one body. Good ones say whether it walks; weak ones, which may be furniture, only add to its reach.
 
-    Times are of the presences, s. Once the body is lost, what was seen last stays. reach: how much further than its
-    boxes a body may go on, of its length.
+    Times are of the presences, s. Once the body is lost, what was seen last stays.
     """
 
-    def __init__(self, reach: float = REACH_OF_A_BODY) -> None:
-        self._reach = reach
+    def __init__(self) -> None:
         self._good: deque[tuple[float, Box]] = deque(maxlen=_MAX_BOXES)
         self._weak: deque[tuple[float, Box]] = deque(maxlen=_MAX_BOXES)
         self._kept: list[Box] = []
@@ -78,18 +74,24 @@ class Rest:
         return [*self._kept, *self._seen]
 
     @property
+    def extent(self) -> Box | None:
+        """The smallest box around them, px; None without one."""
+        boxes = self.boxes
+        return _around(boxes) if boxes else None
+
+    @property
     def reaches(self) -> list[Box]:
-        """Where parts of the body may be: its boxes together, px, and further by its length times `reach`.
+        """Where parts of the body may be: its boxes together, px, and half as far again as it is long.
 
         It is as long as its longest good box since it rests; where good boxes show one half of it and then the other,
         as long as both.
         """
         if self._reaches is None:
-            self._reaches = [_widen(box, self._reach * _length(box)) for box in self._kept]
+            self._reaches = [_widen(box, _REACH * _length(box)) for box in self._kept]
             if seen := self._seen:
                 newest = [_around(self._newest)] if self._good else []
                 self._reaches.append(
-                    _widen(_around(seen), self._reach * max(self._longest_px, *map(_length, [*newest, *seen])))
+                    _widen(_around(seen), _REACH * max(self._longest_px, *map(_length, [*newest, *seen])))
                 )
         return self._reaches
 
