@@ -23,6 +23,8 @@ _CLOSING = re.compile(r"[\"'<>)\],.!]*$")
 _AROUND_AT = re.compile(r"[^\s\"'<>(]*(?:@|＠|%(?:25)*40)[^\s\"'<>)]*", re.IGNORECASE)
 _VALUE_IN_TEXT = re.compile(r"([\w.%-]+)(\s*=\s*)(\"[^\"]*\"|'[^']*'|[^\s&;,\"'<>]+)")
 _TOLD_IN_TEXT = re.compile(r"([\w.%-]+)(\s*[\"']?\s*:\s*)(\"[^\"]*\"|'[^']*'|[^\s&;,\"'<>]+)")
+# What a header of HTTP gives a server: `Basic` and a user with a password, coded.
+_AUTHORIZATION = re.compile(r"\b((?i:basic|bearer))[\s+]+(?=\S*[A-Z0-9=])[\w+/=.~-]{6,}")
 # Where the host of a URL ends. Cameras also take their arguments after `;` and `&`.
 _END_OF_HOST = re.compile(r"[/\\?#;&]")
 _HOST = re.compile(r"(?:[\w.-]+|\[[0-9a-f:.]+(?:%\w+)?\])(?::\d{1,5})?", re.IGNORECASE)
@@ -45,7 +47,7 @@ _PASSWORD_PARTS = (
 )
 _SECRET_PARTS = ("token", "key", "auth", "bearer", "session", "sid", "ticket", "user", "usr", "login", "account")
 # Whole names: as parts they are in many others.
-_SECRET_NAMES = {"pas", "pin", "otp", "sig", "sign", "signature", "hash", "jwt", "uid"}
+_SECRET_NAMES = {"pas", "mdp", "cred", "credential", "pin", "otp", "sig", "sign", "signature", "hash", "jwt", "uid"}
 _NO_CONSONANT = re.compile(r"[^b-df-hj-np-tv-z]")
 _PERCENT = re.compile(rb"%([0-9a-f]{2})", re.IGNORECASE)
 # A path may be as long as this, and more.
@@ -105,11 +107,12 @@ def _in_one_line(text: str) -> str:
 
 
 def _holds_secret(text: str) -> bool:
+    coded = _AUTHORIZATION.search(_decode(text))
     decoded = _decode(text).casefold()
     if not is_url(decoded) and _exists(text):
         return False
     # Players write the address of a multicast group behind an @ without a user.
-    return "@" in decoded.replace("://@", "://", 1) or _gives_secret(decoded)
+    return "@" in decoded.replace("://@", "://", 1) or _gives_secret(decoded) or coded is not None
 
 
 def _gives_secret(decoded: str) -> bool:
@@ -148,6 +151,7 @@ def _redact_between_urls(text: str) -> str:
     for url in [*_URL_IN_TEXT.finditer(text), None]:
         plain = text[end : url.start() if url else len(text)]
         plain = _AROUND_AT.sub(lambda match: HIDDEN if len(match[0]) > 1 else match[0], plain)
+        plain = _AUTHORIZATION.sub(lambda match: f"{match[1]} …", plain)
         plain = _VALUE_IN_TEXT.sub(lambda match: _hide_value(match, _names_secret), plain)
         plain = _TOLD_IN_TEXT.sub(lambda match: _hide_value(match, _names_password), plain)
         shown += [plain, url[0] if url else ""]

@@ -82,6 +82,9 @@ WITH_PASSWORD = [
     "/dev/video0;user=admin;pwd=Geh31m",
     "cam.local/user=admin&password=Geh31m",
     "cam.local/live?token=Geh31m",
+    "http://10.0.0.5/v?credential=Geh31m",
+    "http://10.0.0.5/v?mdp=Geh31m",
+    "http://10.0.0.5/v?a=Basic%20YWRtaW46R2VoMzFt",
 ]
 
 
@@ -182,12 +185,18 @@ def test_sentence_is_shown_without_the_secret_in_it(secret: str, sentence: str) 
     assert PASSWORD not in shown
 
 
+@pytest.mark.parametrize("header", ["Authorization: Basic {}", "authorization: basic {}", "-headers 'X: Bearer {}'"])
+def test_coded_user_and_password_of_a_header_are_not_shown(header: str) -> None:
+    coded = "YWRtaW46R2VoMzFt"
+    assert coded not in redact_text(f"cannot open {header.format(coded)}, error 401")
+
+
 @pytest.mark.parametrize(
     "sentence",
     [
         "Invalid data found when processing input: clips/room.mp4", "exit code 1, errno=5, size: 640x480",
         "Error: token expected at line 3", "rate=1.0 & channel=2", "Server returned 401 Unauthorized (rtsp://10.0.0.5)",
-        "", "@", "frame 5 @ 30 Hz",
+        "", "@", "frame 5 @ 30 Hz", "a basic profile of H.264 in basic form",
     ],
 )  # fmt: skip
 def test_sentence_without_a_secret_stays_as_it_is(sentence: str) -> None:

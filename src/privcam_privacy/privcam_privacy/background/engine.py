@@ -45,6 +45,8 @@ from privcam_privacy.state.restoration import BackgroundState, Restoration
 
 # A camera that switches between streams returns to one of its last sizes: so many others keep their state.
 _MAX_OTHER_SIZES = 2
+# In a smaller picture nobody can be told from anything, and a few of them would take the places of those sizes.
+_MIN_SIDE_PX = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,6 +250,11 @@ class PrivacyEngine:
 
     def _scene_for(self, shape: tuple[int, ...]) -> _Scene:
         """Return the state for pictures of `shape`. Each of the last few sizes keeps its own."""
+        if min(shape[:2]) < _MIN_SIDE_PX:
+            raise ValueError(
+                f"image: {shape[1]}x{shape[0]} px, but each side needs {_MIN_SIDE_PX} px or more; set another size of "
+                "picture at the camera"
+            )
         if self._scene is None or self._scene.shape != shape[:2]:
             # An epoch is never used twice, so that no receiver takes a new scene for an old one.
             epoch = self._scene.snapshot.epoch + 1 if self._scene else 1

@@ -177,8 +177,10 @@ def component_boxes(mask: Mask) -> list[Box]:
 
 
 def scale_mask(mask: Mask, shape: tuple[int, ...]) -> Mask:
-    """Return a grid mask in the grid of another size of picture, with a margin of one cell."""
-    scaled: Mask = cv2.resize(mask, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST)
+    """Return a grid mask in the grid of another size of picture, with a margin of one cell and nothing lost."""
+    # In a smaller grid one cell stands for this many, and only one of them is read.
+    step = max(-(-old // new) for old, new in zip(mask.shape, shape, strict=True))
+    scaled: Mask = cv2.resize(dilate(mask, step - 1), (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST)
     return dilate(scaled, 1)
 
 

@@ -12,6 +12,7 @@ from privcam_privacy.background.grid import (
     count_cells,
     fill_boxes,
     from_grid,
+    scale_mask,
     to_grid,
 )
 
@@ -84,3 +85,13 @@ def test_components_are_those_of_the_whole_grid_in_the_same_order(seed):
     boxes = {tuple((GRID * np.array([x, y, x + w, y + h])).tolist()) for x, y, w, h, _ in stats[1:].tolist()}
     assert set(component_boxes(mask)) == boxes
     assert components(np.zeros_like(mask)) == component_boxes(np.zeros_like(mask)) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (30, 1), (7, 11), (29, 39), (30, 40), (90, 161)])
+def test_no_cell_of_a_mask_is_lost_in_the_grid_of_another_size(shape):
+    for row, column in ((0, 0), (29, 39), (13, 22), (5, 38)):
+        mask = np.zeros((30, 40), np.uint8)
+        mask[row, column] = 255
+        scaled = scale_mask(mask, shape)
+        assert scaled.shape == shape
+        assert scaled[int(row * shape[0] / 30), int(column * shape[1] / 40)] == 255

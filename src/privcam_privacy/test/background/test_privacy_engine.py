@@ -259,6 +259,36 @@ def test_a_picture_of_another_size_makes_everything_unknown_with_a_new_epoch():
     assert film.show(room(shape=(97, 131)), 4.0).confirmed.all()
 
 
+@pytest.mark.parametrize("sizes", [[(1, 160), (120, 1), (2, 2)], [(32, 32), (60, 80), (90, 120)], [(32, 320)] * 3])
+def test_somebody_lost_is_remembered_over_pictures_of_a_few_pixels(sizes):
+    film = Film()
+    box = (60, 30, 90, 110)
+    film.show(room(), 4.0)
+    for x in range(0, 60, 4):
+        film.show(with_person(room(), (x, 30, x + 30, 110)), detections=found((x, 30, x + 30, 110)))
+    film.show(with_person(room(), box), 2.0)
+    for shape in sizes:
+        if min(shape) < 32:
+            with pytest.raises(ValueError, match="each side needs 32 px"):
+                film.show(room(shape=shape))
+        else:
+            film.show(room(shape=shape))
+    film.show(with_person(room(), box), 20.0)
+    for result in film.results:
+        if result.environment_plate.shape[:2] == SHAPE:
+            assert_publishes_only(result, room())
+
+
+@pytest.mark.parametrize("black", [[0, 1, 2], [0, 1], [2]])
+def test_room_is_seen_again_after_channels_were_black_from_the_start(black):
+    film = Film()
+    dark = room().copy()
+    dark[..., black] = 0
+    for image in (dark, room()):
+        film.show(image, 20.0)
+    assert film.results[-1].confirmed.any()
+
+
 @pytest.mark.parametrize("fps", [5, 30])
 def test_evidence_is_measured_in_seconds_at_any_frame_rate(fps):
     engine = PrivacyEngine(QUICK)
