@@ -33,7 +33,7 @@ _TOLERANCE_LEVELS = 2.0
 # Rounds of the reweighted fit.
 _ROUNDS = 4
 # Added to the squares of levels, so that there is a solution also where all of them are 0.
-_LEAST_RIDGE = 1e-6
+_MIN_RIDGE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ def _fit(basis: Float64Array, after: Float64Array, before: Float64Array) -> Floa
         weighted = (rows * weight[..., None]).transpose(0, 2, 1)
         square = weighted @ weighted.transpose(0, 2, 1)
         # Of a channel that was black everywhere nothing is known but the constant.
-        ridge = 1e-6 * np.trace(square, axis1=1, axis2=2) + _LEAST_RIDGE
+        ridge = 1e-6 * np.trace(square, axis1=1, axis2=2) + _MIN_RIDGE
         square += np.eye(square.shape[1]) * ridge[:, None, None]
         fit = np.linalg.solve(square, weighted @ (weight * after)[..., None])
         residual = np.abs(after - (rows @ fit)[..., 0])
