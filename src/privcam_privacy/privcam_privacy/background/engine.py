@@ -174,7 +174,7 @@ class PrivacyEngine:
         plate, presences = scene.plate, scene.presences
         presences.update(exclusion, [track for track in tracks if track.subject_id not in exclusion.furniture], dt)
         may_confirm = exclusion.sight in self._settings.sights
-        reach = presences.reach if self._waits(scene) else np.zeros_like(presences.reach)
+        reach = presences.reach if self._waits(scene) else np.zeros_like(exclusion.mask)
         kept = plate.absorb(
             image, exclusion, presences.blocked, dt, withheld=presences.withheld, reach=reach, may_confirm=may_confirm
         )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privcam_core.types.arrays import Box
+from privcam_privacy.presence.extent import around, length, widen
 
 
 @dataclass(frozen=True)
@@ -30,20 +31,15 @@ def reaches_of(parts: Sequence[Part]) -> list[Box]:
             if near := next((box for box in (*bodies, *left) if box is not body and _meets(reach, box)), None):
                 bodies = [one for one in bodies if one is not body and one is not near]
                 left = [one for one in left if one is not near]
-                bodies.insert(0, _hull(body, near))  # it is tried first: most that is near joins it
+                bodies.insert(0, around((body, near)))  # it is tried first: most that is near joins it
                 grown = True
                 break
     return [_reach(body) for body in bodies]
 
 
 def _reach(box: Box) -> Box:
-    px = max(box[2] - box[0], box[3] - box[1])
-    return box[0] - px, box[1] - px, box[2] + px, box[3] + px
+    return widen(box, length(box))
 
 
 def _meets(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-
-
-def _hull(one: Box, other: Box) -> Box:
-    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])

@@ -88,7 +88,7 @@ class Presence:
         self.found |= good
         if good:
             self.place = Patch.nothing()
-            self.stirs.forget()
+            self.stirs = Rest()
         else:
             self.place = self.place.minus(self.place.minus(region)) if self.place.area else region
 

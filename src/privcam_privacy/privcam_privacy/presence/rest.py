@@ -11,6 +11,7 @@ import numpy as np
 
 from privcam_core.types.arrays import Box
 from privcam_core.types.boxes import intersections
+from privcam_privacy.presence.extent import around, length, widen
 
 # Somebody walks when none of the good boxes of the last _NOW_S touches one of those from _THEN_S on, s, before the
 # newest one. A box that blinks between the halves of a body, or jumps to a neighbour, comes back sooner.
@@ -45,17 +46,10 @@ class Rest:
         (self._good if good else self._weak).append((seconds, box))
         self._reaches = None
         if good:
-            self._longest_px = max(self._longest_px, _length(box))
+            self._longest_px = max(self._longest_px, length(box))
             if self.walks:
                 self._kept.clear()
-                self._longest_px = _length(box)
-
-    def forget(self) -> None:
-        """Forget all boxes."""
-        self._good.clear()
-        self._weak.clear()
-        self._kept.clear()
-        self._longest_px, self._reaches = 0.0, None
+                self._longest_px = length(box)
 
     def keep(self, boxes: Sequence[Box]) -> None:
         """Take boxes, px, of bodies that rest here until they are seen to walk."""
@@ -77,7 +71,7 @@ class Rest:
     def extent(self) -> Box | None:
         """The smallest box around them, px; None without one."""
         boxes = self.boxes
-        return _around(boxes) if boxes else None
+        return around(boxes) if boxes else None
 
     @property
     def reaches(self) -> list[Box]:
@@ -87,11 +81,11 @@ class Rest:
         as long as both.
         """
         if self._reaches is None:
-            self._reaches = [_widen(box, _REACH * _length(box)) for box in self._kept]
+            self._reaches = [widen(box, _REACH * length(box)) for box in self._kept]
             if seen := self._seen:
-                newest = [_around(self._newest)] if self._good else []
+                newest = [around(self._newest)] if self._good else []
                 self._reaches.append(
-                    _widen(_around(seen), _REACH * max(self._longest_px, *map(_length, [*newest, *seen])))
+                    widen(around(seen), _REACH * max(self._longest_px, *map(length, [*newest, *seen])))
                 )
         return self._reaches
 
@@ -102,17 +96,3 @@ class Rest:
     @property
     def _newest(self) -> list[Box]:
         return [box for seconds, box in self._good if seconds >= self._good[-1][0] - _NOW_S]
-
-
-def _around(boxes: Sequence[Box]) -> Box:
-    """Return the smallest box around all of them; there is one."""
-    left, top, right, bottom = zip(*boxes, strict=True)
-    return min(left), min(top), max(right), max(bottom)
-
-
-def _length(box: Box) -> float:
-    return max(box[2] - box[0], box[3] - box[1])
-
-
-def _widen(box: Box, px: float) -> Box:
-    return box[0] - px, box[1] - px, box[2] + px, box[3] + px
