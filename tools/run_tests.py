@@ -1,4 +1,4 @@
-"""`./privcam test`: lint, types, known weaknesses, system tests beside unit tests. Further arguments go to pytest."""
+"""`./privcam test`: lint, types, known weaknesses, system tests, unit tests. Further arguments go to pytest."""
 
 import argparse
 import os
@@ -20,9 +20,16 @@ CHECKS = {
     "mypy": (("mypy",),),
     "bandit": (("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "src", "tools", "training"),),
 }
-# At once: neither the unit tests nor the waiting system tests keep two cores busy.
-PYTEST_RUNS = ((*PYTEST, "--durations=10", "test"), (*PYTEST, "--durations=10", "src", "training", "tools"))
-# All but the first give way to it: the nodes that system tests start are nicer than a process without this.
+LINK_TESTS = "test/link"
+# The tests of the link have networks of their own and wait most of the time. Each worker needs 1.5 GB.
+PYTEST_RUNS = (
+    ("test", f"--ignore={LINK_TESTS}"),
+    (LINK_TESTS,),
+    ("src", "training", "tools", "--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal"),
+)
+# They take seconds, and what they find is worth knowing before anything else.
+FIRST = ("ruff",)
+# What computes all the time gives way to the system tests, whose nodes are nicer than a process without this.
 NICELY = ("nice", "-n", "10")
 DOCUMENT_TESTS = ("tools/test", "test/rules", "src/privcam_cli/test/test_documented_commands.py")
 # A loop that keeps one core busy until its parent, whose process id it is given, has ended.
@@ -48,12 +55,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--only",
         choices=(*CHECKS, "pytest", "documents"),
-        help="one of the checks; default: ruff, mypy, bandit, pytest",
+        help="one of the checks; default: all",
     )
     parser.add_argument("--beside-load", action="store_true", help="with one busy loop beside the tests for each core")
     options, further = parser.parse_known_args(argv)
     commands = list_commands(options.only, further)
-    single = [command for command in commands if command[0] != "pytest" or options.beside_load]
+    # System tests wait most of the time, and nothing else keeps more than one core busy. Beside load nothing waits.
+    single = [command for command in commands if command[0] in FIRST or options.beside_load]
     with busy_cores() if options.beside_load else nullcontext():
         failed = [command for command in single if _failed_side_by_side([command])]
         failed += _failed_side_by_side([command for command in commands if command not in single])
@@ -67,8 +75,13 @@ def list_commands(only: str | None, further: Sequence[str]) -> list[list[str]]:
     if only == "documents":
         return [[*PYTEST, *DOCUMENT_TESTS, *further]]
     named = any(Path(argument.split("::")[0]).exists() for argument in further)
-    tests = ((*PYTEST, "--durations=10"),) if named else PYTEST_RUNS
-    checks = {**CHECKS, "pytest": tuple((*command, *further) for command in tests)}
+    tests = ((),) if named else PYTEST_RUNS
+    # The system tests are the longest: they print as they go.
+    checks = {
+        "ruff": CHECKS["ruff"],
+        "pytest": tuple((*PYTEST, "--durations=10", *command, *further) for command in tests),
+        **CHECKS,
+    }
     return [list(command) for name in ([only] if only else checks) for command in checks[name]]
 
 
@@ -81,7 +94,8 @@ def _failed_side_by_side(commands: Sequence[Sequence[str]]) -> list[Sequence[str
         for command in commands:
             print(f"[test] {' '.join(command)}", flush=True)
             file = outputs.enter_context(TemporaryFile()) if runs else None
-            program = [*(NICELY if file else ()), sys.executable, "-m", *command]
+            gives_way = runs and LINK_TESTS not in command
+            program = [*(NICELY if gives_way else ()), sys.executable, "-m", *command]
             run = subprocess.Popen(program, cwd=root, stdout=file, stderr=file and subprocess.STDOUT)
             runs.append((command, file, run))
         for command, file, run in runs:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -15,8 +16,8 @@ ROOM = np.random.default_rng(4).integers(60, 190, (480, 640, 3)).astype(np.uint8
 
 
 def noisy(image: np.ndarray, seed: int, deviation: float = 3.0) -> np.ndarray:
-    noise = np.random.default_rng(seed).normal(0, deviation, image.shape)
-    return np.clip(image + noise, 0, 255).astype(np.uint8)
+    noise = np.random.default_rng(seed).standard_normal(image.shape, np.float32) * np.float32(deviation)
+    return cv2.add(image.astype(np.float32), noise, dtype=cv2.CV_8U)  # rounded, and cut off at 0 and 255
 
 
 def with_body(x: int, y: int = 100) -> np.ndarray:

@@ -2,6 +2,7 @@ import ast
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -57,7 +58,9 @@ class Film:
 
     def show(self, image, seconds=1 / FPS, detections=None, tracks=(), mask=None):
         for _ in range(max(1, round(seconds * FPS))):
-            noisy = np.clip(image + self._rng.normal(0, 1.5, image.shape), 0, 255).astype(np.uint8)
+            noise = self._rng.standard_normal(image.shape, np.float32) * np.float32(1.5)
+            # Rounded, and cut off at 0 and 255.
+            noisy = cv2.add(image.astype(np.float32), noise, dtype=cv2.CV_8U)
             where = np.zeros(image.shape[:2], np.bool_) if mask is None else mask
             stamp = 10**18 + len(self.results) * 10**9 // FPS
             self.results.append(

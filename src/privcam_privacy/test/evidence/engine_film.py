@@ -1,5 +1,8 @@
 """A drawn room, a noisy camera and a privacy engine with a clock: what the tests of evidence share."""
 
+from functools import cache
+
+import cv2
 import numpy as np
 
 from privcam_core.types.perception import Detections, Track, TrackState
@@ -17,9 +20,16 @@ BY_PLATE, TRANSIT = EngineSettings(), EngineSettings(evidence="transit")
 STILLNESS = EngineSettings(evidence="stillness", stillness_s=40.0)
 
 
-def room(seed: int = 3) -> np.ndarray:
+@cache
+def _read_only_room(seed: int) -> np.ndarray:
     coarse = np.random.default_rng(seed).integers(60, 190, (30, 40, 3)).astype(np.uint8)
-    return np.kron(coarse, np.ones((8, 8, 1), np.uint8))
+    drawn = np.kron(coarse, np.ones((8, 8, 1), np.uint8))
+    drawn.flags.writeable = False
+    return drawn
+
+
+def room(seed: int = 3) -> np.ndarray:
+    return _read_only_room(seed).copy()
 
 
 def with_person(box: tuple[int, int, int, int], image: np.ndarray | None = None) -> np.ndarray:
@@ -45,9 +55,9 @@ def breathing(time_s: float, box: tuple[int, int, int, int] = LIE) -> np.ndarray
     """The room with a sleeper who rises and falls by 0.3 px, every 4 s."""
     still = with_person(box).astype(np.float32)
     offset = 0.3 * np.sin(2 * np.pi * time_s / 4.0)
-    moved = (1 - abs(offset)) * still + abs(offset) * np.roll(still, int(np.sign(offset)), axis=0)
-    part = np.s_[box[1] : box[3], box[0] : box[2]]
-    still[part] = moved[part]
+    x0, y0, x1, y1 = box
+    beside = still[y0 - int(np.sign(offset)) : y1 - int(np.sign(offset)), x0:x1]
+    still[y0:y1, x0:x1] = (1 - abs(offset)) * still[y0:y1, x0:x1] + abs(offset) * beside
     return still
 
 
@@ -69,7 +79,9 @@ class Film:
         tracks: tuple[Track, ...] = (),
     ) -> EngineResult:
         for _ in range(max(1, round(seconds * FPS))):
-            noisy = np.clip(np.rint(image + self._rng.normal(0, self.noise, image.shape)), 0, 255).astype(np.uint8)
+            noise = self._rng.standard_normal(image.shape, np.float32) * np.float32(self.noise)
+            # Rounded, and cut off at 0 and 255.
+            noisy = cv2.add(image.astype(np.float32), noise, dtype=cv2.CV_8U)
             result = self.engine.update(
                 noisy,
                 found() if detections is None else detections,

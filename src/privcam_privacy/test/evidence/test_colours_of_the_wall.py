@@ -71,4 +71,5 @@ def test_light_that_changes_slowly_in_one_place_is_still_followed() -> None:
     near = np.s_[100:140, 200:240]
     gained = (film.result.environment_plate.astype(np.float32) - room())[near].mean() / (lit - room())[near].mean()
     assert film.result.confirmed.mean() > 0.99
-    assert gained > 0.8
+    # 0.67 to 0.99, by the noise of the camera; where light is not followed, 0.
+    assert gained > 0.6

@@ -170,7 +170,9 @@ def test_plate_that_others_may_write_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["plate.png", "plate.json"])
-@pytest.mark.parametrize("put", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir], ids=str)
+@pytest.mark.parametrize(
+    "put", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir], ids=["pipe", "link", "folder"]
+)
 def test_what_lies_in_the_place_of_a_plate_is_refused_and_never_waited_for(
     tmp_path: Path, name: str, put: Callable[[Path], object]
 ) -> None:
