@@ -20,12 +20,14 @@ CHECKS = {
     "mypy": (("mypy",),),
     "bandit": (("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "src", "tools", "training"),),
 }
-LINK_TESTS = "test/link"
-# The tests of the link have networks of their own and wait most of the time. Each worker needs 1.5 GB.
+# System tests that share neither cameras nor networks with the others.
+APART = ("test/link", "test/fuzzing", "test/rules")
+# Some unit tests wait for streams and processes, so one worker more than there are cores. Each needs 1.5 GB.
+WORKERS = min(len(os.sched_getaffinity(0)) + 1, 5)
 PYTEST_RUNS = (
-    ("test", f"--ignore={LINK_TESTS}"),
-    (LINK_TESTS,),
-    ("src", "training", "tools", "--numprocesses=logical", "--maxprocesses=4", "--dist=worksteal"),
+    ("test", *(f"--ignore={folder}" for folder in APART)),
+    APART,
+    ("src", "training", "tools", f"--numprocesses={WORKERS}", "--dist=worksteal"),
 )
 # They take seconds, and what they find is worth knowing before anything else.
 FIRST = ("ruff",)
@@ -94,7 +96,7 @@ def _failed_side_by_side(commands: Sequence[Sequence[str]]) -> list[Sequence[str
         for command in commands:
             print(f"[test] {' '.join(command)}", flush=True)
             file = outputs.enter_context(TemporaryFile()) if runs else None
-            gives_way = runs and LINK_TESTS not in command
+            gives_way = runs and APART[0] not in command
             program = [*(NICELY if gives_way else ()), sys.executable, "-m", *command]
             run = subprocess.Popen(program, cwd=root, stdout=file, stderr=file and subprocess.STDOUT)
             runs.append((command, file, run))
