@@ -244,13 +244,9 @@ sys.exit(run(*(globals()[name] for name in sys.argv[1].split(","))))
 
 
 def start(*nodes: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", RUNNING, ",".join(nodes)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "ROS_DOMAIN_ID": str(DOMAIN)},
-    )
+    command, pipe = [sys.executable, "-c", RUNNING, ",".join(nodes)], subprocess.PIPE
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN)}
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
 
 
 def test_process_ends_with_the_code_of_the_node_that_wants_to_end() -> None:
@@ -298,9 +294,7 @@ def rosout(*nodes: str, lines: int) -> list[tuple[str, str]]:
                     assert time.monotonic() < end, got
                     rclpy.spin_once(listener, timeout_sec=0.1)
                 process.send_signal(signal.SIGHUP)
-                process.communicate(timeout=HANG_LIMIT_S)
             rclpy.spin_once(listener, timeout_sec=1.0)
-        listener.destroy_node()
     finally:
         rclpy.try_shutdown()
     return got
