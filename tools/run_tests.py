@@ -24,10 +24,11 @@ CHECKS = {
 APART = ("test/link", "test/fuzzing", "test/rules")
 # Some unit tests wait for streams and processes, so one worker more than there are cores. Each needs 1.5 GB.
 WORKERS = min(len(os.sched_getaffinity(0)) + 1, 5)
+UNIT_TESTS = ("src", "training", "tools")
 PYTEST_RUNS = (
     ("test", *(f"--ignore={folder}" for folder in APART)),
     APART,
-    ("src", "training", "tools", f"--numprocesses={WORKERS}", "--dist=worksteal"),
+    (*UNIT_TESTS, f"--numprocesses={WORKERS}", "--dist=worksteal"),
 )
 # They take seconds, and what they find is worth knowing before anything else.
 FIRST = ("ruff",)
@@ -62,11 +63,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--beside-load", action="store_true", help="with one busy loop beside the tests for each core")
     options, further = parser.parse_known_args(argv)
     commands = list_commands(options.only, further)
-    # System tests wait most of the time, and nothing else keeps more than one core busy. Beside load nothing waits.
-    single = [command for command in commands if command[0] in FIRST or options.beside_load]
     with busy_cores() if options.beside_load else nullcontext():
-        failed = [command for command in single if _failed_side_by_side([command])]
-        failed += _failed_side_by_side([command for command in commands if command not in single])
+        stages = list_stages(commands, apart=options.beside_load)
+        failed = [command for stage in stages for command in _failed_side_by_side(stage)]
     if failed:
         print(f"[test] failed: {', '.join(' '.join(command[:2]) for command in failed)}", file=sys.stderr)
     return 1 if failed else 0
@@ -85,6 +84,18 @@ def list_commands(only: str | None, further: Sequence[str]) -> list[list[str]]:
         **CHECKS,
     }
     return [list(command) for name in ([only] if only else checks) for command in checks[name]]
+
+
+def list_stages(commands: Sequence[list[str]], *, apart: bool) -> list[list[list[str]]]:
+    """Return the commands that run at once, stage by stage.
+
+    System tests wait most of the time, and nothing else keeps more than one core busy, so everything but the first
+    checks runs at once. apart: the system tests run before all others: on a busy machine they need what is left of it.
+    """
+    first = [[command] for command in commands if command[0] in FIRST]
+    rest = [command for command in commands if command[0] not in FIRST]
+    waiting = [command for command in rest if apart and command[0] == "pytest" and UNIT_TESTS[0] not in command]
+    return [*first, *(stage for stage in (waiting, [one for one in rest if one not in waiting]) if stage)]
 
 
 def _failed_side_by_side(commands: Sequence[Sequence[str]]) -> list[Sequence[str]]:

@@ -31,7 +31,7 @@ def test_arguments_of_others_go_to_pytest_and_name_what_is_tested() -> None:
     assert [command[-2:] for command in one] == [["--durations=10", f"{__file__}::test_x"]]
 
 
-@pytest.mark.parametrize(("load", "runs"), [([], [1, 1, 5]), (["--beside-load"], [*[1] * 7, 0])])
+@pytest.mark.parametrize(("load", "runs"), [([], [1, 1, 5]), (["--beside-load"], [1, 1, 2, 3])])
 def test_failed_check_does_not_keep_the_others_from_running(
     load: list[str], runs: list[int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
