@@ -29,6 +29,7 @@ from privcam_anonymization.noise import Noise
 from privcam_anonymization.quantizer import PostureQuantizer, QuantizerSettings
 from privcam_anonymization.random_source import SYSTEM, RandomBytes
 from privcam_anonymization.standard_body import FULL, TRUNK, Posture, place_body
+from privcam_anonymization.upper_border import is_cut_off, publishable, without_the_cut
 from privcam_core.drawing.stature import stature_of
 from privcam_core.types.arrays import BoolArray, Box, Float32Array, Float64Array
 from privcam_core.types.omega import MAX_COORDINATE, HeadOrientation, SubjectPose
@@ -165,14 +166,19 @@ class PoseAnonymizer:
         visible = pose.keypoints[:, 2] >= SEEN
         full = subject.build.update(pose.keypoints[:, :2].astype(np.float64), visible, stature)
         features, known = extract_features(pose, visible, stature, full, shape)
+        cut_off, known_first = is_cut_off(pose, subject.keyframe, shape), np.ones(4, np.bool_)
+        if cut_off:
+            features, known_first = without_the_cut(features, visible)
         features = self.settings.noise.add_noise(features, self._random_bytes)
+        known = np.concatenate([known_first, known])
         posture, subject.size = subject.quantizer.quantize(features, known, visible, shape)
         subject.previous = posture if subject.keyframe is None else self._interpolated(subject, stamp_ns)
         subject.keyframe, subject.released_ns = posture, stamp_ns
         subject.rho = np.zeros(KEYPOINT_COUNT, np.float32)
+        estimated = publishable(pose.keypoints[:, 2], posture, cut_off=cut_off)
         for min_confidence, confidence in _CONFIDENCES:
-            subject.rho[pose.keypoints[:, 2] >= min_confidence] = confidence
-        subject.has_head = pose.head is not None
+            subject.rho[estimated >= min_confidence] = confidence
+        subject.has_head = bool(subject.rho[Joint.NOSE] > 0) and (cut_off or pose.head is not None)
         self.released = True
 
     def _interpolated(self, subject: _Subject, stamp_ns: int) -> Posture:

@@ -79,8 +79,8 @@ class PostureQuantizer:
     ) -> tuple[Posture, Float64Array]:
         """Return the posture that noised features, (20,), are published as, and the size of the box in px, (2,).
 
-        known: (7,) directions that are known; the others keep their step. visible: (17,) keypoints that are published.
-        shape: (H, W) of the picture.
+        known: (11,) which of height, shape, turn, gaze and the directions are known; the others keep their step.
+        visible: (17,) keypoints that are seen. shape: (H, W) of the picture.
         """
         s = self._settings
         features = np.append(np.clip(features[: TOWARDS.start], MIN_FEATURES, MAX_FEATURES), features[TOWARDS])
@@ -91,7 +91,7 @@ class PostureQuantizer:
             (1 - np.clip(np.hypot(*towards.T) / _FULL_FROM, _MIN_LENGTH, 1.0)) / _LENGTH_STEP,
             np.arctan2(towards[:, 0], towards[:, 1]) / (2 * pi) * self._sectors,
         ])  # fmt: skip
-        self._current = steps = self._apply_hysteresis(exact, np.concatenate([np.ones(4, np.bool_), known, known]))
+        self._current = steps = self._apply_hysteresis(exact, np.concatenate([known, known[4:]]))
         lengths = 1 - steps[4 : 4 + DIRECTIONS] * _LENGTH_STEP
         angles = steps[4 + DIRECTIONS :] / self._sectors * 2 * pi
         posture = Posture(

@@ -238,7 +238,7 @@ def test_extracted_features_are_clipped() -> None:
 
 def test_steps_are_left_only_beyond_their_border() -> None:
     quantizer = PostureQuantizer(QuantizerSettings(hysteresis=0.2, arm_sectors=4), GroundPlane())
-    known = np.ones(7, np.bool_)
+    known = np.ones(11, np.bool_)
 
     def arm(degrees: float) -> np.ndarray:
         directions = REST.copy()
