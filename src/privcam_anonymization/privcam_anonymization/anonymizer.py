@@ -166,11 +166,12 @@ class PoseAnonymizer:
         visible = pose.keypoints[:, 2] >= SEEN
         full = subject.build.update(pose.keypoints[:, :2].astype(np.float64), visible, stature)
         features, known = extract_features(pose, visible, stature, full, shape)
-        cut_off, known_first = is_cut_off(pose, subject.keyframe, shape), np.ones(4, np.bool_)
+        measured: BoolArray = np.ones(4, np.bool_)
+        cut_off = is_cut_off(pose, subject.keyframe, shape)
         if cut_off:
-            features, known_first = without_the_cut(features, visible)
+            features, measured = without_the_cut(features, visible)
         features = self.settings.noise.add_noise(features, self._random_bytes)
-        known = np.concatenate([known_first, known])
+        known = np.concatenate([measured, known])
         posture, subject.size = subject.quantizer.quantize(features, known, visible, shape)
         subject.previous = posture if subject.keyframe is None else self._interpolated(subject, stamp_ns)
         subject.keyframe, subject.released_ns = posture, stamp_ns

@@ -47,7 +47,7 @@ def is_cut_off(pose: SubjectPose, last: Posture | None, shape: tuple[int, int]) 
 
 
 def without_the_cut(features: Float64Array, visible: BoolArray) -> tuple[Float64Array, BoolArray]:
-    """Return the (20,) features of a subject that is cut off, and which of height, shape, turn and gaze are known, (4,).
+    """Return the (20,) features of somebody cut off, and which of height, shape, turn and gaze are known, (4,).
 
     The box ends at the border, and keypoints beyond it tell nothing of turn and gaze. visible: (17,).
     """
