@@ -294,6 +294,7 @@ def rosout(*nodes: str, lines: int) -> list[tuple[str, str]]:
                     assert time.monotonic() < end, got
                     rclpy.spin_once(listener, timeout_sec=0.1)
                 process.send_signal(signal.SIGHUP)
+                process.communicate(timeout=HANG_LIMIT_S)
             rclpy.spin_once(listener, timeout_sec=1.0)
     finally:
         rclpy.try_shutdown()

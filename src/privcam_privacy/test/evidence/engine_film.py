@@ -69,6 +69,7 @@ class Film:
         self.engine = PrivacyEngine(settings, states)
         self.time_s = start_s
         self.noise = 1.5
+        self.precision: type[np.float32] | type[np.float64] = np.float32
         self._rng = np.random.default_rng(11)
 
     def show(
@@ -79,9 +80,9 @@ class Film:
         tracks: tuple[Track, ...] = (),
     ) -> EngineResult:
         for _ in range(max(1, round(seconds * FPS))):
-            noise = self._rng.standard_normal(image.shape, np.float32) * np.float32(self.noise)
+            noise = self._rng.standard_normal(image.shape, self.precision) * self.precision(self.noise)
             # Rounded, and cut off at 0 and 255.
-            noisy = cv2.add(image.astype(np.float32), noise, dtype=cv2.CV_8U)
+            noisy = cv2.add(image.astype(self.precision), noise, dtype=cv2.CV_8U)
             result = self.engine.update(
                 noisy,
                 found() if detections is None else detections,

@@ -60,6 +60,8 @@ def test_who_was_found_and_is_lost_does_not_shine_through_either(score: float) -
 
 def test_light_that_changes_slowly_in_one_place_is_still_followed() -> None:
     film = Film(TRANSIT)
+    # This noise alone: with five others the light was followed to 0.67 or 0.68 (docs/results.md).
+    film.precision = np.float64
     film.show(room(), 25.0)
     distance = np.hypot(np.arange(320) - 220, np.arange(240)[:, None] - 120)
     spot = np.exp(-((distance / 60) ** 2))[..., None]
@@ -71,5 +73,4 @@ def test_light_that_changes_slowly_in_one_place_is_still_followed() -> None:
     near = np.s_[100:140, 200:240]
     gained = (film.result.environment_plate.astype(np.float32) - room())[near].mean() / (lit - room())[near].mean()
     assert film.result.confirmed.mean() > 0.99
-    # 0.67 to 0.99, by the noise of the camera; where light is not followed, 0.
-    assert gained > 0.6
+    assert gained > 0.8
